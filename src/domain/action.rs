@@ -1,0 +1,274 @@
+//! The actions that can be gated (specification: Protected High-Risk Actions; design 2.1).
+
+use super::document::{ActionGroup, Level, OwnAction, Risk};
+use super::id::ActionId;
+use serde::{Deserialize, Serialize};
+
+/// The action that a change of Countersign's own configuration counts as.
+pub const POLICY_UPDATE: &str = "environment.policy_update";
+
+/// The action that starts a break-glass session.
+pub const BREAK_GLASS: &str = "break_glass.initiate";
+
+/// The inbox's types (specification: Inbox Features).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the specification's own words")]
+pub enum Kind {
+    Release,
+    Promotion,
+    Rollback,
+    Project,
+    Cluster,
+    Security,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Release,
+        Self::Promotion,
+        Self::Rollback,
+        Self::Project,
+        Self::Cluster,
+        Self::Security,
+    ];
+
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Promotion => "promotion",
+            Self::Rollback => "rollback",
+            Self::Project => "project",
+            Self::Cluster => "cluster",
+            Self::Security => "security",
+        }
+    }
+}
+
+/// An action that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Its id, such as `release.deploy`.
+    pub id: ActionId,
+    /// Its name.
+    pub name: String,
+    /// Its group.
+    pub group: ActionGroup,
+    /// Its risk.
+    pub risk: Risk,
+    /// The resources that a request must name.
+    pub requires: Vec<Level>,
+    /// The inbox's type it is listed under.
+    pub kind: Kind,
+}
+
+type Row = (
+    &'static str,
+    &'static str,
+    ActionGroup,
+    Risk,
+    &'static [Level],
+    Kind,
+);
+
+/// The specification's tables, row by row.
+const CATALOGUE: [Row; 16] = {
+    use ActionGroup as G;
+    use Risk::{Critical, High, Medium};
+    const INTO: &[Level] = &[Level::Project, Level::Environment];
+    const PROJECT: &[Level] = &[Level::Project];
+    const ENVIRONMENT: &[Level] = &[Level::Environment];
+    const CLUSTER: &[Level] = &[Level::Cluster];
+    [
+        (
+            "release.deploy",
+            "Release Deploy",
+            G::Project,
+            High,
+            INTO,
+            Kind::Release,
+        ),
+        (
+            "promotion.execute",
+            "Promotion Execute",
+            G::Project,
+            High,
+            INTO,
+            Kind::Promotion,
+        ),
+        (
+            "rollback.execute",
+            "Rollback Execute",
+            G::Project,
+            High,
+            INTO,
+            Kind::Rollback,
+        ),
+        (
+            "project.delete",
+            "Project Delete",
+            G::Project,
+            Critical,
+            PROJECT,
+            Kind::Project,
+        ),
+        (
+            "environment.freeze",
+            "Environment Freeze",
+            G::Project,
+            Medium,
+            ENVIRONMENT,
+            Kind::Project,
+        ),
+        (
+            "environment.unfreeze",
+            "Environment Unfreeze",
+            G::Project,
+            Medium,
+            ENVIRONMENT,
+            Kind::Project,
+        ),
+        (
+            POLICY_UPDATE,
+            "Environment Policy Update",
+            G::Project,
+            Medium,
+            ENVIRONMENT,
+            Kind::Project,
+        ),
+        (
+            "cluster.sync",
+            "Cluster Sync",
+            G::Cluster,
+            Medium,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "cluster.rollback",
+            "Cluster Rollback",
+            G::Cluster,
+            High,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "cluster.restart",
+            "Cluster Restart",
+            G::Cluster,
+            High,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "cluster.scale",
+            "Cluster Scale",
+            G::Cluster,
+            Medium,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "manifest.apply",
+            "Manifest Apply",
+            G::Cluster,
+            High,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "command.execute",
+            "Command Execution",
+            G::Cluster,
+            Critical,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "resource.delete",
+            "Resource Delete",
+            G::Cluster,
+            Critical,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            "token.issue",
+            "Token Issue",
+            G::Cluster,
+            Critical,
+            CLUSTER,
+            Kind::Cluster,
+        ),
+        (
+            BREAK_GLASS,
+            "Break-Glass Initiate",
+            G::Security,
+            Critical,
+            &[],
+            Kind::Security,
+        ),
+    ]
+};
+
+/// The specification's sixteen actions.
+pub fn catalogue() -> impl Iterator<Item = Action> {
+    CATALOGUE
+        .iter()
+        .map(|&(id, name, group, risk, requires, kind)| Action {
+            id: id.into(),
+            name: name.to_owned(),
+            group,
+            risk,
+            requires: requires.to_vec(),
+            kind,
+        })
+}
+
+/// Whether a policy gates this action only by naming it, so that an always-on policy cannot lock out its own repair or the
+/// emergency door (design 2.2).
+pub fn must_be_named(action: &ActionId) -> bool {
+    [POLICY_UPDATE, BREAK_GLASS].contains(&action.as_str())
+}
+
+impl From<&OwnAction> for Action {
+    fn from(own: &OwnAction) -> Self {
+        Self {
+            id: own.id.clone(),
+            name: own.name.clone(),
+            group: own.group,
+            risk: own.risk,
+            requires: own.requires.clone(),
+            kind: match own.group {
+                ActionGroup::Project => Kind::Project,
+                ActionGroup::Cluster => Kind::Cluster,
+                ActionGroup::Security => Kind::Security,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_the_specifications() {
+        let table: Vec<String> = catalogue()
+            .map(|action| {
+                format!(
+                    "{:22} {:26} {:?} {:?} {} {:?}",
+                    action.id.as_str(),
+                    action.name,
+                    action.group,
+                    action.risk,
+                    action.kind.as_str(),
+                    action.requires
+                )
+            })
+            .collect();
+        insta::assert_snapshot!(table.join("\n"));
+    }
+}

@@ -1,0 +1,309 @@
+//! Whether an ask keeps every rule, and what gates it (design 2.1, 2.3, 2.5, 3.4). Every broken rule is told at once.
+
+use super::action::{self, Action};
+use super::ask::{Admitted, Ask, Rule, Violation};
+use super::document::Level;
+use super::eligibility::{Exclusion, Part};
+use super::id::{ActionId, PersonId};
+use super::policy::Gate;
+use super::principal::Principal;
+use super::resolve::Reach;
+use super::rules::Rules;
+use super::satisfiable;
+use super::target::Target;
+use super::time::{Span, Timestamp};
+use super::words;
+
+/// Longest reason, in characters (design 3.4).
+const REASON_LIMIT: usize = 4_000;
+/// Longest release, in characters (design 2.1).
+const RELEASE_LIMIT: usize = 200;
+/// How long a request waits when no policy says so (design 2.2).
+const EXPIRES_AFTER: Span = Span::hours(24);
+/// How long a permission holds when no policy says so (design 2.6).
+const VALID_FOR: Span = Span::hours(1);
+
+/// The policies that apply: enforced ones, and those that are only tried out.
+type Gates = (Vec<Gate>, Vec<Gate>);
+
+impl Rules {
+    /// Checks an ask and finds what gates it at `now`; every broken rule at once.
+    pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<Admitted, Vec<Violation>> {
+        let mut broken = Vec::new();
+        let target = self.target(ask, &mut broken);
+        let action = self.asked_action(ask, &mut broken);
+        if let Some(action) = &action {
+            require(action, ask, &mut broken);
+        }
+        let gates = match &action {
+            Some(action) if broken.is_empty() => self.resolve(&action.id, &target, now),
+            _ => Gates::default(),
+        };
+        self.finish(ask, action, target, gates, broken)
+    }
+
+    /// Checks a change of Countersign's own configuration: it has no target, and every bound policy that names
+    /// `environment.policy_update` gates it. Of the ask only reason and people are read.
+    pub fn admit_config_change(
+        &self,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Admitted, Vec<Violation>> {
+        let action = self.action(&ActionId::from(action::POLICY_UPDATE)).cloned();
+        let gates = self.gates_of_config_change(now);
+        self.finish(ask, action, Target::default(), gates, Vec::new())
+    }
+
+    /// Checks the start of a break-glass session that reaches so far. Of the ask only reason and people are read.
+    pub fn admit_break_glass_start(
+        &self,
+        ask: &Ask,
+        reach: &Reach,
+        now: Timestamp,
+    ) -> Result<Admitted, Vec<Violation>> {
+        let action = self.action(&ActionId::from(action::BREAK_GLASS)).cloned();
+        let gates = self.gates_of_break_glass_start(reach, now);
+        self.finish(ask, action, Target::default(), gates, Vec::new())
+    }
+
+    fn finish(
+        &self,
+        ask: &Ask,
+        action: Option<Action>,
+        target: Target,
+        (gates, observed): Gates,
+        mut broken: Vec<Violation>,
+    ) -> Result<Admitted, Vec<Violation>> {
+        let reason = reason(ask.reason.as_deref(), &mut broken);
+        let authors = self.authors(ask, &mut broken);
+        self.people(ask, &mut broken);
+        let excluded = self.excluded(ask, &authors);
+        if reason.is_none() {
+            broken.extend(gates.iter().filter_map(reason_required));
+        }
+        for short in satisfiable::shortfalls(&gates, &excluded, &[], self.directory()) {
+            broken.push(Violation {
+                message: format!("{}: {}", name_of(&gates, &short), short.message),
+                policy: Some(short.policy),
+                rule: Rule::Unsatisfiable,
+            });
+        }
+        let Some(action) = action.filter(|_| broken.is_empty()) else {
+            return Err(broken);
+        };
+        let shortest = |span: fn(&Gate) -> Span, none| gates.iter().map(span).min().unwrap_or(none);
+        Ok(Admitted {
+            expires_after: shortest(|gate| gate.template.expires_after, EXPIRES_AFTER),
+            valid_for: shortest(|gate| gate.template.valid_for, VALID_FOR),
+            action,
+            target,
+            reason,
+            authors,
+            gates,
+            observed,
+            excluded,
+        })
+    }
+
+    pub(super) fn asked_action(&self, ask: &Ask, broken: &mut Vec<Violation>) -> Option<Action> {
+        if ask.action == action::BREAK_GLASS {
+            broken.push(Violation::new(
+                Rule::OwnRoute,
+                "a break-glass session has a door of its own: `/breakglass start` or POST /v1/break-glass",
+            ));
+        }
+        let found = self.action(&ActionId::new(&*ask.action));
+        if found.is_none() {
+            let known = self.actions().iter().map(|action| action.id.as_str());
+            let message = words::unknown("action", &ask.action, known);
+            broken.push(Violation::new(Rule::UnknownAction, message));
+        }
+        found.cloned()
+    }
+
+    pub(super) fn target(&self, ask: &Ask, broken: &mut Vec<Violation>) -> Target {
+        let registry = self.registry();
+        let mut known = |result: Result<_, String>| match result {
+            Ok(()) => true,
+            Err(message) => {
+                broken.push(Violation::new(Rule::UnknownResource, message));
+                false
+            }
+        };
+        let project = ask
+            .project
+            .as_deref()
+            .filter(|name| known(registry.check(Level::Project, name)));
+        let cluster = ask
+            .cluster
+            .as_deref()
+            .filter(|name| known(registry.check(Level::Cluster, name)));
+        let environment = ask
+            .environment
+            .as_deref()
+            .filter(|name| known(registry.check(Level::Environment, name)));
+        let home = cluster.and_then(|name| registry.environment_of(&name.into()));
+        if let (Some(cluster), Some(home), Some(environment)) = (cluster, home, environment)
+            && home.as_str() != environment
+        {
+            broken.push(Violation::new(
+                Rule::ContradictsRegistry,
+                format!("cluster `{cluster}` belongs to `{home}`, not to `{environment}`"),
+            ));
+        }
+        if let Some(release) = &ask.release {
+            broken.extend(release_trouble(release).map(|why| Violation::new(Rule::Payload, why)));
+        }
+        Target {
+            project: project.map(Into::into),
+            cluster: cluster.map(Into::into),
+            environment: environment.map(Into::into).or_else(|| home.cloned()),
+            release: ask.release.clone(),
+        }
+    }
+
+    pub(super) fn authors(&self, ask: &Ask, broken: &mut Vec<Violation>) -> Vec<PersonId> {
+        let mut authors: Vec<PersonId> = Vec::new();
+        for name in &ask.authors {
+            let id = PersonId::new(&**name);
+            if self.directory().person(&id).is_none() {
+                broken.push(self.unknown_person("author", name));
+            } else if !authors.contains(&id) {
+                authors.push(id);
+            }
+        }
+        authors
+    }
+
+    fn unknown_person(&self, what: &str, name: &str) -> Violation {
+        let known = self.directory().people().map(|person| person.id.as_str());
+        Violation::new(Rule::UnknownPerson, words::unknown(what, name, known))
+    }
+
+    /// Whether the people who ask are there, and somebody answers for a service that asks in its own name.
+    fn people(&self, ask: &Ask, broken: &mut Vec<Violation>) {
+        match &ask.requester {
+            Principal::Person(id) => match self.directory().person(id) {
+                None => broken.push(self.unknown_person("requester", id.as_str())),
+                Some(person) if !person.active => broken.push(Violation::new(
+                    Rule::UnknownPerson,
+                    format!("the requester `{id}` is not active"),
+                )),
+                Some(_) => {}
+            },
+            Principal::Service(id) => {
+                let answers = |owner: &PersonId| self.directory().person(owner).is_some();
+                if !self.owners(ask).any(answers) {
+                    broken.push(Violation::new(
+                        Rule::UnknownPerson,
+                        format!("nobody answers for the service `{id}`; name its owners, or let it ask on behalf of a person"),
+                    ));
+                }
+            }
+            Principal::Operator | Principal::Bot => {}
+        }
+    }
+
+    /// Everybody who answers for a service with a part in the ask, by token and by configuration.
+    fn owners<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a PersonId> {
+        let configured = [&ask.submitted_by, &ask.requester]
+            .into_iter()
+            .filter_map(|principal| match principal {
+                Principal::Service(id) => self.service(id),
+                Principal::Person(_) | Principal::Operator | Principal::Bot => None,
+            })
+            .flat_map(|service| &service.owners);
+        ask.owners.iter().chain(configured)
+    }
+
+    /// Caller, requester, owners and authors; the first part somebody has is the one that is told.
+    pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> Exclusion {
+        let mut excluded = Exclusion::default();
+        let mut exclude = |id: &PersonId, part| {
+            excluded.0.entry(id.clone()).or_insert(part);
+        };
+        if let Some(id) = ask.requester.person() {
+            exclude(id, Part::Requester);
+        }
+        if let Some(id) = ask.submitted_by.person() {
+            exclude(id, Part::Submitter);
+        }
+        for id in self.owners(ask) {
+            exclude(id, Part::Owner);
+        }
+        for id in authors {
+            exclude(id, Part::Author);
+        }
+        excluded
+    }
+}
+
+/// Refuses an ask that leaves out what its action needs: a field left out would match no binding and run ungated.
+fn require(action: &Action, ask: &Ask, broken: &mut Vec<Violation>) {
+    for level in &action.requires {
+        let given = match level {
+            Level::Organization => true,
+            Level::Project => ask.project.is_some(),
+            Level::Cluster => ask.cluster.is_some(),
+            Level::Environment => ask.environment.is_some() || ask.cluster.is_some(),
+        };
+        if !given {
+            let article = if *level == Level::Environment {
+                "an"
+            } else {
+                "a"
+            };
+            broken.push(Violation::new(
+                Rule::TargetRequired,
+                format!("{} needs {article} {}", action.id, level.as_str()),
+            ));
+        }
+    }
+}
+
+fn reason(given: Option<&str>, broken: &mut Vec<Violation>) -> Option<String> {
+    let reason = given.map(str::trim).filter(|reason| !reason.is_empty())?;
+    if let Some(sign) = words::control_character(reason, true) {
+        let message = format!(
+            "the reason holds the control character {}; take it out",
+            sign.escape_unicode()
+        );
+        broken.push(Violation::new(Rule::Payload, message));
+    }
+    if reason.chars().count() > REASON_LIMIT {
+        broken.push(Violation::new(
+            Rule::Payload,
+            "the reason is longer than 4,000 characters",
+        ));
+    }
+    Some(reason.to_owned())
+}
+
+fn release_trouble(release: &str) -> Option<String> {
+    if let Some(sign) = words::control_character(release, false) {
+        return Some(format!(
+            "the release holds the control character {}",
+            sign.escape_unicode()
+        ));
+    }
+    if release.trim().is_empty() || release.chars().count() > RELEASE_LIMIT {
+        return Some("a release is 1 to 200 printable characters".to_owned());
+    }
+    None
+}
+
+fn reason_required(gate: &Gate) -> Option<Violation> {
+    let template = &gate.template;
+    template.conditions.require_reason.then(|| Violation {
+        policy: Some(template.id.clone()),
+        rule: Rule::ReasonRequired,
+        message: format!("{} needs a reason; say why", template.name),
+    })
+}
+
+fn name_of<'a>(gates: &'a [Gate], short: &'a satisfiable::Shortfall) -> &'a str {
+    gates
+        .iter()
+        .find(|gate| gate.template.id == short.policy)
+        .map_or(short.policy.as_str(), |gate| gate.template.name.as_str())
+}

@@ -1,0 +1,99 @@
+//! What somebody asks for, what becomes of it, and the rules it can break (design 3.4).
+
+use super::action::Action;
+use super::eligibility::Exclusion;
+use super::id::{PersonId, PolicyId};
+use super::policy::Gate;
+use super::principal::Principal;
+use super::target::Target;
+use super::time::Span;
+use serde::{Deserialize, Serialize};
+
+/// The rules a request can break (design 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the design's own words")]
+pub enum Rule {
+    UnknownAction,
+    UnknownResource,
+    TargetRequired,
+    ContradictsRegistry,
+    ReasonRequired,
+    Unsatisfiable,
+    Payload,
+    UnknownPerson,
+    OwnRoute,
+    Callback,
+}
+
+/// One broken rule, in words that say what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Violation {
+    /// The policy whose rule it is, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyId>,
+    /// The rule.
+    pub rule: Rule,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Violation {
+    /// A broken rule that no policy made.
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Self {
+            policy: None,
+            rule,
+            message: message.into(),
+        }
+    }
+}
+
+/// What somebody asks for, before anything of it is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The action's id as given.
+    pub action: String,
+    /// The project as given.
+    pub project: Option<String>,
+    /// The cluster as given.
+    pub cluster: Option<String>,
+    /// The environment as given.
+    pub environment: Option<String>,
+    /// The release as given.
+    pub release: Option<String>,
+    /// The reason as given.
+    pub reason: Option<String>,
+    /// For whom.
+    pub requester: Principal,
+    /// Whose token, click or command asks.
+    pub submitted_by: Principal,
+    /// The owners of the service that asks.
+    pub owners: Vec<PersonId>,
+    /// Named authors, as given.
+    pub authors: Vec<String>,
+}
+
+/// An ask that keeps every rule, with what gates it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The action.
+    pub action: Action,
+    /// The target; a cluster's environment is filled in.
+    pub target: Target,
+    /// The reason, trimmed; never blank.
+    pub reason: Option<String>,
+    /// The authors.
+    pub authors: Vec<PersonId>,
+    /// The policies that gate it; empty means that it is allowed at once.
+    pub gates: Vec<Gate>,
+    /// Policies that are only tried out.
+    pub observed: Vec<Gate>,
+    /// Who may not approve it.
+    pub excluded: Exclusion,
+    /// How long it may wait: the shortest `expiresAfter`.
+    pub expires_after: Span,
+    /// How long an approval may be executed: the shortest `validFor`.
+    pub valid_for: Span,
+}

@@ -1,0 +1,115 @@
+//! Webhooks, reminders and the emergency door.
+
+use super::{Checks, text};
+use crate::domain::document::Webhook;
+use crate::domain::words;
+use std::collections::BTreeSet;
+use url::Url;
+
+/// What webhooks are told (design 3.3).
+pub const WEBHOOK_EVENTS: [&str; 9] = [
+    "request.created",
+    "request.decided",
+    "request.executed",
+    "request.completed",
+    "request.expired",
+    "break_glass.started",
+    "break_glass.used",
+    "break_glass.ended",
+    "break_glass.reviewed",
+];
+
+impl Checks<'_> {
+    pub(super) fn webhooks(&mut self) {
+        for (at, webhook) in self.document.webhooks.iter().enumerate() {
+            let path = format!("webhooks[{at}]");
+            self.expect(format!("{path}.url"), webhook_url(webhook));
+            if !is_variable(&webhook.secret_env) {
+                let message = "names no environment variable; write letters, digits and `_`, such as HOOK_SECRET";
+                self.problem(format!("{path}.secretEnv"), message);
+            }
+            if webhook.events.is_empty() {
+                self.problem(
+                    format!("{path}.events"),
+                    "names no event, so nothing would ever be sent",
+                );
+            }
+            let mut seen = BTreeSet::new();
+            for (at, event) in webhook.events.iter().enumerate() {
+                let path = format!("{path}.events[{at}]");
+                if !WEBHOOK_EVENTS.contains(&event.as_str()) {
+                    let message = words::unknown("event", event, WEBHOOK_EVENTS.into_iter());
+                    self.problem(path, message);
+                } else if !seen.insert(event) {
+                    self.problem(path, format!("`{event}` stands twice"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn reminders(&mut self) {
+        if let Some(reminders) = &self.document.reminders {
+            self.span("reminders.first", reminders.first);
+            if reminders.factor == 0 {
+                self.problem("reminders.factor", "must be at least 1");
+            }
+        }
+    }
+
+    pub(super) fn break_glass(&mut self) {
+        let Some(rules) = &self.document.break_glass else {
+            return;
+        };
+        let channel = text::channel(rules.security_channel.as_str());
+        self.expect("breakGlass.securityChannel", channel);
+        self.named("breakGlass.notify", &rules.notify);
+        let before = self.problems.len();
+        self.named("breakGlass.allowed", &rules.allowed);
+        if rules.allowed.is_empty() {
+            let message = "names nobody, and empty never means everyone; name who may start a session, or leave `breakGlass` out";
+            self.problem("breakGlass.allowed", message);
+        } else if self.problems.len() == before
+            && !self.open_ended(&rules.allowed)
+            && self.directory.among(&rules.allowed).is_empty()
+        {
+            self.problem(
+                "breakGlass.allowed",
+                "nobody belongs to it, so no session could ever be started",
+            );
+        }
+        self.span("breakGlass.minDuration", rules.min_duration);
+        if rules.max_duration < rules.min_duration {
+            self.problem("breakGlass.maxDuration", "is shorter than `minDuration`");
+        }
+    }
+}
+
+/// `https`, a host and no password; `http` only where private addresses are allowed on purpose.
+fn webhook_url(webhook: &Webhook) -> Result<(), String> {
+    let url = Url::parse(&webhook.url).map_err(|error| format!("is no address ({error})"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if webhook.allow_private => {}
+        _ => {
+            return Err(
+                "must begin with https:// (http:// only with `allowPrivate: true`)".to_owned(),
+            );
+        }
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("names no host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user or a password; sign with `secretEnv` instead".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("holds a `#` part, which is never sent; take it out".to_owned());
+    }
+    Ok(())
+}
+
+fn is_variable(name: &str) -> bool {
+    let first = name.bytes().next();
+    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

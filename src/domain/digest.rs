@@ -1,0 +1,265 @@
+//! Canonical content and its digest: what is approved is byte for byte what runs (design 2.6).
+
+use super::id::ActionId;
+use super::target::Target;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// `sha256:` and 64 lower-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first eight hex digits, for people.
+    pub fn short(&self) -> &str {
+        &self.0["sha256:".len()..][..8]
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex_digits = text.strip_prefix("sha256:").unwrap_or("");
+        let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if hex_digits.len() == 64 && hex_digits.bytes().all(lower_hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a digest is `sha256:` and 64 lower-case hex digits")
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.0
+    }
+}
+
+/// The RFC 8785 form of a value that was read by [`Payload`]'s rules.
+pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json_canonicalizer::to_string(value)
+}
+
+/// What people approve: action, target and payload as one canonical document.
+pub fn content_digest(action: &ActionId, target: &Target, payload: &str) -> Digest {
+    // the target's serialisation cannot fail and its keys are ASCII in order, so it is joined as text;
+    // the payload is canonical already
+    let target = canonical(target).unwrap_or_default();
+    let action = Value::from(action.as_str());
+    Digest::of(format!(r#"{{"action":{action},"payload":{payload},"target":{target}}}"#).as_bytes())
+}
+
+/// Largest integer that every reader of JSON agrees on (RFC 7493): 2^53 - 1.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
+
+/// A payload as read from JSON: no duplicate keys and no numbers that RFC 8785 would round, so that two payloads never share a digest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload(pub Value);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Strict.deserialize(from).map(Self)
+    }
+}
+
+/// Reads any JSON value, strictly.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
+        exact(Number::from(number))
+    }
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+        exact(Number::from(number))
+    }
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value, E> {
+        Number::from_f64(number).map_or_else(|| Err(E::custom("a number must be finite")), exact)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Strict)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = entries.next_value_seed(Strict)?;
+            if map.contains_key(&key) {
+                return Err(de::Error::custom(format_args!(
+                    "the key {key:?} stands twice in one object"
+                )));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+fn exact<E: de::Error>(number: Number) -> Result<Value, E> {
+    let rounded = number.as_f64().unwrap_or(f64::INFINITY);
+    let whole = rounded.fract() == 0.0;
+    if whole && rounded.abs() > LARGEST_EXACT {
+        return Err(E::custom(format_args!(
+            "the number {number} is too large to be exact everywhere; send it as a string"
+        )));
+    }
+    Ok(Value::Number(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        let payload: Payload = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        canonical(&payload.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn ap10_canonical_form_is_a_fixpoint() {
+        for text in [
+            r#"{"b":1,"a":[1.0,-0.0,1e3,"é\u0001"]}"#,
+            "null",
+            "\"x\"",
+            "[]",
+            r#"{"\u20ac":1,"\r":2,"1":3}"#,
+        ] {
+            let once = read(text).expect(text);
+            assert_eq!(read(&once), Ok(once.clone()));
+        }
+        assert_eq!(
+            read(r#"{"b":1.0,"a":-0.0}"#),
+            Ok(r#"{"a":0,"b":1}"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn ap10_two_payloads_never_share_a_digest() {
+        for bad in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"b":1,"\u0062":2}"#,
+            r#"[{"x":{"y":1,"y":2}}]"#,
+            "9007199254740993",
+            "9007199254740992",
+            "9007199254740993.0",
+            "18446744073709551616",
+            "-9007199254740993",
+            "1e400",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read("9007199254740991"), Ok("9007199254740991".to_owned()));
+    }
+
+    /// AP4, B07: flipping any single field of what is bound changes the digest.
+    #[test]
+    fn ap4_every_field_is_bound() {
+        let target = Target {
+            project: Some("api".into()),
+            cluster: None,
+            environment: Some("production".into()),
+            release: Some("v1".into()),
+        };
+        let digest = content_digest(&"release.deploy".into(), &target, r#"{"a":1}"#);
+        let others = [
+            content_digest(&"rollback.execute".into(), &target, r#"{"a":1}"#),
+            content_digest(&"release.deploy".into(), &target, r#"{"a":2}"#),
+            content_digest(
+                &"release.deploy".into(),
+                &Target {
+                    project: Some("web".into()),
+                    ..target.clone()
+                },
+                r#"{"a":1}"#,
+            ),
+            content_digest(
+                &"release.deploy".into(),
+                &Target {
+                    cluster: Some("c".into()),
+                    ..target.clone()
+                },
+                r#"{"a":1}"#,
+            ),
+            content_digest(
+                &"release.deploy".into(),
+                &Target {
+                    environment: None,
+                    ..target.clone()
+                },
+                r#"{"a":1}"#,
+            ),
+            content_digest(
+                &"release.deploy".into(),
+                &Target {
+                    release: Some("v1 ".into()),
+                    ..target.clone()
+                },
+                r#"{"a":1}"#,
+            ),
+        ];
+        assert!(others.iter().all(|other| *other != digest));
+        assert_eq!(digest.as_str().parse(), Ok(digest.clone()));
+        assert!(digest.as_str().to_uppercase().parse::<Digest>().is_err());
+    }
+
+    /// The example of RFC 8785, section 3.2.2 and 3.2.3.
+    #[test]
+    fn the_rfcs_example() {
+        let text = r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#;
+        let value: Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!(
+            canonical(&value).expect("canonical"),
+            r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! Who may decide on a request (design 2.5): the one check that every door goes through.
+
+use super::document::{Approvers, Template};
+use super::id::PersonId;
+use super::people::{Directory, Person};
+use super::policy::Gate;
+use super::quorum::Voice;
+use super::vote::{Verdict, Vote};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Why somebody is excluded from approving a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// It was asked for them.
+    Requester,
+    /// They submitted it.
+    Submitter,
+    /// They answer for the service that submitted it.
+    Owner,
+    /// They are named as an author of what would run.
+    Author,
+}
+
+/// Everybody with a part in a request; they may not approve it unless every stacked policy says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Exclusion(pub BTreeMap<PersonId, Part>);
+
+/// Why somebody may not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ineligible {
+    /// They have a part in the request.
+    Excluded(Part),
+    /// No policy of the request names them.
+    NotNamed,
+    /// They are not active.
+    Inactive,
+    /// Nobody in the directory.
+    Unknown,
+}
+
+impl fmt::Display for Ineligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Excluded(Part::Requester) => "You asked for it, so somebody else must decide.",
+            Self::Excluded(Part::Submitter) => "You submitted it, so somebody else must decide.",
+            Self::Excluded(Part::Owner) => {
+                "You answer for the service that submitted it, so somebody else must decide."
+            }
+            Self::Excluded(Part::Author) => {
+                "You are named as an author of what would run, so somebody else must decide."
+            }
+            Self::NotNamed => "None of its policies names you as an approver.",
+            Self::Inactive => "Your account is not active.",
+            Self::Unknown => {
+                "You are not in Countersign's directory; ask an administrator to add you."
+            }
+        })
+    }
+}
+
+/// The people whom the stacked policies keep out: everybody with a part in the request, unless every single one of the policies
+/// lets the requester approve.
+#[derive(Debug, Clone, Copy)]
+pub struct Barred<'a>(Option<&'a Exclusion>);
+
+impl<'a> Barred<'a> {
+    /// Whom these policies together keep out. The strictest wins; no policies at all keep everybody with a part out.
+    pub fn by(gates: &[Gate], excluded: &'a Exclusion) -> Self {
+        let lifted =
+            !gates.is_empty() && gates.iter().all(|gate| gate.template.requester_can_approve);
+        Self((!lifted).then_some(excluded))
+    }
+
+    /// The part for which this person is kept out.
+    pub fn part(self, person: &PersonId) -> Option<Part> {
+        self.0.and_then(|excluded| excluded.0.get(person).copied())
+    }
+}
+
+/// Whether a template names this voice as an approver. Left out, the approvers are whom the quorum requires; empty names nobody.
+pub fn names(template: &Template, voice: Voice<'_>) -> bool {
+    let (users, teams, roles) = match &template.approvers {
+        Some(Approvers::Anyone) => return true,
+        Some(Approvers::Among(people)) => (&people.users, &people.teams, &people.org_roles),
+        None => (
+            &template.quorum.required_user_ids,
+            &template.quorum.required_team_ids,
+            &template.quorum.required_org_roles,
+        ),
+    };
+    users.contains(voice.by)
+        || teams.iter().any(|team| voice.teams.contains(team))
+        || roles.iter().any(|role| voice.roles.contains(role))
+}
+
+/// Whether this person may decide on a request with these gates.
+pub fn check(gates: &[Gate], excluded: &Exclusion, person: &Person) -> Result<(), Ineligible> {
+    if !person.active {
+        return Err(Ineligible::Inactive);
+    }
+    if let Some(part) = Barred::by(gates, excluded).part(&person.id) {
+        return Err(Ineligible::Excluded(part));
+    }
+    if gates
+        .iter()
+        .any(|gate| names(&gate.template, person.into()))
+    {
+        Ok(())
+    } else {
+        Err(Ineligible::NotNamed)
+    }
+}
+
+/// Whether an approval counts for this gate: its author is not kept out, and is named by the memberships as they were when it was
+/// cast.
+pub fn counts_for(gate: &Gate, barred: Barred<'_>, vote: &Vote) -> bool {
+    vote.verdict == Verdict::Approve
+        && barred.part(&vote.by).is_none()
+        && names(&gate.template, vote.into())
+}
+
+/// The approvals that count for this gate, one a person.
+pub fn voices<'a>(gate: &Gate, barred: Barred<'_>, votes: &'a [Vote]) -> Vec<Voice<'a>> {
+    let mut voices: Vec<Voice<'a>> = Vec::with_capacity(votes.len());
+    for vote in votes {
+        if counts_for(gate, barred, vote) && !voices.iter().any(|voice| voice.by == &vote.by) {
+            voices.push(vote.into());
+        }
+    }
+    voices
+}
+
+/// Everybody in the directory who could still approve for this gate: active, named, not kept out, and without a vote.
+pub fn candidates<'a>(
+    gate: &Gate,
+    barred: Barred<'_>,
+    votes: &[Vote],
+    directory: &'a Directory,
+) -> Vec<&'a Person> {
+    let done: BTreeSet<&PersonId> = votes.iter().map(|vote| &vote.by).collect();
+    named_people(&gate.template, directory)
+        .into_iter()
+        .filter(|person| barred.part(&person.id).is_none() && !done.contains(&person.id))
+        .collect()
+}
+
+/// The active people a template names as approvers, as they come; who is named in two ways comes twice. In a large directory, few
+/// of them are mostly enough to answer a question.
+pub fn each_named<'t, 'd: 't>(
+    template: &'t Template,
+    directory: &'d Directory,
+) -> Box<dyn Iterator<Item = &'d Person> + 't> {
+    let (teams, roles) = match &template.approvers {
+        Some(Approvers::Anyone) => {
+            return Box::new(directory.people().filter(|person| person.active));
+        }
+        Some(Approvers::Among(people)) => return Box::new(directory.each_among(people)),
+        None => (
+            &template.quorum.required_team_ids,
+            &template.quorum.required_org_roles,
+        ),
+    };
+    let users = template.quorum.required_user_ids.iter();
+    let users = users.filter_map(|id| directory.person(id));
+    let members = teams.iter().flat_map(|team| directory.members(team));
+    let holders = roles.iter().flat_map(|role| directory.holders(role));
+    let everybody = users.chain(members).chain(holders);
+    Box::new(everybody.filter(|person| person.active))
+}
+
+/// The active people a template names as approvers, by id.
+pub fn named_people<'a>(template: &Template, directory: &'a Directory) -> Vec<&'a Person> {
+    let named = each_named(template, directory);
+    if matches!(template.approvers, Some(Approvers::Anyone)) {
+        return named.collect(); // they come by id, each once
+    }
+    let people: BTreeMap<&PersonId, &Person> = named.map(|person| (&person.id, person)).collect();
+    people.into_values().collect()
+}
+
+/// The people who may decide on a request with these gates, by id.
+pub fn eligible<'a>(
+    gates: &[Gate],
+    excluded: &Exclusion,
+    directory: &'a Directory,
+) -> Vec<&'a Person> {
+    let barred = Barred::by(gates, excluded);
+    let people: BTreeMap<&PersonId, &Person> = gates
+        .iter()
+        .flat_map(|gate| candidates(gate, barred, &[], directory))
+        .map(|person| (&person.id, person))
+        .collect();
+    people.into_values().collect()
+}

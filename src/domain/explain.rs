@@ -1,0 +1,198 @@
+//! What would happen to an ask, and why: the policies that would gate it, those that would not, and who could approve.
+
+use super::ask::{Ask, Violation};
+use super::binding;
+use super::conditions;
+use super::document::{Conditions, Template};
+use super::eligibility;
+use super::id::{ActionId, PersonId, PolicyId};
+use super::policy::Gate;
+use super::resolve::gates_action;
+use super::rules::Rules;
+use super::smallest;
+use super::target::Target;
+use super::time::Timestamp;
+use super::verdict::{self, PolicyVerdict};
+use super::words;
+use std::collections::HashMap;
+
+/// What would happen to an ask; nothing is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The policies that would gate it. Empty where its target cannot be read, see `violations`.
+    pub gates: Vec<Gate>,
+    /// How far they are before anybody has approved.
+    pub policies: Vec<PolicyVerdict>,
+    /// Why each of them gates it, in their order.
+    pub because: Vec<Because>,
+    /// How far those would be that are only tried out.
+    pub observed: Vec<PolicyVerdict>,
+    /// Why each of those would gate it, in their order.
+    pub observed_because: Vec<Because>,
+    /// The policies that do not apply, and why.
+    pub others: Vec<Because>,
+    /// Who could approve.
+    pub eligible: Vec<PersonId>,
+    /// The fewest people who would do.
+    pub smallest_set: Vec<PersonId>,
+    /// Rules that the ask breaks.
+    pub violations: Vec<Violation>,
+}
+
+/// Why a policy applies, or does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Because {
+    /// The policy.
+    pub policy: PolicyId,
+    /// Its name.
+    pub name: String,
+    /// Why: `is bound to environment staging`.
+    pub why: String,
+    /// Its conditions, where its hours matter here: their week can be drawn.
+    pub hours: Option<Conditions>,
+}
+
+impl Rules {
+    /// Explains what would happen to an ask at `now`.
+    pub fn explain(&self, ask: &Ask, now: Timestamp) -> Explained {
+        let violations = self.admit(ask, now).err().unwrap_or_default();
+        let mut broken = Vec::new();
+        let target = self.target(ask, &mut broken);
+        let action = self.asked_action(ask, &mut broken);
+        let (gates, observed, others) = match &action {
+            Some(action) if broken.is_empty() => {
+                let (gates, observed) = self.resolve(&action.id, &target, now);
+                let others = self.others(&action.id, &target, now, [&gates, &observed]);
+                (gates, observed, others)
+            }
+            _ => Default::default(),
+        };
+        let authors = self.authors(ask, &mut broken);
+        let excluded = self.excluded(ask, &authors);
+        let directory = self.directory();
+        let eligible = eligibility::eligible(&gates, &excluded, directory);
+        let because = |gates: &[Gate]| gates.iter().map(|gate| applies(gate, now)).collect();
+        Explained {
+            because: because(&gates),
+            observed_because: because(&observed),
+            policies: verdict::evaluate(&gates, &excluded, &[], directory),
+            observed: verdict::evaluate_observed(&gates, &observed, &excluded, &[], directory),
+            eligible: eligible
+                .into_iter()
+                .map(|person| person.id.clone())
+                .collect(),
+            smallest_set: smallest::smallest_set(&gates, &excluded, &[], directory),
+            gates,
+            others,
+            violations,
+        }
+    }
+
+    fn others(
+        &self,
+        action: &ActionId,
+        target: &Target,
+        now: Timestamp,
+        applying: [&Vec<Gate>; 2],
+    ) -> Vec<Because> {
+        let mut bound: HashMap<&PolicyId, Vec<String>> = HashMap::new();
+        for binding in &self.document().bindings {
+            bound
+                .entry(&binding.policy)
+                .or_default()
+                .push(binding::words(binding));
+        }
+        let here: Vec<usize> = self
+            .bindings()
+            .of(target)
+            .map(|(_, template)| template)
+            .collect();
+        let applies = |id: &PolicyId| {
+            applying
+                .into_iter()
+                .flatten()
+                .any(|gate| gate.template.id == *id)
+        };
+        let policies = self.document().policies.iter().enumerate();
+        policies
+            .filter(|(_, template)| !applies(&template.id))
+            .map(|(place, template)| {
+                let elsewhere = gates_action(template, action) && !here.contains(&place);
+                let (why, hours) = if elsewhere {
+                    (bound_elsewhere(bound.get(&template.id)), None)
+                } else {
+                    why_not(template, action, target, now)
+                };
+                Because {
+                    policy: template.id.clone(),
+                    name: template.name.clone(),
+                    why,
+                    hours,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Why a policy applies: where it was found, and until when.
+fn applies(gate: &Gate, now: Timestamp) -> Because {
+    let conditions = &gate.template.conditions;
+    let timed = conditions::is_timed(conditions);
+    let until = conditions::next_edge(conditions, now).map_or_else(String::new, |edge| {
+        let until = conditions::on_the_wall(conditions, edge);
+        format!(", and applies at this hour, until {until}")
+    });
+    let why = format!("is bound to {}{until}", words::list(&gate.bound));
+    Because {
+        policy: gate.template.id.clone(),
+        name: gate.template.name.clone(),
+        why,
+        hours: timed.then(|| conditions.clone()),
+    }
+}
+
+fn bound_elsewhere(bound: Option<&Vec<String>>) -> String {
+    const SHOWN: usize = 3;
+    match bound.map(Vec::as_slice) {
+        None | Some([]) => "is bound to nothing".to_owned(),
+        Some(places) if places.len() > SHOWN => {
+            let rest = places.len() - SHOWN;
+            format!("is bound to {} and {rest} more", places[..SHOWN].join(", "))
+        }
+        Some(places) => format!("is bound to {}", words::list(places)),
+    }
+}
+
+/// Why a policy that is bound here does not apply, and its hours where it is them.
+fn why_not(
+    template: &Template,
+    action: &ActionId,
+    target: &Target,
+    now: Timestamp,
+) -> (String, Option<Conditions>) {
+    if !gates_action(template, action) {
+        let why = match &template.actions {
+            None => format!("gates {action} only where it names it"),
+            Some(_) => format!("does not gate {action}"),
+        };
+        return (why, None);
+    }
+    let conditions = &template.conditions;
+    if !conditions::applies_to(conditions, target.environment.as_ref()) {
+        let named: Vec<&str> = conditions
+            .environments
+            .iter()
+            .flatten()
+            .map(AsRef::as_ref)
+            .collect();
+        return (format!("applies to {} alone", words::list(&named)), None);
+    }
+    let why = match conditions::next_edge(conditions, now) {
+        Some(edge) => format!(
+            "is outside its hours; it applies again from {}",
+            conditions::on_the_wall(conditions, edge)
+        ),
+        None => "is outside its hours".to_owned(),
+    };
+    (why, Some(conditions.clone()))
+}

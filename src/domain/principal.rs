@@ -1,0 +1,105 @@
+//! Who acts: a person, a service, the operator at the database, or the bot itself.
+
+use super::id::{PersonId, ServiceId};
+use super::vote::Door;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Somebody or something that acts; stored as `person:alice`, `service:ci`, `operator` or `bot`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Principal {
+    /// A person of the directory.
+    Person(PersonId),
+    /// A service, by its token.
+    Service(ServiceId),
+    /// Whoever can open the database: `token create`, `recover`, a configuration file.
+    Operator,
+    /// Countersign itself.
+    Bot,
+}
+
+impl Principal {
+    /// The person, where it is one.
+    pub fn person(&self) -> Option<&PersonId> {
+        match self {
+            Self::Person(id) => Some(id),
+            Self::Service(_) | Self::Operator | Self::Bot => None,
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(id) => write!(f, "person:{id}"),
+            Self::Service(id) => write!(f, "service:{id}"),
+            Self::Operator => f.write_str("operator"),
+            Self::Bot => f.write_str("bot"),
+        }
+    }
+}
+
+impl From<Principal> for String {
+    fn from(principal: Principal) -> String {
+        principal.to_string()
+    }
+}
+
+impl TryFrom<String> for Principal {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("person", id)) if !id.is_empty() => Ok(Self::Person(PersonId::new(id))),
+            Some(("service", id)) if !id.is_empty() => Ok(Self::Service(ServiceId::new(id))),
+            None if text == "operator" => Ok(Self::Operator),
+            None if text == "bot" => Ok(Self::Bot),
+            _ => Err(format!("`{text}` names no principal")),
+        }
+    }
+}
+
+/// An authenticated caller of a use case. Only the doors build one, after they have checked who is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who calls.
+    pub principal: Principal,
+    /// The people who answer for a service (its owners by token and by configuration); empty for a person.
+    pub owners: Vec<PersonId>,
+    /// Whether it may name another requester (`requests:act-for`).
+    pub acts_for_others: bool,
+    /// Through which door.
+    pub via: Door,
+}
+
+impl Caller {
+    /// A person at one of the doors.
+    pub fn person(id: PersonId, via: Door) -> Self {
+        Self {
+            principal: Principal::Person(id),
+            owners: Vec::new(),
+            acts_for_others: false,
+            via,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_read_back_and_empty_names_are_refused() {
+        for principal in [
+            Principal::Person("alice".into()),
+            Principal::Service("ci".into()),
+            Principal::Operator,
+            Principal::Bot,
+        ] {
+            assert_eq!(Principal::try_from(principal.to_string()), Ok(principal));
+        }
+        for bad in ["", "alice", "person:", "service:", "operator:x", "admin"] {
+            assert!(Principal::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

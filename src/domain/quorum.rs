@@ -1,0 +1,205 @@
+//! Quorum: how many approvals are needed, and whose (specification: Quorum Rules; design 2.3). Pure counting over voices that
+//! somebody else has found to be eligible.
+
+use super::document::Quorum;
+use super::id::{PersonId, RoleId, TeamId};
+use super::people::Person;
+use super::vote::Vote;
+use std::collections::{BTreeSet, HashMap};
+
+/// One person's approval, with the memberships that it speaks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Voice<'a> {
+    /// Whose.
+    pub by: &'a PersonId,
+    /// The teams it may stand for.
+    pub teams: &'a BTreeSet<TeamId>,
+    /// The roles it may stand for.
+    pub roles: &'a BTreeSet<RoleId>,
+}
+
+impl<'a> From<&'a Vote> for Voice<'a> {
+    fn from(vote: &'a Vote) -> Self {
+        Self {
+            by: &vote.by,
+            teams: &vote.teams,
+            roles: &vote.roles,
+        }
+    }
+}
+
+impl<'a> From<&'a Person> for Voice<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self {
+            by: &person.id,
+            teams: &person.teams,
+            roles: &person.roles,
+        }
+    }
+}
+
+/// The fewest approvals that could ever do. Never none, whatever a stored quorum says.
+pub fn need(quorum: &Quorum) -> usize {
+    let users: BTreeSet<&PersonId> = quorum.required_user_ids.iter().collect();
+    size(quorum.min_approvals)
+        .max(size(quorum.min_distinct_teams))
+        .max(users.len())
+        .max(1)
+}
+
+/// A count of the document as a length.
+pub(super) fn size(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// Whether this person is among the voices.
+pub fn has_person(voices: &[Voice<'_>], id: &PersonId) -> bool {
+    voices.iter().any(|voice| voice.by == id)
+}
+
+/// Whether somebody of this team is among the voices.
+pub fn has_team(voices: &[Voice<'_>], id: &TeamId) -> bool {
+    voices.iter().any(|voice| voice.teams.contains(id))
+}
+
+/// Whether a holder of this role is among the voices.
+pub fn has_role(voices: &[Voice<'_>], id: &RoleId) -> bool {
+    voices.iter().any(|voice| voice.roles.contains(id))
+}
+
+/// Whether these voices, each of another person, meet the quorum: every field of it.
+pub fn is_met(quorum: &Quorum, voices: &[Voice<'_>]) -> bool {
+    let teams = size(quorum.min_distinct_teams);
+    voices.len() >= need(quorum)
+        && quorum
+            .required_user_ids
+            .iter()
+            .all(|id| has_person(voices, id))
+        && quorum
+            .required_team_ids
+            .iter()
+            .all(|id| has_team(voices, id))
+        && quorum
+            .required_org_roles
+            .iter()
+            .all(|id| has_role(voices, id))
+        && distinct_teams(voices, teams) >= teams
+}
+
+/// How many teams these voices can stand for when each person stands for one: the size of a maximum matching between people and
+/// teams, counted up to `want`.
+pub fn distinct_teams(voices: &[Voice<'_>], want: usize) -> usize {
+    let mut matching = Matching::default();
+    let mut found = 0;
+    for voice in voices {
+        if found >= want {
+            break;
+        }
+        if let Some(person) = matching.offer(voice.teams, want)
+            && matching.place(person, &mut BTreeSet::new())
+        {
+            found += 1;
+        }
+    }
+    found
+}
+
+/// Kuhn's algorithm, person by person.
+#[derive(Default)]
+struct Matching<'a> {
+    numbers: HashMap<&'a TeamId, usize>,
+    /// For each team, how many people were offered, and who stands for it.
+    offered: Vec<usize>,
+    stands: Vec<Option<usize>>,
+    /// For each person, their teams.
+    teams: Vec<Vec<usize>>,
+}
+
+impl<'a> Matching<'a> {
+    /// Takes a person in, unless each of their teams has `want` people already: among so many, one is always free to take their place.
+    fn offer(&mut self, teams: &'a BTreeSet<TeamId>, want: usize) -> Option<usize> {
+        let mut numbered = Vec::with_capacity(teams.len());
+        for team in teams {
+            let next = self.numbers.len();
+            let number = *self.numbers.entry(team).or_insert(next);
+            if number == self.stands.len() {
+                self.stands.push(None);
+                self.offered.push(0);
+            }
+            numbered.push(number);
+        }
+        if numbered.iter().all(|&team| self.offered[team] >= want) {
+            return None;
+        }
+        for &team in &numbered {
+            self.offered[team] += 1;
+        }
+        self.teams.push(numbered);
+        Some(self.teams.len() - 1)
+    }
+
+    /// Lets a person stand for a team, moving others to another of theirs where that is needed.
+    fn place(&mut self, person: usize, tried: &mut BTreeSet<usize>) -> bool {
+        for at in 0..self.teams[person].len() {
+            let team = self.teams[person][at];
+            if !tried.insert(team) {
+                continue;
+            }
+            let free = match self.stands[team] {
+                None => true,
+                Some(other) => self.place(other, tried),
+            };
+            if free {
+                self.stands[team] = Some(person);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn teams_of(people: &[&[&str]], want: usize) -> usize {
+        let ids: Vec<PersonId> = (0..people.len())
+            .map(|n| PersonId::new(n.to_string()))
+            .collect();
+        let teams: Vec<BTreeSet<TeamId>> = people
+            .iter()
+            .map(|teams| teams.iter().map(|&team| TeamId::from(team)).collect())
+            .collect();
+        let none = BTreeSet::new();
+        let voices: Vec<Voice<'_>> = ids
+            .iter()
+            .zip(&teams)
+            .map(|(by, teams)| Voice {
+                by,
+                teams,
+                roles: &none,
+            })
+            .collect();
+        distinct_teams(&voices, want)
+    }
+
+    #[test]
+    fn one_person_in_two_teams_is_not_cross_team_review() {
+        assert_eq!(teams_of(&[&["a", "b"]], 2), 1);
+        assert_eq!(teams_of(&[&["a", "b"], &["a"]], 2), 2);
+        assert_eq!(teams_of(&[&["a"], &["a"], &["a"]], 3), 1);
+        assert_eq!(teams_of(&[&["a", "b"], &["a", "c"], &["a"]], 3), 3);
+        assert_eq!(teams_of(&[&["a", "b"], &["a", "b"], &["a", "b"]], 3), 2);
+        assert_eq!(teams_of(&[&[], &["a"]], 2), 1);
+        assert_eq!(teams_of(&[], 1), 0);
+    }
+
+    #[test]
+    fn b63_a_quorum_of_nothing_still_needs_somebody() {
+        let nothing = Quorum {
+            min_approvals: 0,
+            ..Quorum::default()
+        };
+        assert!(!is_met(&nothing, &[]));
+    }
+}

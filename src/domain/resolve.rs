@@ -1,0 +1,144 @@
+//! Which policies are in force (specification: Binding Resolution; design 2.1, 2.2).
+
+use super::action::{self, must_be_named};
+use super::binding;
+use super::conditions;
+use super::document::{Binding, Level, Mode, Template};
+use super::id::{ActionId, ClusterId, EnvironmentId, ProjectId};
+use super::policy::Gate;
+use super::rules::Rules;
+use super::target::Target;
+use super::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// The resources that a break-glass session can reach; a level left out reaches all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Projects.
+    pub projects: Option<Vec<ProjectId>>,
+    /// Clusters.
+    pub clusters: Option<Vec<ClusterId>>,
+    /// Environments.
+    pub environments: Option<Vec<EnvironmentId>>,
+}
+
+impl Reach {
+    /// Whether what this binding protects lies within reach.
+    fn meets(&self, binding: &Binding) -> bool {
+        fn named<T: AsRef<str>>(list: Option<&Vec<T>>, name: &str) -> bool {
+            list.is_none_or(|list| list.iter().any(|id| id.as_ref() == name))
+        }
+        match (binding.level, binding.resource.as_deref()) {
+            (Level::Project, Some(name)) => named(self.projects.as_ref(), name),
+            (Level::Cluster, Some(name)) => named(self.clusters.as_ref(), name),
+            (Level::Environment, Some(name)) => named(self.environments.as_ref(), name),
+            (Level::Organization, _) | (_, None) => true,
+        }
+    }
+}
+
+/// Whether a template gates this action: it names it, or names none and the action needs no naming.
+pub(super) fn gates_action(template: &Template, action: &ActionId) -> bool {
+    match &template.actions {
+        Some(named) => named.contains(action),
+        None => !must_be_named(action),
+    }
+}
+
+impl Rules {
+    /// The policies in force for a target at `at`, enforced and observed ones apart. Without any target, as a change of the
+    /// configuration or a break-glass start has none, every bound policy that names the action.
+    pub fn resolve(
+        &self,
+        action: &ActionId,
+        target: &Target,
+        at: Timestamp,
+    ) -> (Vec<Gate>, Vec<Gate>) {
+        if must_be_named(action) && *target == Target::default() {
+            return self.naming(action, at, |_| true);
+        }
+        let target = self.filled_in(target);
+        let mut found: Vec<(usize, Vec<String>)> = Vec::new();
+        for (level, template) in self.bindings().of(&target) {
+            let Some(text) = self.document().policies.get(template) else {
+                continue;
+            };
+            if gates_action(text, action)
+                && conditions::applies_to(&text.conditions, target.environment.as_ref())
+                && !found.iter().any(|(known, _)| *known == template)
+                && conditions::applies_at(&text.conditions, at)
+            {
+                found.push((template, vec![binding::found_at(level, &target)]));
+            }
+        }
+        self.pinned(found)
+    }
+
+    /// The policies that gate a change of Countersign's own configuration at `at`: every bound one that names
+    /// `environment.policy_update`, at whatever level. Their environments are not asked, their hours are.
+    pub fn gates_of_config_change(&self, at: Timestamp) -> (Vec<Gate>, Vec<Gate>) {
+        self.naming(&ActionId::from(action::POLICY_UPDATE), at, |_| true)
+    }
+
+    /// The policies that gate the start of a break-glass session at `at`: every one that names `break_glass.initiate` and is bound
+    /// to something within the session's reach.
+    pub fn gates_of_break_glass_start(
+        &self,
+        reach: &Reach,
+        at: Timestamp,
+    ) -> (Vec<Gate>, Vec<Gate>) {
+        self.naming(&ActionId::from(action::BREAK_GLASS), at, |binding| {
+            reach.meets(binding)
+        })
+    }
+
+    fn naming(
+        &self,
+        action: &ActionId,
+        at: Timestamp,
+        within: impl Fn(&Binding) -> bool,
+    ) -> (Vec<Gate>, Vec<Gate>) {
+        let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for binding in self
+            .document()
+            .bindings
+            .iter()
+            .filter(|binding| within(binding))
+        {
+            let Some((place, template)) = self.template(&binding.policy) else {
+                continue;
+            };
+            if gates_action(template, action) && conditions::applies_at(&template.conditions, at) {
+                found
+                    .entry(place)
+                    .or_default()
+                    .push(binding::words(binding));
+            }
+        }
+        self.pinned(found.into_iter().collect())
+    }
+
+    /// The target with its cluster's environment, so that a caller who leaves it out misses no policy.
+    fn filled_in(&self, target: &Target) -> Target {
+        let mut target = target.clone();
+        if target.environment.is_none()
+            && let Some(cluster) = &target.cluster
+        {
+            target.environment = self.registry().environment_of(cluster).cloned();
+        }
+        target
+    }
+
+    fn pinned(&self, found: Vec<(usize, Vec<String>)>) -> (Vec<Gate>, Vec<Gate>) {
+        found
+            .into_iter()
+            .filter_map(|(place, bound)| {
+                Some(Gate {
+                    version: self.template_version(place),
+                    template: self.document().policies.get(place)?.clone(),
+                    bound,
+                })
+            })
+            .partition(|gate| gate.template.mode == Mode::Enforce)
+    }
+}

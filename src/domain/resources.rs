@@ -1,0 +1,86 @@
+//! The registry of resources: what exists, and which environment a cluster belongs to (design 2.1).
+
+use super::document::{Level, Resources};
+use super::id::{ClusterId, EnvironmentId, ProjectId};
+use super::words;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What exists.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    environments: BTreeSet<EnvironmentId>,
+    projects: BTreeSet<ProjectId>,
+    clusters: BTreeMap<ClusterId, EnvironmentId>,
+}
+
+impl Registry {
+    /// Indexes the document's resources.
+    pub fn new(resources: &Resources) -> Self {
+        Self {
+            environments: resources.environments.iter().cloned().collect(),
+            projects: resources.projects.iter().cloned().collect(),
+            clusters: resources
+                .clusters
+                .iter()
+                .map(|cluster| (cluster.id.clone(), cluster.environment.clone()))
+                .collect(),
+        }
+    }
+
+    /// The project with exactly this name, or a sentence with the nearest ones.
+    pub fn project(&self, name: &str) -> Result<&ProjectId, String> {
+        self.projects
+            .get(name)
+            .ok_or_else(|| words::unknown("project", name, self.names(Level::Project)))
+    }
+
+    /// The environment with exactly this name, or a sentence with the nearest ones.
+    pub fn environment(&self, name: &str) -> Result<&EnvironmentId, String> {
+        self.environments
+            .get(name)
+            .ok_or_else(|| words::unknown("environment", name, self.names(Level::Environment)))
+    }
+
+    /// The cluster with exactly this name and its environment, or a sentence with the nearest ones.
+    pub fn cluster(&self, name: &str) -> Result<(&ClusterId, &EnvironmentId), String> {
+        self.clusters
+            .get_key_value(name)
+            .ok_or_else(|| words::unknown("cluster", name, self.names(Level::Cluster)))
+    }
+
+    /// The environment that a cluster belongs to.
+    pub fn environment_of(&self, cluster: &ClusterId) -> Option<&EnvironmentId> {
+        self.clusters.get(cluster)
+    }
+
+    /// Whether a resource of this level exists; the sentence otherwise. The organization is no resource.
+    pub fn check(&self, level: Level, name: &str) -> Result<(), String> {
+        match level {
+            Level::Organization => Ok(()),
+            Level::Project => self.project(name).map(drop),
+            Level::Cluster => self.cluster(name).map(drop),
+            Level::Environment => self.environment(name).map(drop),
+        }
+    }
+
+    fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
+        match level {
+            Level::Organization => Box::new(std::iter::empty()),
+            Level::Project => Box::new(self.projects.iter().map(ProjectId::as_str)),
+            Level::Cluster => Box::new(self.clusters.keys().map(ClusterId::as_str)),
+            Level::Environment => Box::new(self.environments.iter().map(EnvironmentId::as_str)),
+        }
+    }
+}
+
+impl Level {
+    /// The level's word, as it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Project => "project",
+            Self::Cluster => "cluster",
+            Self::Environment => "environment",
+        }
+    }
+}

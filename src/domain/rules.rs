@@ -1,0 +1,209 @@
+//! The configuration, compiled: checked once, indexed for every question that a request asks of it.
+
+use super::action::{self, Action};
+pub use super::ask::{Admitted, Ask, Rule, Violation};
+use super::binding::Bindings;
+use super::check;
+use super::document::{Document, Route, ServiceDocument, Template};
+use super::id::{ActionId, ChannelId, PolicyId, ServiceId};
+use super::people::Directory;
+use super::policy::Gate;
+use super::principal::Principal;
+use super::resources::Registry;
+use super::target::Target;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+/// One thing that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Where, as a path such as `policies[2].quorum.requiredTeamIds[0]`; the loader adds the line of a file.
+    pub path: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// The configuration, compiled.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    version: i64,
+    document: Document,
+    directory: Directory,
+    registry: Registry,
+    actions: Vec<Action>,
+    action_places: HashMap<ActionId, usize>,
+    template_places: HashMap<PolicyId, usize>,
+    template_versions: Vec<i64>,
+    service_places: HashMap<ServiceId, usize>,
+    bindings: Bindings,
+}
+
+/// The version of a template that was never stored.
+const FIRST_VERSION: i64 = 1;
+
+impl Rules {
+    /// Checks and indexes a document. `template_versions` numbers the templates as they are stored; a template that is not in it has
+    /// version 1. All problems at once.
+    pub fn compile(
+        version: i64,
+        document: Document,
+        template_versions: &BTreeMap<PolicyId, i64>,
+    ) -> Result<Self, Vec<Problem>> {
+        let directory = Directory::compile(&document.directory);
+        let registry = Registry::new(&document.resources);
+        let own = document.actions.iter().map(Action::from);
+        let actions: Vec<Action> = action::catalogue().chain(own).collect();
+        let problems = check::document(&document, &directory, &registry, &actions);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let template_places = places(document.policies.iter().map(|template| &template.id));
+        Ok(Self {
+            version,
+            action_places: places(actions.iter().map(|action| &action.id)),
+            service_places: places(document.services.iter().map(|service| &service.id)),
+            template_versions: document
+                .policies
+                .iter()
+                .map(|template| {
+                    template_versions
+                        .get(&template.id)
+                        .copied()
+                        .unwrap_or(FIRST_VERSION)
+                })
+                .collect(),
+            bindings: Bindings::new(&document, &template_places),
+            template_places,
+            directory,
+            registry,
+            actions,
+            document,
+        })
+    }
+
+    /// The version of the stored document these rules were compiled from; 0 for the rules of an empty store.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Who is who.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What exists.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The action with this id.
+    pub fn action(&self, id: &ActionId) -> Option<&Action> {
+        self.actions.get(*self.action_places.get(id)?)
+    }
+
+    /// Every action of this installation: the specification's sixteen, then its own.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// A template and its place in the document.
+    pub(super) fn template(&self, id: &PolicyId) -> Option<(usize, &Template)> {
+        let place = *self.template_places.get(id)?;
+        Some((place, self.document.policies.get(place)?))
+    }
+
+    pub(super) fn template_version(&self, place: usize) -> i64 {
+        self.template_versions
+            .get(place)
+            .copied()
+            .unwrap_or(FIRST_VERSION)
+    }
+
+    /// A configured service.
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceDocument> {
+        self.document.services.get(*self.service_places.get(id)?)
+    }
+
+    /// The channels a request's card goes to: those its policies name, else the first route that matches, else the default.
+    pub fn route(&self, action: &Action, target: &Target, gates: &[Gate]) -> Vec<ChannelId> {
+        let mut channels: Vec<ChannelId> = Vec::new();
+        for channel in gates
+            .iter()
+            .filter_map(|gate| gate.template.channel.as_ref())
+        {
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
+        if channels.is_empty() {
+            let routes = &self.document.routes;
+            let rule = routes
+                .rules
+                .iter()
+                .find(|rule| matches(rule, action, target, gates));
+            channels.extend(
+                rule.map(|rule| &rule.channel)
+                    .or(routes.default.as_ref())
+                    .cloned(),
+            );
+        }
+        channels
+    }
+
+    /// Whether this principal may change the configuration. Nobody, where nobody is named; what the operator and the bot do goes
+    /// past this question and is audited as theirs.
+    pub fn is_administrator(&self, principal: &Principal) -> bool {
+        let named = &self.document.administrators;
+        match principal {
+            Principal::Person(id) => self.directory.person(id).is_some_and(|person| {
+                person.active
+                    && (named.users.contains(id)
+                        || named.teams.iter().any(|team| person.teams.contains(team))
+                        || named
+                            .org_roles
+                            .iter()
+                            .any(|role| person.roles.contains(role)))
+            }),
+            Principal::Service(id) => named.services.contains(id) && self.service(id).is_some(),
+            Principal::Operator | Principal::Bot => false,
+        }
+    }
+}
+
+fn places<'a, T: Clone + Eq + std::hash::Hash + 'a>(
+    ids: impl Iterator<Item = &'a T>,
+) -> HashMap<T, usize> {
+    ids.enumerate()
+        .map(|(place, id)| (id.clone(), place))
+        .collect()
+}
+
+/// Whether every field that the rule gives is the request's.
+fn matches(rule: &Route, action: &Action, target: &Target, gates: &[Gate]) -> bool {
+    fn same<T: PartialEq>(wanted: Option<&T>, actual: Option<&T>) -> bool {
+        wanted.is_none() || wanted == actual
+    }
+    let policy = |id: &PolicyId| gates.iter().any(|gate| gate.template.id == *id);
+    rule.policy.as_ref().is_none_or(policy)
+        && same(rule.project.as_ref(), target.project.as_ref())
+        && same(rule.cluster.as_ref(), target.cluster.as_ref())
+        && same(rule.environment.as_ref(), target.environment.as_ref())
+        && rule.risk.is_none_or(|risk| risk == action.risk)
+}

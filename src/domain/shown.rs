@@ -1,0 +1,98 @@
+//! What people and programs are shown of a request: the card, the API and the command line render this and nothing else.
+
+use super::action::Action;
+use super::audit::What;
+use super::document::SlackIdentity;
+use super::eligibility::{self, Ineligible};
+use super::id::PersonId;
+use super::people::Person;
+use super::principal::Principal;
+use super::request::{Request, Status};
+use super::time::Timestamp;
+use super::verdict::{self, PolicyVerdict};
+use super::vote::{Door, Vote};
+use std::collections::BTreeMap;
+
+/// A request with everything that is shown of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The request.
+    pub request: Request,
+    /// Its action, with name, group and risk.
+    pub action: Action,
+    /// How far each policy is that gates it.
+    pub policies: Vec<PolicyVerdict>,
+    /// How far each policy would be that is only tried out.
+    pub observed: Vec<PolicyVerdict>,
+    /// The decisions, oldest first.
+    pub votes: Vec<Vote>,
+    /// Names and Slack identities of everybody who occurs in it.
+    pub people: BTreeMap<PersonId, ShownPerson>,
+    /// The people who could bring it forward now, by id, the first hundred; nobody once it is decided.
+    pub waiting_for: Vec<PersonId>,
+    /// How many people besides could.
+    pub waiting_more: usize,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEvent>,
+}
+
+/// How a person is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownPerson {
+    /// The name.
+    pub name: String,
+    /// Slack identities, for mentions and direct messages.
+    pub slack: Vec<SlackIdentity>,
+}
+
+/// One line of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+    /// Who.
+    pub actor: Principal,
+    /// Through which door.
+    pub via: Door,
+    /// A comment or message, where there was one.
+    pub note: Option<String>,
+}
+
+impl Shown {
+    /// The name of a person, or the id of one who is no longer in the directory.
+    pub fn name<'a>(&'a self, id: &'a PersonId) -> &'a str {
+        self.people
+            .get(id)
+            .map_or(id.as_str(), |person| person.name.as_str())
+    }
+
+    /// How a principal is called.
+    pub fn principal_name<'a>(&'a self, principal: &'a Principal) -> &'a str {
+        match principal {
+            Principal::Person(id) => self.name(id),
+            Principal::Service(id) => id.as_str(),
+            Principal::Operator => "the operator",
+            Principal::Bot => "Countersign",
+        }
+    }
+
+    /// Whether this person could approve now, and why not.
+    pub fn can_approve(&self, person: &Person) -> Result<(), Ineligible> {
+        eligibility::check(&self.request.gates, &self.request.excluded, person)
+    }
+
+    /// Whether it waits for this very person: eligible for what is still missing, and without a vote.
+    pub fn waits_for(&self, person: &Person) -> bool {
+        let Request {
+            gates, excluded, ..
+        } = &self.request;
+        self.is_pending() && verdict::waits_for(gates, excluded, &self.votes, person)
+    }
+
+    /// Whether it still waits for decisions.
+    pub fn is_pending(&self) -> bool {
+        self.request.state.status() == Status::Pending
+    }
+}

@@ -1,0 +1,235 @@
+//! The smallest set of people who would complete a request now: exact for few people, near it for many.
+
+use super::eligibility::{Barred, Exclusion, candidates, voices};
+use super::id::{PersonId, RoleId, TeamId};
+use super::people::{Directory, Person};
+use super::policy::Gate;
+use super::quorum::{self, Voice, size};
+use super::vote::Vote;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Up to so many people who differ in what they can do for the request, every set is tried.
+const EXACT_UP_TO: usize = 16;
+
+/// The fewest people whose approvals would satisfy every policy now. Empty where nothing is missing, and where nobody could. Up to
+/// 16 different candidates it is exact; beyond, people are taken greedily and those who turn out not to be needed let go.
+pub fn smallest_set(
+    gates: &[Gate],
+    excluded: &Exclusion,
+    votes: &[Vote],
+    directory: &Directory,
+) -> Vec<PersonId> {
+    let search = Search::new(gates, excluded, votes, directory);
+    let everybody: Vec<usize> = (0..search.people.len()).collect();
+    if gates.is_empty() || search.completes(&[]) || !search.completes(&everybody) {
+        return Vec::new();
+    }
+    let forced = search.forced();
+    let rest = search.different(&forced);
+    let mut set = if rest.len() <= EXACT_UP_TO {
+        search.exact(&forced, &rest)
+    } else {
+        search.greedy(forced, &rest)
+    };
+    set.sort_unstable();
+    set.into_iter()
+        .map(|person| search.people[person].0.id.clone())
+        .collect()
+}
+
+/// The gates with the voices they have, and the people who could add theirs, each with the gates that name them.
+struct Search<'a> {
+    gates: &'a [Gate],
+    have: Vec<Vec<Voice<'a>>>,
+    people: Vec<(&'a Person, BTreeSet<usize>)>,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        gates: &'a [Gate],
+        excluded: &Exclusion,
+        votes: &'a [Vote],
+        directory: &'a Directory,
+    ) -> Self {
+        let barred = Barred::by(gates, excluded);
+        let mut people: BTreeMap<&PersonId, (&Person, BTreeSet<usize>)> = BTreeMap::new();
+        for (at, gate) in gates.iter().enumerate() {
+            for person in candidates(gate, barred, votes, directory) {
+                let entry = people
+                    .entry(&person.id)
+                    .or_insert((person, BTreeSet::new()));
+                entry.1.insert(at);
+            }
+        }
+        Self {
+            gates,
+            have: gates
+                .iter()
+                .map(|gate| voices(gate, barred, votes))
+                .collect(),
+            people: people.into_values().collect(),
+        }
+    }
+
+    fn voices_with(&self, gate: usize, set: &[usize]) -> Vec<Voice<'a>> {
+        let mut voices = self.have[gate].clone();
+        let named = set.iter().map(|&person| &self.people[person]);
+        voices.extend(
+            named
+                .filter(|(_, gates)| gates.contains(&gate))
+                .map(|(person, _)| Voice::from(*person)),
+        );
+        voices
+    }
+
+    fn completes(&self, set: &[usize]) -> bool {
+        self.gates
+            .iter()
+            .enumerate()
+            .all(|(at, gate)| quorum::is_met(&gate.template.quorum, &self.voices_with(at, set)))
+    }
+
+    /// People whom a quorum requires by name: they are in every set.
+    fn forced(&self) -> Vec<usize> {
+        let required: BTreeSet<&PersonId> = self
+            .gates
+            .iter()
+            .flat_map(|gate| &gate.template.quorum.required_user_ids)
+            .collect();
+        (0..self.people.len())
+            .filter(|&person| required.contains(&self.people[person].0.id))
+            .collect()
+    }
+
+    /// The others, of those who can do the same no more than could ever be needed.
+    fn different(&self, forced: &[usize]) -> Vec<usize> {
+        let most = self
+            .gates
+            .iter()
+            .map(|gate| quorum::need(&gate.template.quorum))
+            .max()
+            .unwrap_or(1);
+        let asked = AskedFor::by(self.gates);
+        let mut alike: BTreeMap<_, usize> = BTreeMap::new();
+        (0..self.people.len())
+            .filter(|person| !forced.contains(person))
+            .filter(|&person| {
+                let (person, gates) = &self.people[person];
+                let seen = alike
+                    .entry((gates, asked.teams(person), asked.roles(person)))
+                    .or_default();
+                *seen += 1;
+                *seen <= most
+            })
+            .collect()
+    }
+
+    /// Every set, smaller ones first.
+    fn exact(&self, forced: &[usize], rest: &[usize]) -> Vec<usize> {
+        (0..=rest.len())
+            .find_map(|count| {
+                let mut set = forced.to_vec();
+                self.extend(&mut set, rest, count).then_some(set)
+            })
+            .unwrap_or_default()
+    }
+
+    fn extend(&self, set: &mut Vec<usize>, rest: &[usize], count: usize) -> bool {
+        if count == 0 {
+            return self.completes(set);
+        }
+        for (at, &person) in rest.iter().enumerate() {
+            if rest.len() - at < count {
+                break;
+            }
+            set.push(person);
+            if self.extend(set, &rest[at + 1..], count - 1) {
+                return true;
+            }
+            set.pop();
+        }
+        false
+    }
+
+    /// Whoever helps most next, until it is complete; then lets go of everybody who is not needed after all.
+    fn greedy(&self, forced: Vec<usize>, rest: &[usize]) -> Vec<usize> {
+        let mut set = forced;
+        while !self.completes(&set) {
+            let with = |person: usize| [set.as_slice(), &[person]].concat();
+            let helpers = rest.iter().copied().filter(|person| !set.contains(person));
+            let next = helpers.min_by_key(|&person| self.missing(&with(person)));
+            let Some(next) = next else {
+                break;
+            };
+            set.push(next);
+        }
+        for person in set.clone() {
+            let without: Vec<usize> = set
+                .iter()
+                .copied()
+                .filter(|&other| other != person)
+                .collect();
+            if self.completes(&without) {
+                set = without;
+            }
+        }
+        set
+    }
+
+    /// How much is missing, over all gates; one person who helps always lessens it.
+    fn missing(&self, set: &[usize]) -> usize {
+        let each = self.gates.iter().enumerate().map(|(at, gate)| {
+            let quorum = &gate.template.quorum;
+            let voices = self.voices_with(at, set);
+            let teams = size(quorum.min_distinct_teams);
+            quorum::need(quorum).saturating_sub(voices.len())
+                + quorum
+                    .required_team_ids
+                    .iter()
+                    .filter(|id| !quorum::has_team(&voices, id))
+                    .count()
+                + quorum
+                    .required_org_roles
+                    .iter()
+                    .filter(|id| !quorum::has_role(&voices, id))
+                    .count()
+                + teams.saturating_sub(quorum::distinct_teams(&voices, teams))
+        });
+        each.sum()
+    }
+}
+
+/// The memberships that make a difference to these quorums.
+struct AskedFor<'a> {
+    every_team: bool,
+    teams: BTreeSet<&'a TeamId>,
+    roles: BTreeSet<&'a RoleId>,
+}
+
+impl<'a> AskedFor<'a> {
+    fn by(gates: &'a [Gate]) -> Self {
+        let quorums = || gates.iter().map(|gate| &gate.template.quorum);
+        Self {
+            every_team: quorums().any(|quorum| quorum.min_distinct_teams > 0),
+            teams: quorums()
+                .flat_map(|quorum| &quorum.required_team_ids)
+                .collect(),
+            roles: quorums()
+                .flat_map(|quorum| &quorum.required_org_roles)
+                .collect(),
+        }
+    }
+
+    fn teams<'b>(&self, person: &'b Person) -> Vec<&'b TeamId> {
+        let asked = |team: &&TeamId| self.every_team || self.teams.contains(*team);
+        person.teams.iter().filter(asked).collect()
+    }
+
+    fn roles<'b>(&self, person: &'b Person) -> Vec<&'b RoleId> {
+        person
+            .roles
+            .iter()
+            .filter(|role| self.roles.contains(role))
+            .collect()
+    }
+}

@@ -1,0 +1,355 @@
+//! What an ask must keep, and who is excluded.
+
+use super::fixture::{NOON, ask, rules};
+use crate::domain::ask::{Admitted, Ask, Rule, Violation};
+use crate::domain::eligibility::{Exclusion, Part};
+use crate::domain::principal::Principal;
+use crate::domain::time::Span;
+
+const GATES: &str = "
+policies:
+  - {id: gate, name: Production Gate, scope: environment, approvers: anyone, validFor: 20m, expiresAfter: 4h, conditions: {requireReason: true}}
+  - {id: cross, name: Cross Team, scope: project, approvers: {users: [alice, dan]}, quorum: {minDistinctTeams: 2}}
+bindings:
+  - {policy: gate, level: environment, resource: production}
+  - {policy: cross, level: project, resource: api}
+actions: [{id: database.migrate, name: Database Migrate, group: project, risk: High, requires: [project, cluster]}]
+";
+
+fn admit(change: impl FnOnce(&mut Ask)) -> Result<Admitted, Vec<Violation>> {
+    let mut ask = ask();
+    change(&mut ask);
+    rules(GATES).admit(&ask, NOON)
+}
+
+fn broken(change: impl FnOnce(&mut Ask)) -> Vec<(Rule, String)> {
+    let violations = admit(change).err().unwrap_or_default();
+    violations
+        .into_iter()
+        .map(|v| (v.rule, v.message))
+        .collect()
+}
+
+fn only(rule: Rule, message: &str) -> Vec<(Rule, String)> {
+    vec![(rule, message.to_owned())]
+}
+
+#[test]
+fn an_ask_that_keeps_every_rule() {
+    let admitted = admit(|_| {}).expect("admitted");
+    assert_eq!(admitted.reason.as_deref(), Some("to mend the login"));
+    assert_eq!(admitted.gates.len(), 2);
+    assert_eq!(
+        (admitted.expires_after, admitted.valid_for),
+        (Span::hours(4), Span::minutes(20))
+    );
+    let ungated = admit(|ask| {
+        ask.project = Some("billing".to_owned());
+        ask.environment = Some("staging".to_owned());
+        ask.reason = None;
+    });
+    let ungated = ungated.expect("admitted");
+    assert!(ungated.gates.is_empty());
+    assert_eq!(
+        (ungated.expires_after, ungated.valid_for),
+        (Span::hours(24), Span::hours(1))
+    );
+    let cluster = admit(|ask| {
+        ask.action = "cluster.sync".to_owned();
+        (ask.project, ask.environment, ask.cluster) = (None, None, Some("prod-eu-1".to_owned()));
+    });
+    assert_eq!(
+        cluster.expect("admitted").target.environment,
+        Some("production".into())
+    );
+}
+
+#[test]
+fn b64_names_must_be_exact() {
+    assert_eq!(
+        broken(|ask| ask.environment = Some("prod".to_owned())),
+        only(
+            Rule::UnknownResource,
+            "unknown environment `prod`; did you mean `production`?"
+        )
+    );
+    for close in [
+        "Production",
+        "production ",
+        " production",
+        "",
+        "productio\u{6e}\u{200b}",
+    ] {
+        let rules: Vec<Rule> = broken(|ask| ask.environment = Some(close.to_owned()))
+            .into_iter()
+            .map(|b| b.0)
+            .collect();
+        assert_eq!(rules, [Rule::UnknownResource], "{close:?}");
+    }
+    assert_eq!(
+        broken(|ask| ask.action = "release.deplyo".to_owned())[0],
+        (
+            Rule::UnknownAction,
+            "unknown action `release.deplyo`; did you mean `release.deploy`?".to_owned()
+        )
+    );
+}
+
+#[test]
+fn what_an_action_needs_is_required() {
+    assert_eq!(
+        broken(|ask| (ask.project, ask.environment) = (None, None)),
+        [
+            (
+                Rule::TargetRequired,
+                "release.deploy needs a project".to_owned()
+            ),
+            (
+                Rule::TargetRequired,
+                "release.deploy needs an environment".to_owned()
+            )
+        ]
+    );
+    assert_eq!(
+        broken(|ask| ask.action = "database.migrate".to_owned()),
+        only(Rule::TargetRequired, "database.migrate needs a cluster")
+    );
+}
+
+#[test]
+fn b49_ap11_a_target_that_contradicts_the_registry_is_refused() {
+    assert_eq!(
+        broken(|ask| ask.cluster = Some("dev-1".to_owned())),
+        only(
+            Rule::ContradictsRegistry,
+            "cluster `dev-1` belongs to `development`, not to `production`"
+        )
+    );
+}
+
+#[test]
+fn a_reason_that_is_blank_is_none() {
+    for reason in [None, Some(""), Some(" \n\t ")] {
+        let violations = admit(|ask| ask.reason = reason.map(str::to_owned)).expect_err("refused");
+        assert_eq!(violations[0].policy, Some("gate".into()));
+        assert_eq!(violations[0].rule, Rule::ReasonRequired);
+        assert_eq!(
+            violations[0].message,
+            "Production Gate needs a reason; say why"
+        );
+        assert_eq!(violations.len(), 1);
+    }
+}
+
+#[test]
+fn texts_have_limits_and_no_control_characters() {
+    let refused =
+        |change: fn(&mut Ask)| broken(change).into_iter().map(|b| b.0).collect::<Vec<_>>();
+    assert_eq!(
+        refused(|ask| ask.reason = Some("a\u{7}b".to_owned())),
+        [Rule::Payload]
+    );
+    assert_eq!(
+        refused(|ask| ask.reason = Some("é".repeat(4_001))),
+        [Rule::Payload]
+    );
+    assert_eq!(
+        refused(|ask| ask.release = Some("v1\n".to_owned())),
+        [Rule::Payload]
+    );
+    assert_eq!(
+        refused(|ask| ask.release = Some(String::new())),
+        [Rule::Payload]
+    );
+    assert_eq!(
+        refused(|ask| ask.release = Some("v".repeat(201))),
+        [Rule::Payload]
+    );
+    assert!(refused(|ask| ask.reason = Some("é".repeat(4_000))).is_empty());
+    assert!(refused(|ask| ask.reason = Some("two\n\tlines \u{202e}kept".to_owned())).is_empty());
+}
+
+#[test]
+fn unsatisfiable_for_this_requester() {
+    let violations =
+        admit(|ask| ask.requester = Principal::Person("dan".into())).expect_err("refused");
+    assert_eq!(
+        violations,
+        [Violation {
+            policy: Some("cross".into()),
+            rule: Rule::Unsatisfiable,
+            message: "Cross Team: needs two teams; only SRE is left once dan is excluded"
+                .to_owned(),
+        }]
+    );
+}
+
+#[test]
+fn b28_variants_of_an_id_are_nobody() {
+    for name in [
+        "Alice",
+        "ALICE",
+        " alice",
+        "alice ",
+        "аlice",
+        "alice\u{200b}",
+    ] {
+        let broken = broken(|ask| ask.requester = Principal::Person(name.into()));
+        assert_eq!(
+            broken.iter().map(|b| b.0).collect::<Vec<_>>(),
+            [Rule::UnknownPerson],
+            "{name:?}"
+        );
+        let as_author = self::broken(|ask| ask.authors = vec![name.to_owned()]);
+        assert_eq!(as_author.len(), 1, "{name:?}");
+    }
+    assert_eq!(
+        broken(|ask| ask.authors = vec!["ALICE".to_owned()]),
+        only(
+            Rule::UnknownPerson,
+            "unknown author `ALICE`; did you mean `alice`?"
+        )
+    );
+}
+
+#[test]
+fn break_glass_has_a_door_of_its_own() {
+    let broken = broken(|ask| ask.action = "break_glass.initiate".to_owned());
+    assert_eq!(
+        broken.iter().map(|b| b.0).collect::<Vec<_>>(),
+        [Rule::OwnRoute]
+    );
+}
+
+#[test]
+fn everything_is_told_at_once() {
+    let broken = broken(|ask| {
+        ask.action = "nothing".to_owned();
+        ask.project = Some("nowhere".to_owned());
+        ask.release = Some("\u{0}".to_owned());
+        ask.requester = Principal::Person("nobody".into());
+        ask.authors = vec!["noone".to_owned()];
+    });
+    let rules: Vec<Rule> = broken.into_iter().map(|b| b.0).collect();
+    assert_eq!(
+        rules,
+        [
+            Rule::UnknownResource,
+            Rule::Payload,
+            Rule::UnknownAction,
+            Rule::UnknownPerson,
+            Rule::UnknownPerson
+        ]
+    );
+}
+
+fn excluded(change: impl FnOnce(&mut Ask)) -> Exclusion {
+    let admitted = admit(|ask| {
+        (ask.project, ask.environment) = (Some("billing".to_owned()), Some("staging".to_owned()));
+        change(ask);
+    });
+    admitted.expect("admitted").excluded
+}
+
+/// B22, AP2: caller, requester, owners by token and by configuration, and authors; administrators are no exception (B18).
+#[test]
+fn b22_everybody_with_a_part_is_excluded() {
+    let all = excluded(|ask| {
+        ask.requester = Principal::Person("dan".into());
+        ask.submitted_by = Principal::Service("ci".into());
+        ask.owners = vec!["carol".into()];
+        ask.authors = vec!["alice".to_owned(), "alice".to_owned()];
+    });
+    let expected = [
+        ("alice", Part::Author),
+        ("bob", Part::Owner),
+        ("carol", Part::Owner),
+        ("dan", Part::Requester),
+    ];
+    assert_eq!(
+        all,
+        Exclusion(
+            expected
+                .into_iter()
+                .map(|(id, part)| (id.into(), part))
+                .collect()
+        )
+    );
+    let acting = excluded(|ask| ask.submitted_by = Principal::Person("alice".into()));
+    assert_eq!(acting.0.get("alice"), Some(&Part::Submitter));
+}
+
+#[test]
+fn b18_an_administrator_may_not_approve_what_they_asked_for() {
+    let rules = rules(GATES);
+    let mut ask = ask();
+    ask.requester = Principal::Person("dan".into());
+    ask.project = Some("billing".to_owned());
+    assert!(rules.is_administrator(&ask.requester));
+    let admitted = rules.admit(&ask, NOON).expect("admitted");
+    let dan = rules.directory().person(&"dan".into()).expect("dan");
+    let refused = crate::domain::eligibility::check(&admitted.gates, &admitted.excluded, dan);
+    assert_eq!(
+        refused,
+        Err(crate::domain::eligibility::Ineligible::Excluded(
+            Part::Requester
+        ))
+    );
+}
+
+#[test]
+fn b32_nobody_approves_their_own_request_by_default() {
+    let default: crate::domain::document::Template =
+        serde_saphyr::from_str("{id: a, name: A, scope: organization, approvers: anyone}")
+            .expect("a template");
+    assert!(!default.requester_can_approve);
+}
+
+#[test]
+fn a_service_without_owners_may_only_ask_for_a_person() {
+    let alone = |service: &str, owners: &[&str]| {
+        broken(|ask| {
+            (ask.project, ask.environment) =
+                (Some("billing".to_owned()), Some("staging".to_owned()));
+            ask.requester = Principal::Service(service.into());
+            ask.submitted_by = Principal::Service(service.into());
+            ask.owners = owners.iter().map(|&id| id.into()).collect();
+        })
+    };
+    assert!(alone("ci", &[]).is_empty());
+    assert!(alone("stray", &["carol"]).is_empty());
+    let message = "nobody answers for the service `stray`; name its owners, or let it ask on behalf of a person";
+    assert_eq!(alone("stray", &[]), only(Rule::UnknownPerson, message));
+    assert_eq!(
+        alone("stray", &["left-long-ago"]),
+        only(Rule::UnknownPerson, message)
+    );
+    assert!(broken(|ask| ask.submitted_by = Principal::Service("stray".into())).is_empty());
+}
+
+#[test]
+fn a_change_of_the_configuration_needs_its_reason_and_its_people() {
+    let rules = rules("
+policies: [{id: repair, name: Repair, scope: organization, approvers: {users: [dan, carol]}, actions: [environment.policy_update], conditions: {requireReason: true}}]
+bindings: [{policy: repair, level: organization}]
+");
+    let mut ask = ask();
+    ask.requester = Principal::Person("dan".into());
+    let admitted = rules.admit_config_change(&ask, NOON).expect("admitted");
+    assert_eq!(admitted.target, crate::domain::target::Target::default());
+    assert_eq!(admitted.gates.len(), 1);
+    assert!(admitted.excluded.0.contains_key("dan"));
+    ask.reason = None;
+    assert_eq!(
+        rules.admit_config_change(&ask, NOON).expect_err("refused")[0].rule,
+        Rule::ReasonRequired
+    );
+    let reach = crate::domain::resolve::Reach::default();
+    assert!(
+        rules
+            .admit_break_glass_start(&ask, &reach, NOON)
+            .expect("admitted")
+            .gates
+            .is_empty()
+    );
+}

@@ -1,0 +1,11 @@
+//! Tests of the policy engine that need more than one of its files.
+
+mod admission;
+mod explanation;
+mod fixture;
+mod oracle;
+mod properties;
+mod refused;
+mod resolution;
+mod votes;
+mod windows;

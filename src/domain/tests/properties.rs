@@ -1,0 +1,112 @@
+//! What holds for every quorum, every set of votes and every exclusion.
+
+use super::fixture::{approval, approvals, approvers, directory, excluding, gate, template};
+use crate::domain::document::{Approvers, Quorum};
+use crate::domain::policy::Gate;
+use crate::domain::satisfiable::satisfiable;
+use crate::domain::smallest::smallest_set;
+use crate::domain::verdict::{all_satisfied, evaluate};
+use proptest::prelude::*;
+
+const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "erin"];
+const TEAMS: [&str; 3] = ["sre", "security", "payments"];
+const ROLES: [&str; 2] = ["tech-lead", "platform-admin"];
+
+fn some<const N: usize>(
+    of: [&'static str; N],
+    most: usize,
+) -> impl Strategy<Value = Vec<&'static str>> {
+    proptest::sample::subsequence(of.to_vec(), 0..=most)
+}
+
+prop_compose! {
+    fn a_gate()(
+        min_approvals in 1..4_u32,
+        min_distinct_teams in 0..3_u32,
+        users in some(PEOPLE, 1),
+        teams in some(TEAMS, 1),
+        roles in some(ROLES, 1),
+        named in some(TEAMS, 3),
+        anyone in any::<bool>(),
+        requester_can_approve in any::<bool>(),
+    ) -> Gate {
+        let mut template = template("gate", Quorum {
+            min_approvals,
+            min_distinct_teams,
+            required_user_ids: users.iter().map(|&id| id.into()).collect(),
+            required_team_ids: teams.iter().map(|&id| id.into()).collect(),
+            required_org_roles: roles.iter().map(|&id| id.into()).collect(),
+        });
+        template.requester_can_approve = requester_can_approve;
+        template.approvers = if anyone { Some(Approvers::Anyone) } else { Some(approvers(&named, &["erin"])) };
+        gate(template)
+    }
+}
+
+fn gates() -> impl Strategy<Value = Vec<Gate>> {
+    proptest::collection::vec(a_gate(), 1..4)
+}
+
+proptest! {
+    #[test]
+    fn more_approvals_never_unapprove(gates in gates(), by in some(PEOPLE, 5), more in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
+        let (excluded, fewer) = (excluding(&out), approvals(&by));
+        let mut votes = fewer.clone();
+        votes.extend(more.iter().filter(|id| !by.contains(id)).map(|id| approval(&directory(), id)));
+        prop_assert!(!all_satisfied(&gates, &excluded, &fewer) || all_satisfied(&gates, &excluded, &votes));
+    }
+
+    #[test]
+    fn order_never_matters(gates in gates(), by in some(PEOPLE, 5).prop_shuffle(), out in some(PEOPLE, 2)) {
+        let excluded = excluding(&out);
+        let mut sorted = by.clone();
+        sorted.sort_unstable();
+        let facts = |by: &[&str]| {
+            let verdicts = evaluate(&gates, &excluded, &approvals(by), &directory());
+            verdicts.into_iter().map(|v| (v.have, v.satisfied, v.missing)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(facts(&by), facts(&sorted));
+    }
+
+    /// AP2, B22: nobody of the exclusion set counts, unless every stacked policy lets the requester approve.
+    #[test]
+    fn ap2_the_excluded_never_count_unless_all_policies_say_so(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 5)) {
+        let excluded = excluding(&out);
+        let others: Vec<&str> = by.iter().copied().filter(|id| !out.contains(id)).collect();
+        let lifted = gates.iter().all(|gate| gate.template.requester_can_approve);
+        let counted = if lifted { by } else { others };
+        let all = all_satisfied(&gates, &excluded, &approvals(&counted));
+        let with_none_excluded = all_satisfied(&gates, &excluding(&[]), &approvals(&counted));
+        prop_assert_eq!(all, with_none_excluded);
+    }
+
+    #[test]
+    fn the_short_way_and_the_sentences_agree(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
+        let (excluded, votes) = (excluding(&out), approvals(&by));
+        let verdicts = evaluate(&gates, &excluded, &votes, &directory());
+        prop_assert_eq!(all_satisfied(&gates, &excluded, &votes), verdicts.iter().all(|v| v.satisfied));
+        prop_assert!(verdicts.iter().all(|v| v.satisfied == v.missing.is_empty()));
+    }
+
+    #[test]
+    fn the_smallest_set_completes_and_none_smaller_does(gates in gates(), by in some(PEOPLE, 3), out in some(PEOPLE, 2)) {
+        let (excluded, votes, directory) = (excluding(&out), approvals(&by), directory());
+        let completes = |set: &[&str]| {
+            let mut votes = votes.clone();
+            votes.extend(set.iter().map(|id| approval(&directory, id)));
+            all_satisfied(&gates, &excluded, &votes)
+        };
+        let free: Vec<&str> = PEOPLE.iter().copied().filter(|id| !by.contains(id)).collect();
+        let sets = (0..1_usize << free.len()).map(|bits| {
+            free.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, id)| *id).collect::<Vec<_>>()
+        });
+        let least = sets.filter(|set| completes(set)).map(|set| set.len()).min();
+        prop_assert_eq!(satisfiable(&gates, &excluded, &votes, &directory), least.is_some());
+        let found = smallest_set(&gates, &excluded, &votes, &directory);
+        prop_assert_eq!(found.len(), least.unwrap_or(0));
+        if least.is_some() {
+            let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
+            prop_assert!(completes(&found));
+        }
+    }
+}

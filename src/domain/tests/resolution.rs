@@ -1,0 +1,247 @@
+//! Which policies gate what, where cards go, who administers.
+
+use super::fixture::{NOON, rules};
+use crate::domain::id::{ActionId, ChannelId};
+use crate::domain::policy::Gate;
+use crate::domain::principal::Principal;
+use crate::domain::resolve::Reach;
+use crate::domain::rules::Rules;
+use crate::domain::target::Target;
+use std::collections::BTreeMap;
+
+const LEVELS: &str = "
+policies:
+  - {id: org, name: Org, scope: organization, approvers: anyone}
+  - {id: project, name: Project, scope: project, approvers: anyone, quorum: {minApprovals: 2, requiredTeamIds: [sre]}}
+  - {id: cluster, name: Cluster, scope: cluster, approvers: anyone, channel: C01CLUSTER}
+  - {id: environment, name: Environment, scope: environment, approvers: anyone}
+  - {id: deploys, name: Deploys, scope: organization, approvers: anyone, actions: [release.deploy], mode: observe}
+  - {id: night, name: Night, scope: organization, approvers: anyone, conditions: {startHour: 0, endHour: 6, timezone: UTC}}
+  - {id: staging, name: Staging, scope: project, approvers: anyone, conditions: {environments: [staging]}}
+  - {id: repair, name: Repair, scope: environment, approvers: anyone, actions: [environment.policy_update], conditions: {environments: [staging]}}
+  - {id: door, name: Door, scope: project, approvers: anyone, actions: [break_glass.initiate]}
+  - {id: loose, name: Loose, scope: organization, approvers: anyone}
+bindings:
+  - {policy: org, level: organization}
+  - {policy: project, level: project, resource: api}
+  - {policy: cluster, level: cluster, resource: prod-eu-1}
+  - {policy: environment, level: environment, resource: production}
+  - {policy: deploys, level: organization}
+  - {policy: night, level: organization}
+  - {policy: staging, level: project, resource: api}
+  - {policy: repair, level: environment, resource: production}
+  - {policy: repair, level: environment, resource: staging}
+  - {policy: door, level: project, resource: api}
+routes:
+  default: C01DEFAULT
+  rules: [{environment: production, risk: Critical, channel: C02CRITICAL}, {policy: project, channel: C03API}, {project: billing, channel: C04BILLING}]
+";
+
+fn target(project: Option<&str>, cluster: Option<&str>, environment: Option<&str>) -> Target {
+    Target {
+        project: project.map(Into::into),
+        cluster: cluster.map(Into::into),
+        environment: environment.map(Into::into),
+        release: None,
+    }
+}
+
+fn names(gates: &[Gate]) -> Vec<String> {
+    gates
+        .iter()
+        .map(|gate| format!("{} @ {}", gate.template.id, gate.bound.join(", ")))
+        .collect()
+}
+
+fn gating(rules: &Rules, action: &str, target: &Target) -> Vec<String> {
+    names(&rules.resolve(&action.into(), target, NOON).0)
+}
+
+#[test]
+fn every_level_stacks() {
+    let rules = rules(LEVELS);
+    let everything = target(Some("api"), Some("prod-eu-1"), Some("production"));
+    assert_eq!(
+        gating(&rules, "release.deploy", &everything),
+        [
+            "org @ organization",
+            "project @ project api",
+            "cluster @ cluster prod-eu-1",
+            "environment @ environment production"
+        ]
+    );
+    assert_eq!(
+        gating(
+            &rules,
+            "release.deploy",
+            &target(Some("billing"), None, Some("development"))
+        ),
+        ["org @ organization"]
+    );
+    assert_eq!(
+        gating(
+            &rules,
+            "release.deploy",
+            &target(Some("api"), None, Some("staging"))
+        ),
+        [
+            "org @ organization",
+            "project @ project api",
+            "staging @ project api"
+        ]
+    );
+    let (_, observed) = rules.resolve(&"release.deploy".into(), &everything, NOON);
+    assert_eq!(names(&observed), ["deploys @ organization"]);
+}
+
+/// AP11, B49: a caller who leaves a cluster's environment out misses no policy.
+#[test]
+fn ap11_b49_a_cluster_brings_its_environment() {
+    let rules = rules(LEVELS);
+    let bare = gating(
+        &rules,
+        "cluster.sync",
+        &target(None, Some("prod-eu-1"), None),
+    );
+    assert_eq!(
+        bare,
+        gating(
+            &rules,
+            "cluster.sync",
+            &target(None, Some("prod-eu-1"), Some("production"))
+        )
+    );
+    assert!(bare.contains(&"environment @ environment production".to_owned()));
+}
+
+#[test]
+fn hours_decide_by_the_time_that_is_given() {
+    let rules = rules(LEVELS);
+    let target = target(Some("billing"), None, Some("development"));
+    let night = crate::domain::time::Timestamp(NOON.0 - 9 * 3_600_000);
+    let (gates, _) = rules.resolve(&ActionId::from("release.deploy"), &target, night);
+    assert_eq!(
+        names(&gates),
+        ["org @ organization", "night @ organization"]
+    );
+}
+
+#[test]
+fn configuration_and_break_glass_are_gated_by_name_alone() {
+    let rules = rules(LEVELS);
+    let (gates, _) = rules.gates_of_config_change(NOON);
+    assert_eq!(
+        names(&gates),
+        ["repair @ environment production, environment staging"]
+    );
+    // the same question without a target asks the same
+    let without = rules.resolve(
+        &"environment.policy_update".into(),
+        &Target::default(),
+        NOON,
+    );
+    assert_eq!(without.0, gates);
+    // with one it is an action like any other
+    assert_eq!(
+        gating(
+            &rules,
+            "environment.policy_update",
+            &target(None, None, Some("staging"))
+        ),
+        ["repair @ environment staging"]
+    );
+    let starts = |projects: Option<Vec<_>>| {
+        let reach = Reach {
+            projects,
+            ..Reach::default()
+        };
+        names(&rules.gates_of_break_glass_start(&reach, NOON).0)
+    };
+    assert_eq!(starts(None), ["door @ project api"]);
+    assert_eq!(starts(Some(vec!["api".into()])), ["door @ project api"]);
+    assert!(starts(Some(vec!["billing".into()])).is_empty());
+}
+
+#[test]
+fn templates_are_pinned_in_the_version_that_is_stored() {
+    let versions = BTreeMap::from([("org".into(), 5)]);
+    let rules = Rules::compile(9, super::fixture::document(LEVELS), &versions).expect("rules");
+    let (gates, _) = rules.resolve(
+        &"release.deploy".into(),
+        &target(Some("api"), None, Some("staging")),
+        NOON,
+    );
+    assert_eq!(
+        gates.iter().map(|gate| gate.version).collect::<Vec<_>>(),
+        [5, 1, 1]
+    );
+    assert_eq!(rules.version(), 9);
+}
+
+#[test]
+fn cards_go_to_their_policies_channels_then_by_route() {
+    let rules = rules(LEVELS);
+    let route = |action: &str, target: &Target| {
+        let (gates, _) = rules.resolve(&action.into(), target, NOON);
+        let action = rules.action(&action.into()).expect("an action");
+        rules.route(action, target, &gates)
+    };
+    let channel = |id: &str| vec![ChannelId::from(id)];
+    assert_eq!(
+        route(
+            "command.execute",
+            &target(None, Some("prod-eu-1"), Some("production"))
+        ),
+        channel("C01CLUSTER")
+    );
+    assert_eq!(
+        route(
+            "project.delete",
+            &target(Some("billing"), None, Some("production"))
+        ),
+        channel("C02CRITICAL")
+    );
+    assert_eq!(
+        route(
+            "release.deploy",
+            &target(Some("api"), None, Some("staging"))
+        ),
+        channel("C03API")
+    );
+    assert_eq!(
+        route(
+            "release.deploy",
+            &target(Some("billing"), None, Some("staging"))
+        ),
+        channel("C04BILLING")
+    );
+    assert_eq!(
+        route("environment.freeze", &target(None, None, Some("staging"))),
+        channel("C01DEFAULT")
+    );
+}
+
+#[test]
+fn b43_administrators_are_those_who_are_named() {
+    let rules = rules("");
+    for (principal, expected) in [
+        (Principal::Person("dan".into()), true),
+        (Principal::Person("alice".into()), false),
+        (Principal::Person("DAN".into()), false),
+        (Principal::Person("nobody".into()), false),
+        (Principal::Service("ci".into()), true),
+        (Principal::Service("stray".into()), false),
+        (Principal::Operator, false),
+        (Principal::Bot, false),
+    ] {
+        assert_eq!(rules.is_administrator(&principal), expected, "{principal}");
+    }
+    let empty = Rules::compile(
+        0,
+        serde_saphyr::from_str("organization: acme").expect("a document"),
+        &BTreeMap::new(),
+    );
+    let empty = empty.expect("rules");
+    assert!(!empty.is_administrator(&Principal::Person("dan".into())));
+    assert_eq!(empty.actions().len(), 16);
+}

@@ -1,0 +1,103 @@
+//! Points in time and lengths of time, in whole milliseconds; nothing here reads a clock.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A point in time: milliseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This point moved by `span`; at the end of the range it stays there.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// RFC 3339 in UTC with milliseconds, as the API shows it.
+    pub fn rfc3339(self) -> String {
+        chrono::DateTime::from_timestamp_millis(self.0).map_or_else(
+            || self.0.to_string(),
+            |time| time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        )
+    }
+}
+
+/// A length of time in milliseconds, written by people as `24h`, `30m` or `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub i64);
+
+impl Span {
+    /// So many seconds.
+    pub const fn seconds(n: i64) -> Self {
+        Self(n * 1_000)
+    }
+    /// So many minutes.
+    pub const fn minutes(n: i64) -> Self {
+        Self(n * 60_000)
+    }
+    /// So many hours.
+    pub const fn hours(n: i64) -> Self {
+        Self(n * 3_600_000)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0));
+        write!(f, "{}", humantime::format_duration(length))
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let length = humantime::parse_duration(text).map_err(|error| {
+            format!("`{text}` is no length of time ({error}); write for example 30m, 4h or 1d")
+        })?;
+        i64::try_from(length.as_millis())
+            .map(Self)
+            .map_err(|_| format!("`{text}` is too long"))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_and_print_as_people_write_them() {
+        assert_eq!("1h 30m".parse(), Ok(Span::minutes(90)));
+        assert_eq!(Span::minutes(90).to_string(), "1h 30m");
+        for bad in ["90", "-5m", "", "soon"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_print_in_utc_and_never_wrap() {
+        assert_eq!(
+            Timestamp(1_763_800_000_123).rfc3339(),
+            "2025-11-22T08:26:40.123Z"
+        );
+        assert_eq!(
+            Timestamp(i64::MAX).plus(Span::hours(1)),
+            Timestamp(i64::MAX)
+        );
+    }
+}

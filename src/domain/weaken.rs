@@ -1,0 +1,177 @@
+//! What in a change of the configuration must be announced (design 2.2). In doubt a change counts as weakening.
+
+use super::action::catalogue;
+use super::document::{Approvers, Conditions, Document, Mode, People, Quorum, Template};
+use super::id::{ActionId, PolicyId};
+use super::resolve::gates_action;
+use super::window::Week;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The parts of the document that a change touches and that are announced whatever is changed in them.
+pub(super) fn touched(before: &Document, after: &Document) -> Vec<&'static str> {
+    let parts = [
+        ("breakGlass", before.break_glass != after.break_glass),
+        ("routes", before.routes != after.routes),
+        (
+            "administrators",
+            before.administrators != after.administrators,
+        ),
+        ("directory", before.directory != after.directory),
+        ("resources", before.resources != after.resources),
+        ("services", before.services != after.services),
+        ("webhooks", before.webhooks != after.webhooks),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// How a change weakens the policies there are, a sentence each.
+pub(super) fn weakened(before: &Document, after: &Document) -> Vec<String> {
+    let mut told = Vec::new();
+    let actions: Vec<ActionId> = catalogue()
+        .map(|action| action.id)
+        .chain(before.actions.iter().map(|action| action.id.clone()))
+        .collect();
+    let new: HashMap<&PolicyId, &Template> = after
+        .policies
+        .iter()
+        .map(|template| (&template.id, template))
+        .collect();
+    for old in &before.policies {
+        match new.get(&old.id) {
+            None => told.push(format!("policy {} is removed", old.id)),
+            Some(new) => {
+                let how = weaker(old, new, &actions);
+                told.extend(
+                    how.into_iter()
+                        .map(|how| format!("policy {} {how}", old.id)),
+                );
+            }
+        }
+    }
+    let kept: HashSet<_> = after.bindings.iter().collect();
+    for binding in before
+        .bindings
+        .iter()
+        .filter(|binding| !kept.contains(binding))
+    {
+        told.push(format!(
+            "policy {} is unbound from {}",
+            binding.policy,
+            super::binding::words(binding)
+        ));
+    }
+    for old in &before.actions {
+        if !after.actions.contains(old) {
+            told.push(format!("action {} is changed or removed", old.id));
+        }
+    }
+    told
+}
+
+fn weaker(old: &Template, new: &Template, actions: &[ActionId]) -> Vec<&'static str> {
+    let fewer = actions
+        .iter()
+        .any(|action| gates_action(old, action) && !gates_action(new, action));
+    let checks = [
+        (old.scope != new.scope, "has another scope"),
+        (fewer, "gates fewer actions"),
+        (
+            !within(approvers(new).as_ref(), approvers(old).as_ref()),
+            "lets more people approve",
+        ),
+        (less(&old.quorum, &new.quorum), "needs less of a quorum"),
+        (
+            narrower(&old.conditions, &new.conditions),
+            "applies less often",
+        ),
+        (
+            old.conditions.require_reason && !new.conditions.require_reason,
+            "needs no reason any more",
+        ),
+        (
+            !old.requester_can_approve && new.requester_can_approve,
+            "lets the requester approve",
+        ),
+        (
+            new.expires_after > old.expires_after,
+            "lets requests wait longer",
+        ),
+        (new.valid_for > old.valid_for, "lets approvals hold longer"),
+        (
+            new.show_payload < old.show_payload,
+            "shows more of the payload",
+        ),
+        (old.channel != new.channel, "posts its cards elsewhere"),
+        (
+            old.escalation.is_some() && old.escalation != new.escalation,
+            "escalates otherwise",
+        ),
+        (
+            !old.break_glass_bypass && new.break_glass_bypass,
+            "can be bypassed by break-glass",
+        ),
+        (
+            old.mode == Mode::Enforce && new.mode == Mode::Observe,
+            "only observes",
+        ),
+    ];
+    checks
+        .into_iter()
+        .filter(|(weaker, _)| *weaker)
+        .map(|(_, how)| how)
+        .collect()
+}
+
+/// Who a template's approvers are; none stands for everybody.
+fn approvers(template: &Template) -> Option<People> {
+    match &template.approvers {
+        Some(Approvers::Anyone) => None,
+        Some(Approvers::Among(people)) => Some(people.clone()),
+        None => Some(People {
+            users: template.quorum.required_user_ids.clone(),
+            teams: template.quorum.required_team_ids.clone(),
+            org_roles: template.quorum.required_org_roles.clone(),
+        }),
+    }
+}
+
+/// Whether everybody named in `new` is named in `old`, in the same way.
+fn within(new: Option<&People>, old: Option<&People>) -> bool {
+    match (new, old) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(new), Some(old)) => {
+            subset(&new.users, &old.users)
+                && subset(&new.teams, &old.teams)
+                && subset(&new.org_roles, &old.org_roles)
+        }
+    }
+}
+
+fn subset<T: Ord>(small: &[T], large: &[T]) -> bool {
+    let large: BTreeSet<&T> = large.iter().collect();
+    small.iter().all(|item| large.contains(item))
+}
+
+fn less(old: &Quorum, new: &Quorum) -> bool {
+    new.min_approvals < old.min_approvals
+        || new.min_distinct_teams < old.min_distinct_teams
+        || !subset(&old.required_user_ids, &new.required_user_ids)
+        || !subset(&old.required_team_ids, &new.required_team_ids)
+        || !subset(&old.required_org_roles, &new.required_org_roles)
+}
+
+fn narrower(old: &Conditions, new: &Conditions) -> bool {
+    let environments = match (&old.environments, &new.environments) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(old), Some(new)) => !subset(old, new),
+    };
+    let always = Week::of(new).hours() == Week::always().hours();
+    let hours = !Week::of(new).covers(&Week::of(old)) || (!always && old.timezone != new.timezone);
+    environments || hours
+}

@@ -1,0 +1,5 @@
+//! Countersign: a self-hosted approvals bot for Slack.
+//!
+//! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
+
+pub mod domain;
