@@ -3,3 +3,4 @@
 //! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
 
 pub mod domain;
+pub mod store;

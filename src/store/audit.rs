@@ -1,0 +1,183 @@
+//! The audit log: rows written with what they record, sealed into a chain soon after.
+
+use super::dialect::{self, on};
+use super::{StoreError, Tx, json, on_db, read, sql};
+use crate::domain::audit::{AuditEvent, What};
+use crate::domain::id::RequestId;
+use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
+use serde_json::{Value, json};
+
+sql! {
+    INSERT = "INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    LAST_SEAL = "SELECT seal, hash FROM audit WHERE seal IS NOT NULL ORDER BY seal DESC LIMIT 1";
+    UNSEALED = "SELECT id, at, what, actor, via, request_id, session_id, prominent, detail FROM audit WHERE seal IS NULL ORDER BY id LIMIT $1";
+    ANY_UNSEALED = "SELECT id FROM audit WHERE seal IS NULL LIMIT 1";
+    SEALED_AFTER = "SELECT id, at, what, actor, via, request_id, session_id, prominent, detail, seal, hash FROM audit
+        WHERE seal > $1 ORDER BY seal LIMIT $2";
+    COUNT_UNSEALED = "SELECT count(*) FROM audit WHERE seal IS NULL";
+}
+
+/// An audit row as it is stored, before its seal.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Unsealed {
+    /// Its id.
+    pub id: String,
+    /// When.
+    pub at: i64,
+    /// What.
+    pub what: String,
+    /// Who.
+    pub actor: String,
+    /// Through which door.
+    pub via: String,
+    /// The request it is about.
+    pub request_id: Option<String>,
+    /// The break-glass session it belongs to.
+    pub session_id: Option<String>,
+    /// Whether it is highlighted.
+    pub prominent: bool,
+    /// What else, as JSON.
+    pub detail: String,
+}
+
+/// A sealed row: its place in the chain and the hash up to it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Sealed {
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: Unsealed,
+    /// Its place.
+    pub seal: i64,
+    /// The chain's hash up to and with this row.
+    pub hash: String,
+}
+
+/// One line of a request's timeline, as it is stored.
+#[derive(Debug, Clone)]
+pub struct TimelineRow {
+    /// The request.
+    pub request: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+    /// Who.
+    pub actor: Principal,
+    /// Through which door.
+    pub via: String,
+    /// What else.
+    pub detail: Value,
+}
+
+impl Tx {
+    /// Records an event, in the commit of what it records.
+    pub async fn record(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
+        let detail = json(&event.detail)?;
+        let via = serde_json::to_value(event.via)
+            .map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        on_db!(self, |c| sqlx::query(INSERT)
+            .bind(event.id.as_str())
+            .bind(event.at.0)
+            .bind(event.what.as_str())
+            .bind(event.actor.to_string())
+            .bind(via.as_str())
+            .bind(event.request.as_ref().map(RequestId::as_str))
+            .bind(
+                event
+                    .session
+                    .as_ref()
+                    .map(super::super::domain::id::SessionId::as_str)
+            )
+            .bind(event.prominent())
+            .bind(&detail)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// What happened to these requests, oldest first.
+    pub async fn timeline(&mut self, ids: &[&RequestId]) -> Result<Vec<TimelineRow>, StoreError> {
+        let text = on!(
+            self,
+            dialect::READ_TIMELINE_SQLITE,
+            dialect::READ_TIMELINE_POSTGRES
+        );
+        let ids = json(&ids)?;
+        let rows: Vec<(i64, String, String, String, String, String)> =
+            on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
+        rows.into_iter()
+            .map(|(at, what, actor, via, request, detail)| {
+                Ok(TimelineRow {
+                    request: read("id", request.parse())?,
+                    at: Timestamp(at),
+                    what: read("event", what.parse())?,
+                    actor: read("actor", Principal::try_from(actor))?,
+                    via,
+                    detail: read("detail", serde_json::from_str(&detail))?,
+                })
+            })
+            .collect()
+    }
+
+    /// Rows without a seal, oldest first; nobody else seals until this unit ends.
+    pub async fn unsealed(&mut self, limit: i64) -> Result<Vec<Unsealed>, StoreError> {
+        if self.locks_rows() {
+            on_db!(self, |c| sqlx::query(dialect::LOCK_SEALS)
+                .execute(c)
+                .await
+                .map(|_| ()))?;
+        }
+        on_db!(self, |c| sqlx::query_as(UNSEALED)
+            .bind(limit)
+            .fetch_all(c)
+            .await)
+    }
+
+    /// Whether any row waits for its seal.
+    pub async fn any_unsealed(&mut self) -> Result<bool, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(ANY_UNSEALED)
+            .fetch_optional(c)
+            .await)?;
+        Ok(row.is_some())
+    }
+
+    /// The end of the chain: the last seal and its hash.
+    pub async fn last_seal(&mut self) -> Result<Option<(i64, String)>, StoreError> {
+        on_db!(self, |c| sqlx::query_as(LAST_SEAL).fetch_optional(c).await)
+    }
+
+    /// Gives rows their places in the chain: id, place, hash.
+    pub async fn seal(&mut self, rows: &[(&str, i64, String)]) -> Result<(), StoreError> {
+        let text = on!(self, dialect::SEAL_SQLITE, dialect::SEAL_POSTGRES);
+        let rows: Vec<Value> = rows
+            .iter()
+            .map(|(id, seal, hash)| json!({"i": id, "s": seal, "h": hash}))
+            .collect();
+        let rows = json(&rows)?;
+        on_db!(self, |c| sqlx::query(text)
+            .bind(&rows)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Sealed rows after a place in the chain.
+    pub async fn sealed_after(
+        &mut self,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        on_db!(self, |c| sqlx::query_as(SEALED_AFTER)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(c)
+            .await)
+    }
+
+    /// How many rows wait for their seal.
+    pub async fn count_unsealed(&mut self) -> Result<i64, StoreError> {
+        let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(COUNT_UNSEALED).fetch_one(c).await)?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,101 @@
+//! The hot path's one write: everything that a batch of decisions changes.
+
+use super::dialect::{self, on};
+use super::{Answer, StoreError, Tx, json, on_db};
+use crate::domain::audit::AuditEvent;
+use crate::domain::digest::Digest;
+use crate::domain::id::{OutboxId, RequestId};
+use crate::domain::message::Message;
+use crate::domain::request::Request;
+use crate::domain::time::Timestamp;
+use crate::domain::vote::Vote;
+use serde_json::{Value, json};
+
+/// A vote that was cast in this batch.
+#[derive(Debug, Clone)]
+pub struct NewVote {
+    /// On which request.
+    pub request: RequestId,
+    /// The vote.
+    pub vote: Vote,
+    /// What its author approved.
+    pub digest: Digest,
+    /// The pages of the content that were opened before.
+    pub pages_seen: Vec<u32>,
+}
+
+/// Everything a batch changes.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// Votes.
+    pub votes: Vec<NewVote>,
+    /// Audit events.
+    pub events: Vec<AuditEvent>,
+    /// Messages that leave with the commit.
+    pub messages: Vec<(OutboxId, Message)>,
+    /// Answers to keep.
+    pub answers: Vec<Answer>,
+}
+
+impl Tx {
+    /// Writes a batch; `changed` are the requests whose state or votes have moved, once each.
+    pub async fn write_judgement(
+        &mut self,
+        changed: &[&Request],
+        batch: &Judgement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let text = on!(
+            self,
+            dialect::WRITE_JUDGEMENT_SQLITE,
+            dialect::WRITE_JUDGEMENT_POSTGRES
+        );
+        let votes = rows(&batch.votes, |new| {
+            Ok(json!({
+                "r": new.request, "p": new.vote.by, "v": new.vote.verdict, "c": new.vote.comment,
+                "t": json(&new.vote.teams)?, "o": json(&new.vote.roles)?,
+                "d": new.digest, "g": json(&new.pages_seen)?, "i": new.vote.via,
+            }))
+        })?;
+        let requests = rows(changed, |request| {
+            Ok(json!({
+                "r": request.id, "s": request.state.status(),
+                "e": request.state.ends_at(), "d": request.decided_at,
+            }))
+        })?;
+        let events = rows(&batch.events, |event| {
+            Ok(json!({
+                "i": event.id, "w": event.what.as_str(), "a": event.actor, "v": event.via,
+                "r": event.request, "s": event.session, "h": event.prominent(), "d": json(&event.detail)?,
+            }))
+        })?;
+        let messages = rows(&batch.messages, |(id, message)| {
+            Ok(
+                json!({ "i": id, "l": message.lane() as i64, "m": json(message)?, "r": message.request() }),
+            )
+        })?;
+        let answers = rows(&batch.answers, |answer| {
+            Ok(
+                json!({ "k": answer.key, "f": answer.fingerprint, "a": answer.answer, "u": answer.keep_until }),
+            )
+        })?;
+        on_db!(self, |c| sqlx::query(text)
+            .bind(&votes)
+            .bind(&requests)
+            .bind(&events)
+            .bind(&messages)
+            .bind(&answers)
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+}
+
+fn rows<T>(
+    items: &[T],
+    row: impl Fn(&T) -> Result<Value, StoreError>,
+) -> Result<String, StoreError> {
+    let rows: Vec<Value> = items.iter().map(row).collect::<Result<_, _>>()?;
+    json(&rows)
+}

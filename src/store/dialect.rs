@@ -1,0 +1,125 @@
+//! The few true differences between the databases: locks, reading and writing many rows at once, claiming work, numbers.
+
+use super::sql;
+
+/// The columns of a request, with its votes and (where `$2` says 1) its payload.
+macro_rules! request_columns {
+    ($votes:literal) => {
+        concat!(
+            "SELECT r.id, r.number, r.version, r.status, r.action, r.target, r.requester, r.submitted_by, r.authors, r.reason,
+                r.digest, r.gates, r.observed, r.bypassed, r.excluded, r.session_id, r.ends_at, r.created_at, r.decided_at,
+                r.executed_at, r.outcome, r.replaces,
+                (SELECT coalesce(max(c.version), CAST(0 AS BIGINT)) FROM config c) AS rules,
+                CASE WHEN CAST($2 AS BIGINT) = 1 THEN (SELECT p.content FROM payloads p WHERE p.request_id = r.id) END AS payload,
+                coalesce((", $votes, " FROM decisions d WHERE d.request_id = r.id), '[]') AS votes
+             FROM requests r WHERE r.id IN ")
+    };
+}
+
+sql! {
+    /// Rules first, then rows in one order: no deadlock, and nobody changes the rules while something is decided by them.
+    LOCK_RULES_SHARED @postgres = "SELECT pg_advisory_xact_lock_shared(hashtext(current_schema()))";
+    LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+    LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id FOR UPDATE";
+
+    READ_REQUESTS_SQLITE @sqlite = concat!(request_columns!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict,
+            'comment', d.comment, 'teams', json(d.teams), 'roles', json(d.roles), 'at', d.at, 'via', d.via))"),
+        "(SELECT value FROM json_each($1))");
+    READ_REQUESTS_POSTGRES @postgres = concat!(request_columns!("SELECT CAST(jsonb_agg(jsonb_build_object('by', d.person, 'verdict', d.verdict,
+            'comment', d.comment, 'teams', CAST(d.teams AS jsonb), 'roles', CAST(d.roles AS jsonb), 'at', d.at, 'via', d.via)) AS TEXT)"),
+        "(SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))");
+
+    READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
+    READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+    READ_TIMELINE_SQLITE @sqlite = "SELECT at, what, actor, via, request_id, detail FROM audit WHERE request_id IN (SELECT value FROM json_each($1)) ORDER BY id";
+    READ_TIMELINE_POSTGRES @postgres = "SELECT at, what, actor, via, request_id, detail FROM audit
+        WHERE request_id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id";
+    READ_VERSIONS_SQLITE @sqlite = "SELECT id, version FROM requests WHERE id IN (SELECT value FROM json_each($1))";
+    READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+
+    /// Everything that a batch of decisions changes: $1 votes, $2 requests (one row each), $3 audit, $4 outbox, $5 answers, $6 now.
+    WRITE_JUDGEMENT_SQLITE @sqlite = "
+        INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
+            SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i'
+            FROM json_each($1);
+        UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, decided_at), version = version + 1
+            FROM (SELECT value->>'r' AS r, value->>'s' AS s, value->>'e' AS e, value->>'d' AS d FROM json_each($2)) x
+            WHERE requests.id = x.r;
+        UPDATE cards SET due_at = $6, touched = touched + 1 WHERE request_id IN (SELECT value->>'r' FROM json_each($2));
+        INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail)
+            SELECT value->>'i', $6, value->>'w', value->>'a', value->>'v', value->>'r', value->>'s', value->>'h', value->>'d'
+            FROM json_each($3);
+        INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
+            SELECT value->>'i', value->>'l', value->>'m', value->>'r', $6, 0, 0, $6 FROM json_each($4);
+        INSERT INTO answers (key, fingerprint, answer, keep_until)
+            SELECT value->>'k', value->>'f', value->>'a', value->>'u' FROM json_each($5)";
+    WRITE_JUDGEMENT_POSTGRES @postgres = "
+        WITH d AS (
+            INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
+            SELECT r, p, v, c, t, o, d, g, CAST($6 AS BIGINT), i
+            FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(r text, p text, v text, c text, t text, o text, d text, g text, i text)),
+        q AS (
+            UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, requests.decided_at), version = version + 1
+            FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text, s text, e bigint, d bigint) WHERE requests.id = x.r),
+        k AS (
+            UPDATE cards SET due_at = CAST($6 AS BIGINT), touched = touched + 1
+            FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text) WHERE cards.request_id = x.r),
+        a AS (
+            INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail)
+            SELECT i, CAST($6 AS BIGINT), w, a, v, r, s, h, d
+            FROM jsonb_to_recordset(CAST($3 AS jsonb)) AS x(i text, w text, a text, v text, r text, s text, h boolean, d text)),
+        o AS (
+            INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
+            SELECT i, l, m, r, CAST($6 AS BIGINT), 0, 0, CAST($6 AS BIGINT)
+            FROM jsonb_to_recordset(CAST($4 AS jsonb)) AS x(i text, l bigint, m text, r text))
+        INSERT INTO answers (key, fingerprint, answer, keep_until)
+            SELECT k, f, a, u FROM jsonb_to_recordset(CAST($5 AS jsonb)) AS x(k text, f text, a text, u bigint)";
+
+    NEXT_NUMBER_SQLITE @sqlite = "SELECT coalesce(max(number), 0) + 1 FROM requests";
+    NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
+
+    /// Work is claimed by pushing its due time to the end of a lease; the attempt number fences whoever comes back late (NO8).
+    CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+    CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+    CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+    CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+    CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+            (SELECT id FROM outbox WHERE lane = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3)
+        RETURNING id, message, attempt, failures, made_at";
+    CLAIM_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+            (SELECT id FROM outbox WHERE lane = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        RETURNING id, message, attempt, failures, made_at";
+    SEAL_SQLITE @sqlite = "UPDATE audit SET seal = x.s, hash = x.h
+        FROM (SELECT value->>'i' AS i, value->>'s' AS s, value->>'h' AS h FROM json_each($1)) x WHERE audit.id = x.i";
+    SEAL_POSTGRES @postgres = "UPDATE audit SET seal = x.s, hash = x.h
+        FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, s bigint, h text) WHERE audit.id = x.i";
+    LOCK_SEALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('seals'), hashtext(current_schema()))";
+
+    NOTIFY @postgres = "SELECT pg_notify('countersign_' || current_schema(), $1)";
+}
+
+/// Picks the text for the database that a unit runs on.
+macro_rules! on {
+    ($tx:expr, $sqlite:expr, $postgres:expr) => {
+        match $tx.conn {
+            $crate::store::Conn::Postgres(_) => $postgres,
+            _ => $sqlite,
+        }
+    };
+}
+pub(crate) use on;
+
+impl super::Tx {
+    /// Whether this unit runs on Postgres, where locks are taken row by row.
+    pub(crate) fn locks_rows(&self) -> bool {
+        matches!(self.conn, super::Conn::Postgres(_))
+    }
+}

@@ -1,0 +1,29 @@
+//! Facts that were learnt once and outlive a restart, such as the Slack app's own id.
+
+use super::{StoreError, Tx, on_db, sql};
+
+sql! {
+    GET = "SELECT value FROM facts WHERE name = $1";
+    SET = "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+impl Tx {
+    /// A fact.
+    pub async fn fact(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(GET)
+            .bind(name)
+            .fetch_optional(c)
+            .await)?;
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Learns a fact.
+    pub async fn learn(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(SET)
+            .bind(name)
+            .bind(value)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+}

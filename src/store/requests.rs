@@ -1,0 +1,428 @@
+//! Requests with their votes and payloads.
+
+use super::dialect::{self, on};
+use super::{StoreError, Tx, json, on_db, read, sql};
+use crate::domain::action::Kind;
+use crate::domain::id::RequestId;
+use crate::domain::principal::Principal;
+use crate::domain::request::{Grant, Outcome, Request, State, Status};
+use crate::domain::time::Timestamp;
+use crate::domain::vote::Vote;
+use serde::de::DeserializeOwned;
+
+sql! {
+    INSERT = "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
+            gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21)";
+    INSERT_PAYLOAD = "INSERT INTO payloads (request_id, content) VALUES ($1, $2)";
+    SAVE = "UPDATE requests SET version = version + 1, status = $2, gates = $3, ends_at = $4, decided_at = $5, executed_at = $6, outcome = $7
+        WHERE id = $1";
+    ID_OF_NUMBER = "SELECT id FROM requests WHERE number = $1";
+    IDENTICAL = "SELECT id FROM requests WHERE status = 'pending' AND digest = $1 AND requester = $2 ORDER BY number DESC LIMIT 1";
+    PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
+    ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
+    ENDING = "SELECT id FROM requests WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2";
+    LIST = "SELECT id, number FROM requests WHERE number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2) ORDER BY number DESC LIMIT $3";
+    LIST_BY_STATUS = "SELECT id, number FROM requests WHERE status = $4 AND number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+        AND (CAST($5 AS TEXT) IS NULL OR requester = $5) ORDER BY number DESC LIMIT $3";
+    LIST_BY_REQUESTER = "SELECT id, number FROM requests WHERE requester = $4 AND number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
+        ORDER BY number DESC LIMIT $3";
+    CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2";
+}
+
+/// A request as it is stored, with its votes, oldest first.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The request; its payload is empty where it was not asked for.
+    pub request: Request,
+    /// The votes.
+    pub votes: Vec<Vote>,
+    /// The version of the stored configuration at that moment.
+    pub rules: i64,
+}
+
+/// Which requests to list.
+#[derive(Debug, Clone, Copy)]
+pub struct ListQuery<'a> {
+    /// In one of these states; empty means any.
+    pub statuses: &'a [Status],
+    /// Of this type.
+    pub kind: Option<Kind>,
+    /// Asked for by this principal.
+    pub requester: Option<&'a Principal>,
+    /// With a number below this.
+    pub below: i64,
+    /// At most this many.
+    pub limit: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    number: i64,
+    version: i64,
+    status: String,
+    action: String,
+    target: String,
+    requester: String,
+    submitted_by: String,
+    authors: String,
+    reason: Option<String>,
+    digest: String,
+    gates: String,
+    observed: String,
+    bypassed: String,
+    excluded: String,
+    session_id: Option<String>,
+    ends_at: Option<i64>,
+    created_at: i64,
+    decided_at: Option<i64>,
+    executed_at: Option<i64>,
+    outcome: Option<String>,
+    replaces: Option<String>,
+    rules: i64,
+    payload: Option<String>,
+    votes: String,
+}
+
+fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    read(what, serde_json::from_str(text))
+}
+
+impl Row {
+    fn state(&self) -> Result<State, StoreError> {
+        let status: Status = read("status", self.status.parse())?;
+        let missing =
+            |what: &str| StoreError::Unreadable(format!("{} is {status} without {what}", self.id));
+        let until = || self.ends_at.map(Timestamp).ok_or_else(|| missing("an end"));
+        let granted = |grant| {
+            Ok(State::Granted {
+                grant,
+                until: until()?,
+            })
+        };
+        let executed_at = || {
+            self.executed_at
+                .map(Timestamp)
+                .ok_or_else(|| missing("its execution"))
+        };
+        match status {
+            Status::Pending => Ok(State::Pending {
+                expires_at: until()?,
+            }),
+            Status::Allowed => granted(Grant::Allowed),
+            Status::Bypassed => granted(Grant::Bypassed),
+            Status::Approved => granted(Grant::Approved),
+            Status::Rejected => Ok(State::Rejected),
+            Status::Cancelled => Ok(State::Cancelled),
+            Status::Expired => Ok(State::Expired),
+            Status::Executed => Ok(State::Executed { at: executed_at()? }),
+            Status::Completed => Ok(State::Completed {
+                at: executed_at()?,
+                outcome: outcome(self.outcome.as_deref()).ok_or_else(|| missing("an outcome"))?,
+            }),
+        }
+    }
+
+    fn loaded(self) -> Result<Loaded, StoreError> {
+        let state = self.state()?;
+        let mut votes: Vec<Vote> = from_json("votes", &self.votes)?;
+        votes.sort_by(|a, b| (a.at, &a.by).cmp(&(b.at, &b.by)));
+        let request = Request {
+            id: read("id", self.id.parse())?,
+            number: self.number,
+            version: self.version,
+            action: self.action.as_str().into(),
+            target: from_json("target", &self.target)?,
+            requester: read("requester", Principal::try_from(self.requester))?,
+            submitted_by: read("submitter", Principal::try_from(self.submitted_by))?,
+            authors: from_json("authors", &self.authors)?,
+            reason: self.reason,
+            payload: self.payload.unwrap_or_default(),
+            digest: read("digest", self.digest.parse())?,
+            gates: from_json("gates", &self.gates)?,
+            observed: from_json("observed", &self.observed)?,
+            bypassed: from_json("bypassed", &self.bypassed)?,
+            session: read("session", self.session_id.map(|id| id.parse()).transpose())?,
+            excluded: from_json("excluded", &self.excluded)?,
+            state,
+            created_at: Timestamp(self.created_at),
+            decided_at: self.decided_at.map(Timestamp),
+            replaces: read("replaces", self.replaces.map(|id| id.parse()).transpose())?,
+        };
+        Ok(Loaded {
+            request,
+            votes,
+            rules: self.rules,
+        })
+    }
+}
+
+fn outcome(text: Option<&str>) -> Option<Outcome> {
+    match text {
+        Some("succeeded") => Some(Outcome::Succeeded),
+        Some("failed") => Some(Outcome::Failed),
+        _ => None,
+    }
+}
+
+fn outcome_text(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+    }
+}
+
+/// The columns that hold a state: end, execution, outcome.
+fn columns(state: &State) -> (Option<i64>, Option<i64>, Option<&'static str>) {
+    let ends_at = state.ends_at().map(|at| at.0);
+    match state {
+        State::Executed { at } => (ends_at, Some(at.0), None),
+        State::Completed { at, outcome } => (ends_at, Some(at.0), Some(outcome_text(*outcome))),
+        _ => (ends_at, None, None),
+    }
+}
+
+impl Tx {
+    /// The number for a new request.
+    pub async fn next_number(&mut self) -> Result<i64, StoreError> {
+        let text = on!(
+            self,
+            dialect::NEXT_NUMBER_SQLITE,
+            dialect::NEXT_NUMBER_POSTGRES
+        );
+        let (number,): (i64,) = on_db!(self, |c| sqlx::query_as(text).fetch_one(c).await)?;
+        Ok(number)
+    }
+
+    /// Stores a new request with its payload.
+    pub async fn insert_request(
+        &mut self,
+        request: &Request,
+        kind: Kind,
+    ) -> Result<(), StoreError> {
+        let (ends_at, _, _) = columns(&request.state);
+        let [target, authors, gates, observed, bypassed, excluded] = [
+            json(&request.target)?,
+            json(&request.authors)?,
+            json(&request.gates)?,
+            json(&request.observed)?,
+            json(&request.bypassed)?,
+            json(&request.excluded)?,
+        ];
+        on_db!(self, |c| sqlx::query(INSERT)
+            .bind(request.id.as_str())
+            .bind(request.number)
+            .bind(request.version)
+            .bind(request.state.status().as_str())
+            .bind(kind.as_str())
+            .bind(request.action.as_str())
+            .bind(&target)
+            .bind(request.requester.to_string())
+            .bind(request.submitted_by.to_string())
+            .bind(&authors)
+            .bind(request.reason.as_deref())
+            .bind(request.digest.as_str())
+            .bind(&gates)
+            .bind(&observed)
+            .bind(&bypassed)
+            .bind(&excluded)
+            .bind(
+                request
+                    .session
+                    .as_ref()
+                    .map(super::super::domain::id::SessionId::as_str)
+            )
+            .bind(ends_at)
+            .bind(request.created_at.0)
+            .bind(request.decided_at.map(|at| at.0))
+            .bind(request.replaces.as_ref().map(RequestId::as_str))
+            .execute(c)
+            .await
+            .map(|_| ()))?;
+        on_db!(self, |c| sqlx::query(INSERT_PAYLOAD)
+            .bind(request.id.as_str())
+            .bind(&request.payload)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Saves the state, the gates and the times of a request; its version grows by one.
+    pub async fn save_request(&mut self, request: &mut Request) -> Result<(), StoreError> {
+        let (ends_at, executed_at, outcome) = columns(&request.state);
+        let gates = json(&request.gates)?;
+        on_db!(self, |c| sqlx::query(SAVE)
+            .bind(request.id.as_str())
+            .bind(request.state.status().as_str())
+            .bind(&gates)
+            .bind(ends_at)
+            .bind(request.decided_at.map(|at| at.0))
+            .bind(executed_at)
+            .bind(outcome)
+            .execute(c)
+            .await
+            .map(|_| ()))?;
+        request.version += 1;
+        Ok(())
+    }
+
+    /// Locks the rules (shared, unless the unit holds them exclusively) and these requests, in one order, until the unit ends.
+    pub async fn lock_requests(
+        &mut self,
+        ids: &[&RequestId],
+        rules: bool,
+    ) -> Result<(), StoreError> {
+        if rules {
+            self.lock_rules_shared().await?;
+        }
+        if !self.locks_rows() || ids.is_empty() {
+            return Ok(()); // an SQLite unit that may write is alone
+        }
+        let ids = json(&ids)?;
+        on_db!(self, |c| sqlx::query(dialect::LOCK_REQUESTS)
+            .bind(&ids)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Requests by id with their votes; unknown ids are left out.
+    pub async fn requests(
+        &mut self,
+        ids: &[&RequestId],
+        payload: bool,
+    ) -> Result<Vec<Loaded>, StoreError> {
+        let text = on!(
+            self,
+            dialect::READ_REQUESTS_SQLITE,
+            dialect::READ_REQUESTS_POSTGRES
+        );
+        let ids = json(&ids)?;
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
+            .bind(&ids)
+            .bind(i64::from(payload))
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(Row::loaded).collect()
+    }
+
+    /// One request, with its payload.
+    pub async fn request(&mut self, id: &RequestId) -> Result<Option<Loaded>, StoreError> {
+        Ok(self.requests(&[id], true).await?.pop())
+    }
+
+    /// The id of the request with this number.
+    pub async fn id_of_number(&mut self, number: i64) -> Result<Option<RequestId>, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(ID_OF_NUMBER)
+            .bind(number)
+            .fetch_optional(c)
+            .await)?;
+        read("id", row.map(|(id,)| id.parse()).transpose())
+    }
+
+    /// The newest pending request of this requester with this digest.
+    pub async fn identical(
+        &mut self,
+        digest: &str,
+        requester: &Principal,
+    ) -> Result<Option<RequestId>, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(IDENTICAL)
+            .bind(digest)
+            .bind(requester.to_string())
+            .fetch_optional(c)
+            .await)?;
+        read("id", row.map(|(id,)| id.parse()).transpose())
+    }
+
+    /// How many requests of this principal are pending.
+    pub async fn pending_of(&mut self, principal: &Principal) -> Result<i64, StoreError> {
+        let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(PENDING_OF)
+            .bind(principal.to_string())
+            .fetch_one(c)
+            .await)?;
+        Ok(count)
+    }
+
+    /// How many requests this principal has submitted after `since`.
+    pub async fn asked_since(
+        &mut self,
+        principal: &Principal,
+        since: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(ASKED_SINCE)
+            .bind(principal.to_string())
+            .bind(since.0)
+            .fetch_one(c)
+            .await)?;
+        Ok(count)
+    }
+
+    /// Requests that time has ended by `now`, the longest overdue first.
+    pub async fn ending(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<RequestId>, StoreError> {
+        let rows: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(ENDING)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter()
+            .map(|(id,)| read("id", id.parse()))
+            .collect()
+    }
+
+    /// The ids of one page, newest first.
+    pub async fn list(&mut self, query: ListQuery<'_>) -> Result<Vec<RequestId>, StoreError> {
+        let kind = query.kind.map(Kind::as_str);
+        let requester = query.requester.map(ToString::to_string);
+        let mut rows: Vec<(String, i64)> = Vec::new();
+        for status in query.statuses {
+            rows.extend::<Vec<_>>(on_db!(self, |c| sqlx::query_as(LIST_BY_STATUS)
+                .bind(query.below)
+                .bind(kind)
+                .bind(query.limit)
+                .bind(status.as_str())
+                .bind(requester.as_deref())
+                .fetch_all(c)
+                .await)?);
+        }
+        if query.statuses.is_empty() {
+            rows = match &requester {
+                Some(requester) => on_db!(self, |c| sqlx::query_as(LIST_BY_REQUESTER)
+                    .bind(query.below)
+                    .bind(kind)
+                    .bind(query.limit)
+                    .bind(requester)
+                    .fetch_all(c)
+                    .await)?,
+                None => on_db!(self, |c| sqlx::query_as(LIST)
+                    .bind(query.below)
+                    .bind(kind)
+                    .bind(query.limit)
+                    .fetch_all(c)
+                    .await)?,
+            };
+        }
+        rows.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+        rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        rows.into_iter()
+            .map(|(id, _)| read("id", id.parse()))
+            .collect()
+    }
+
+    /// Keeps a vote's cut memberships for good (design 2.5).
+    pub async fn cut_vote(&mut self, request: &RequestId, vote: &Vote) -> Result<(), StoreError> {
+        let (teams, roles) = (json(&vote.teams)?, json(&vote.roles)?);
+        on_db!(self, |c| sqlx::query(CUT_VOTE)
+            .bind(request.as_str())
+            .bind(vote.by.as_str())
+            .bind(&teams)
+            .bind(&roles)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+}

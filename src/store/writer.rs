@@ -1,0 +1,175 @@
+//! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
+
+use super::StoreError;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, Executor, SqliteConnection};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Most use cases that share a commit: bounds how long the first of them waits for its answer.
+const SHARED: usize = 64;
+/// How long a use case waits for its turn before it is told that the writer is busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many may wait in line.
+const LINE: usize = 1024;
+
+type Ack = oneshot::Sender<Result<(), StoreError>>;
+
+enum Back {
+    Keep(SqliteConnection, Ack),
+    Undo(SqliteConnection),
+}
+
+/// The connection, lent to one use case. Dropped without `commit` (an error, a panic, a cancelled handler), its changes are undone.
+pub(crate) struct Lease {
+    lent: Option<(SqliteConnection, oneshot::Sender<Back>)>,
+}
+
+impl Lease {
+    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.lent.as_mut().expect("lent until commit or drop").0
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        if let Some((conn, home)) = self.lent.take() {
+            drop(home.send(Back::Keep(conn, ack)));
+        }
+        done.await.unwrap_or(Err(StoreError::Writer))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some((conn, home)) = self.lent.take() {
+            drop(home.send(Back::Undo(conn)));
+        }
+    }
+}
+
+enum Ask {
+    Lend(oneshot::Sender<Lease>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A handle on the writer's task.
+#[derive(Debug, Clone)]
+pub struct Writer(mpsc::Sender<Ask>);
+
+impl Writer {
+    /// Opens the connection and starts the task.
+    pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        let (asks, line) = mpsc::channel(LINE);
+        let conn = SqliteConnection::connect_with(&options).await?;
+        tokio::spawn(run(options, conn, line));
+        Ok(Self(asks))
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        let (ask, lease) = oneshot::channel();
+        let wait = async {
+            self.0.send(Ask::Lend(ask)).await.ok()?;
+            lease.await.ok()
+        };
+        let lent = tokio::time::timeout(PATIENCE, wait).await;
+        lent.ok().flatten().ok_or(StoreError::Writer)
+    }
+
+    /// Ends after everybody in line has been served.
+    pub(crate) async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.0.send(Ask::Close(closed)).await.is_ok() {
+            drop(done.await);
+        }
+    }
+}
+
+async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mpsc::Receiver<Ask>) {
+    let mut kept_open = Some(conn);
+    while let Some(ask) = line.recv().await {
+        let first = match ask {
+            Ask::Lend(first) => first,
+            Ask::Close(closed) => {
+                if let Some(conn) = kept_open.take() {
+                    drop(conn.close().await);
+                }
+                let _ = closed.send(());
+                return;
+            }
+        };
+        let conn = match kept_open.take() {
+            Some(conn) => Ok(conn),
+            None => SqliteConnection::connect_with(&options).await,
+        };
+        let Ok(conn) = conn else {
+            continue; // whoever asked is told that the writer is busy
+        };
+        let mut acks = Vec::new();
+        let shared = share(conn, first, &mut line, &mut acks).await;
+        let result = match shared {
+            Ok((conn, closing)) => {
+                kept_open = Some(conn);
+                for ack in acks.drain(..) {
+                    drop(ack.send(Ok(())));
+                }
+                if let Some(closed) = closing {
+                    if let Some(conn) = kept_open.take() {
+                        drop(conn.close().await);
+                    }
+                    let _ = closed.send(());
+                    return;
+                }
+                continue;
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(error = %result, "a shared commit failed; everybody in it was told");
+        for ack in acks {
+            drop(ack.send(Err(result.clone())));
+        }
+    }
+}
+
+type Closing = Option<oneshot::Sender<()>>;
+
+/// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
+async fn share(
+    mut conn: SqliteConnection,
+    first: oneshot::Sender<Lease>,
+    line: &mut mpsc::Receiver<Ask>,
+    acks: &mut Vec<Ack>,
+) -> Result<(SqliteConnection, Closing), StoreError> {
+    let (mut next, mut step) = (Some(first), "BEGIN IMMEDIATE; SAVEPOINT one");
+    let mut closing = None;
+    while let Some(ask) = next {
+        conn.execute(step).await?;
+        let (home, back) = oneshot::channel();
+        // an asker that went away hands it straight back
+        drop(ask.send(Lease {
+            lent: Some((conn, home)),
+        }));
+        (conn, step) = match back.await.map_err(|_| StoreError::Writer)? {
+            Back::Keep(conn, ack) => {
+                acks.push(ack);
+                (conn, "RELEASE one; SAVEPOINT one")
+            }
+            Back::Undo(conn) => (conn, "ROLLBACK TO one"),
+        };
+        next = match (acks.len() < SHARED && closing.is_none())
+            .then(|| line.try_recv().ok())
+            .flatten()
+        {
+            Some(Ask::Lend(ask)) => Some(ask),
+            Some(Ask::Close(closed)) => {
+                closing = Some(closed);
+                None
+            }
+            None => None,
+        };
+    }
+    if step == "ROLLBACK TO one" {
+        conn.execute(step).await?;
+    }
+    conn.execute("COMMIT").await?;
+    Ok((conn, closing))
+}
