@@ -2,5 +2,6 @@
 //!
 //! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
 
+pub mod app;
 pub mod domain;
 pub mod store;

@@ -1,0 +1,406 @@
+//! The configuration: loaded, compiled, changed.
+
+use super::submit::Draft;
+use super::{App, AppError};
+use crate::domain::action;
+use crate::domain::audit::What;
+use crate::domain::diff::diff;
+use crate::domain::digest::{Digest, canonical, content_digest};
+use crate::domain::document::{
+    Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
+};
+use crate::domain::id::{PolicyId, RequestId};
+use crate::domain::message::Message;
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Outcome, Request, Status};
+use crate::domain::rules::{Ask, Problem, Rules};
+use crate::domain::shown::Shown;
+use crate::domain::time::Timestamp;
+use crate::domain::vote::Door;
+use crate::store::{ConfigRow, StoreError, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The configuration as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredConfig {
+    /// Its version.
+    pub version: i64,
+    /// The document.
+    pub document: Document,
+}
+
+/// What became of a change of the configuration.
+#[derive(Debug, Clone)]
+pub enum Changed {
+    /// It holds now.
+    Applied(StoredConfig),
+    /// It is the same document.
+    Unchanged(StoredConfig),
+    /// It is gated, and has become this request.
+    Requested(Box<Shown>),
+}
+
+/// The rules of an empty store: no resources, no people, so that everything is refused.
+pub(super) fn no_rules() -> Result<Rules, AppError> {
+    compile(0, nothing(), &BTreeMap::new())
+}
+
+fn nothing() -> Document {
+    Document {
+        organization: "unconfigured".to_owned(),
+        resources: Resources::default(),
+        directory: DirectoryDocument::default(),
+        policies: Vec::new(),
+        bindings: Vec::new(),
+        routes: Routes::default(),
+        services: Vec::new(),
+        actions: Vec::new(),
+        webhooks: Vec::new(),
+        limits: Limits::default(),
+        reminders: None,
+        break_glass: None,
+        administrators: Administrators::default(),
+    }
+}
+
+fn compile(
+    version: i64,
+    document: Document,
+    templates: &BTreeMap<PolicyId, i64>,
+) -> Result<Rules, AppError> {
+    Rules::compile(version, document, templates)
+        .map_err(|problems| Refusal::Invalid(problems).into())
+}
+
+/// The rules that are stored.
+pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
+    let Some(row) = tx.config().await? else {
+        return no_rules();
+    };
+    let versions = tx
+        .templates()
+        .await?
+        .into_iter()
+        .map(|(id, (version, _))| (id, version))
+        .collect();
+    Rules::compile(row.version, row.document, &versions).map_err(|problems| {
+        AppError::Internal(format!(
+            "the stored configuration does not compile: {}",
+            in_words(&problems)
+        ))
+    })
+}
+
+fn in_words(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn digest_of(document: &Document) -> Result<String, AppError> {
+    let text = canonical(document).map_err(|error| AppError::Internal(error.to_string()))?;
+    Ok(Digest::of(text.as_bytes()).to_string())
+}
+
+impl App {
+    /// The stored configuration.
+    pub async fn config(&self) -> Result<StoredConfig, AppError> {
+        let rules = self.rules().await?;
+        Ok(StoredConfig {
+            version: rules.version(),
+            document: rules.document().clone(),
+        })
+    }
+
+    /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
+    /// that edits made since survive a restart.
+    pub async fn load_file(&self, document: Document, file: &str) -> Result<Changed, AppError> {
+        let caller = Caller {
+            principal: Principal::Operator,
+            owners: Vec::new(),
+            acts_for_others: false,
+            via: Door::File,
+        };
+        let digest = digest_of(&document)?;
+        if self.0.db.read().await?.knows_document(&digest).await? {
+            return Ok(Changed::Unchanged(self.config().await?));
+        }
+        self.change_config(&caller, document, None, Some(format!("loaded from {file}")))
+            .await
+    }
+
+    /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
+    /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (design 2.2).
+    pub async fn change_config(
+        &self,
+        caller: &Caller,
+        document: Document,
+        made_from: Option<i64>,
+        reason: Option<String>,
+    ) -> Result<Changed, AppError> {
+        let changed = self
+            .0
+            .db
+            .unit::<_, AppError>(async |tx| {
+                tx.lock_rules().await?;
+                let version = tx.config_version().await?;
+                let rules = self.rules_at(tx, version).await?;
+                check_right(&rules, caller)?;
+                check_version(&rules, made_from)?;
+                if *rules.document() == document && version > 0 {
+                    return Ok(Changed::Unchanged(StoredConfig {
+                        version,
+                        document: document.clone(),
+                    }));
+                }
+                let change = Change {
+                    document: document.clone(),
+                    made_from: version,
+                };
+                if rules.gates_of_config_change(self.now()).0.is_empty() {
+                    return self
+                        .apply(tx, caller, &rules, change, reason.as_deref())
+                        .await
+                        .map(Changed::Applied);
+                }
+                self.request_change(tx, caller, &rules, &change, reason.clone())
+                    .await
+            })
+            .await?;
+        self.moved(&[]);
+        Ok(changed)
+    }
+
+    async fn apply(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        rules: &Rules,
+        change: Change,
+        reason: Option<&str>,
+    ) -> Result<StoredConfig, AppError> {
+        let (now, version) = (self.now(), rules.version() + 1);
+        let document = change.document;
+        let versions = save_templates(tx, &document, now).await?;
+        compile(version, document.clone(), &versions)?;
+        let row = ConfigRow {
+            version,
+            digest: digest_of(&document)?,
+            document,
+        };
+        tx.insert_config(&row, &caller.principal, reason, now)
+            .await?;
+        let detail = json!({
+            "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
+        });
+        tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
+            .await?;
+        let news = announcement(rules, &row, caller, reason);
+        self.send(tx, news.into_iter().collect(), now).await?;
+        Ok(StoredConfig {
+            version,
+            document: row.document,
+        })
+    }
+
+    /// The change becomes a request whose payload is the new document.
+    async fn request_change(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        rules: &Rules,
+        change: &Change,
+        reason: Option<String>,
+    ) -> Result<Changed, AppError> {
+        let now = self.now();
+        // what makes no sense never becomes a request
+        compile(
+            change.made_from + 1,
+            change.document.clone(),
+            &BTreeMap::new(),
+        )?;
+        let ask = Ask {
+            action: action::POLICY_UPDATE.to_owned(),
+            project: None,
+            cluster: None,
+            environment: None,
+            release: None,
+            reason,
+            requester: caller.principal.clone(),
+            submitted_by: caller.principal.clone(),
+            owners: caller.owners.clone(),
+            authors: Vec::new(),
+        };
+        let admitted = rules
+            .admit_config_change(&ask, now)
+            .map_err(Refusal::Violations)?;
+        let payload = canonical(change).map_err(|error| AppError::Internal(error.to_string()))?;
+        let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
+        tx.know_document(&digest_of(&change.document)?, now).await?;
+        let draft = Draft {
+            id: RequestId::from_uuid(self.0.ids.next(now)),
+            requester: caller.principal.clone(),
+            payload,
+            digest,
+            replaces: None,
+        };
+        let request = self
+            .file_request(tx, caller, rules, &admitted, draft, now)
+            .await?;
+        Ok(Changed::Requested(Box::new(
+            self.show_in(tx, &request.id).await?,
+        )))
+    }
+
+    /// Applies an approved change in the commit that completed its quorum; where another version is stored by now, nothing of it is
+    /// applied and the request ends as `config_changed`.
+    pub(super) async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        mut request: Request,
+        rules: &Rules,
+    ) -> Result<Status, AppError> {
+        let now = self.now();
+        let change: Change = serde_json::from_str(&request.payload)
+            .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
+        let bot = Caller {
+            principal: Principal::Bot,
+            owners: Vec::new(),
+            acts_for_others: false,
+            via: Door::Bot,
+        };
+        let state = request.state.clone();
+        let (state, what, detail) = if change.made_from == rules.version() {
+            let applied = self
+                .apply(tx, &bot, rules, change, request.reason.as_deref())
+                .await?;
+            let done = state
+                .execute(now)
+                .and_then(|state| state.complete(Outcome::Succeeded));
+            (
+                done,
+                What::RequestCompleted,
+                json!({"version": applied.version, "outcome": Outcome::Succeeded}),
+            )
+        } else {
+            let why = format!(
+                "config_changed: it was made from version {}, and version {} is stored now; nothing was applied",
+                change.made_from,
+                rules.version()
+            );
+            (
+                state.cancel(now),
+                What::RequestCancelled,
+                json!({"message": why}),
+            )
+        };
+        request.state = state.map_err(|wrong| Refusal::Closed(wrong.0))?;
+        tx.save_request(&mut request).await?;
+        tx.record(&self.event(now, what, &bot.principal, bot.via, &request, detail))
+            .await?;
+        tx.touch_cards(&request.id, now).await?;
+        Ok(request.state.status())
+    }
+}
+
+/// What the payload of a change says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Change {
+    /// The whole new document.
+    document: Document,
+    /// The version it was made from.
+    made_from: i64,
+}
+
+/// The longest announcement, in characters; the rest is counted.
+const ANNOUNCED: usize = 2_500;
+
+/// What the security channel is told, as it was before the change (without one, the default route).
+fn announcement(
+    before: &Rules,
+    after: &ConfigRow,
+    caller: &Caller,
+    reason: Option<&str>,
+) -> Option<Message> {
+    let difference = diff(before.document(), &after.document);
+    let rules = before.document();
+    let channel = rules
+        .break_glass
+        .as_ref()
+        .map(|rules| &rules.security_channel)
+        .or(rules.routes.default.as_ref())?;
+    if !difference.is_announced() {
+        return None;
+    }
+    let mut text = format!(
+        "The configuration was changed by {} (version {}). Reason: {}",
+        caller.principal,
+        after.version,
+        reason.unwrap_or("none given")
+    );
+    let mut left = difference.lines.len();
+    for line in &difference.lines {
+        let line = format!("\n{} {}", line.change.sign(), line.text);
+        if text.chars().count() + line.chars().count() > ANNOUNCED {
+            let rest = format!("\nand {left} more; `countersign audit export` has all of them");
+            text += &rest;
+            break;
+        }
+        text += &line;
+        left -= 1;
+    }
+    Some(Message::Alert {
+        channel: channel.clone(),
+        text,
+    })
+}
+
+/// Gives every template that has changed its next, immutable version.
+async fn save_templates(
+    tx: &mut Tx,
+    document: &Document,
+    now: Timestamp,
+) -> Result<BTreeMap<PolicyId, i64>, AppError> {
+    let stored = tx.templates().await?;
+    let mut versions = BTreeMap::new();
+    for template in &document.policies {
+        let version = match stored.get(&template.id) {
+            Some((version, same)) if same == template => *version,
+            Some((version, _)) => version + 1,
+            None => 1,
+        };
+        if stored
+            .get(&template.id)
+            .is_none_or(|(latest, _)| *latest < version)
+            && versions.insert(template.id.clone(), version).is_none()
+        {
+            tx.insert_template(version, template, now).await?;
+        }
+        versions.insert(template.id.clone(), version);
+    }
+    Ok(versions)
+}
+
+fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
+    if caller.principal == Principal::Operator || rules.is_administrator(&caller.principal) {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden("Only administrators may change the configuration.".to_owned()).into())
+}
+
+fn check_version(rules: &Rules, made_from: Option<i64>) -> Result<(), AppError> {
+    match made_from {
+        Some(made_from) if made_from != rules.version() => Err(Refusal::Stale(format!(
+            "It was made from version {made_from}; version {} is stored. Read it again and make your change anew.",
+            rules.version()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}

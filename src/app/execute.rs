@@ -1,0 +1,302 @@
+//! Handing out what was granted, once, after everything has been checked again (design 2.6).
+
+use super::once::{self, Kept, Once};
+use super::{App, AppError, RequestRef, news_of};
+use crate::domain::audit::What;
+use crate::domain::decide::valid_for;
+use crate::domain::digest::Digest;
+use crate::domain::execute::{self, Recheck};
+use crate::domain::id::RequestId;
+use crate::domain::principal::Caller;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Outcome, Request, Status};
+use crate::domain::rules::Rules;
+use crate::domain::shown::Shown;
+use crate::domain::time::Timestamp;
+use crate::domain::vote::Vote;
+use crate::store::{Loaded, Tx};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Executed {
+    /// The request.
+    pub shown: Shown,
+    /// The payload in canonical form: run this, and nothing else.
+    pub payload: String,
+}
+
+/// Whether the unit changed something that others wait for.
+type Moved = bool;
+
+impl App {
+    /// Hands out what was granted, once. The digest must be the request's.
+    pub async fn execute(
+        &self,
+        caller: &Caller,
+        request: &RequestRef,
+        digest: &str,
+        once: Option<Once>,
+    ) -> Result<Executed, AppError> {
+        let (outcome, moved, id) = self
+            .0
+            .db
+            .unit::<_, AppError>(async |tx| {
+                let (loaded, rules) = self.locked(tx, request, true).await?;
+                let id = loaded.request.id.clone();
+                let (outcome, moved) = self
+                    .execute_in(tx, caller, loaded, &rules, digest, once.as_ref())
+                    .await?;
+                Ok((outcome, moved, id))
+            })
+            .await?;
+        if moved {
+            self.moved(&[(id, i64::MAX)]);
+        }
+        outcome.map_err(AppError::from)
+    }
+
+    async fn execute_in(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        loaded: Loaded,
+        rules: &Rules,
+        digest: &str,
+        once: Option<&Once>,
+    ) -> Result<(Result<Executed, Refusal>, Moved), AppError> {
+        let now = self.now();
+        let Loaded {
+            mut request, votes, ..
+        } = loaded;
+        check_own(caller, &request)?;
+        if once::before(tx, once).await?.is_some() {
+            return Ok((self.repeat(tx, &request, now).await?, false));
+        }
+        let status = request.state.clone().at(now).status();
+        if !matches!(
+            status,
+            Status::Allowed | Status::Bypassed | Status::Approved
+        ) {
+            return Err(Refusal::Closed(status).into());
+        }
+        if digest.parse::<Digest>().as_ref() != Ok(&request.digest) {
+            return Err(Refusal::DigestMismatch.into());
+        }
+        match execute::recheck(&request, &votes, rules, now) {
+            Recheck::Holds => {
+                request.state = request
+                    .state
+                    .clone()
+                    .execute(now)
+                    .map_err(|wrong| Refusal::Closed(wrong.0))?;
+                self.save(
+                    tx,
+                    caller,
+                    &mut request,
+                    What::RequestExecuted,
+                    json!({"digest": digest}),
+                    now,
+                )
+                .await?;
+                once::keep(
+                    tx,
+                    once,
+                    &Kept {
+                        request: request.id.clone(),
+                        refused: None,
+                    },
+                    now,
+                )
+                .await?;
+                Ok((self.executed(tx, &request.id).await.map(Ok)?, true))
+            }
+            Recheck::MoreIsRequired {
+                gates,
+                votes: cut,
+                why,
+            } => {
+                self.reopen(tx, caller, request, gates, (&votes, &cut), &why, now)
+                    .await?;
+                Ok((Err(Refusal::RequirementsChanged(why)), true))
+            }
+            Recheck::NobodyLeft { votes: cut, why } => {
+                self.keep_cuts(tx, &request.id, &votes, &cut).await?;
+                request.state = request
+                    .state
+                    .clone()
+                    .cancel(now)
+                    .map_err(|wrong| Refusal::Closed(wrong.0))?;
+                self.save(
+                    tx,
+                    caller,
+                    &mut request,
+                    What::RequestCancelled,
+                    json!({"message": why}),
+                    now,
+                )
+                .await?;
+                self.send(tx, news_of(&request), now).await?;
+                Ok((Err(Refusal::RequirementsChanged(why)), true))
+            }
+        }
+    }
+
+    /// The same call again, while its answer could still be used.
+    async fn repeat(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Result<Executed, Refusal>, AppError> {
+        let status = request.state.status();
+        let usable_until = request.decided_at.map(|at| at.plus(valid_for(request)));
+        if status == Status::Executed && usable_until.is_some_and(|until| now < until) {
+            return self.executed(tx, &request.id).await.map(Ok);
+        }
+        Ok(Err(Refusal::Closed(status)))
+    }
+
+    async fn executed(&self, tx: &mut Tx, id: &RequestId) -> Result<Executed, AppError> {
+        let shown = self.show_in(tx, id).await?;
+        Ok(Executed {
+            payload: shown.request.payload.clone(),
+            shown,
+        })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of `execute`, which has them all"
+    )]
+    async fn reopen(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        mut request: Request,
+        gates: Vec<crate::domain::policy::Gate>,
+        (votes, cut): (&[Vote], &[Vote]),
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.keep_cuts(tx, &request.id, votes, cut).await?;
+        request.gates = gates;
+        let expires_at = now.plus(execute::expires_after(&request));
+        request.state = request
+            .state
+            .clone()
+            .reopen(now, expires_at)
+            .map_err(|wrong| Refusal::Closed(wrong.0))?;
+        request.decided_at = None;
+        self.save(
+            tx,
+            caller,
+            &mut request,
+            What::RequestReopened,
+            json!({"message": why}),
+            now,
+        )
+        .await?;
+        self.send(tx, news_of(&request), now).await
+    }
+
+    /// Votes are cut for good to what their authors still are (design 2.5).
+    async fn keep_cuts(
+        &self,
+        tx: &mut Tx,
+        id: &RequestId,
+        votes: &[Vote],
+        cut: &[Vote],
+    ) -> Result<(), AppError> {
+        for vote in votes {
+            let left = cut.iter().find(|left| left.by == vote.by);
+            if left == Some(vote) {
+                continue;
+            }
+            let bare = Vote {
+                teams: BTreeSet::new(),
+                roles: BTreeSet::new(),
+                ..vote.clone()
+            };
+            tx.cut_vote(id, left.unwrap_or(&bare)).await?;
+        }
+        Ok(())
+    }
+
+    async fn save(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        request: &mut Request,
+        what: What,
+        detail: serde_json::Value,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        tx.save_request(request).await?;
+        tx.record(&self.event(now, what, &caller.principal, caller.via, request, detail))
+            .await?;
+        Ok(tx.touch_cards(&request.id, now).await?)
+    }
+
+    /// Reports how the execution ended.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        request: &RequestRef,
+        outcome: Outcome,
+        message: Option<String>,
+        once: Option<Once>,
+    ) -> Result<Shown, AppError> {
+        let (shown, moved) = self
+            .0
+            .db
+            .unit::<_, AppError>(async |tx| {
+                let (loaded, _) = self.locked(tx, request, false).await?;
+                let (mut request, now) = (loaded.request, self.now());
+                check_own(caller, &request)?;
+                if once::before(tx, once.as_ref()).await?.is_some() {
+                    return Ok((self.show_in(tx, &request.id).await?, false));
+                }
+                request.state = request
+                    .state
+                    .clone()
+                    .complete(outcome)
+                    .map_err(|wrong| Refusal::Closed(wrong.0))?;
+                let detail = json!({"outcome": outcome, "message": message});
+                self.save(
+                    tx,
+                    caller,
+                    &mut request,
+                    What::RequestCompleted,
+                    detail,
+                    now,
+                )
+                .await?;
+                once::keep(
+                    tx,
+                    once.as_ref(),
+                    &Kept {
+                        request: request.id.clone(),
+                        refused: None,
+                    },
+                    now,
+                )
+                .await?;
+                Ok((self.show_in(tx, &request.id).await?, true))
+            })
+            .await?;
+        if moved {
+            self.moved(&[(shown.request.id.clone(), shown.request.version)]);
+        }
+        Ok(shown)
+    }
+}
+
+/// Only the principal that submitted it, or the requester, may carry it out.
+fn check_own(caller: &Caller, request: &Request) -> Result<(), AppError> {
+    if caller.principal == request.submitted_by || caller.principal == request.requester {
+        return Ok(());
+    }
+    Err(Refusal::NotYours.into())
+}

@@ -1,0 +1,72 @@
+//! Calls that have effect once: Slack's deliveries and idempotency keys (design 2.6).
+
+use super::AppError;
+use crate::domain::id::RequestId;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::{Span, Timestamp};
+use crate::store::{Answer, Tx};
+use serde::{Deserialize, Serialize};
+
+/// Makes a call have effect once: its key is stored with its answer, in the commit of its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// `slack:` and the delivery's key, or `api:`, the principal and the `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of what was asked, so that a key is not used for something else.
+    pub fingerprint: String,
+    /// How long it is kept: a day for deliveries, 7 days for idempotency keys.
+    pub keep: Span,
+}
+
+/// What is kept of an answer; the rest is read anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// The request it was about.
+    pub request: RequestId,
+    /// The refusal's code, where the answer was an audited no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+impl Once {
+    /// The row that keeps this answer.
+    pub(super) fn answer(&self, kept: &Kept, now: Timestamp) -> Result<Answer, AppError> {
+        Ok(Answer {
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            answer: serde_json::to_string(kept)
+                .map_err(|error| AppError::Internal(error.to_string()))?,
+            keep_until: now.plus(self.keep).0,
+        })
+    }
+
+    /// What a kept row answers to this call.
+    pub(super) fn repeats(&self, row: &Answer) -> Result<Kept, AppError> {
+        if row.fingerprint != self.fingerprint {
+            return Err(Refusal::KeyReused.into());
+        }
+        serde_json::from_str(&row.answer).map_err(|error| AppError::Internal(error.to_string()))
+    }
+}
+
+/// The answer this call got before, if it came before.
+pub(super) async fn before(tx: &mut Tx, once: Option<&Once>) -> Result<Option<Kept>, AppError> {
+    let Some(once) = once else { return Ok(None) };
+    let rows = tx.answers(&[&once.key]).await?;
+    rows.first().map(|row| once.repeats(row)).transpose()
+}
+
+/// Keeps the answer to this call; when another call with the key was faster, this one ends without effect.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    once: Option<&Once>,
+    kept: &Kept,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let Some(once) = once else { return Ok(()) };
+    if tx.claim_answer(&once.answer(kept, now)?).await? {
+        Ok(())
+    } else {
+        Err(Refusal::InFlight.into())
+    }
+}

@@ -1,0 +1,172 @@
+//! What is shown of a request, put together from its row, its votes, its timeline and the directory.
+
+use super::{App, AppError, RequestRef, resolve};
+use crate::domain::action::{Action, Kind};
+use crate::domain::document::{ActionGroup, Risk};
+use crate::domain::id::{ChannelId, PersonId, RequestId};
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Request, Status};
+use crate::domain::rules::Rules;
+use crate::domain::shown::{Shown, ShownPerson, TimelineEvent};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict;
+use crate::domain::vote::Door;
+use crate::store::{Loaded, StoreError, TimelineRow, Tx};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many of the people a request waits for are named; in a large company `anyone` may be everybody.
+const WAITING_SHOWN: usize = 100;
+
+impl App {
+    /// One request.
+    pub async fn show(&self, request: &RequestRef) -> Result<Shown, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let id = resolve(&mut tx, request).await?;
+        self.show_in(&mut tx, &id).await
+    }
+
+    /// Slack's id of the message that shows a request in a channel; none while it is not known.
+    pub async fn card_ts(
+        &self,
+        request: &RequestId,
+        channel: &ChannelId,
+    ) -> Result<Option<String>, AppError> {
+        Ok(self.0.db.read().await?.card_ts(request, channel).await?)
+    }
+
+    /// One request, as it is in this unit.
+    pub(super) async fn show_in(&self, tx: &mut Tx, id: &RequestId) -> Result<Shown, AppError> {
+        let shown = self.show_all(tx, &[id]).await?.pop();
+        shown.ok_or_else(|| Refusal::NotFound.into())
+    }
+
+    /// Requests in the order of their ids as given; unknown ones are left out.
+    pub(super) async fn show_all(
+        &self,
+        tx: &mut Tx,
+        ids: &[&RequestId],
+    ) -> Result<Vec<Shown>, AppError> {
+        let mut loaded: BTreeMap<RequestId, Loaded> = tx
+            .requests(ids, true)
+            .await?
+            .into_iter()
+            .map(|one| (one.request.id.clone(), one))
+            .collect();
+        let Some(version) = loaded.values().next().map(|one| one.rules) else {
+            return Ok(Vec::new());
+        };
+        let rules = self.rules_at(tx, version).await?;
+        let mut timelines: BTreeMap<RequestId, Vec<TimelineEvent>> = BTreeMap::new();
+        for row in tx.timeline(ids).await? {
+            timelines
+                .entry(row.request.clone())
+                .or_default()
+                .push(timeline_event(row)?);
+        }
+        let now = self.now();
+        Ok(ids
+            .iter()
+            .filter_map(|id| loaded.remove(*id))
+            .map(|one| {
+                let timeline = timelines.remove(&one.request.id).unwrap_or_default();
+                shown(one, timeline, &rules, now)
+            })
+            .collect())
+    }
+}
+
+fn timeline_event(row: TimelineRow) -> Result<TimelineEvent, AppError> {
+    let via: Door = serde_json::from_value(row.via.into())
+        .map_err(|error| StoreError::Unreadable(format!("door: {error}")))?;
+    let note = ["comment", "message", "reason", "why"]
+        .iter()
+        .find_map(|key| row.detail.get(key)?.as_str())
+        .map(str::to_owned);
+    Ok(TimelineEvent {
+        at: row.at,
+        what: row.what,
+        actor: row.actor,
+        via,
+        note,
+    })
+}
+
+/// Puts together what is shown; what time has ended reads as expired.
+pub(super) fn shown(
+    loaded: Loaded,
+    timeline: Vec<TimelineEvent>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Shown {
+    let Loaded {
+        mut request, votes, ..
+    } = loaded;
+    request.state = request.state.at(now);
+    let directory = rules.directory();
+    let waiting = match request.state.status() {
+        Status::Pending => {
+            verdict::waiting_for(&request.gates, &request.excluded, &votes, directory)
+        }
+        _ => Vec::new(),
+    };
+    let waiting_for: Vec<PersonId> = waiting
+        .iter()
+        .take(WAITING_SHOWN)
+        .map(|person| person.id.clone())
+        .collect();
+    let everybody: BTreeSet<&PersonId> = [&request.requester, &request.submitted_by]
+        .into_iter()
+        .chain(timeline.iter().map(|event| &event.actor))
+        .filter_map(Principal::person)
+        .chain(votes.iter().map(|vote| &vote.by))
+        .chain(&request.authors)
+        .chain(request.excluded.0.keys())
+        .chain(&waiting_for)
+        .collect();
+    let people = everybody
+        .into_iter()
+        .filter_map(|id| directory.person(id))
+        .map(|person| {
+            (
+                person.id.clone(),
+                ShownPerson {
+                    name: person.name.clone(),
+                    slack: person.slack.clone(),
+                },
+            )
+        })
+        .collect();
+    Shown {
+        action: rules
+            .action(&request.action)
+            .cloned()
+            .unwrap_or_else(|| gone_action(&request)),
+        policies: verdict::evaluate(&request.gates, &request.excluded, &votes, directory),
+        observed: verdict::evaluate_observed(
+            &request.gates,
+            &request.observed,
+            &request.excluded,
+            &votes,
+            directory,
+        ),
+        request,
+        votes,
+        people,
+        waiting_more: waiting.len() - waiting_for.len(),
+        waiting_for,
+        timeline,
+    }
+}
+
+/// An own action that has left the configuration since; shown as the riskiest, since nobody says otherwise.
+fn gone_action(request: &Request) -> Action {
+    Action {
+        id: request.action.clone(),
+        name: request.action.to_string(),
+        group: ActionGroup::Security,
+        risk: Risk::Critical,
+        requires: Vec::new(),
+        kind: Kind::Security,
+    }
+}

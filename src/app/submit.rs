@@ -1,0 +1,386 @@
+//! Asking: what gates the action is found and pinned, and the request is stored with its card and its audit row.
+
+use super::once::{self, Kept, Once};
+use super::{App, AppError, RequestRef, cancel};
+use crate::domain::audit::What;
+use crate::domain::decide::VALID_FOR;
+use crate::domain::digest::{Digest, Payload, canonical, content_digest};
+use crate::domain::id::RequestId;
+use crate::domain::policy::Gate;
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
+use crate::domain::request::{Grant, Request, State};
+use crate::domain::rules::{Admitted, Ask, Rule, Rules, Violation};
+use crate::domain::shown::Shown;
+use crate::domain::time::{Span, Timestamp};
+use crate::store::Tx;
+use serde_json::{Value, json};
+
+/// The largest payload in canonical form, in bytes (design 3.4).
+const LARGEST_PAYLOAD: usize = 1 << 20;
+
+/// What somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Submission {
+    /// The action's id.
+    pub action: String,
+    /// The project.
+    pub project: Option<String>,
+    /// The cluster.
+    pub cluster: Option<String>,
+    /// The environment.
+    pub environment: Option<String>,
+    /// The release.
+    pub release: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What would run or change; none reads as `null`.
+    pub payload: Option<Payload>,
+    /// For whom, when not for the caller.
+    pub requester: Option<String>,
+    /// Who wrote what would run.
+    pub authors: Vec<String>,
+    /// The request that this one replaces.
+    pub replaces: Option<RequestRef>,
+    /// Where to tell the outcome.
+    pub callback_url: Option<String>,
+    /// Whether an identical pending request of the same requester is shown instead (in Slack), or asked again (by API).
+    pub join_identical: bool,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The request.
+    pub shown: Shown,
+    /// Whether it is new; otherwise it is the answer to a repeated call, or an identical pending request.
+    pub new: bool,
+    /// Whether this very call came before, so that its answer is the first one's.
+    pub repeated: bool,
+}
+
+impl App {
+    /// Asks. Nothing is stored when rules are broken.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        submission: Submission,
+        once: Option<Once>,
+    ) -> Result<Submitted, AppError> {
+        let submitted: Submitted = self
+            .0
+            .db
+            .unit(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
+            .await?;
+        if submitted.new {
+            let request = &submitted.shown.request;
+            let mut moved = vec![(request.id.clone(), request.version)];
+            moved.extend(request.replaces.clone().map(|old| (old, i64::MAX)));
+            self.moved(&moved);
+        }
+        Ok(submitted)
+    }
+
+    async fn submit_in(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        submission: &Submission,
+        once: Option<&Once>,
+    ) -> Result<Submitted, AppError> {
+        tx.lock_rules_shared().await?;
+        let now = self.now();
+        if let Some(kept) = once::before(tx, once).await? {
+            return Ok(Submitted {
+                shown: self.show_in(tx, &kept.request).await?,
+                new: false,
+                repeated: true,
+            });
+        }
+        let version = tx.config_version().await?;
+        let rules = self.rules_at(tx, version).await?;
+        let (admitted, payload, requester) = admit(&rules, caller, submission, now)?;
+        let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
+        if submission.join_identical
+            && let Some(same) = tx.identical(digest.as_str(), &requester).await?
+        {
+            once::keep(
+                tx,
+                once,
+                &Kept {
+                    request: same.clone(),
+                    refused: None,
+                },
+                now,
+            )
+            .await?;
+            return Ok(Submitted {
+                shown: self.show_in(tx, &same).await?,
+                new: false,
+                repeated: false,
+            });
+        }
+        self.check_limits(tx, &rules, &caller.principal, now)
+            .await?;
+        let id = RequestId::from_uuid(self.0.ids.next(now));
+        let replaces = match &submission.replaces {
+            Some(old) => Some(self.replace(tx, caller, old, &id, now).await?),
+            None => None,
+        };
+        let draft = Draft {
+            id,
+            requester,
+            payload,
+            digest,
+            replaces,
+        };
+        let request = self
+            .file_request(tx, caller, &rules, &admitted, draft, now)
+            .await?;
+        once::keep(
+            tx,
+            once,
+            &Kept {
+                request: request.id.clone(),
+                refused: None,
+            },
+            now,
+        )
+        .await?;
+        Ok(Submitted {
+            shown: self.show_in(tx, &request.id).await?,
+            new: true,
+            repeated: false,
+        })
+    }
+
+    /// Stores a request with its audit row and its cards.
+    pub(super) async fn file_request(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        rules: &Rules,
+        admitted: &Admitted,
+        draft: Draft,
+        now: Timestamp,
+    ) -> Result<Request, AppError> {
+        let number = tx.next_number().await?;
+        let request = draft.request(number, caller, admitted, now);
+        tx.insert_request(&request, admitted.action.kind).await?;
+        self.record_submission(tx, caller, &request, now).await?;
+        for channel in rules.route(&admitted.action, &request.target, &request.gates) {
+            tx.insert_card(&request.id, &channel, now).await?;
+        }
+        Ok(request)
+    }
+
+    async fn check_limits(
+        &self,
+        tx: &mut Tx,
+        rules: &Rules,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let limits = &rules.document().limits;
+        let (most, rate) = (
+            i64::from(limits.pending_per_principal),
+            i64::from(limits.requests_per_second),
+        );
+        if most > 0 && tx.pending_of(principal).await? >= most {
+            let why = format!(
+                "You have {most} pending requests, which is the limit; cancel some, or wait for their decisions."
+            );
+            return Err(Refusal::TooMany(why, 60).into());
+        }
+        let a_second_ago = Timestamp(now.0.saturating_sub(Span::seconds(1).0));
+        if rate > 0 && tx.asked_since(principal, a_second_ago).await? >= rate {
+            let why = format!(
+                "At most {rate} requests a second are taken from one principal; slow down."
+            );
+            return Err(Refusal::TooMany(why, 1).into());
+        }
+        Ok(())
+    }
+
+    /// Cancels the request that this one replaces; that takes the same right as cancelling it.
+    async fn replace(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        old: &RequestRef,
+        new: &RequestId,
+        now: Timestamp,
+    ) -> Result<RequestId, AppError> {
+        let (mut loaded, rules) = self.locked(tx, old, false).await?;
+        cancel::check_right(caller, &loaded, &rules)?;
+        let request = &mut loaded.request;
+        request.state = request
+            .state
+            .clone()
+            .cancel(now)
+            .map_err(|wrong| Refusal::Closed(wrong.0))?;
+        tx.save_request(request).await?;
+        let detail = json!({"replacedBy": new, "message": "replaced by a new request"});
+        let event = self.event(
+            now,
+            What::RequestCancelled,
+            &caller.principal,
+            caller.via,
+            request,
+            detail,
+        );
+        tx.record(&event).await?;
+        tx.touch_cards(&request.id, now).await?;
+        Ok(request.id.clone())
+    }
+
+    async fn record_submission(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let what = match request.state {
+            State::Granted { .. } => What::RequestAllowed,
+            _ => What::RequestCreated,
+        };
+        let detail = json!({
+            "number": request.number, "action": request.action, "target": request.target, "requester": request.requester,
+            "reason": request.reason, "digest": request.digest, "replaces": request.replaces,
+            "policies": named(&request.gates), "observed": named(&request.observed),
+        });
+        let event = self.event(now, what, &caller.principal, caller.via, request, detail);
+        Ok(tx.record(&event).await?)
+    }
+}
+
+/// Policies as an audit row names them.
+fn named(gates: &[Gate]) -> Vec<Value> {
+    let name = |gate: &Gate| json!({"id": gate.template.id, "version": gate.version});
+    gates.iter().map(name).collect()
+}
+
+/// Finds what gates the ask, its payload in canonical form, and for whom it is.
+fn admit(
+    rules: &Rules,
+    caller: &Caller,
+    submission: &Submission,
+    now: Timestamp,
+) -> Result<(Admitted, String, Principal), AppError> {
+    let ask = ask(caller, submission)?;
+    let mut broken = Vec::new();
+    let payload = canonical_payload(submission.payload.as_ref()).unwrap_or_else(|violation| {
+        broken.push(violation);
+        String::new()
+    });
+    if submission.callback_url.is_some() {
+        broken.push(Violation::new(
+            Rule::Callback,
+            "callbackUrl must lie under the url of a configured webhook; there is none",
+        ));
+    }
+    match rules.admit(&ask, now) {
+        Ok(admitted) if broken.is_empty() => Ok((admitted, payload, ask.requester)),
+        Ok(_) => Err(Refusal::Violations(broken).into()),
+        Err(mut violations) => {
+            violations.append(&mut broken);
+            Err(Refusal::Violations(violations).into())
+        }
+    }
+}
+
+/// The ask as the domain reads it.
+pub(super) fn ask(caller: &Caller, submission: &Submission) -> Result<Ask, AppError> {
+    Ok(Ask {
+        action: submission.action.clone(),
+        project: submission.project.clone(),
+        cluster: submission.cluster.clone(),
+        environment: submission.environment.clone(),
+        release: submission.release.clone(),
+        reason: submission.reason.clone(),
+        requester: requester(caller, submission)?,
+        submitted_by: caller.principal.clone(),
+        owners: caller.owners.clone(),
+        authors: submission.authors.clone(),
+    })
+}
+
+fn requester(caller: &Caller, submission: &Submission) -> Result<Principal, AppError> {
+    let Some(named) = &submission.requester else {
+        return Ok(caller.principal.clone());
+    };
+    let person = Principal::Person(named.as_str().into());
+    if person == caller.principal || caller.acts_for_others {
+        return Ok(person);
+    }
+    let why = "Naming another requester needs a token with the scope requests:act-for.";
+    Err(Refusal::Forbidden(why.to_owned()).into())
+}
+
+pub(super) fn canonical_payload(payload: Option<&Payload>) -> Result<String, Violation> {
+    let Some(payload) = payload else {
+        return Ok("null".to_owned());
+    };
+    let text = canonical(&payload.0).map_err(|error| {
+        Violation::new(
+            Rule::Payload,
+            format!("the payload has no canonical form: {error}"),
+        )
+    })?;
+    if text.len() > LARGEST_PAYLOAD {
+        let message = format!(
+            "the payload is {} bytes long; the limit is {LARGEST_PAYLOAD}. Ask for its digest instead",
+            text.len()
+        );
+        return Err(Violation::new(Rule::Payload, message));
+    }
+    Ok(text)
+}
+
+/// What a new request is made of besides what admits it.
+pub(super) struct Draft {
+    pub(super) id: RequestId,
+    pub(super) requester: Principal,
+    pub(super) payload: String,
+    pub(super) digest: Digest,
+    pub(super) replaces: Option<RequestId>,
+}
+
+impl Draft {
+    fn request(self, number: i64, caller: &Caller, admitted: &Admitted, now: Timestamp) -> Request {
+        let gated = !admitted.gates.is_empty();
+        let state = if gated {
+            State::Pending {
+                expires_at: now.plus(admitted.expires_after),
+            }
+        } else {
+            State::Granted {
+                grant: Grant::Allowed,
+                until: now.plus(VALID_FOR),
+            }
+        };
+        Request {
+            id: self.id,
+            number,
+            version: 1,
+            action: admitted.action.id.clone(),
+            target: admitted.target.clone(),
+            requester: self.requester,
+            submitted_by: caller.principal.clone(),
+            authors: admitted.authors.clone(),
+            reason: admitted.reason.clone(),
+            payload: self.payload,
+            digest: self.digest,
+            gates: admitted.gates.clone(),
+            observed: admitted.observed.clone(),
+            bypassed: Vec::new(),
+            session: None,
+            excluded: admitted.excluded.clone(),
+            state,
+            created_at: now,
+            decided_at: (!gated).then_some(now),
+            replaces: self.replaces,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! API tokens: made, listed, revoked, recognised.
+
+use super::{App, AppError};
+use crate::domain::audit::What;
+use crate::domain::digest::Digest;
+use crate::domain::id::{PersonId, TokenId};
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::{Span, Timestamp};
+use crate::domain::token::{Scope, Token};
+use serde_json::json;
+
+/// Bytes of randomness in a secret.
+const RANDOM_BYTES: usize = 32;
+/// How exactly it is noted when a token was last used.
+const USED_WITHIN: Span = Span::minutes(1);
+
+/// A token to make.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What it is for.
+    pub name: String,
+    /// The person or service it speaks for.
+    pub principal: Principal,
+    /// People who answer for a service's token.
+    pub owners: Vec<PersonId>,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl App {
+    /// Makes a token; the second value is its secret, which is shown once and never stored.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        token: NewToken,
+    ) -> Result<(Token, String), AppError> {
+        let rules = self.rules().await?;
+        check(&token, |id| {
+            rules
+                .directory()
+                .person(id)
+                .is_some_and(|person| person.active)
+        })?;
+        let now = self.now();
+        let secret = secret()?;
+        let token = Token {
+            id: TokenId::from_uuid(self.0.ids.next(now)),
+            name: token.name,
+            principal: token.principal,
+            owners: token.owners,
+            scopes: token.scopes,
+            created_at: now,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let detail = json!({"token": token.id, "name": token.name, "for": token.principal, "owners": token.owners, "scopes": token.scopes});
+        self.0
+            .db
+            .unit::<_, AppError>(async |tx| {
+                tx.insert_token(&token, &hash(&secret)).await?;
+                Ok(tx
+                    .record(&self.own_event(now, What::TokenCreated, caller, detail))
+                    .await?)
+            })
+            .await?;
+        Ok((token, secret))
+    }
+
+    /// All tokens.
+    pub async fn tokens(&self) -> Result<Vec<Token>, AppError> {
+        Ok(self.0.db.read().await?.tokens().await?)
+    }
+
+    /// Revokes a token; from the next call on no replica takes it.
+    pub async fn revoke_token(&self, caller: &Caller, token: &TokenId) -> Result<(), AppError> {
+        let now = self.now();
+        self.0
+            .db
+            .unit(async |tx| {
+                if !tx.revoke_token(token.as_str(), now).await? {
+                    return Err(Refusal::NotFound.into());
+                }
+                Ok(tx
+                    .record(&self.own_event(
+                        now,
+                        What::TokenRevoked,
+                        caller,
+                        json!({"token": token}),
+                    ))
+                    .await?)
+            })
+            .await
+    }
+
+    /// The token with this secret, unless it is unknown or revoked.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Token>, AppError> {
+        let found = self.0.db.read().await?.token_by_hash(&hash(secret)).await?;
+        let now = self.now();
+        let a_minute_ago = Timestamp(now.0.saturating_sub(USED_WITHIN.0));
+        if let Some(token) = &found
+            && token.last_used_at.is_none_or(|at| at < a_minute_ago)
+        {
+            self.0
+                .db
+                .unit::<_, AppError>(async |tx| {
+                    Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?)
+                })
+                .await?;
+        }
+        Ok(found)
+    }
+}
+
+fn check(token: &NewToken, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
+    let refuse = |why: String| Err(AppError::from(Refusal::Forbidden(why)));
+    if token.name.trim().is_empty() || token.scopes.is_empty() {
+        return refuse("A token needs a name and at least one scope.".to_owned());
+    }
+    let people = token.owners.iter().chain(token.principal.person());
+    if let Some(unknown) = people.into_iter().find(|id| !is_person(id)) {
+        return refuse(format!(
+            "`{unknown}` is nobody in the directory; add them to the configuration first."
+        ));
+    }
+    match &token.principal {
+        Principal::Person(_) if !token.owners.is_empty() => {
+            refuse("A person's token has no owners: the person answers for it.".to_owned())
+        }
+        Principal::Service(_) if token.scopes.contains(&Scope::DecisionsWrite) => {
+            refuse("A service never decides: decisions:write is for persons only.".to_owned())
+        }
+        Principal::Person(_) | Principal::Service(_) => Ok(()),
+        Principal::Operator | Principal::Bot => {
+            refuse("A token belongs to a person or a service.".to_owned())
+        }
+    }
+}
+
+fn secret() -> Result<String, AppError> {
+    let mut random = [0_u8; RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(|error| AppError::Internal(error.to_string()))?;
+    Ok(format!("cs_{}", hex::encode(random)))
+}
+
+/// 256 bits of randomness need no slow hash.
+fn hash(secret: &str) -> String {
+    Digest::of(secret.as_bytes()).to_string()
+}

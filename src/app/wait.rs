@@ -1,0 +1,166 @@
+//! Waiting for a request to move: one watch a request however many wait, and one query a second for all of them together.
+
+use super::{App, AppError, RequestRef, resolve};
+use crate::domain::id::RequestId;
+use crate::domain::request::Status;
+use crate::domain::shown::Shown;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often the database is asked for what no wake has told; also the longest delay of a change at another `SQLite` process.
+const SLOW_POLL: Duration = Duration::from_secs(1);
+/// How often other replicas are told what has moved here.
+const COALESCE: Duration = Duration::from_millis(20);
+
+/// Who waits for what, and what has moved since other replicas were told.
+#[derive(Default)]
+pub(super) struct Waits {
+    watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
+    untold: Mutex<Vec<RequestId>>,
+    over: CancellationToken,
+}
+
+impl Waits {
+    fn watch(&self, id: &RequestId, version: i64) -> watch::Receiver<i64> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched
+            .entry(id.clone())
+            .or_insert_with(|| watch::Sender::new(version))
+            .subscribe()
+    }
+
+    /// A commit of this replica has moved these.
+    pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
+        self.wake(requests);
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.extend(requests.iter().map(|(id, _)| id.clone()));
+    }
+
+    fn wake(&self, requests: &[(RequestId, i64)]) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in requests {
+            if let Some(sender) = watched.get(id) {
+                sender.send_if_modified(|seen| {
+                    (*version > *seen).then(|| *seen = *version).is_some()
+                });
+            }
+        }
+        watched.retain(|_, sender| sender.receiver_count() > 0);
+    }
+
+    fn waited_for(&self) -> Vec<RequestId> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|_, sender| sender.receiver_count() > 0);
+        watched.keys().cloned().collect()
+    }
+
+    fn take_untold(&self) -> Vec<RequestId> {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts what keeps waiters of this and of other replicas informed.
+pub(super) fn start(app: &App) {
+    let tasks = &app.0.tasks;
+    let polling = app.clone();
+    tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
+        loop {
+            tokio::time::sleep(SLOW_POLL).await;
+            polling.look_again().await;
+        }
+    }));
+    if app.0.db.has_replicas() {
+        let telling = app.clone();
+        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(COALESCE).await;
+                telling.tell_replicas().await;
+            }
+        }));
+        let listening = app.clone();
+        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
+            loop {
+                if let Err(error) = listening.hear_replicas().await {
+                    tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
+                }
+                tokio::time::sleep(SLOW_POLL).await;
+            }
+        }));
+    }
+}
+
+impl App {
+    /// One request, as soon as it has left `pending` (or, with `newer_than`, has any newer version), else as it is after `patience`.
+    pub async fn wait(
+        &self,
+        request: &RequestRef,
+        newer_than: Option<i64>,
+        patience: Duration,
+    ) -> Result<Shown, AppError> {
+        let id = resolve(&mut self.0.db.read().await?, request).await?;
+        let mut versions = self.0.waits.watch(&id, 0);
+        let moved = async {
+            loop {
+                versions.mark_unchanged();
+                let shown = self.show(&RequestRef::Id(id.clone())).await?;
+                let status = shown.request.state.clone().at(self.now()).status();
+                let arrived = newer_than.map_or(status != Status::Pending, |seen| {
+                    shown.request.version > seen
+                });
+                if arrived || versions.changed().await.is_err() {
+                    return Ok(shown);
+                }
+            }
+        };
+        let patient = tokio::time::timeout(patience, moved);
+        match self.0.waits.over.run_until_cancelled(patient).await {
+            Some(Ok(shown)) => shown,
+            Some(Err(_)) | None => self.show(&RequestRef::Id(id)).await,
+        }
+    }
+
+    /// Whoever waits is answered now, with what is: the process is about to stop.
+    pub fn end_waits(&self) {
+        self.0.waits.over.cancel();
+    }
+
+    /// Wakes those who wait for what has moved without a wake.
+    async fn look_again(&self) {
+        let ids = self.0.waits.waited_for();
+        if ids.is_empty() {
+            return;
+        }
+        match self.versions(&ids).await {
+            Ok(versions) => self.0.waits.wake(&versions),
+            Err(error) => tracing::warn!(%error, "cannot look for what has moved"),
+        }
+    }
+
+    async fn versions(&self, ids: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
+        Ok(self.0.db.read().await?.versions(ids).await?)
+    }
+
+    async fn tell_replicas(&self) {
+        let untold = self.0.waits.take_untold();
+        if untold.is_empty() {
+            return;
+        }
+        if let Err(error) = self.0.db.notify(&untold).await {
+            tracing::warn!(%error, "cannot tell other replicas; their slow poll will find out");
+        }
+    }
+
+    async fn hear_replicas(&self) -> Result<(), AppError> {
+        let Some(mut wakes) = self.0.db.listen().await? else {
+            return Ok(());
+        };
+        loop {
+            let moved = wakes.next().await?;
+            self.0.waits.wake(&self.versions(&moved).await?);
+            self.0.work.send_modify(|commits| *commits += 1);
+        }
+    }
+}
