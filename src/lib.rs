@@ -3,5 +3,6 @@
 //! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
 
 pub mod app;
+pub mod config;
 pub mod domain;
 pub mod store;

@@ -1,0 +1,204 @@
+//! The configuration file: YAML (and so JSON) to the domain's document and back, with faults that name line and column.
+
+use super::fault::{Fault, Faults};
+use super::places::{Place, steps};
+use super::structure;
+use crate::domain::digest::{Digest, canonical};
+use crate::domain::document::Document;
+use crate::domain::id::PolicyId;
+use crate::domain::rules::{Problem, Rules};
+use serde_json::Value;
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter as _, NonFiniteFloatPolicy,
+    Options, UserMessageFormatter, alias_limits, budget,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Larger files are refused before they are read: a thousand policies take about half of it.
+const LARGEST_FILE: usize = 2 * 1024 * 1024;
+
+/// A configuration file that has been read; whether it makes sense is for [`Source::compile`] to say.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    document: Document,
+    places: Place,
+}
+
+impl Source {
+    /// Opens and reads a file.
+    pub fn open(path: &Path) -> Result<Self, Faults> {
+        let name = path.display().to_string();
+        let text = std::fs::read(path)
+            .map_err(|error| whole(&name, format!("cannot be read: {error}")))
+            .and_then(|bytes| {
+                String::from_utf8(bytes)
+                    .map_err(|_| whole(&name, "is not UTF-8 text; save it as UTF-8"))
+            })?;
+        Self::read(name, &text)
+    }
+
+    /// Reads a text, which `name` names in faults. All faults of its shape at once; a fault of syntax alone.
+    pub fn read(name: impl Into<String>, text: &str) -> Result<Self, Faults> {
+        let name = name.into();
+        if text.len() > LARGEST_FILE {
+            return Err(whole(
+                &name,
+                "is larger than 2 MiB, which no configuration needs",
+            ));
+        }
+        let value: Value = serde_saphyr::from_str_with_options(text, options())
+            .map_err(|error| syntax(&name, &error))?;
+        if value.is_null() {
+            return Err(whole(
+                &name,
+                "is empty; copy manifests/example.yaml to begin with, or let `countersign init` write one",
+            ));
+        }
+        let places = Place::of(text);
+        match structure::read(value, places.clone()) {
+            Ok(document) => Ok(Self {
+                name,
+                document,
+                places,
+            }),
+            Err(mut flaws) => Err(Faults({
+                flaws.sort();
+                flaws
+                    .into_iter()
+                    .map(|(at, path, message)| Fault {
+                        file: name.clone(),
+                        at: Some(at),
+                        path,
+                        message,
+                    })
+                    .collect()
+            })),
+        }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The document, taken out.
+    pub fn into_document(self) -> Document {
+        self.document
+    }
+
+    /// Checks the document by the rules of the domain; every problem with its line.
+    pub fn compile(
+        &self,
+        version: i64,
+        template_versions: &BTreeMap<PolicyId, i64>,
+    ) -> Result<Rules, Faults> {
+        Rules::compile(version, self.document.clone(), template_versions)
+            .map_err(|problems| self.locate(&problems))
+    }
+
+    /// Gives problems that were found in the document their lines in the file.
+    pub fn locate(&self, problems: &[Problem]) -> Faults {
+        let mut faults: Vec<Fault> = problems
+            .iter()
+            .map(|problem| Fault {
+                file: self.name.clone(),
+                at: Some(self.places.find(&steps(&problem.path)).0),
+                path: problem.path.clone(),
+                message: problem.message.clone(),
+            })
+            .collect();
+        faults.sort_by_key(|fault| fault.at);
+        Faults(faults)
+    }
+}
+
+/// What a file is known by: the SHA-256 of its document in RFC 8785 form, so that comments and layout do not matter.
+///
+/// # Panics
+/// Never: see the reason below.
+pub fn digest(document: &Document) -> Digest {
+    // a document holds text, whole numbers and booleans only, which always have a canonical form
+    let text = canonical(document).expect("a document has a canonical form");
+    Digest::of(text.as_bytes())
+}
+
+/// The document as YAML that [`Source::read`] reads back to the same document.
+pub fn to_yaml(document: &Document) -> Result<String, serde_saphyr::SerializeError> {
+    serde_saphyr::to_string(document)
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: budget! {
+            max_depth: 32,
+            max_nodes: 250_000,
+            max_events: 500_000,
+            max_documents: 2,
+        },
+        alias_limits: alias_limits! {
+            max_total_replayed_events: 50_000,
+            max_replay_stack_depth: 16,
+            max_alias_expansions_per_anchor: 1_000,
+        },
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        // what a policy says must stand where it is read
+        merge_keys: MergeKeyPolicy::Error,
+        non_finite_float_policy: NonFiniteFloatPolicy::Reject,
+        reject_unsupported_tags: true,
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+fn whole(name: &str, message: impl Into<String>) -> Faults {
+    Faults(vec![Fault {
+        file: name.to_owned(),
+        at: None,
+        path: String::new(),
+        message: message.into(),
+    }])
+}
+
+fn syntax(name: &str, error: &Error) -> Faults {
+    let at = error.location().and_then(|location| {
+        let line = usize::try_from(location.line()).ok()?;
+        let column = usize::try_from(location.column()).ok()?;
+        (line > 0).then_some((line, column))
+    });
+    let message = match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key `{key}` stands twice in one mapping; keep one of them")
+        }
+        Error::DuplicateMappingKey { key: None, .. } => {
+            "a key stands twice in one mapping; keep one of them".to_owned()
+        }
+        Error::MultipleDocuments { .. } => {
+            "a second document begins here (`---`); one file holds one configuration".to_owned()
+        }
+        Error::MergeKeyNotAllowed { .. } => {
+            "merge keys (`<<`) are not read; write the keys out, so that a policy says what it does where it stands".to_owned()
+        }
+        Error::Budget { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "the file nests or repeats itself beyond what any configuration needs".to_owned()
+        }
+        other => UserMessageFormatter.format_message(other).into_owned(),
+    };
+    Faults(vec![Fault {
+        file: name.to_owned(),
+        at,
+        path: String::new(),
+        message,
+    }])
+}
+
+#[cfg(test)]
+mod manifests;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod tests;
