@@ -1,0 +1,302 @@
+//! The grammar of `/approval` (threat SL14): strict, so that a word that is not understood is no action.
+
+use crate::app::{RequestRef, Submission};
+use crate::domain::action::Kind;
+use crate::domain::digest::Payload;
+
+/// What somebody said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Approval {
+    /// Nothing, or `help`.
+    Help,
+    /// Asks for something.
+    Request(Form),
+    /// Asks what would happen.
+    Explain(Form),
+    /// What waits, of one type or of all.
+    Inbox(Option<Kind>),
+    /// One request.
+    Show(RequestRef),
+    /// Takes a request back.
+    Cancel(RequestRef),
+    /// Approves, with a comment.
+    Approve(RequestRef, Option<String>),
+    /// Rejects, with a comment.
+    Reject(RequestRef, Option<String>),
+    /// The policies.
+    Policies,
+}
+
+/// What `request` and `explain` take.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names of a submission's own fields")]
+pub struct Form {
+    pub action: String,
+    pub project: Option<String>,
+    pub cluster: Option<String>,
+    pub environment: Option<String>,
+    pub release: Option<String>,
+    pub reason: Option<String>,
+    pub payload: Option<Payload>,
+}
+
+impl From<Form> for Submission {
+    fn from(form: Form) -> Self {
+        Self {
+            action: form.action,
+            project: form.project,
+            cluster: form.cluster,
+            environment: form.environment,
+            release: form.release,
+            reason: form.reason,
+            payload: form.payload,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why a command was not understood, in a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misread(pub String);
+
+const VERBS: [&str; 9] = [
+    "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "help",
+];
+const KEYS: [&str; 8] = [
+    "project",
+    "cluster",
+    "environment",
+    "env",
+    "release",
+    "reason",
+    "payload",
+    "action",
+];
+
+/// Reads the text behind `/approval`.
+pub fn parse(text: &str) -> Result<Approval, Misread> {
+    let text = straight_quotes(&unmarked(text));
+    let (verb, rest) = first_word(&text);
+    match verb.to_lowercase().as_str() {
+        "" | "help" => alone(rest, Approval::Help),
+        "policies" => alone(rest, Approval::Policies),
+        "inbox" => inbox(rest),
+        "show" => only_number(rest).map(Approval::Show),
+        "cancel" => only_number(rest).map(Approval::Cancel),
+        "approve" => number(rest).map(|(request, said)| Approval::Approve(request, said)),
+        "reject" => number(rest).map(|(request, said)| Approval::Reject(request, said)),
+        "request" => form(rest).map(Approval::Request),
+        "explain" => form(rest).map(Approval::Explain),
+        unknown => Err(unknown_word(unknown, &VERBS)),
+    }
+}
+
+fn alone(rest: &str, approval: Approval) -> Result<Approval, Misread> {
+    if rest.is_empty() {
+        Ok(approval)
+    } else {
+        Err(Misread(format!("I do not know what `{rest}` is for here.")))
+    }
+}
+
+fn inbox(rest: &str) -> Result<Approval, Misread> {
+    if rest.is_empty() {
+        return Ok(Approval::Inbox(None));
+    }
+    let wanted = rest.to_lowercase();
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == wanted);
+    let kinds = Kind::ALL.map(Kind::as_str);
+    kind.map(|kind| Approval::Inbox(Some(kind)))
+        .ok_or_else(|| unknown_word(rest, &kinds))
+}
+
+fn only_number(rest: &str) -> Result<RequestRef, Misread> {
+    match number(rest)? {
+        (request, None) => Ok(request),
+        (_, Some(more)) => Err(Misread(format!("I do not know what `{more}` is for here."))),
+    }
+}
+
+/// A request by number or id, and whatever stands behind it as it was typed.
+fn number(rest: &str) -> Result<(RequestRef, Option<String>), Misread> {
+    let (word, said) = first_word(rest);
+    if word.is_empty() {
+        return Err(Misread("Say which request, such as 42.".to_owned()));
+    }
+    let request = word
+        .parse()
+        .map_err(|_| Misread(format!("`{word}` is no number of a request, such as 42.")))?;
+    let said = unquoted(said.trim());
+    Ok((request, (!said.is_empty()).then(|| said.to_owned())))
+}
+
+/// `ACTION key=value ..`, in any order, each key once.
+fn form(rest: &str) -> Result<Form, Misread> {
+    let mut form = Form::default();
+    for word in words(rest)? {
+        match word.split_once('=') {
+            Some((key, value)) => set(&mut form, key, value)?,
+            None if form.action.is_empty() => form.action = word,
+            None => {
+                return Err(Misread(format!(
+                    "I do not know what `{word}` is for; quote what has spaces, such as reason=\"two words\"."
+                )));
+            }
+        }
+    }
+    if form.action.is_empty() {
+        return Err(Misread(
+            "Say which action, such as release.deploy.".to_owned(),
+        ));
+    }
+    Ok(form)
+}
+
+fn set(form: &mut Form, key: &str, value: &str) -> Result<(), Misread> {
+    if value.trim().is_empty() {
+        return Err(Misread(format!("`{key}` has no value.")));
+    }
+    if key == "payload" {
+        return set_payload(form, value);
+    }
+    let place = match key {
+        "project" => &mut form.project,
+        "cluster" => &mut form.cluster,
+        "environment" | "env" => &mut form.environment,
+        "release" => &mut form.release,
+        "reason" => &mut form.reason,
+        "action" if form.action.is_empty() => {
+            value.clone_into(&mut form.action);
+            return Ok(());
+        }
+        "action" => return Err(twice(key)),
+        unknown => return Err(unknown_word(unknown, &KEYS)),
+    };
+    if place.is_some() {
+        return Err(twice(key));
+    }
+    *place = Some(value.to_owned());
+    Ok(())
+}
+
+fn set_payload(form: &mut Form, value: &str) -> Result<(), Misread> {
+    if form.payload.is_some() {
+        return Err(twice("payload"));
+    }
+    let payload = serde_json::from_str(value).map_err(|error| {
+        Misread(format!(
+            "`payload` is no JSON ({error}); write it as payload='{{\"key\": \"value\"}}'."
+        ))
+    })?;
+    form.payload = Some(payload);
+    Ok(())
+}
+
+fn twice(key: &str) -> Misread {
+    Misread(format!("`{key}` stands twice; say it once."))
+}
+
+fn unknown_word(word: &str, known: &[&str]) -> Misread {
+    let nearest = nearest(&word.to_lowercase(), known);
+    Misread(match nearest {
+        Some(nearest) => format!("I do not know `{word}`; did you mean `{nearest}`?"),
+        None => format!("I do not know `{word}`; known are {}.", known.join(", ")),
+    })
+}
+
+/// The known word that begins alike, else the most similar one.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let begins = |known: &&&str| word.len() > 1 && known.starts_with(word);
+    let alike = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(word, known), *known))
+        .filter(|(likeness, _)| *likeness >= 0.8)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, known)| known);
+    known.iter().find(begins).copied().or(alike)
+}
+
+/// Splits as a shell does. `#` begins no comment here, or the rest of a line would be lost unseen.
+fn words(text: &str) -> Result<Vec<String>, Misread> {
+    const HASH: char = '\u{e000}';
+    let guarded = text.replace('#', &HASH.to_string());
+    let words = shlex::split(&guarded).ok_or_else(|| {
+        Misread(
+            "A quote is not closed. Put double quotes around text with an apostrophe, such as reason=\"it's urgent\"."
+                .to_owned(),
+        )
+    })?;
+    Ok(words.iter().map(|word| word.replace(HASH, "#")).collect())
+}
+
+fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (text, ""),
+    }
+}
+
+fn unquoted(text: &str) -> &str {
+    ['"', '\'']
+        .iter()
+        .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(text)
+}
+
+/// Keyboards of phones and Macs turn quotes into curly ones, which mean the same here.
+fn straight_quotes(text: &str) -> String {
+    text.chars()
+        .map(|sign| match sign {
+            '“' | '”' | '„' | '‟' | '«' | '»' | '″' => '"',
+            '‘' | '’' | '‚' | '‛' | '′' => '\'',
+            other => other,
+        })
+        .collect()
+}
+
+/// Takes Slack's own marks back to what was typed: nodes first, entities last, so that nothing is decoded twice.
+fn unmarked(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        plain.push_str(before);
+        let Some((node, behind)) = after.split_once('>') else {
+            plain.push('<');
+            rest = after;
+            continue;
+        };
+        plain.push_str(&node_text(node));
+        rest = behind;
+    }
+    plain.push_str(rest);
+    plain
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+}
+
+/// `@U123|bob` was typed as `@bob`, `http://a.example|a.example` as `a.example`.
+fn node_text(node: &str) -> String {
+    let (target, label) = node.split_once('|').unwrap_or((node, ""));
+    let named = |sign: &str, id: &str| {
+        let name = if label.is_empty() { id } else { label };
+        format!("{sign}{}", name.trim_start_matches(['@', '#']))
+    };
+    if let Some(id) = target.strip_prefix('@') {
+        named("@", id)
+    } else if let Some(id) = target.strip_prefix('#') {
+        named("#", id)
+    } else if let Some(id) = target.strip_prefix('!') {
+        named("@", id.rsplit('^').next().unwrap_or(id))
+    } else if !label.is_empty() && target.ends_with(label) {
+        // only a label that is part of the address was typed by the user and not made up
+        label.to_owned()
+    } else {
+        target.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use super::*;
+use proptest::prelude::*;
+
+fn why(text: &str) -> String {
+    match parse(text) {
+        Err(Misread(why)) => why,
+        Ok(read) => panic!("{text} was read as {read:?}"),
+    }
+}
+
+fn asked(text: &str) -> Form {
+    match parse(text) {
+        Ok(Approval::Request(form)) => form,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_word_reads() {
+    let n = || RequestRef::Number(42);
+    let said = |text: &str| Some(text.to_owned());
+    for (text, expected) in [
+        ("", Approval::Help),
+        ("  ", Approval::Help),
+        ("Help", Approval::Help),
+        ("policies", Approval::Policies),
+        ("inbox", Approval::Inbox(None)),
+        ("inbox Release", Approval::Inbox(Some(Kind::Release))),
+        ("show 42", Approval::Show(n())),
+        ("Show #42", Approval::Show(n())),
+        ("cancel 42", Approval::Cancel(n())),
+        ("approve 42", Approval::Approve(n(), None)),
+        (
+            "approve 42 it's fine, <@U1|bob>",
+            Approval::Approve(n(), said("it's fine, @bob")),
+        ),
+        (
+            "reject #42 “not now”",
+            Approval::Reject(n(), said("not now")),
+        ),
+        (
+            "reject 42 a &amp;lt; b &lt; c",
+            Approval::Reject(n(), said("a &lt; b < c")),
+        ),
+    ] {
+        assert_eq!(parse(text), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_request_reads_in_any_order_and_with_curly_quotes() {
+    let expected = Form {
+        action: "release.deploy".to_owned(),
+        project: Some("api-platform".to_owned()),
+        environment: Some("production".to_owned()),
+        release: Some("v1.4.2".to_owned()),
+        reason: Some("hotfix for checkout".to_owned()),
+        ..Form::default()
+    };
+    for text in [
+        r#"request release.deploy project=api-platform env=production release=v1.4.2 reason="hotfix for checkout""#,
+        "request release.deploy project=api-platform environment=production release=v1.4.2 reason=“hotfix for checkout”",
+        "REQUEST reason='hotfix for checkout' env=production\nrelease=v1.4.2 project=api-platform action=release.deploy",
+    ] {
+        assert_eq!(asked(text), expected, "{text}");
+    }
+    let form = asked(
+        r##"request command.execute cluster=prod payload='{"command":["ls","#1"]}' reason="fixes #7, it's late""##,
+    );
+    assert_eq!(form.reason.as_deref(), Some("fixes #7, it's late"));
+    assert_eq!(
+        form.payload,
+        serde_json::from_str(r##"{"command":["ls","#1"]}"##).ok()
+    );
+    assert_eq!(asked("request a.b reason=#7").reason.as_deref(), Some("#7"));
+}
+
+#[test]
+fn slacks_own_marks_read_as_typed() {
+    for (text, expected) in [
+        (
+            "release=<http://v1.example.com|v1.example.com>",
+            "v1.example.com",
+        ),
+        ("release=<https://x.example/a>", "https://x.example/a"),
+        (
+            "release=<https://evil.example|v1.4.2>",
+            "https://evil.example",
+        ),
+        ("release=<mailto:a@b.example|a@b.example>", "a@b.example"),
+        ("release=<#C1|general>", "#general"),
+        ("release=<@U1>", "@U1"),
+        ("release=<!subteam^S1|@sre>", "@sre"),
+        ("release=<!here>", "@here"),
+        ("release=a&amp;b", "a&b"),
+    ] {
+        let form = asked(&format!("request release.deploy {text}"));
+        assert_eq!(form.release.as_deref(), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn sl14_what_is_not_understood_is_no_action() {
+    for (text, expected) in [
+        ("aprove 42", "did you mean `approve`"),
+        ("req release.deploy", "did you mean `request`"),
+        ("xyzzy", "known are request"),
+        ("approve", "which request"),
+        ("approve all", "no number"),
+        ("approve 42; 43", "no number"),
+        ("approve -1", "no number"),
+        ("show 42 43", "I do not know what `43`"),
+        ("cancel 42 please", "`please`"),
+        ("help me", "`me`"),
+        ("inbox releases", "did you mean `release`"),
+        ("request", "which action"),
+        ("request project=a", "which action"),
+        ("request release.deploy porject=a", "did you mean `project`"),
+        (
+            "request release.deploy enviroment=a",
+            "did you mean `environment`",
+        ),
+        ("request release.deploy Project=a", "did you mean `project`"),
+        ("request release.deploy project=a project=b", "stands twice"),
+        ("request release.deploy env=a environment=b", "stands twice"),
+        ("request release.deploy action=b", "stands twice"),
+        ("request release.deploy project=", "has no value"),
+        ("request release.deploy production", "`production`"),
+        ("request release.deploy reason=it's late", "not closed"),
+        ("request release.deploy payload=x", "no JSON"),
+        (
+            r#"request release.deploy payload='{"a":1,"a":2}'"#,
+            "twice in one object",
+        ),
+        (
+            "request release.deploy requester=bob",
+            "I do not know `requester`",
+        ),
+    ] {
+        let why = why(text);
+        assert!(why.contains(expected), "{text}: {why}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn sl14_any_text_is_read_or_refused(text in "(?s).{0,200}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn sl14_words_of_the_grammar_in_any_mix_never_panic(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "request", "approve", "42", "#42", "project=", "project=a", "reason=\"", "“", "'", "<@U1|", ">", "<!here>",
+            "&amp;lt;", "payload={}", "payload={\"a\":", "=", "==", "\\", "\u{e000}", "\u{202e}", "\n",
+        ]), 0..12)
+    ) {
+        let _ = parse(&words.join(" "));
+        let _ = parse(&words.concat());
+    }
+
+    /// Whatever stands behind an unknown first word, nothing is decided.
+    #[test]
+    fn sl14_only_the_exact_word_decides(word in "[a-z]{1,10}", number in 1..1000_i64) {
+        let read = parse(&format!("{word} {number}"));
+        let decides = matches!(read, Ok(Approval::Approve(..) | Approval::Reject(..)));
+        prop_assert_eq!(decides, word == "approve" || word == "reject");
+    }
+}

@@ -1,0 +1,158 @@
+//! Slash commands: each word leads to one use case, and the answer is for the one who typed it.
+
+use super::{Dispatcher, Told, failed, once};
+use crate::app::{AppError, Click, Clicker, ListFilter, RequestRef, Submission};
+use crate::domain::action::Kind;
+use crate::domain::people::{Person, SlackAccount};
+use crate::domain::principal::Caller;
+use crate::domain::request::Status;
+use crate::domain::vote::{Door, Verdict};
+use crate::slack::command::{self, Approval, Form};
+use crate::slack::inbound::{Command, Delivery};
+use crate::slack::installation::Installation;
+use crate::slack::views::{self, answer, help};
+
+impl Dispatcher {
+    pub(super) async fn command(
+        &self,
+        home: &Installation,
+        typed: Command,
+        delivery: Delivery,
+    ) -> Told {
+        let account = match self.account(home, typed.user_id.as_deref()).await {
+            Ok(account) => account,
+            Err(told) => return told,
+        };
+        let text = typed.text.as_deref().unwrap_or_default();
+        match typed.command.as_deref() {
+            Some("/breakglass") => Told::Answer(help::no_break_glass()),
+            _ => match command::parse(text) {
+                Ok(approval) => self.approval(account, approval, delivery).await,
+                Err(misread) => Told::Answer(help::misread(&misread, text)),
+            },
+        }
+    }
+
+    async fn approval(&self, account: SlackAccount, said: Approval, delivery: Delivery) -> Told {
+        let answer = match said {
+            Approval::Help => Ok(help::help()),
+            Approval::Approve(request, comment) => {
+                let click = click(account, request, Verdict::Approve, comment, delivery);
+                return self.decide(click).await;
+            }
+            Approval::Reject(request, comment) => {
+                let click = click(account, request, Verdict::Reject, comment, delivery);
+                return self.decide(click).await;
+            }
+            Approval::Request(form) => self.submit(&account, form, delivery).await,
+            Approval::Explain(form) => self.explain(&account, form).await,
+            Approval::Inbox(kind) => self.inbox(&account, kind).await,
+            Approval::Show(request) => self.show(&account, request).await,
+            Approval::Cancel(request) => self.cancel(&account, request, delivery).await,
+            Approval::Policies => self.policies(&account).await,
+        };
+        answer.map_or_else(|told| told, Told::Answer)
+    }
+
+    async fn submit(
+        &self,
+        account: &SlackAccount,
+        form: Form,
+        delivery: Delivery,
+    ) -> Result<views::Message, Told> {
+        let caller = caller(self.person(account).await?);
+        let submission = Submission {
+            join_identical: true,
+            ..form.into()
+        };
+        let submitted = self
+            .0
+            .app
+            .submit(&caller, submission, Some(once(delivery)))
+            .await;
+        let submitted = submitted.map_err(|error| failed(&error))?;
+        // a repeated delivery is answered as the first was
+        let new = submitted.new || submitted.repeated;
+        Ok(answer::submitted(&submitted.shown, new))
+    }
+
+    async fn explain(&self, account: &SlackAccount, form: Form) -> Result<views::Message, Told> {
+        let caller = caller(self.person(account).await?);
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        let explained = self.0.app.explain(&caller, form.into()).await;
+        let explained = explained.map_err(|error| failed(&error))?;
+        Ok(help::explained(&explained, rules.directory()))
+    }
+
+    async fn inbox(
+        &self,
+        account: &SlackAccount,
+        kind: Option<Kind>,
+    ) -> Result<views::Message, Told> {
+        let person = self.person(account).await?;
+        let filter = ListFilter {
+            statuses: vec![Status::Pending],
+            kind,
+            limit: 20,
+            ..ListFilter::default()
+        };
+        let page = self.0.app.list(filter).await;
+        let page = page.map_err(|error| failed(&error))?;
+        Ok(help::inbox(&page, &person))
+    }
+
+    async fn show(
+        &self,
+        account: &SlackAccount,
+        request: RequestRef,
+    ) -> Result<views::Message, Told> {
+        self.person(account).await?;
+        let shown = self.0.app.show(&request).await;
+        Ok(views::card(&shown.map_err(|error| failed(&error))?))
+    }
+
+    async fn cancel(
+        &self,
+        account: &SlackAccount,
+        request: RequestRef,
+        delivery: Delivery,
+    ) -> Result<views::Message, Told> {
+        let caller = caller(self.person(account).await?);
+        let cancelled = self
+            .0
+            .app
+            .cancel(&caller, &request, Some(once(delivery)))
+            .await;
+        let shown = cancelled.map_err(|error: AppError| failed(&error))?;
+        Ok(answer::cancelled(&shown))
+    }
+
+    async fn policies(&self, account: &SlackAccount) -> Result<views::Message, Told> {
+        self.person(account).await?;
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        Ok(help::policies(rules.document()))
+    }
+}
+
+fn caller(person: Person) -> Caller {
+    Caller::person(person.id, Door::Command)
+}
+
+fn click(
+    account: SlackAccount,
+    request: RequestRef,
+    verdict: Verdict,
+    comment: Option<String>,
+    delivery: Delivery,
+) -> Click {
+    Click {
+        clicker: Clicker::Slack(account),
+        request,
+        digest: None,
+        verdict,
+        comment,
+        pages_seen: Vec::new(),
+        via: Door::Command,
+        once: Some(once(delivery)),
+    }
+}

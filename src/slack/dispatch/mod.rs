@@ -1,0 +1,225 @@
+//! One dispatcher for every door of Slack's: who is there is checked first, then a use case is called, then the answer finds its way.
+
+mod clicks;
+mod commands;
+mod events;
+mod outlet;
+
+use super::client::Slack;
+use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
+use super::installation::{Installation, NotForUs};
+use super::standing::{NoStanding, StandingCache};
+use super::views::{Message, answer};
+use crate::app::{App, AppError, Once};
+use crate::domain::eligibility::Ineligible;
+use crate::domain::people::{Person, SlackAccount};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Span;
+use outlet::{Outlet, Place};
+use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+/// How long Slack waits for its ack at our side; its own limit is three seconds.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// What the door answers Slack.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ack {
+    /// Received; nothing more to say.
+    Ok,
+    /// Received, with an answer in Slack's own form.
+    Json(Value),
+    /// Not done in time, or not done at all: HTTP 503, over a socket no ack.
+    TryAgain,
+}
+
+/// The dispatcher; cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    outlet: Outlet,
+    home: OnceLock<Installation>,
+    standing: StandingCache,
+}
+
+/// What a use case's end means for the one who clicked.
+#[derive(Debug, Clone, PartialEq)]
+enum Told {
+    /// Nothing to say, or it has been said before.
+    Nothing,
+    /// It is done. A card that shows it says enough.
+    Done(Message),
+    /// It is not done, or an answer was asked for: this must be read.
+    Answer(Message),
+    /// What is wrong with one input of a modal, by `block_id`.
+    Field(&'static str, String),
+    /// Not done; Slack's own sign of failure tells it best.
+    Again,
+}
+
+impl Dispatcher {
+    /// A dispatcher that refuses everything until it learns where home is.
+    pub fn new(app: App, slack: Slack) -> Self {
+        Self(Arc::new(Inner {
+            app,
+            outlet: Outlet::new(slack, PATIENCE),
+            home: OnceLock::new(),
+            standing: StandingCache::default(),
+        }))
+    }
+
+    /// Says where home is; the first answer stays.
+    pub fn learn(&self, home: Installation) {
+        // a second answer names the same installation: the token is the same
+        let _ = self.0.home.set(home);
+    }
+
+    /// Where home is, once it is known; until then this replica is not ready.
+    pub fn home(&self) -> Option<&Installation> {
+        self.0.home.get()
+    }
+
+    /// Takes one delivery, whose signature has been checked or whose socket is ours.
+    pub async fn handle(&self, inbound: Inbound, delivery: Delivery) -> Ack {
+        let origin = inbound.origin();
+        match inbound {
+            Inbound::UrlVerification { challenge } => Ack::Json(json!({ "challenge": challenge })),
+            Inbound::SslCheck => Ack::Ok,
+            Inbound::Unusable { kind } => {
+                info!(kind, "a kind of delivery that has no use here");
+                Ack::Ok
+            }
+            Inbound::Event(event) => {
+                if admit(self.home(), origin).is_ok() {
+                    self.happened(&event.event);
+                }
+                Ack::Ok
+            }
+            Inbound::Command(command) => self.commanded(*command, origin, delivery).await,
+            Inbound::Interaction(interaction) => {
+                self.interacted(*interaction, origin, delivery).await
+            }
+        }
+    }
+
+    /// Ends when every answer under way has been given; new ones may still begin.
+    pub async fn finish(&self) {
+        self.0.outlet.finish().await;
+    }
+
+    async fn commanded(&self, command: Command, origin: Option<Origin>, once: Delivery) -> Ack {
+        let place = Place::command(&command);
+        match admit(self.home(), origin) {
+            Ok(home) => {
+                let (this, home) = (self.clone(), home.clone());
+                let work = async move { this.command(&home, command, once).await };
+                self.0.outlet.answered(place, work).await
+            }
+            Err(refusal) => self.0.outlet.ack(place, Told::Answer(refusal)),
+        }
+    }
+
+    async fn interacted(&self, seen: Interaction, origin: Option<Origin>, once: Delivery) -> Ack {
+        let place = Place::interaction(&seen);
+        match admit(self.home(), origin) {
+            Ok(home) => {
+                let (this, home) = (self.clone(), home.clone());
+                let work = async move { this.interaction(&home, seen, once).await };
+                self.0.outlet.answered(place, work).await
+            }
+            Err(refusal) => self.0.outlet.ack(place, Told::Answer(refusal)),
+        }
+    }
+
+    /// The account of the one who acts, or what they are told.
+    async fn account(
+        &self,
+        home: &Installation,
+        user_id: Option<&str>,
+    ) -> Result<SlackAccount, Told> {
+        let user_id = user_id.filter(|id| !id.is_empty() && id.len() <= 64);
+        let Some(user_id) = user_id else {
+            return Err(Told::Answer(answer::unchecked()));
+        };
+        let Inner {
+            app,
+            outlet,
+            standing,
+            ..
+        } = &*self.0;
+        match standing.of(&outlet.slack, home, user_id, app.now()).await {
+            Ok(Ok(account)) => Ok(account),
+            Ok(Err(why)) => {
+                info!(user_id, %why, "refused an account without standing");
+                Err(Told::Answer(answer::no_standing(why)))
+            }
+            Err(error) => {
+                warn!(%error, "the standing of an account could not be looked up");
+                Err(Told::Answer(answer::unchecked()))
+            }
+        }
+    }
+
+    /// The person behind an account, for everything but decisions, which find it within their own unit of work.
+    async fn person(&self, account: &SlackAccount) -> Result<Person, Told> {
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        let person = rules.directory().by_slack(account);
+        match person.filter(|person| person.active) {
+            Some(person) => Ok(person.clone()),
+            None => Err(Told::Answer(answer::not_listed(match person {
+                Some(_) => &Ineligible::Inactive,
+                None => &Ineligible::Unknown,
+            }))),
+        }
+    }
+}
+
+/// Our app, our home: before anything is touched (threats B44, B45, B58).
+fn admit(home: Option<&Installation>, origin: Option<Origin>) -> Result<&Installation, Message> {
+    let Some(home) = home else {
+        warn!("refused: the own app id is not known yet");
+        return Err(answer::busy());
+    };
+    match home.admits(&origin.unwrap_or_default()) {
+        Ok(()) => Ok(home),
+        Err(why) => {
+            warn!(%why, "refused a delivery that is not for us");
+            Err(match why {
+                NotForUs::App => answer::another_app(),
+                NotForUs::Workspace => answer::no_standing(NoStanding::Stranger),
+            })
+        }
+    }
+}
+
+/// What a failed use case means for the one who waits.
+fn failed(error: &AppError) -> Told {
+    match error {
+        AppError::Refused(refusal) => refused(refusal),
+        AppError::Busy => Told::Again,
+        AppError::Internal(reason) => {
+            error!(reason, "a use case failed");
+            Told::Answer(answer::broken())
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Told {
+    Told::Answer(answer::refusal(refusal, None))
+}
+
+/// A delivery's key is kept for a day (design 2.6).
+fn once(delivery: Delivery) -> Once {
+    Once {
+        key: delivery.key,
+        fingerprint: delivery.fingerprint,
+        keep: Span::hours(24),
+    }
+}
+
+#[cfg(test)]
+mod tests;

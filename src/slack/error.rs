@@ -1,0 +1,233 @@
+//! What can go wrong with a call to Slack, as a value. The client library's own errors carry bodies and must never be printed.
+
+use hyper_util::client::legacy;
+use slack_morphism::errors::{SlackClientError, SlackClientHttpProtocolError};
+use std::time::Duration;
+
+/// Why a call to Slack failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SlackError {
+    /// Too fast; Slack may say for how long to pause.
+    #[error("rate limited")]
+    RateLimited {
+        /// How long to pause, where Slack said so.
+        retry_after: Option<Duration>,
+    },
+    /// The channel does not exist, or the bot cannot see it.
+    #[error("channel_not_found: name a channel that exists and that the bot may see")]
+    ChannelNotFound,
+    /// The bot is not in the channel.
+    #[error("not_in_channel: invite the bot to the channel")]
+    NotInChannel,
+    /// The channel is archived.
+    #[error("is_archived: the channel is archived")]
+    IsArchived,
+    /// The message was deleted.
+    #[error("message_not_found")]
+    MessageNotFound,
+    /// The message is not ours to change.
+    #[error("cant_update_message")]
+    CantUpdate,
+    /// The token is wrong or lacks something; with Slack's code.
+    #[error("{0}: the bot token does not work")]
+    InvalidAuth(String),
+    /// The token was taken back, or the app removed; with Slack's code.
+    #[error("{0}: the bot token was revoked")]
+    TokenRevoked(String),
+    /// The three seconds of a `trigger_id` are over, or it was used before.
+    #[error("the trigger has expired")]
+    ExpiredTrigger,
+    /// The blocks break a rule of Slack's: a fault of ours.
+    #[error("invalid blocks: {}", .0.join("; "))]
+    InvalidBlocks(Vec<String>),
+    /// Our own patience ended; Slack may have done it.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The connection broke, or the answer makes no sense; Slack may have done it.
+    #[error("the answer was lost")]
+    Lost,
+    /// No connection: nothing was sent.
+    #[error("no connection to Slack")]
+    Transport,
+    /// An HTTP status other than 200 and 429.
+    #[error("HTTP status {0}")]
+    Http(u16),
+    /// An address that we do not follow.
+    #[error("this address is not Slack's")]
+    ForeignUrl,
+    /// Any other code of Slack's.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Codes after which the same call can never succeed.
+const FINAL_CODES: &[&str] = &[
+    "account_inactive",
+    "cannot_dm_bot",
+    "cannot_reply_to_message",
+    "channel_type_not_supported",
+    "duplicate_external_id",
+    "edit_window_closed",
+    "ekm_access_denied",
+    "hash_conflict",
+    "invalid_arguments",
+    "messages_tab_disabled",
+    "metadata_too_large",
+    "method_not_supported_for_channel_type",
+    "missing_scope",
+    "msg_too_long",
+    "no_permission",
+    "no_text",
+    "not_enabled",
+    "not_found",
+    "push_limit_reached",
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "user_disabled",
+    "user_not_found",
+    "user_not_in_channel",
+    "user_not_visible",
+    "users_not_found",
+    "view_too_large",
+];
+
+impl SlackError {
+    /// Whether trying again cannot help, as long as nobody changes something.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::ChannelNotFound
+            | Self::NotInChannel
+            | Self::IsArchived
+            | Self::MessageNotFound
+            | Self::CantUpdate
+            | Self::InvalidAuth(_)
+            | Self::TokenRevoked(_)
+            | Self::ExpiredTrigger
+            | Self::InvalidBlocks(_)
+            | Self::ForeignUrl => true,
+            Self::Http(status) => (400..500).contains(status) && *status != 408,
+            Self::Other(code) => FINAL_CODES.contains(&code.as_str()),
+            Self::RateLimited { .. } | Self::TimedOut | Self::Lost | Self::Transport => false,
+        }
+    }
+
+    /// Whether Slack may have done it although no answer says so.
+    pub fn outcome_unknown(&self) -> bool {
+        match self {
+            Self::TimedOut | Self::Lost => true,
+            Self::Http(status) => *status >= 500,
+            Self::Other(code) => matches!(
+                code.as_str(),
+                "fatal_error" | "internal_error" | "request_timeout" | "service_unavailable"
+            ),
+            _ => false,
+        }
+    }
+
+    /// How long Slack wants a pause, where it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Slack's code, with what it says about it.
+    pub(super) fn from_code(code: &str, messages: Vec<String>) -> Self {
+        match code {
+            "ratelimited" | "rate_limited" => Self::RateLimited { retry_after: None },
+            "channel_not_found" => Self::ChannelNotFound,
+            "not_in_channel" => Self::NotInChannel,
+            "is_archived" => Self::IsArchived,
+            "message_not_found" => Self::MessageNotFound,
+            "cant_update_message" => Self::CantUpdate,
+            "invalid_auth" | "not_authed" | "token_expired" => Self::InvalidAuth(code.to_owned()),
+            "token_revoked" | "account_inactive" | "app_uninstalled" => {
+                Self::TokenRevoked(code.to_owned())
+            }
+            "expired_trigger_id"
+            | "exchanged_trigger_id"
+            | "invalid_trigger_id"
+            | "trigger_expired"
+            | "trigger_exchanged" => Self::ExpiredTrigger,
+            "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long" => {
+                let mut messages = messages;
+                messages.insert(0, code.to_owned());
+                Self::InvalidBlocks(messages)
+            }
+            other => Self::Other(other.chars().take(80).collect()),
+        }
+    }
+}
+
+impl From<SlackClientError> for SlackError {
+    fn from(error: SlackClientError) -> Self {
+        match error {
+            SlackClientError::ApiError(error) => {
+                Self::from_code(&error.code, error.errors.unwrap_or_default())
+            }
+            SlackClientError::RateLimitError(error) => Self::RateLimited {
+                retry_after: error.retry_after,
+            },
+            SlackClientError::HttpError(error) => Self::Http(error.status_code.as_u16()),
+            SlackClientError::HttpProtocolError(error) if never_sent(&error) => Self::Transport,
+            SlackClientError::HttpProtocolError(_)
+            | SlackClientError::EndOfStream(_)
+            | SlackClientError::SystemError(_)
+            | SlackClientError::ProtocolError(_)
+            | SlackClientError::SocketModeProtocolError(_) => Self::Lost,
+        }
+    }
+}
+
+fn never_sent(error: &SlackClientHttpProtocolError) -> bool {
+    let cause = error.cause.as_deref();
+    cause
+        .and_then(|cause| cause.downcast_ref::<legacy::Error>())
+        .is_some_and(legacy::Error::is_connect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_consequence() {
+        let table: [(&str, bool, bool); 12] = [
+            ("ratelimited", false, false),
+            ("rate_limited", false, false),
+            ("channel_not_found", true, false),
+            ("not_in_channel", true, false),
+            ("message_not_found", true, false),
+            ("invalid_auth", true, false),
+            ("token_revoked", true, false),
+            ("trigger_exchanged", true, false),
+            ("invalid_blocks", true, false),
+            ("fatal_error", false, true),
+            ("service_unavailable", false, true),
+            ("some_new_code", false, false),
+        ];
+        for (code, is_final, unknown) in table {
+            let error = SlackError::from_code(code, Vec::new());
+            assert_eq!(
+                (error.is_final(), error.outcome_unknown()),
+                (is_final, unknown),
+                "{code}"
+            );
+        }
+        assert!(SlackError::TimedOut.outcome_unknown() && !SlackError::TimedOut.is_final());
+        assert!(!SlackError::Transport.outcome_unknown());
+        assert!(SlackError::Http(502).outcome_unknown() && SlackError::Http(404).is_final());
+    }
+
+    #[test]
+    fn nothing_of_a_body_is_printed() {
+        let error = slack_morphism::errors::SlackClientApiError::new("fatal_error".to_owned())
+            .with_http_response_body("xoxb-secret".to_owned());
+        let ours = SlackError::from(SlackClientError::ApiError(error));
+        assert_eq!(
+            format!("{ours} {ours:?}"),
+            r#"fatal_error Other("fatal_error")"#
+        );
+    }
+}

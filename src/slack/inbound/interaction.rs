@@ -1,0 +1,143 @@
+//! Interactions: clicks, modals and shortcuts share one lenient shape.
+
+use super::Origin;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What kind of interaction it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InteractionKind {
+    /// A click on a button or a choice in a menu.
+    #[default]
+    BlockActions,
+    /// A modal was sent.
+    ViewSubmission,
+    /// A modal was closed; never a decision.
+    ViewClosed,
+    /// A shortcut without a message.
+    Shortcut,
+    /// A shortcut on a message.
+    MessageAction,
+}
+
+impl InteractionKind {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "block_actions" => Self::BlockActions,
+            "view_submission" => Self::ViewSubmission,
+            "view_closed" => Self::ViewClosed,
+            "shortcut" => Self::Shortcut,
+            "message_action" => Self::MessageAction,
+            _ => return None,
+        })
+    }
+}
+
+/// An interaction; what is shown in the clicked message is not even read, because it may be old or copied.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Interaction {
+    #[serde(skip)]
+    pub kind: InteractionKind,
+    pub api_app_id: Option<String>,
+    pub team: Option<Named>,
+    pub enterprise: Option<Named>,
+    pub user: Option<User>,
+    pub trigger_id: Option<String>,
+    pub response_url: Option<String>,
+    pub channel: Option<Named>,
+    pub container: Option<Container>,
+    pub callback_id: Option<String>,
+    pub view: Option<View>,
+    pub actions: Option<Vec<ActionTaken>>,
+}
+
+/// Something with an id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Named {
+    pub id: Option<String>,
+    pub enterprise_id: Option<String>,
+}
+
+/// Who acts. Names in a payload are never believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct User {
+    pub id: Option<String>,
+    pub team_id: Option<String>,
+}
+
+/// Where it happened; recorded, never believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Container {
+    pub channel_id: Option<String>,
+    pub message_ts: Option<String>,
+    pub is_ephemeral: Option<bool>,
+}
+
+/// What was clicked or chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct ActionTaken {
+    pub action_id: Option<String>,
+    pub value: Option<String>,
+}
+
+/// A modal or the Home tab.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct View {
+    pub id: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub hash: Option<String>,
+    pub callback_id: Option<String>,
+    pub private_metadata: Option<String>,
+    pub state: Option<Value>,
+}
+
+impl View {
+    /// What was typed into, or chosen in, an input.
+    pub fn input(&self, block_id: &str, action_id: &str) -> Option<&str> {
+        let input = self.state.as_ref()?.get("values")?.get(block_id)?;
+        let input = input.get(action_id)?;
+        let chosen = || input.get("selected_option")?.get("value")?.as_str();
+        input.get("value").and_then(Value::as_str).or_else(chosen)
+    }
+}
+
+impl Interaction {
+    /// The first thing that was clicked; Slack sends one at a time.
+    pub fn action(&self) -> Option<&ActionTaken> {
+        self.actions.as_deref().and_then(<[ActionTaken]>::first)
+    }
+
+    /// The channel it happened in.
+    pub fn channel_id(&self) -> Option<&str> {
+        let channel = self.channel.as_ref().and_then(|c| c.id.as_deref());
+        channel.or_else(|| self.container.as_ref()?.channel_id.as_deref())
+    }
+
+    /// The clicker's own workspace is `user.team_id`; `team` is the app's and `null` for an org-wide install.
+    pub(super) fn origin(&self) -> Origin {
+        let team = self.team.as_ref();
+        let user = self.user.as_ref();
+        let enterprise = self.enterprise.as_ref().and_then(|e| e.id.clone());
+        Origin {
+            app_id: self.api_app_id.clone(),
+            team_id: user
+                .and_then(|user| user.team_id.clone())
+                .or_else(|| team?.id.clone()),
+            enterprise_id: enterprise.or_else(|| team?.enterprise_id.clone()),
+            user_id: user.and_then(|user| user.id.clone()),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Slack, in and out: whether a delivery is genuine, what it asks for, how it is answered, and what people see.
+
+pub mod client;
+pub mod command;
+pub mod dispatch;
+pub mod error;
+pub mod inbound;
+pub mod installation;
+pub mod reply;
+pub mod route;
+pub mod signature;
+pub mod standing;
+pub mod views;

@@ -1,0 +1,132 @@
+//! Slack's answers, as little of them as we use. `ok` is checked by ourselves: the client library takes `ok: false` without an
+//! error, and a page that is no JSON, for a success.
+
+use super::error::SlackError;
+use serde::Deserialize;
+
+/// Any answer: `ok`, an error's code, and what else it says.
+#[derive(Deserialize)]
+pub(super) struct Reply<T> {
+    ok: bool,
+    error: Option<String>,
+    #[serde(flatten)]
+    rest: Option<T>,
+}
+
+impl<T> Reply<T> {
+    pub(super) fn into_result(self) -> Result<T, SlackError> {
+        match (self.ok, self.rest) {
+            (true, Some(rest)) => Ok(rest),
+            (true, None) => Err(SlackError::Lost),
+            (false, _) => {
+                let code = self
+                    .error
+                    .as_deref()
+                    .unwrap_or("not ok, and no reason given");
+                Err(SlackError::from_code(code, Vec::new()))
+            }
+        }
+    }
+}
+
+/// Nothing but success.
+#[derive(Debug, Deserialize)]
+pub(super) struct Done {}
+
+/// Whose token it is (`auth.test`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct AuthTest {
+    pub team_id: String,
+    pub user_id: String,
+    pub bot_id: Option<String>,
+    pub enterprise_id: Option<String>,
+    pub is_enterprise_install: Option<bool>,
+    pub team: Option<String>,
+    pub url: Option<String>,
+}
+
+/// A message that was posted or changed: its address.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Posted {
+    /// The channel's id, which may differ from the one that was named.
+    pub channel: String,
+    /// The message's timestamp, its id within the channel.
+    pub ts: String,
+}
+
+/// A user as Slack knows them, as far as their standing depends on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct SlackUser {
+    pub id: String,
+    pub team_id: Option<String>,
+    pub deleted: Option<bool>,
+    pub is_bot: Option<bool>,
+    pub is_workflow_bot: Option<bool>,
+    pub is_restricted: Option<bool>,
+    pub is_ultra_restricted: Option<bool>,
+    pub is_stranger: Option<bool>,
+    pub is_invited_user: Option<bool>,
+    pub enterprise_user: Option<EnterpriseUser>,
+}
+
+/// A user's place in an Enterprise Grid organization.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct EnterpriseUser {
+    pub enterprise_id: Option<String>,
+    pub teams: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserReply {
+    pub(super) user: SlackUser,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BotReply {
+    pub(super) bot: Bot,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Bot {
+    pub(super) app_id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChannelReply {
+    pub(super) channel: OpenedChannel,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OpenedChannel {
+    pub(super) id: String,
+}
+
+/// A view that was opened or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OpenedView {
+    /// Its id, for `views.update`.
+    pub id: String,
+    /// Guards the next update against another one in between.
+    pub hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ViewReply {
+    pub(super) view: OpenedView,
+}
+
+/// The answer of a `response_url`: an object with `ok`, or the word `ok`.
+#[derive(Deserialize)]
+pub(super) struct HookReply {
+    #[serde(default = "yes")]
+    pub(super) ok: bool,
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,110 @@
+use super::*;
+use secrecy::SecretString;
+
+const NOW: Timestamp = Timestamp(1_763_800_000_000);
+const AT: &str = "1763800000";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn secrets() -> SigningSecrets {
+    let secret = SecretString::from("a-secret-of-32-characters-for-us");
+    SigningSecrets::new(vec![secret]).expect("a good secret")
+}
+
+type Accepted = Result<Inbound, u16>;
+
+async fn send(kind: &str, signature: Option<&str>, body: impl Into<Body>) -> Accepted {
+    let mut request = Request::post("/slack/events").header(CONTENT_TYPE, kind);
+    if let Some(signature) = signature {
+        request = request
+            .header(TIMESTAMP_HEADER, AT)
+            .header(SIGNATURE_HEADER, signature);
+    }
+    let request = request.body(body.into()).expect("a request");
+    accept(&secrets(), request, NOW)
+        .await
+        .map(|(inbound, _)| inbound)
+        .map_err(|status| status.as_u16())
+}
+
+async fn signed(kind: &str, body: &str) -> Accepted {
+    let signature = secrets().sign(AT, body.as_bytes());
+    send(kind, signature.as_deref(), body.to_owned()).await
+}
+
+#[tokio::test]
+async fn url_verification_is_read_after_the_signature() {
+    let body = r#"{"type":"url_verification","challenge":"abc","token":"x"}"#;
+    let challenge = Inbound::UrlVerification {
+        challenge: "abc".to_owned(),
+    };
+    assert_eq!(signed("application/json", body).await, Ok(challenge));
+    assert_eq!(send("application/json", None, body).await, Err(401));
+}
+
+#[tokio::test]
+async fn b54_an_unsigned_body_is_refused_whatever_it_is() {
+    for body in [
+        "ssl_check=1",
+        "command=%2Fapproval&text=inbox",
+        "payload={}",
+        "",
+    ] {
+        assert_eq!(send(FORM, None, body).await, Err(401), "{body}");
+        assert_eq!(send(FORM, Some("v0=00"), body).await, Err(401), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn b55_the_raw_bytes_are_signed() {
+    let signature = secrets().sign(AT, b"ssl_check=1&a=b");
+    let same = send(FORM, signature.as_deref(), "ssl_check=1&a=b").await;
+    assert_eq!(same, Ok(Inbound::SslCheck));
+    let equal = send(FORM, signature.as_deref(), "ssl_check=1&a=%62").await;
+    assert_eq!(equal, Err(401));
+}
+
+#[tokio::test]
+async fn b56_a_large_body_is_refused_before_its_signature() {
+    let large = "x".repeat(BODY_LIMIT + 1);
+    assert_eq!(send(FORM, None, large.clone()).await, Err(413));
+    assert_eq!(signed(FORM, &large).await, Err(413));
+    assert_eq!(signed(FORM, &large[1..]).await, Err(400));
+    // without an announced length
+    let parts = (0..5).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024])));
+    let endless = Body::from_stream(futures::stream::iter(parts));
+    assert_eq!(send(FORM, None, endless).await, Err(413));
+}
+
+#[tokio::test]
+async fn b56_an_announced_length_is_enough_to_refuse() {
+    let mut headers = HeaderMap::new();
+    let length = (BODY_LIMIT + 1).to_string();
+    headers.insert(
+        axum::http::header::CONTENT_LENGTH,
+        length.parse().expect("a header"),
+    );
+    let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    assert_eq!(
+        read(&headers, never).await,
+        Err(StatusCode::PAYLOAD_TOO_LARGE)
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_taken_and_what_cannot_be_read_is_not() {
+    let unknown = signed(FORM, "payload=%7B%22type%22%3A%22block_suggestion%22%7D").await;
+    assert!(
+        matches!(unknown, Ok(Inbound::Unusable { .. })),
+        "{unknown:?}"
+    );
+    assert_eq!(signed(FORM, "payload=x&payload=y").await, Err(400));
+    assert_eq!(signed("text/plain", "x").await, Err(400));
+}
+
+#[test]
+fn acks_have_their_statuses() {
+    let status = |ack| answer(ack).status().as_u16();
+    assert_eq!(status(Ack::Ok), 200);
+    assert_eq!(status(Ack::Json(serde_json::json!({}))), 200);
+    assert_eq!(status(Ack::TryAgain), 503);
+}

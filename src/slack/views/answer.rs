@@ -1,0 +1,143 @@
+//! What only the clicker is told: the specification's sentence first, then why, then who can and what to do.
+
+use super::text::{code, escape};
+use super::{Message, parts};
+use crate::app::Decided;
+use crate::domain::eligibility::Ineligible;
+use crate::domain::refusal::Refusal;
+use crate::domain::request::Status;
+use crate::domain::shown::Shown;
+use crate::domain::vote::Verdict;
+use crate::slack::standing::NoStanding;
+
+/// A refusal. `shown` adds who can, where somebody may not.
+pub fn refusal(refusal: &Refusal, shown: Option<&Shown>) -> Message {
+    let title = refusal.title();
+    let mut text = match refusal {
+        Refusal::Violations(violations) => {
+            let lines: Vec<String> = violations
+                .iter()
+                .map(|violation| format!("\n• {}", escape(&violation.message)))
+                .collect();
+            format!("{title}: nothing was asked.{}", lines.concat())
+        }
+        _ => format!("{title}. {}", escape(&refusal.detail())),
+    };
+    if let (Refusal::NotEligible(_), Some(shown)) = (refusal, shown) {
+        text += &who_instead(shown);
+    }
+    Message::plain(text)
+}
+
+fn who_instead(shown: &Shown) -> String {
+    if shown.is_pending() && !shown.waiting_for.is_empty() {
+        format!(" {} can.", parts::who_can(shown))
+    } else {
+        String::new()
+    }
+}
+
+/// Nothing is promised; the same again is safe, because a decision counts once.
+pub fn busy() -> Message {
+    Message::plain("Countersign is busy and has not done this. Please try again in a moment.")
+}
+
+/// Something of ours is broken, and what became of it is not known.
+pub fn broken() -> Message {
+    Message::plain(
+        "Something broke on our side. Look at the request before you try again; nothing counts twice.",
+    )
+}
+
+/// The account could not be looked up, so that nothing was even tried.
+pub fn unchecked() -> Message {
+    Message::plain(
+        "We could not check your Slack account just now, so nothing was recorded. Please try again in a moment.",
+    )
+}
+
+/// A request has come through this door before.
+pub fn decided(verdict: Verdict, decided: &Decided) -> Message {
+    let number = decided.number;
+    let text = match (verdict, decided.status) {
+        (Verdict::Reject, Status::Rejected) => format!("You rejected #{number}. It has ended."),
+        (Verdict::Reject, status) => format!("Your rejection of #{number} counts. It is {status}."),
+        (Verdict::Approve, Status::Pending) => {
+            format!("You approved #{number}. More approvals are needed; see its card.")
+        }
+        (Verdict::Approve, status) => format!("You approved #{number}. It is {status} now."),
+    };
+    Message::plain(text)
+}
+
+/// What was understood, when somebody asked.
+pub fn submitted(shown: &Shown, new: bool) -> Message {
+    let number = shown.request.number;
+    let sentence = parts::sentence(shown);
+    let text = match (new, shown.is_pending()) {
+        (true, true) => format!(
+            "Asked as *#{number}*: {sentence}. {}. {} can complete it. You get a message when it is decided.",
+            parts::standing(shown),
+            parts::who_can(shown)
+        ),
+        (true, false) => format!("*#{number}*: {sentence}. {}", parts::outcome_line(shown)),
+        (false, _) => format!(
+            "You have asked for the same already, as *#{number}*: {sentence}. {}. Nothing new was asked.",
+            parts::standing(shown)
+        ),
+    };
+    Message::plain(text)
+}
+
+/// A button whose value is not ours.
+pub fn foreign_button() -> Message {
+    Message::plain(format!(
+        "This button is not one of ours. Find the request with {}.",
+        code("/approval inbox")
+    ))
+}
+
+/// In the place of a card that was posted twice.
+pub fn old_copy() -> Message {
+    Message::plain(
+        "This copy of a card is not kept up to date. The newer one further down shows how the request stands.",
+    )
+}
+
+/// Taken back.
+pub fn cancelled(shown: &Shown) -> Message {
+    let number = shown.request.number;
+    Message::plain(format!(
+        "#{number} is cancelled: {}.",
+        parts::sentence(shown)
+    ))
+}
+
+/// An account that may do nothing here.
+pub fn no_standing(why: NoStanding) -> Message {
+    Message::plain(format!(
+        "you are not an eligible approver for this request. {why}"
+    ))
+}
+
+/// Nobody of the directory.
+pub fn not_listed(why: &Ineligible) -> Message {
+    Message::plain(why.to_string())
+}
+
+/// Sent to another app, although it is signed for us.
+pub fn another_app() -> Message {
+    Message::plain(
+        "This came to Countersign under another app's name, so nothing was done. Tell whoever runs Countersign to check SLACK_APP_ID.",
+    )
+}
+
+/// A policy keeps the content from every Slack surface.
+pub fn kept_out() -> Message {
+    Message::plain("A policy keeps what runs out of Slack. Compare the digest instead.")
+}
+
+/// Slack's three seconds were over, or it did not answer.
+pub fn no_modal() -> Message {
+    Message::plain("Slack did not open the page in time. Please click again.")
+}

@@ -1,0 +1,257 @@
+//! The card: one glance tells who wants what, where, how risky, and how far it is.
+
+use super::content::{self, Offer};
+use super::text::{code, cut, date, escape};
+use super::{Message, kit, parts};
+use crate::domain::digest::Digest;
+use crate::domain::document::Risk;
+use crate::domain::id::RequestId;
+use crate::domain::request::State;
+use crate::domain::shown::Shown;
+use serde_json::Value;
+
+/// Slack refuses messages that are too long as a whole; this is well below what it takes.
+const WHOLE: usize = 11_500;
+
+/// How much a card lists itself; Details has all.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Policies, and as many decisions.
+    listed: usize,
+    /// Characters of the reason.
+    reason: usize,
+}
+
+/// From the most to the least.
+const ROOMS: [Room; 3] = [
+    Room {
+        listed: 8,
+        reason: 1_000,
+    },
+    Room {
+        listed: 3,
+        reason: 300,
+    },
+    Room {
+        listed: 1,
+        reason: 100,
+    },
+];
+
+/// The card of a request, as it is now.
+pub fn card(shown: &Shown) -> Message {
+    let fits = |card: &Message| card.body().to_string().chars().count() <= WHOLE;
+    let cards = ROOMS.into_iter().map(|room| card_in(shown, room));
+    let mut last = Message::plain("");
+    for card in cards {
+        last = card;
+        if fits(&last) {
+            break;
+        }
+    }
+    last
+}
+
+fn card_in(shown: &Shown, room: Room) -> Message {
+    let mut blocks = vec![kit::section(&headline(shown)), facts(shown)];
+    if let Some(reason) = &shown.request.reason {
+        let reason = cut(reason, room.reason);
+        blocks.push(kit::section_plain(&format!("Why: {reason}")));
+    }
+    blocks.extend(what_runs(shown));
+    blocks.extend(policies(shown, room.listed));
+    blocks.extend(decisions(shown, room.listed));
+    blocks.push(kit::context(&[footer(shown)]));
+    if shown.is_pending() {
+        blocks.push(kit::actions(&buttons(shown)));
+    }
+    Message {
+        text: kit::cut_markup(&fallback(shown), 1_500),
+        blocks,
+    }
+}
+
+/// What a button of the card carries: request and digest, and no authority.
+pub fn card_value(shown: &Shown) -> String {
+    format!("{} {}", shown.request.id, shown.request.digest)
+}
+
+/// Reads what [`card_value`] wrote.
+pub fn read_value(value: &str) -> Option<(RequestId, Digest)> {
+    let (id, digest) = value.split_once(' ')?;
+    Some((id.parse().ok()?, digest.parse().ok()?))
+}
+
+fn headline(shown: &Shown) -> String {
+    let number = shown.request.number;
+    let who = escape(shown.principal_name(&shown.request.requester));
+    let what = escape(&shown.action.name);
+    let place = parts::place(shown);
+    let risk = parts::risk(shown.action.risk);
+    if shown.is_pending() {
+        format!("*#{number}* *{who}* asks for *{what}*{place} (*{risk}* risk)")
+    } else {
+        let outcome = parts::outcome(shown);
+        format!("*#{number} {outcome}*: *{who}* asked for *{what}*{place} (*{risk}* risk)")
+    }
+}
+
+fn facts(shown: &Shown) -> Value {
+    let request = &shown.request;
+    let target = &request.target;
+    let named = |name: Option<&str>| name.map(code);
+    let mut pairs = vec![("Action", parts::action_code(shown))];
+    let places = [
+        ("Project", named(target.project.as_ref().map(AsRef::as_ref))),
+        ("Cluster", named(target.cluster.as_ref().map(AsRef::as_ref))),
+        (
+            "Environment",
+            named(target.environment.as_ref().map(AsRef::as_ref)),
+        ),
+        ("Release", named(target.release.as_deref())),
+    ];
+    pairs.extend(places.into_iter().filter_map(|(k, v)| Some((k, v?))));
+    if request.submitted_by != request.requester {
+        let by = escape(shown.principal_name(&request.submitted_by));
+        pairs.push(("Submitted by", by));
+    }
+    if !request.authors.is_empty() {
+        let authors: Vec<String> = request
+            .authors
+            .iter()
+            .map(|author| escape(shown.name(author)))
+            .collect();
+        pairs.push(("Authors", kit::cut_markup(&authors.join(", "), 300)));
+    }
+    kit::fields(&pairs)
+}
+
+fn what_runs(shown: &Shown) -> Vec<Value> {
+    let payload = &shown.request.payload;
+    let size = payload.len();
+    match content::offer(shown) {
+        Offer::Hidden => vec![kit::context(&[format!(
+            "What runs ({size} bytes) is kept out of Slack by a policy; its digest is {}.",
+            code(shown.request.digest.as_str())
+        )])],
+        Offer::Review if shown.is_pending() => vec![kit::context(&[format!(
+            "What runs ({size} bytes, digest {}) is not shown here: press Review to read all of it and decide.",
+            code(shown.request.digest.short())
+        )])],
+        Offer::Review => vec![kit::context(&[format!(
+            "What ran or would have run: {size} bytes, digest {}.",
+            code(shown.request.digest.short())
+        )])],
+        Offer::Whole if payload == "null" => Vec::new(),
+        Offer::Whole => {
+            let mut blocks = vec![kit::context(&["What runs, all of it:".to_owned()])];
+            blocks.extend(content::blocks(payload));
+            blocks
+        }
+    }
+}
+
+fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
+    // what is still open comes first, or a cut could hide it
+    let mut sorted: Vec<_> = shown.policies.iter().collect();
+    sorted.sort_by_key(|policy| policy.satisfied);
+    let mut lines: Vec<String> = sorted
+        .iter()
+        .take(listed)
+        .map(|policy| kit::cut_markup(&parts::policy_line(policy), 400))
+        .collect();
+    if sorted.len() > listed {
+        lines.push(format!("and {} more under Details", sorted.len() - listed));
+    }
+    let bypassed = shown.request.bypassed.iter().take(listed);
+    lines.extend(bypassed.map(|gate| {
+        let name = escape(&cut(&gate.template.name, 100));
+        format!("*{name}*: bypassed by break-glass")
+    }));
+    for observed in shown.observed.iter().take(2) {
+        let name = escape(&cut(&observed.name, 100));
+        lines.push(format!("{name} is only tried out and gates nothing"));
+    }
+    if lines.is_empty() {
+        Vec::new()
+    } else {
+        vec![kit::section(&lines.join("\n"))]
+    }
+}
+
+fn decisions(shown: &Shown, listed: usize) -> Vec<Value> {
+    if shown.votes.is_empty() {
+        return Vec::new();
+    }
+    let earlier = shown.votes.len().saturating_sub(listed);
+    let mut lines: Vec<String> = shown.votes[earlier..]
+        .iter()
+        .map(|vote| parts::vote_line(shown, vote))
+        .collect();
+    if earlier > 0 {
+        lines.insert(0, format!("{earlier} earlier decisions are under Details"));
+    }
+    vec![kit::section(&lines.join("\n"))]
+}
+
+fn footer(shown: &Shown) -> String {
+    let digest = code(shown.request.digest.short());
+    match &shown.request.state {
+        State::Pending { expires_at } => {
+            let who = parts::waiting_for(shown);
+            format!(
+                "Waits for {who} · expires {} · digest {digest}",
+                date(*expires_at)
+            )
+        }
+        _ => format!("{} Digest {digest}", parts::outcome_line(shown)),
+    }
+}
+
+/// Approve, or Review where not all stands on the card; Reject; Details.
+fn buttons(shown: &Shown) -> Vec<Value> {
+    let value = card_value(shown);
+    let about = format!("request {}, {}", shown.request.number, shown.action.name);
+    let first = if content::offer(shown) == Offer::Review {
+        kit::button("review", "Review", &value, &format!("Review {about}"))
+    } else {
+        approve_button(shown)
+    };
+    let details = kit::button("details", "Details", &value, &format!("Details of {about}"));
+    vec![first, reject_button(shown), details]
+}
+
+/// Approve: the one green button, but for a Critical action plain and with a question.
+pub(super) fn approve_button(shown: &Shown) -> Value {
+    let request = &shown.request;
+    let label = format!("Approve request {}, {}", request.number, shown.action.name);
+    let mut button = kit::button("approve", "Approve", &card_value(shown), &label);
+    if shown.action.risk == Risk::Critical {
+        let what = cut(&format!("{} on {}", shown.action.name, request.target), 180);
+        let short = request.digest.short();
+        let words = format!("This lets a Critical action run: {what}. Digest {short}.");
+        let title = format!("Approve #{}?", request.number);
+        button["confirm"] = kit::confirm(&title, &words, "Approve", true);
+    } else {
+        button["style"] = "primary".into();
+    }
+    button
+}
+
+/// Reject, with a question, because one rejection ends a request.
+pub(super) fn reject_button(shown: &Shown) -> Value {
+    let number = shown.request.number;
+    let label = format!("Reject request {number}, {}", shown.action.name);
+    let mut button = kit::button("reject", "Reject", &card_value(shown), &label);
+    let words = "One rejection ends the request. To say why, use Details instead.";
+    button["confirm"] = kit::confirm(&format!("Reject #{number}?"), words, "Reject", true);
+    button
+}
+
+/// A full sentence for notifications and screen readers.
+fn fallback(shown: &Shown) -> String {
+    let number = shown.request.number;
+    let sentence = parts::sentence(shown);
+    let standing = parts::standing(shown);
+    format!("#{number} {sentence}. {standing}.")
+}

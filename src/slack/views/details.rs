@@ -1,0 +1,149 @@
+//! Details: everything about a request on one screen, and a decision with a comment.
+
+use super::content::{self, Offer};
+use super::text::{code, cut, date, escape, plain};
+use super::{card_value, kit, parts};
+use crate::domain::shown::{Shown, TimelineEvent};
+use crate::domain::verdict::{Explanation, PolicyVerdict};
+use serde_json::{Value, json};
+
+/// The modal's `callback_id`.
+pub const CALLBACK: &str = "decide";
+/// The choice between approve and reject, as block and action.
+pub const VERDICT: &str = "verdict";
+/// The comment, as block and action.
+pub const COMMENT: &str = "comment";
+
+/// Bytes of JSON for the lines; the whole view stays below what Slack echoes back.
+const MOST_BYTES: usize = 24_000;
+/// The latest events that are listed.
+const EVENTS: usize = 40;
+
+/// The modal. While the request is pending it takes a decision with a comment.
+pub fn details(shown: &Shown) -> Value {
+    let mut blocks = vec![kit::section(&parts::sentence(shown))];
+    if let Some(reason) = &shown.request.reason {
+        blocks.extend(reason_sections(reason));
+    }
+    // a decision can be made here without having seen the card
+    if content::offer(shown) == Offer::Whole && shown.request.payload != "null" {
+        blocks.extend(content::blocks(&shown.request.payload));
+    }
+    blocks.extend(kit::packed(&lines(shown), MOST_BYTES));
+    let title = format!("Request #{}", shown.request.number);
+    let mut view = kit::modal(CALLBACK, &title, &card_value(shown), &blocks);
+    if shown.is_pending() {
+        add_decision(&mut view, shown);
+    }
+    view
+}
+
+/// A reason may have more characters than a section.
+fn reason_sections(reason: &str) -> Vec<Value> {
+    let shown = plain(reason);
+    let signs: Vec<char> = shown.chars().collect();
+    signs
+        .chunks(2_900)
+        .map(|part| kit::section_plain(&part.iter().collect::<String>()))
+        .collect()
+}
+
+fn lines(shown: &Shown) -> Vec<String> {
+    let request = &shown.request;
+    let mut lines = vec![
+        parts::outcome_line(shown),
+        format!("Digest {}", code(request.digest.as_str())),
+        format!("Request {}", code(request.id.as_str())),
+    ];
+    if let Some(replaced) = &request.replaces {
+        lines.push(format!("It replaces {}", code(replaced.as_str())));
+    }
+    lines.extend(shown.policies.iter().flat_map(|policy| tree(policy, "")));
+    let tried_out = " (only tried out, gates nothing)";
+    lines.extend(
+        shown
+            .observed
+            .iter()
+            .flat_map(|policy| tree(policy, tried_out)),
+    );
+    if !shown.votes.is_empty() {
+        lines.push("*Decisions*".to_owned());
+        lines.extend(shown.votes.iter().map(|vote| parts::vote_line(shown, vote)));
+    }
+    lines.push("*Timeline*".to_owned());
+    let earlier = shown.timeline.len().saturating_sub(EVENTS);
+    if earlier > 0 {
+        lines.push(format!("{earlier} earlier events are in the audit log"));
+    }
+    let events = shown.timeline[earlier..].iter();
+    lines.extend(events.map(|event| event_line(shown, event)));
+    lines
+}
+
+fn tree(policy: &PolicyVerdict, remark: &str) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} (version {}){remark}",
+        parts::policy_line(policy),
+        policy.version
+    )];
+    if !policy.description.is_empty() {
+        lines.push(format!("    {}", escape(&cut(&policy.description, 300))));
+    }
+    branch(&policy.explanation, 1, &mut lines);
+    lines
+}
+
+fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
+    let mark = if node.met { "✓" } else { "○" };
+    let text = escape(&cut(&node.text, 300));
+    // deeper than this no quorum nests, and a screen has no room
+    let indent = "    ".repeat(depth.min(6));
+    lines.push(format!("{indent}{mark} {text}"));
+    for child in &node.children {
+        branch(child, depth + 1, lines);
+    }
+}
+
+fn event_line(shown: &Shown, event: &TimelineEvent) -> String {
+    let who = escape(shown.principal_name(&event.actor));
+    let note = event.note.as_deref().map(|note| escape(&cut(note, 300)));
+    let note = note.map_or_else(String::new, |note| format!(": {note}"));
+    format!("{} {} by {who}{note}", date(event.at), event.what.as_str())
+}
+
+/// Approve can be chosen only where everything that is approved has been shown.
+fn add_decision(view: &mut Value, shown: &Shown) {
+    let option =
+        |value: &str, words: &str| json!({ "text": kit::plain_text(words), "value": value });
+    let mut options = Vec::new();
+    if content::offer(shown) != Offer::Review {
+        options.push(option("approve", "Approve"));
+    }
+    options.push(option("reject", "Reject; one rejection ends it"));
+    let verdict = json!({
+        "type": "input",
+        "block_id": VERDICT,
+        "label": kit::plain_text("Your decision"),
+        "element": { "type": "radio_buttons", "action_id": VERDICT, "options": options },
+    });
+    let comment = json!({
+        "type": "input",
+        "block_id": COMMENT,
+        "optional": true,
+        "label": kit::plain_text("Comment"),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": COMMENT,
+            "multiline": true,
+            "max_length": 3_000,
+        },
+    });
+    if let Some(blocks) = view["blocks"].as_array_mut() {
+        if content::offer(shown) == Offer::Review {
+            let words = "To approve, close this and press Review: it shows all of what runs.";
+            blocks.push(kit::context(&[words.to_owned()]));
+        }
+        blocks.extend([verdict, comment]);
+    }
+    view["submit"] = kit::plain_text("Send decision");
+}

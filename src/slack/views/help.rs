@@ -1,0 +1,173 @@
+//! Answers to the words of `/approval` that only ask.
+
+use super::text::{any_of, code, cut, escape};
+use super::{Message, kit, parts};
+use crate::app::{Explained, Page};
+use crate::domain::document::{Document, Mode};
+use crate::domain::id::PersonId;
+use crate::domain::people::{Directory, Person};
+use crate::slack::command::Misread;
+
+/// So many policies that do not apply are named.
+const OTHERS: usize = 20;
+
+/// Four examples to copy, then the rest.
+pub fn help() -> Message {
+    let lines = [
+        "*Ask, decide, look*; copy one of these:".to_owned(),
+        "`/approval request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"`".to_owned(),
+        "`/approval inbox`".to_owned(),
+        "`/approval approve 42 looks fine`".to_owned(),
+        "`/approval explain release.deploy project=api-platform env=production`".to_owned(),
+        "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `help`. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
+    ];
+    let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, help.";
+    Message {
+        text: text.to_owned(),
+        blocks: vec![kit::section(&lines.join("\n"))],
+    }
+}
+
+/// A command that was not understood: why, and what was typed, so that it can be mended.
+pub fn misread(misread: &Misread, typed: &str) -> Message {
+    let typed = code(&cut(&format!("/approval {typed}"), 300));
+    Message::plain(format!(
+        "Nothing was done. {}\nYou wrote {typed}. {} shows examples.",
+        escape(&misread.0),
+        code("/approval help")
+    ))
+}
+
+/// There is no break-glass yet, and whoever types this is in a hurry.
+pub fn no_break_glass() -> Message {
+    Message::plain(
+        "Nothing was started: break-glass sessions are not in this release. Ask with `/approval request`, and say in the reason how urgent it is.",
+    )
+}
+
+/// What waits, with a mark on what this person could approve.
+pub fn inbox(page: &Page, person: &Person) -> Message {
+    if page.items.is_empty() {
+        return Message::plain("Nothing waits for a decision.");
+    }
+    let lines: Vec<String> = page
+        .items
+        .iter()
+        .map(|shown| {
+            let can = shown.can_approve(person).is_ok();
+            let mark = if can { " · *you can approve*" } else { "" };
+            format!("{}{mark}", parts::list_line(shown))
+        })
+        .collect();
+    let mut blocks = kit::packed(&lines, 20_000);
+    let more = if page.next.is_some() {
+        "The newest ones; there are more. "
+    } else {
+        ""
+    };
+    let hint = format!(
+        "{more}{} shows one with its buttons.",
+        code("/approval show N")
+    );
+    blocks.push(kit::context(&[hint]));
+    Message {
+        text: format!("{} requests wait for a decision.", page.items.len()),
+        blocks,
+    }
+}
+
+/// What would happen to a submission.
+pub fn explained(explained: &Explained, directory: &Directory) -> Message {
+    let names = |ids: &[PersonId]| -> String {
+        let name = |id: &PersonId| {
+            let person = directory.person(id);
+            escape(person.map_or(id.as_str(), |person| &person.name))
+        };
+        any_of(&ids.iter().map(name).collect::<Vec<_>>(), 10)
+    };
+    let mut lines: Vec<String> = explained
+        .violations
+        .iter()
+        .map(|violation| format!("It would be refused: {}", escape(&violation.message)))
+        .collect();
+    if !explained.gates.is_empty() {
+        lines.push("*Gated* by:".to_owned());
+        let both = explained.policies.iter().zip(&explained.because);
+        lines.extend(both.map(|(policy, because)| {
+            let line = parts::policy_line(policy);
+            format!("{line}\n      It applies: it {}", escape(&because.why))
+        }));
+        lines.push(format!(
+            "Who could approve: {}.",
+            names(&explained.eligible)
+        ));
+        let smallest: Vec<String> = explained
+            .smallest_set
+            .iter()
+            .map(|id| names(std::slice::from_ref(id)))
+            .collect();
+        if !smallest.is_empty() {
+            lines.push(format!(
+                "The fewest who would do: {}.",
+                smallest.join(" and ")
+            ));
+        }
+    } else if explained.violations.is_empty() {
+        lines.push("*Not gated*: it would be allowed at once.".to_owned());
+    }
+    lines.extend(explained.observed_because.iter().take(OTHERS).map(|tried| {
+        format!(
+            "{} is only tried out and gates nothing; it {}",
+            escape(&tried.name),
+            escape(&tried.why)
+        )
+    }));
+    lines.extend(explained.others.iter().take(OTHERS).map(|other| {
+        format!(
+            "{} does not apply: it {}",
+            escape(&other.name),
+            escape(&other.why)
+        )
+    }));
+    if explained.others.len() > OTHERS {
+        let more = explained.others.len() - OTHERS;
+        lines.push(format!("{more} more policies do not apply."));
+    }
+    Message {
+        text: "What would happen to this request.".to_owned(),
+        blocks: kit::packed(&lines, 20_000),
+    }
+}
+
+/// The policies of this installation.
+pub fn policies(document: &Document) -> Message {
+    if document.policies.is_empty() {
+        return Message::plain("There are no policies yet, so nothing is gated.");
+    }
+    let lines: Vec<String> = document
+        .policies
+        .iter()
+        .map(|policy| {
+            let name = escape(&policy.name);
+            let bound = document
+                .bindings
+                .iter()
+                .filter(|b| b.policy == policy.id)
+                .count();
+            let least = policy.quorum.min_approvals;
+            let mode = match policy.mode {
+                Mode::Enforce => "",
+                Mode::Observe => " (only tried out)",
+            };
+            let about = escape(&cut(&policy.description, 200));
+            format!(
+                "*{name}* ({}){mode}: at least {least} approvals, bound to {bound} places. {about}",
+                code(policy.id.as_str())
+            )
+        })
+        .collect();
+    Message {
+        text: format!("{} policies.", document.policies.len()),
+        blocks: kit::packed(&lines, 20_000),
+    }
+}

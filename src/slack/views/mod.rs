@@ -1,0 +1,48 @@
+//! What people see in Slack: pure functions from values to Block Kit. No text depends on the moment of rendering.
+
+pub mod answer;
+pub mod card;
+pub mod content;
+pub mod details;
+pub mod direct;
+pub mod help;
+pub mod home;
+pub mod kit;
+pub mod parts;
+pub mod review;
+pub mod text;
+
+pub use card::{card, card_value, read_value};
+
+use serde_json::{Value, json};
+
+/// A message: a full sentence for notifications and screen readers, and the blocks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The sentence, escaped.
+    pub text: String,
+    /// The blocks; none for a plain answer.
+    pub blocks: Vec<Value>,
+}
+
+impl Message {
+    /// A message without blocks; `text` is mrkdwn whose foreign parts are escaped.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            blocks: Vec::new(),
+        }
+    }
+
+    /// The members of a Web API call's body, or of an answer to a command.
+    pub fn body(&self) -> Value {
+        if self.blocks.is_empty() {
+            json!({ "text": self.text })
+        } else {
+            json!({ "text": self.text, "blocks": self.blocks })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

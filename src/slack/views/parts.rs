@@ -1,0 +1,230 @@
+//! Sentences and lines that several views share.
+
+use super::text::{any_of_many, code, cut, date, escape, mention};
+use crate::domain::audit::What;
+use crate::domain::document::Risk;
+use crate::domain::request::{Outcome, State, Status};
+use crate::domain::shown::{Shown, TimelineEvent};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::PolicyVerdict;
+use crate::domain::vote::{Verdict, Vote};
+
+/// Names of people that are listed before the rest becomes a number.
+const NAMED: usize = 5;
+
+/// `Alice asks for Deploy release on api-platform / production / v1.4.2 (High risk)`.
+pub fn sentence(shown: &Shown) -> String {
+    let who = escape(shown.principal_name(&shown.request.requester));
+    let what = escape(&shown.action.name);
+    let risk = risk(shown.action.risk);
+    let place = place(shown);
+    format!("{who} asks for {what}{place} ({risk} risk)")
+}
+
+/// ` on api-platform / production`, or nothing.
+pub fn place(shown: &Shown) -> String {
+    let target = shown.request.target.to_string();
+    if target.is_empty() {
+        String::new()
+    } else {
+        format!(" on {}", escape(&target))
+    }
+}
+
+/// The word for a risk.
+pub fn risk(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Medium => "Medium",
+        Risk::High => "High",
+        Risk::Critical => "Critical",
+    }
+}
+
+/// `1 of 2 approvals; SRE has not approved`, or `satisfied, 2 of 2 approvals`.
+pub fn progress(policy: &PolicyVerdict) -> String {
+    if policy.satisfied {
+        let ending = if policy.need == 1 { "" } else { "s" };
+        let (have, need) = (policy.have, policy.need);
+        return format!("satisfied, {have} of {need} approval{ending}");
+    }
+    escape(&cut(&policy.explanation.text, 300))
+}
+
+/// A policy with its progress, as a line.
+pub fn policy_line(policy: &PolicyVerdict) -> String {
+    let mark = if policy.satisfied { "✓" } else { "○" };
+    let name = escape(&cut(&policy.name, 100));
+    format!("{mark} *{name}*: {}", progress(policy))
+}
+
+/// `Bob approved <date>: looks fine`.
+pub fn vote_line(shown: &Shown, vote: &Vote) -> String {
+    let who = escape(shown.name(&vote.by));
+    let did = match vote.verdict {
+        Verdict::Approve => "approved",
+        Verdict::Reject => "rejected",
+    };
+    let comment = vote.comment.as_deref().map(|c| escape(&cut(c, 200)));
+    let comment = comment.map_or_else(String::new, |comment| format!(": {comment}"));
+    format!("*{who}* {did} {}{comment}", date(vote.at))
+}
+
+/// Who could complete it, as mentions where they are few.
+pub fn waiting_for(shown: &Shown) -> String {
+    let few = shown.waiting_for.len() + shown.waiting_more <= NAMED;
+    let names: Vec<String> = shown
+        .waiting_for
+        .iter()
+        .map(|id| {
+            if few {
+                mention(shown.people.get(id), shown.name(id))
+            } else {
+                escape(shown.name(id))
+            }
+        })
+        .collect();
+    any_of_many(&names, shown.waiting_more, NAMED)
+}
+
+/// Who could complete it, by name alone.
+pub fn who_can(shown: &Shown) -> String {
+    let names = shown.waiting_for.iter().map(|id| escape(shown.name(id)));
+    any_of_many(&names.collect::<Vec<_>>(), shown.waiting_more, NAMED)
+}
+
+/// The bare outcome: `Approved`, `Executed`.
+pub fn outcome(shown: &Shown) -> &'static str {
+    match shown.request.state.status() {
+        Status::Pending => "Waiting",
+        Status::Allowed => "Allowed",
+        Status::Bypassed => "Break-glass",
+        Status::Approved => "Approved",
+        Status::Rejected => "Rejected",
+        Status::Cancelled => "Cancelled",
+        Status::Expired => "Expired",
+        Status::Executed => "Executed",
+        Status::Completed => match shown.request.state {
+            State::Completed {
+                outcome: Outcome::Failed,
+                ..
+            } => "Failed",
+            _ => "Succeeded",
+        },
+    }
+}
+
+/// The outcome with people and time, for a request that waits for nobody any more.
+pub fn outcome_line(shown: &Shown) -> String {
+    let people = deciders(shown);
+    let when = ended_at(shown).map_or_else(String::new, |at| format!(" {}", date(at)));
+    match &shown.request.state {
+        State::Pending { expires_at } => {
+            format!(
+                "Waits for {} until {}",
+                waiting_for(shown),
+                date(*expires_at)
+            )
+        }
+        State::Granted { until, .. } => {
+            let why = match shown.request.state.status() {
+                Status::Allowed => "*Allowed*: no policy gates it".to_owned(),
+                Status::Bypassed => "*Break-glass*: policies were bypassed".to_owned(),
+                _ => format!("*Approved* by {people}"),
+            };
+            format!("{why}{when}. It may be carried out until {}.", date(*until))
+        }
+        State::Rejected => format!("*Rejected* by {people}{when}."),
+        State::Cancelled => format!("*Cancelled* by {}{when}{}.", canceller(shown), why(shown)),
+        State::Expired => format!("*Expired*{when}. Ask again if it is still needed."),
+        State::Executed { at } => format!("*Executed* {}.", date(*at)),
+        State::Completed { outcome, at } => match outcome {
+            Outcome::Succeeded => format!("*Succeeded*, carried out {}.", date(*at)),
+            Outcome::Failed => format!("*Failed*, carried out {}.", date(*at)),
+        },
+    }
+}
+
+/// When it came into its state, where that is known.
+fn ended_at(shown: &Shown) -> Option<Timestamp> {
+    let event = match shown.request.state.status() {
+        Status::Cancelled => last(shown, What::RequestCancelled),
+        Status::Expired => last(shown, What::RequestExpired),
+        _ => return shown.request.decided_at,
+    };
+    event.map(|event| event.at)
+}
+
+fn last(shown: &Shown, what: What) -> Option<&TimelineEvent> {
+    shown.timeline.iter().rev().find(|event| event.what == what)
+}
+
+fn canceller(shown: &Shown) -> String {
+    last(shown, What::RequestCancelled).map_or_else(
+        || "its requester".to_owned(),
+        |event| escape(shown.principal_name(&event.actor)),
+    )
+}
+
+/// Why it was cancelled, where that is more than somebody's wish: it was replaced, or nobody is left who could approve it.
+fn why(shown: &Shown) -> String {
+    let event = last(shown, What::RequestCancelled);
+    event
+        .and_then(|event| event.note.as_deref())
+        .map_or_else(String::new, |note| {
+            format!(": {}", escape(note.trim_end_matches('.')))
+        })
+}
+
+/// Those whose votes made the outcome.
+fn deciders(shown: &Shown) -> String {
+    let verdict = if shown.request.state.status() == Status::Rejected {
+        Verdict::Reject
+    } else {
+        Verdict::Approve
+    };
+    let names: Vec<String> = shown
+        .votes
+        .iter()
+        .filter(|vote| vote.verdict == verdict)
+        .map(|vote| escape(shown.name(&vote.by)))
+        .collect();
+    match names.as_slice() {
+        [] => "nobody".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Where it stands in one plain sentence, for notifications and screen readers.
+pub fn standing(shown: &Shown) -> String {
+    if !shown.is_pending() {
+        return outcome(shown).to_owned();
+    }
+    let open: Vec<String> = shown
+        .policies
+        .iter()
+        .filter(|policy| !policy.satisfied)
+        .take(3)
+        .map(progress)
+        .collect();
+    if open.is_empty() {
+        "Waiting".to_owned()
+    } else {
+        open.join("; ")
+    }
+}
+
+/// One line of a list: number, sentence, where it stands.
+pub fn list_line(shown: &Shown) -> String {
+    format!(
+        "*#{}* {}: {}",
+        shown.request.number,
+        sentence(shown),
+        standing(shown)
+    )
+}
+
+/// The action's id, as code.
+pub fn action_code(shown: &Shown) -> String {
+    code(shown.request.action.as_str())
+}

@@ -1,0 +1,129 @@
+//! Slack's limits hold, and nobody's text becomes markup, whatever a request says.
+
+use super::fixtures::{later, partly, vote, with_payload};
+use crate::domain::shown::Shown;
+use crate::domain::vote::Verdict;
+use crate::slack::views::{card, details, direct, home, review};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Checks one block kit part and all that is in it.
+fn check(part: &Value) -> Result<(), TestCaseError> {
+    if let Some(list) = part.as_array() {
+        return list.iter().try_for_each(check);
+    }
+    let Some(members) = part.as_object() else {
+        return Ok(());
+    };
+    let length = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
+    let most = |value: &Value, most: usize| -> Result<(), TestCaseError> {
+        let length = length(value);
+        prop_assert!(length > 0 && length <= most, "{length} > {most}: {part}");
+        Ok(())
+    };
+    let count = |value: &Value| value.as_array().map_or(0, Vec::len);
+    match part["type"].as_str().unwrap_or_default() {
+        "section" => {
+            if part["text"].is_object() {
+                most(&part["text"]["text"], 3_000)?;
+            }
+            prop_assert!(count(&part["fields"]) <= 10);
+            for field in part["fields"].as_array().into_iter().flatten() {
+                most(&field["text"], 2_000)?;
+            }
+        }
+        "context" => prop_assert!((1..=10).contains(&count(&part["elements"]))),
+        "actions" => prop_assert!((1..=25).contains(&count(&part["elements"]))),
+        "header" => most(&part["text"]["text"], 150)?,
+        "button" => {
+            most(&part["action_id"], 255)?;
+            most(&part["text"]["text"], 75)?;
+            most(&part["value"], 2_000)?;
+            most(&part["accessibility_label"], 75)?;
+        }
+        "modal" => {
+            most(&part["title"]["text"], 24)?;
+            prop_assert!(length(&part["private_metadata"]) <= 3_000);
+            prop_assert!(part.to_string().len() < 60_000);
+        }
+        "mrkdwn" => no_foreign_node(part["text"].as_str().unwrap_or_default())?,
+        _ => {}
+    }
+    if members.contains_key("deny") {
+        most(&part["title"]["text"], 100)?;
+        most(&part["text"]["text"], 300)?;
+        most(&part["confirm"]["text"], 30)?;
+    }
+    members.values().try_for_each(check)
+}
+
+/// Only dates and mentions of ours are nodes.
+fn no_foreign_node(mrkdwn: &str) -> Result<(), TestCaseError> {
+    for node in mrkdwn.split('<').skip(1) {
+        let ours = node.starts_with("!date^") || node.starts_with("@U");
+        prop_assert!(ours && node.contains('>'), "{mrkdwn}");
+    }
+    Ok(())
+}
+
+fn hostile(words: &str, many: usize, payload: usize) -> Shown {
+    let mut shown = with_payload(&format!("\"{}\"", "é<&".repeat(payload)));
+    let base = partly();
+    shown.request.reason = Some(words.repeat(30));
+    shown.request.target.release = Some(words.chars().take(200).collect());
+    shown.action.name = words.to_owned();
+    for person in shown.people.values_mut() {
+        words.clone_into(&mut person.name);
+    }
+    for n in 0..many {
+        let mut policy = base.policies[0].clone();
+        policy.name = words.to_owned();
+        policy.missing = vec![words.to_owned(); 3];
+        policy.description = words.to_owned();
+        shown.policies.push(policy.clone());
+        shown.observed.push(policy);
+        let at = later(i64::try_from(n).unwrap_or(0));
+        shown
+            .votes
+            .push(vote("bob", Verdict::Approve, Some(words), at));
+        let mut event = base.timeline[0].clone();
+        event.note = Some(words.to_owned());
+        shown.timeline.push(event);
+        shown.waiting_for.push(words.into());
+    }
+    shown
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn sl8_every_limit_holds_and_no_text_is_markup(
+        words in prop_oneof![
+            "(?s).{1,150}",
+            "[<>&*_~`]{1,150}",
+            Just("<!channel> <@U1> <https://evil.example|Approve> &lt;!here&gt; \u{202e}\u{200b} :x: ".repeat(3)),
+            Just("é😀".repeat(90)),
+        ],
+        many in 0_usize..45,
+        payload in 0_usize..20_000,
+    ) {
+        let shown = hostile(&words, many, payload);
+        let card = card(&shown);
+        prop_assert!(card.blocks.len() <= 50);
+        prop_assert!(card.text.chars().count() <= 1_500 && !card.text.is_empty());
+        no_foreign_node(&card.text)?;
+        check(&card.body()["blocks"])?;
+        let size = card.body().to_string().chars().count();
+        prop_assert!(size < 13_000, "{size}");
+        check(&details::details(&shown))?;
+        let rows = vec![shown.clone(); 25];
+        let home = home::home(&rows, &rows);
+        prop_assert!(home["blocks"].as_array().is_some_and(|blocks| blocks.len() <= 100));
+        prop_assert!(home.to_string().len() < 250_000);
+        check(&home)?;
+        check(&direct::news(&shown).body())?;
+        if let Some(review) = review::review(&shown, 1, &[]) {
+            check(&review)?;
+        }
+    }
+}

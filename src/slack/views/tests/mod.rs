@@ -1,0 +1,261 @@
+mod fixtures;
+mod limits;
+
+use super::content::{self, Offer};
+use super::{Message, answer, card, card_value, details, direct, help, home, read_value, review};
+use crate::domain::digest::Digest;
+use crate::domain::document::{Risk, ShowPayload};
+use crate::domain::eligibility::{Ineligible, Part};
+use crate::domain::refusal::Refusal;
+use crate::domain::request::Status;
+use crate::domain::rules::{Rule, Violation};
+use crate::slack::command::Misread;
+use crate::slack::inbound::View;
+use fixtures::{approved, every_state, partly, pending, with_payload};
+use serde_json::Value;
+
+/// What a person reads, block by block, with the buttons in brackets.
+fn read(blocks: &[Value]) -> String {
+    let mut lines = Vec::new();
+    for block in blocks {
+        let texts = [&block["text"]].into_iter().chain(array(&block["fields"]));
+        let small = array(&block["elements"]).filter(|_| block["type"] == "context");
+        lines.extend(
+            texts
+                .chain(small)
+                .filter_map(|text| text["text"].as_str().map(str::to_owned)),
+        );
+        let buttons = array(&block["elements"]).chain([&block["accessory"]]);
+        let buttons: Vec<String> = buttons
+            .filter(|b| b["type"] == "button")
+            .map(button)
+            .collect();
+        if !buttons.is_empty() {
+            lines.push(buttons.join(" "));
+        }
+        if block["type"] == "input" {
+            lines.push(format!(
+                "<{}: {}>",
+                block["block_id"], block["label"]["text"]
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn button(button: &Value) -> String {
+    let style = button["style"]
+        .as_str()
+        .map_or(String::new(), |s| format!(" {s}"));
+    let asks = if button["confirm"].is_object() {
+        " ?"
+    } else {
+        ""
+    };
+    format!(
+        "[{}{style}{asks}]",
+        button["text"]["text"].as_str().unwrap_or_default()
+    )
+}
+
+fn blocks(view: &Value) -> String {
+    read(&array(&view["blocks"]).cloned().collect::<Vec<_>>())
+}
+
+fn message(message: &Message) -> String {
+    format!("text: {}\n{}", message.text, read(&message.blocks))
+}
+
+#[test]
+fn cards_of_every_state() {
+    let cards: Vec<String> = every_state()
+        .iter()
+        .map(|(state, shown)| format!("== {state}\n{}", message(&card(shown))))
+        .collect();
+    insta::assert_snapshot!(cards.join("\n\n"));
+}
+
+#[test]
+fn the_card_as_slack_gets_it() {
+    insta::assert_json_snapshot!(card(&partly()).body());
+}
+
+#[test]
+fn direct_messages_of_every_state() {
+    let messages: Vec<String> = every_state()
+        .iter()
+        .map(|(state, shown)| format!("== {state}\n{}", message(&direct::news(shown))))
+        .collect();
+    insta::assert_snapshot!(messages.join("\n\n"));
+}
+
+#[test]
+fn details_and_home() {
+    let details = format!(
+        "== pending\n{}\n\n== approved\n{}",
+        blocks(&details::details(&partly())),
+        blocks(&details::details(&approved()))
+    );
+    insta::assert_snapshot!("details", details);
+    let home = format!(
+        "== busy\n{}\n\n== empty\n{}",
+        blocks(&home::home(&[pending()], &[partly(), approved()])),
+        blocks(&home::home(&[], &[]))
+    );
+    insta::assert_snapshot!("home", home);
+}
+
+#[test]
+fn answers_begin_with_the_specifications_sentence() {
+    let violation = Violation {
+        policy: None,
+        rule: Rule::UnknownResource,
+        message: "unknown environment `prod`; did you mean `production`?".to_owned(),
+    };
+    let shown = pending();
+    let refusals = [
+        Refusal::NotEligible(Ineligible::NotNamed),
+        Refusal::NotEligible(Ineligible::Excluded(Part::Requester)),
+        Refusal::AlreadyReviewed,
+        Refusal::Closed(Status::Approved),
+        Refusal::DigestMismatch,
+        Refusal::NotFound,
+        Refusal::Violations(vec![violation]),
+    ];
+    let mut answers: Vec<String> = refusals
+        .iter()
+        .map(|refusal| answer::refusal(refusal, Some(&shown)).text)
+        .collect();
+    answers.push(answer::submitted(&shown, true).text);
+    answers.push(answer::submitted(&shown, false).text);
+    answers.push(answer::submitted(&every_state()[6].1, true).text);
+    let misread = Misread("I do not know `<!here>`; did you mean `help`?".to_owned());
+    answers.push(help::misread(&misread, "<!here> `x`").text);
+    insta::assert_snapshot!(answers.join("\n\n"));
+}
+
+#[test]
+fn a_value_carries_request_and_digest_and_nothing_else() {
+    let shown = pending();
+    let value = card_value(&shown);
+    let request = &shown.request;
+    assert_eq!(
+        read_value(&value),
+        Some((request.id.clone(), request.digest.clone()))
+    );
+    assert!(value.len() <= 2_000);
+    for foreign in [
+        "",
+        "42",
+        request.id.as_str(),
+        &format!("{value} approve"),
+        &value.replace(' ', "  "),
+        &value.to_uppercase(),
+    ] {
+        assert_eq!(read_value(foreign), None, "{foreign}");
+    }
+}
+
+#[test]
+fn a_critical_action_has_no_green_button_and_asks() {
+    let mut shown = pending();
+    shown.action.risk = Risk::Critical;
+    let shown = message(&card(&shown));
+    assert!(
+        shown.contains("[Approve ?] [Reject ?] [Details]"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn sl9_what_does_not_fit_is_reviewed() {
+    let long = format!("\"{}\"", "rm -rf / ".repeat(400));
+    let shown = with_payload(&long);
+    assert_eq!(content::offer(&shown), Offer::Review);
+    let card = message(&card(&shown));
+    assert!(card.contains("[Review] [Reject ?] [Details]"), "{card}");
+    assert!(!card.contains("[Approve"), "{card}");
+    // nor can it be approved from Details, which do not show it
+    let details = details::details(&shown).to_string();
+    assert!(!details.contains(r#""value":"approve""#));
+    assert!(details.contains(r#""value":"reject""#));
+}
+
+#[test]
+fn sl9_details_show_what_can_be_approved_there() {
+    let details = details::details(&pending()).to_string();
+    assert!(details.contains(r#""value":"approve""#));
+    assert!(details.contains("api:1.4.2"), "{details}");
+}
+
+#[test]
+fn sl9_review_shows_every_byte_of_what_has_the_digest() {
+    let long = format!("\"{}\"", "é<`😀\u{202e}x".repeat(6_000));
+    let shown = with_payload(&long);
+    let document = content::document(&shown).expect("it may be shown");
+    assert_eq!(Digest::of(document.as_bytes()), shown.request.digest);
+    let pages = content::pages(&document);
+    assert!(pages.len() > 2);
+    let mut seen = Vec::new();
+    for page in 1..=u32::try_from(pages.len()).expect("few pages") {
+        let view = review::review(&shown, page, &seen).expect("a page");
+        let words = blocks(&view);
+        assert!(words.contains(&format!("Page {page} of {}", pages.len())));
+        assert!(words.contains("not shown on this page"));
+        assert!(words.contains("[Approve primary] [Reject ?]"));
+        let left = pages.len() - usize::try_from(page).expect("a small number");
+        assert_eq!(words.contains("not been opened yet"), left > 0);
+        let view: View = serde_json::from_value(view).expect("a view");
+        seen = review::pages_seen(&view);
+        assert_eq!(seen, (1..=page).collect::<Vec<_>>());
+    }
+    assert_eq!(review::review(&shown, 0, &[]), None);
+    assert_eq!(review::review(&shown, 99, &[]), None);
+}
+
+#[test]
+fn a_payload_that_a_policy_keeps_out_is_on_no_surface() {
+    let mut shown = with_payload(r#"{"secret":"hunter2"}"#);
+    shown.request.gates[0].template = fixtures::template(ShowPayload::Never);
+    let words = message(&card(&shown));
+    assert!(words.contains("[Approve primary]"), "{words}");
+    assert!(words.contains("kept out of Slack"), "{words}");
+    let everything = [
+        card(&shown).body(),
+        details::details(&shown),
+        direct::news(&shown).body(),
+        home::home(std::slice::from_ref(&shown), std::slice::from_ref(&shown)),
+    ];
+    for surface in everything {
+        assert!(!surface.to_string().contains("hunter2"), "{surface}");
+    }
+    assert_eq!(review::review(&shown, 1, &[]), None);
+}
+
+#[test]
+fn a_payload_for_details_only_is_reviewed() {
+    let mut shown = with_payload(r#"{"image":"api:1.4.2"}"#);
+    shown.request.gates[0].template = fixtures::template(ShowPayload::Details);
+    let words = message(&card(&shown));
+    assert!(
+        words.contains("[Review]") && !words.contains("api:1.4.2"),
+        "{words}"
+    );
+    let review = review::review(&shown, 1, &[]).expect("a page");
+    assert!(review.to_string().contains("api:1.4.2"));
+}
+
+#[test]
+fn pages_seen_of_a_changed_modal_are_only_numbers() {
+    for carried in ["", "x", "{}", r#"{"seen":["a"]}"#, r#"{"seen":[-1]}"#] {
+        let view = View {
+            private_metadata: Some(carried.to_owned()),
+            ..View::default()
+        };
+        assert_eq!(review::pages_seen(&view), Vec::<u32>::new(), "{carried}");
+    }
+}
