@@ -1,0 +1,248 @@
+//! What comes in, read strictly: bodies, queries, ids in paths and idempotency keys. What does not parse is 400, what does not fit 422.
+
+use super::Api;
+use super::problem::Problem;
+use crate::app::{Once, RequestRef};
+use crate::domain::principal::Caller;
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::{Rule, Violation};
+use crate::domain::time::Span;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+/// The largest body that is read, in bytes.
+pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+/// The longest reason, comment or message, in characters.
+pub const LONGEST_TEXT: usize = 4_000;
+/// How long an idempotency key is kept.
+const KEPT: Span = Span::hours(7 * 24);
+/// The header of an idempotency key.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A call with a body, and with an idempotency key where there was one.
+#[derive(Debug)]
+pub struct Call<T> {
+    /// The body.
+    pub body: T,
+    key: Option<String>,
+    fingerprint: String,
+}
+
+impl<T> Call<T> {
+    /// What makes the call have effect once; keys are per principal.
+    pub fn once(&self, caller: &Caller) -> Option<Once> {
+        self.key.as_ref().map(|key| Once {
+            key: format!("api:{}:{key}", caller.principal),
+            fingerprint: self.fingerprint.clone(),
+            keep: KEPT,
+        })
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for Call<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let key = idempotency_key(request.headers())?;
+        json_or_nothing(request.headers())?;
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        let bytes = Bytes::from_request(request, api).await.map_err(unread)?;
+        let fingerprint = fingerprint(&asked, &bytes);
+        Ok(Self {
+            body: parse(&bytes)?,
+            key,
+            fingerprint,
+        })
+    }
+}
+
+fn unread(rejection: BytesRejection) -> Problem {
+    use axum::response::IntoResponse as _;
+    if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "this body is too large",
+            "A body may have 2 MiB, and a payload 1 MiB.",
+        );
+    }
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_body",
+        "this body could not be read",
+        "It ended before it was complete. Send it again.",
+    )
+}
+
+fn fingerprint(asked: &str, body: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(asked.as_bytes());
+    hash.update(b"\n");
+    hash.update(body);
+    hex::encode(hash.finalize())
+}
+
+fn json_or_nothing(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media = value.to_str().unwrap_or("").split(';').next().unwrap_or("");
+    if media.trim().eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "the body must be JSON",
+            "Send `Content-Type: application/json`.",
+        ))
+    }
+}
+
+/// Reads an idempotency key: 1 to 255 printable ASCII characters, at most one of them.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or("");
+    let fits = (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic())
+        && values.next().is_none();
+    if fits {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(Problem::unfit(
+            "invalid_idempotency_key",
+            "`Idempotency-Key` must be 1 to 255 printable ASCII characters and be sent once.",
+        ))
+    }
+}
+
+/// Reads a JSON body; none at all reads as `{}`.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    // serde would fill the fields from a list by position; nobody means that
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::unfit(
+            "invalid_body",
+            "A JSON object is wanted, not a list.",
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        misread(&path, &error.into_inner())
+    })?;
+    json.end().map_err(|error| misread("", &error))?;
+    Ok(value)
+}
+
+fn misread(path: &str, error: &serde_json::Error) -> Problem {
+    if !error.is_data() {
+        return Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_body",
+            "this body is not JSON",
+            &format!("It could not be read: {error}."),
+        );
+    }
+    let in_payload =
+        path == "payload" || path.starts_with("payload.") || path.starts_with("payload[");
+    if in_payload {
+        return payload_refused(&format!("`{path}`: {error}."));
+    }
+    let place = if path.is_empty() || path == "." {
+        String::new()
+    } else {
+        format!("`{path}`: ")
+    };
+    Problem::unfit("invalid_body", &format!("{place}{error}."))
+}
+
+/// The payload breaks a rule of its own.
+pub(super) fn payload_refused(message: &str) -> Problem {
+    Refusal::Violations(vec![Violation {
+        policy: None,
+        rule: Rule::Payload,
+        message: message.to_owned(),
+    }])
+    .into()
+}
+
+/// A text of people: at most [`LONGEST_TEXT`] characters, and no control characters but newline and tab.
+pub(super) fn check_text(field: &str, text: Option<&str>) -> Result<(), Problem> {
+    let Some(text) = text else { return Ok(()) };
+    if text.chars().count() > LONGEST_TEXT {
+        return Err(Problem::unfit(
+            "invalid_body",
+            &format!("`{field}` is longer than {LONGEST_TEXT} characters."),
+        ));
+    }
+    if text
+        .chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
+    {
+        return Err(Problem::unfit(
+            "invalid_body",
+            &format!("`{field}` has control characters; only newline and tab are allowed."),
+        ));
+    }
+    Ok(())
+}
+
+/// A name or an id: one line.
+pub(super) fn check_name(field: &str, text: Option<&str>) -> Result<(), Problem> {
+    let Some(text) = text else { return Ok(()) };
+    if text.chars().count() > 2_000 || text.chars().any(char::is_control) {
+        return Err(Problem::unfit(
+            "invalid_body",
+            &format!("`{field}` must be one line of at most 2,000 characters."),
+        ));
+    }
+    Ok(())
+}
+
+/// The parameters after the question mark; unknown and repeated ones are refused.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        query(parts.uri.query().unwrap_or("")).map(Self)
+    }
+}
+
+fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    serde_urlencoded::from_str(text).map_err(|error: serde_urlencoded::de::Error| {
+        Problem::unfit("invalid_query", &format!("{error}."))
+    })
+}
+
+/// The request a path names; what is no id is a request that does not exist.
+#[derive(Debug)]
+pub struct Named(pub RequestRef);
+
+impl FromRequestParts<Api> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let not_found = || Problem::from(Refusal::NotFound);
+        let Path(text) = Path::<String>::from_request_parts(parts, api)
+            .await
+            .map_err(|_| not_found())?;
+        text.parse().map(Self).map_err(|_| not_found())
+    }
+}
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

@@ -1,0 +1,101 @@
+//! The HTTP API (design 3.4): bearer tokens in, problem+json out, and no rule of its own. One file per resource.
+
+pub mod access;
+mod audit;
+pub mod body;
+mod bounds;
+mod config;
+mod decisions;
+mod directory;
+mod executions;
+mod explain;
+mod operations;
+mod policies;
+pub mod problem;
+mod requests;
+pub mod route;
+pub mod view;
+
+use crate::app::App;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+pub use bounds::Bounds;
+pub use executions::ExecutedView;
+pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
+pub use requests::RequestPage;
+
+/// What every handler is given.
+#[derive(Clone)]
+pub struct Api {
+    app: App,
+    metrics: PrometheusHandle,
+    troubles: watch::Receiver<Troubles>,
+    bounds: Arc<Bounds>,
+}
+
+impl Api {
+    /// `metrics` renders `/metrics`; `troubles` says in words what does not work.
+    pub fn new(
+        app: App,
+        metrics: PrometheusHandle,
+        troubles: watch::Receiver<Troubles>,
+        bounds: Bounds,
+    ) -> Self {
+        Self {
+            app,
+            metrics,
+            troubles,
+            bounds: Arc::new(bounds),
+        }
+    }
+}
+
+/// What does not work here besides the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Why this replica cannot serve yet.
+    pub unready: Option<String>,
+    /// What does not work although it serves.
+    pub degraded: Vec<String>,
+}
+
+/// Where `/metrics` is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAt {
+    /// Beside the API.
+    Public,
+    /// On an address of its own, by [`admin_router`].
+    Elsewhere,
+}
+
+/// The public routes, with their bounds, traces and error answers.
+pub fn router(api: Api, metrics: MetricsAt) -> Router {
+    let mut open = Router::new();
+    let mut guarded = Router::new();
+    for route in route::routes() {
+        if route.path == operations::METRICS && metrics == MetricsAt::Elsewhere {
+            continue;
+        }
+        match route.access {
+            // the probes must answer when everything else is full
+            access::Access::Open => open = open.route(&route.path, route.handler),
+            access::Access::Token { .. } => guarded = guarded.route(&route.path, route.handler),
+        }
+    }
+    let bounded = bounds::bound(guarded, &api);
+    bounds::dress(open.merge(bounded)).with_state(api)
+}
+
+/// `/metrics` alone, for the administrators' own address.
+pub fn admin_router(api: Api) -> Router {
+    let wanted = route::routes()
+        .into_iter()
+        .filter(|route| route.path == operations::METRICS);
+    let router = wanted.fold(Router::new(), |router, route| {
+        router.route(&route.path, route.handler)
+    });
+    bounds::dress(router).with_state(api)
+}

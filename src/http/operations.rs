@@ -1,0 +1,82 @@
+//! What operators and machines ask: is it alive, does it serve, how is it doing, what can it do.
+
+use super::Api;
+use super::access::Open;
+use super::problem::Problem;
+use super::route;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::OnceLock;
+use utoipa::ToSchema;
+
+/// Where metrics are served.
+pub(super) const METRICS: &str = "/metrics";
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+pub(super) async fn healthz(_: Open) -> &'static str {
+    "ok\n"
+}
+
+/// Whether this replica serves.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether it can serve calls.
+    ready: bool,
+    /// What does not work although it serves, such as the connection to Slack.
+    degraded: Vec<String>,
+}
+
+/// Whether this replica can serve
+///
+/// Trouble with Slack is no reason to take it out: it shows in `degraded`.
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, description = "It can", body = Readiness)))]
+pub(super) async fn readyz(_: Open, State(api): State<Api>) -> Result<Json<Readiness>, Problem> {
+    let troubles = api.troubles.borrow().clone();
+    match api
+        .app
+        .ready()
+        .await
+        .and(troubles.unready.map_or(Ok(()), Err))
+    {
+        Ok(()) => Ok(Json(Readiness {
+            ready: true,
+            degraded: troubles.degraded,
+        })),
+        Err(why) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_ready",
+            "this replica cannot serve",
+            &why,
+        )),
+    }
+}
+
+/// Metrics, in the text format of Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "All of them", body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
+    let text = api.metrics.render();
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
+pub(super) async fn openapi(_: Open) -> Result<Response, Problem> {
+    static TEXT: OnceLock<Option<String>> = OnceLock::new();
+    match TEXT.get_or_init(|| route::openapi().to_pretty_json().ok()) {
+        Some(text) => Ok(([(CONTENT_TYPE, "application/json")], text.as_str()).into_response()),
+        None => Err(Problem::internal()),
+    }
+}

@@ -1,0 +1,85 @@
+//! The whole table of refusals, as programs and people read it.
+
+use super::*;
+use crate::domain::eligibility::{Ineligible, Part};
+use crate::domain::rules;
+
+fn every_refusal() -> Vec<Refusal> {
+    let violation = Violation {
+        policy: Some("prod".into()),
+        rule: Rule::ReasonRequired,
+        message: "say why".to_owned(),
+    };
+    let wrong = rules::Problem {
+        path: "policies[0].id".to_owned(),
+        message: "is empty".to_owned(),
+    };
+    vec![
+        Refusal::NotFound,
+        Refusal::AlreadyReviewed,
+        Refusal::Closed(Status::Cancelled),
+        Refusal::DigestMismatch,
+        Refusal::NotEligible(Ineligible::Excluded(Part::Requester)),
+        Refusal::Violations(vec![violation]),
+        Refusal::NotYours,
+        Refusal::RequirementsChanged("one more policy holds now".to_owned()),
+        Refusal::SessionEnded,
+        Refusal::Forbidden("administrators only".to_owned()),
+        Refusal::KeyReused,
+        Refusal::InFlight,
+        Refusal::TooMany("50 a second".to_owned(), 2),
+        Refusal::Stale("read it again".to_owned()),
+        Refusal::Invalid(vec![wrong]),
+    ]
+}
+
+#[test]
+fn every_refusal_has_its_status_code_and_sentence() {
+    let table: Vec<String> = every_refusal()
+        .into_iter()
+        .map(|refusal| {
+            let problem = Problem::from(refusal);
+            let line = format!(
+                "{} {} · {} · {}",
+                problem.status, problem.code, problem.title, problem.detail
+            );
+            let response = problem.into_response();
+            assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);
+            if let Some(after) = response.headers().get(RETRY_AFTER) {
+                let after = after.to_str().unwrap_or("?");
+                return format!("{line} · Retry-After {after}");
+            }
+            line
+        })
+        .collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn extras_are_in_the_body() {
+    let json = |refusal: Refusal| serde_json::to_value(Problem::from(refusal)).expect("JSON");
+    assert_eq!(json(Refusal::Closed(Status::Expired))["state"], "expired");
+    let mut refusals = every_refusal();
+    let invalid = refusals.swap_remove(14);
+    let violations = refusals.swap_remove(5);
+    assert_eq!(
+        json(violations)["violations"],
+        serde_json::json!([{"policy": "prod", "rule": "reason_required", "message": "say why"}])
+    );
+    assert_eq!(json(invalid)["problems"][0]["path"], "policies[0].id");
+    assert_eq!(json(Refusal::NotFound).get("violations"), None);
+}
+
+#[test]
+fn our_own_trouble_says_nothing_of_its_cause() {
+    let problem = Problem::from(AppError::Internal("password is hunter2".to_owned()));
+    assert_eq!((problem.status, problem.code.as_str()), (500, "internal"));
+    assert!(
+        !serde_json::to_string(&problem)
+            .expect("JSON")
+            .contains("hunter2")
+    );
+    let busy = Problem::from(AppError::Busy).into_response();
+    assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(busy.headers()[RETRY_AFTER], "1");
+}

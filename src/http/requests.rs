@@ -1,0 +1,286 @@
+//! Asking, the inbox, and one request with its long poll.
+
+use super::Api;
+use super::access::{Allowed, ReadRequests, WriteRequests};
+use super::body::{self, Call, Named, Params};
+use super::bounds::LONGEST_WAIT;
+use super::problem::Problem;
+use super::view::{RequestView, Viewer};
+use crate::app::{ListFilter, Submission};
+use crate::domain::action::Kind;
+use crate::domain::digest::{Payload, canonical};
+use crate::domain::id::PersonId;
+use crate::domain::principal::Caller;
+use crate::domain::request::Status;
+use crate::domain::shown::Shown;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
+
+/// The largest payload in canonical form, in bytes.
+const LARGEST_PAYLOAD: usize = 1024 * 1024;
+/// How many authors may be named.
+const MOST_AUTHORS: usize = 100;
+
+/// What to ask.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"action": "release.deploy", "project": "api-platform", "environment": "production",
+    "release": "v1.4.2", "reason": "hotfix for checkout", "payload": {"image": "api@sha256:1f0c"}}))]
+pub struct SubmitBody {
+    /// The action's id.
+    #[schema(example = "release.deploy")]
+    action: String,
+    /// The project.
+    project: Option<String>,
+    /// The cluster.
+    cluster: Option<String>,
+    /// The environment.
+    environment: Option<String>,
+    /// The release.
+    release: Option<String>,
+    /// Why, in at most 4,000 characters.
+    reason: Option<String>,
+    /// What would run or change: any JSON up to 1 MiB, without duplicate keys.
+    #[schema(value_type = Option<serde_json::Value>)]
+    payload: Option<Payload>,
+    /// For whom, by a token with `requests:act-for`.
+    requester: Option<String>,
+    /// Who wrote what would run; they may not approve it.
+    #[serde(default)]
+    authors: Vec<String>,
+    /// The id or number of a request that this one replaces.
+    replaces: Option<String>,
+    /// Where to tell the outcome; it must lie under a configured webhook's address.
+    callback_url: Option<String>,
+}
+
+impl SubmitBody {
+    /// What the use case takes; who asks is not in it.
+    pub(super) fn submission(self) -> Result<Submission, Problem> {
+        self.check()?;
+        let replaces = match self.replaces.as_deref().map(str::parse) {
+            None => None,
+            Some(Ok(request)) => Some(request),
+            Some(Err(_)) => return Err(crate::domain::refusal::Refusal::NotFound.into()),
+        };
+        Ok(Submission {
+            action: self.action,
+            project: self.project,
+            cluster: self.cluster,
+            environment: self.environment,
+            release: self.release,
+            reason: self.reason,
+            payload: self.payload,
+            requester: self.requester,
+            authors: self.authors,
+            replaces,
+            callback_url: self.callback_url,
+            join_identical: false,
+        })
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        body::check_text("reason", self.reason.as_deref())?;
+        let names = [
+            ("action", Some(&self.action)),
+            ("project", self.project.as_ref()),
+            ("cluster", self.cluster.as_ref()),
+            ("environment", self.environment.as_ref()),
+            ("release", self.release.as_ref()),
+            ("requester", self.requester.as_ref()),
+            ("callbackUrl", self.callback_url.as_ref()),
+        ];
+        for (field, text) in names {
+            body::check_name(field, text.map(String::as_str))?;
+        }
+        for author in &self.authors {
+            body::check_name("authors", Some(author))?;
+        }
+        if self.authors.len() > MOST_AUTHORS {
+            return Err(Problem::unfit(
+                "invalid_body",
+                &format!("`authors` names more than {MOST_AUTHORS} people."),
+            ));
+        }
+        let Some(payload) = &self.payload else {
+            return Ok(());
+        };
+        let size = canonical(&payload.0).map_or(usize::MAX, |text| text.len());
+        if size > LARGEST_PAYLOAD {
+            return Err(body::payload_refused(
+                "The payload is larger than 1 MiB; send its digest and where it can be found instead.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The request as this caller sees it.
+pub(super) async fn seen(
+    api: &Api,
+    caller: &Caller,
+    shown: &Shown,
+) -> Result<RequestView, Problem> {
+    let rules = api.app.rules().await?;
+    let person = caller
+        .principal
+        .person()
+        .and_then(|id| rules.directory().person(id));
+    Ok(RequestView::of(shown, Viewer { caller, person })?)
+}
+
+/// Ask for something to be allowed
+///
+/// It is stored and waits for its approvers, or is allowed at once where no policy gates it. A request that breaks rules is not stored.
+#[utoipa::path(post, path = "/v1/requests", tag = "requests", request_body = SubmitBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call have effect once, for 7 days")),
+    responses((status = 201, description = "The request", body = RequestView)))]
+pub(super) async fn submit(
+    allowed: Allowed<WriteRequests>,
+    State(api): State<Api>,
+    call: Call<SubmitBody>,
+) -> Result<Response, Problem> {
+    let once = call.once(&allowed.caller);
+    let submission = call.body.submission()?;
+    let submitted = api.app.submit(&allowed.caller, submission, once).await?;
+    let view = seen(&api, &allowed.caller, &submitted.shown).await?;
+    let location = format!("/v1/requests/{}", view.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
+}
+
+/// Which requests to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// One or several, with commas between them; left out: every status.
+    #[param(example = "pending")]
+    status: Option<String>,
+    /// The inbox's type.
+    #[serde(rename = "type")]
+    #[param(rename = "type", value_type = Option<String>, example = "release")]
+    kind: Option<Kind>,
+    /// Only what this person could approve now.
+    can_approve: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 when left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+}
+
+impl ListQuery {
+    fn filter(self) -> Result<ListFilter, Problem> {
+        let unfit = |detail: &str| Problem::unfit("invalid_query", detail);
+        let statuses = self.status.as_deref().unwrap_or("");
+        let statuses = statuses.split(',').filter(|word| !word.is_empty());
+        let statuses: Result<Vec<Status>, String> = statuses.map(str::parse).collect();
+        let limit = self.limit.unwrap_or(20);
+        if !(1..=100).contains(&limit) {
+            return Err(unfit("`limit` is 1 to 100."));
+        }
+        // a mistyped cursor must not read as an empty inbox
+        if self
+            .cursor
+            .as_deref()
+            .is_some_and(|cursor| cursor.parse::<i64>().is_err())
+        {
+            return Err(unfit("`cursor` is no `nextCursor` of a page."));
+        }
+        Ok(ListFilter {
+            statuses: statuses.map_err(|error| unfit(&error))?,
+            kind: self.kind,
+            can_approve: self.can_approve.map(PersonId::new),
+            requester: None,
+            cursor: self.cursor,
+            limit,
+        })
+    }
+}
+
+/// One page of requests, newest first.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestPage {
+    /// The requests.
+    pub items: Vec<RequestView>,
+    /// Where the next page begins; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The inbox
+#[utoipa::path(get, path = "/v1/requests", tag = "requests", params(ListQuery),
+    responses((status = 200, description = "A page, newest first", body = RequestPage)))]
+pub(super) async fn list(
+    allowed: Allowed<ReadRequests>,
+    State(api): State<Api>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<RequestPage>, Problem> {
+    let page = api.app.list(query.filter()?).await?;
+    let rules = api.app.rules().await?;
+    let viewer = Viewer {
+        caller: &allowed.caller,
+        person: allowed.person().and_then(|id| rules.directory().person(id)),
+    };
+    let items: Result<Vec<RequestView>, _> = page
+        .items
+        .iter()
+        .map(|shown| RequestView::of(shown, viewer))
+        .collect();
+    Ok(Json(RequestPage {
+        items: items?,
+        next_cursor: page.next,
+    }))
+}
+
+/// How long to wait for what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// Answer only when the request leaves `pending`, or after this long; at most 60s.
+    #[param(example = "30s")]
+    wait: Option<String>,
+    /// With `wait`: answer also as soon as the request has a newer version than this.
+    version: Option<i64>,
+}
+
+impl WaitQuery {
+    fn patience(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = &self.wait else {
+            return Ok(None);
+        };
+        let wait = humantime::parse_duration(text).map_err(|_| {
+            Problem::unfit(
+                "invalid_query",
+                "`wait` is no length of time; write for example 30s.",
+            )
+        })?;
+        Ok(Some(wait.min(LONGEST_WAIT)))
+    }
+}
+
+/// One request
+///
+/// With `wait` it is a long poll.
+#[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests",
+    params(("id" = String, Path, description = "The id or the number"), WaitQuery),
+    responses((status = 200, description = "The request", body = RequestView)))]
+pub(super) async fn read(
+    allowed: Allowed<ReadRequests>,
+    State(api): State<Api>,
+    Named(request): Named,
+    Params(query): Params<WaitQuery>,
+) -> Result<Json<RequestView>, Problem> {
+    let shown = match query.patience()? {
+        Some(patience) => api.app.wait(&request, query.version, patience).await?,
+        None => api.app.show(&request).await?,
+    };
+    Ok(Json(seen(&api, &allowed.caller, &shown).await?))
+}

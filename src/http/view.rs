@@ -1,0 +1,377 @@
+//! A request as the API shows it (design 3.4), built from [`Shown`] and nothing else.
+
+use crate::app::AppError;
+use crate::domain::document::ShowPayload;
+use crate::domain::people::Person;
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::request::{Outcome, Request, State};
+use crate::domain::shown::Shown;
+use crate::domain::time::Timestamp;
+use crate::domain::verdict::{Explanation, PolicyVerdict};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// Who looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Viewer<'a> {
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The person, where the caller is one.
+    pub person: Option<&'a Person>,
+}
+
+/// A request.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestView {
+    /// Its id.
+    #[schema(example = "req_01k8f3t2v6f8j9m0p1q2r3s4t5")]
+    pub id: String,
+    /// Its number, `#42` on the card.
+    pub number: i64,
+    /// The inbox's type.
+    #[serde(rename = "type")]
+    #[schema(example = "release")]
+    pub kind: String,
+    /// The action's id.
+    #[schema(example = "release.deploy")]
+    pub action: String,
+    /// The action's risk.
+    #[schema(example = "High")]
+    pub risk: String,
+    /// What it is done to.
+    pub target: TargetView,
+    /// For whom.
+    pub requester: Who,
+    /// Who wrote what would run.
+    pub authors: Vec<Who>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What would run; left out where a policy shows it to nobody but who asked.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub payload: Option<Box<RawValue>>,
+    /// What people approve: the SHA-256 of action, target and payload.
+    pub digest: String,
+    /// Where it stands.
+    #[schema(example = "pending")]
+    pub status: String,
+    /// Counts every change.
+    pub version: i64,
+    /// Whether the token's person could approve it now.
+    pub can_approve: bool,
+    /// How far each of its policies is.
+    pub policies: Vec<PolicyView>,
+    /// The decisions, oldest first.
+    pub decisions: Vec<DecisionView>,
+    /// When it was asked.
+    pub created_at: String,
+    /// Until when it waits for decisions, while it does.
+    pub expires_at: Option<String>,
+    /// When it was decided.
+    pub decided_at: Option<String>,
+    /// Until when it may be executed, while it may.
+    pub executable_until: Option<String>,
+    /// How the execution ended, once that is reported: `succeeded` or `failed`.
+    pub outcome: Option<String>,
+    /// The request that this one replaces.
+    pub replaces: Option<String>,
+    /// The break-glass session that bypassed policies.
+    pub break_glass_session: Option<String>,
+    /// The policies it bypassed.
+    pub bypassed_policies: Vec<PolicyName>,
+    /// What happened, oldest first.
+    pub timeline: Vec<EventView>,
+}
+
+/// What an action is done to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the resources speak for themselves")]
+pub struct TargetView {
+    pub project: Option<String>,
+    pub cluster: Option<String>,
+    pub environment: Option<String>,
+    pub release: Option<String>,
+}
+
+/// A person by their id, or `service:ci`, `operator`, `bot`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Who {
+    /// The id.
+    pub id: String,
+    /// The name that is shown.
+    pub name: String,
+}
+
+/// A policy by its name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PolicyName {
+    /// The policy's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The pinned version.
+    pub version: i64,
+}
+
+/// How far one policy is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PolicyView {
+    /// The policy's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it protects and why.
+    pub description: String,
+    /// The pinned version.
+    pub version: i64,
+    /// Whether it is satisfied.
+    pub satisfied: bool,
+    /// How many approvals count, and how many are needed.
+    pub approvals: Approvals,
+    /// What is missing, in words.
+    pub missing: Vec<String>,
+    /// The whole tree.
+    pub explanation: ExplanationView,
+}
+
+/// How many approvals count, and how many are needed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Approvals {
+    /// Approvals that count.
+    pub have: u32,
+    /// Approvals that are needed.
+    pub need: u32,
+}
+
+/// One node of the tree that explains a policy.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExplanationView {
+    /// Whether this part is met.
+    pub met: bool,
+    /// In words.
+    #[schema(example = "1 of 2 approvals")]
+    pub text: String,
+    /// What it is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub children: Vec<ExplanationView>,
+}
+
+/// A decision.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DecisionView {
+    /// Who decided.
+    pub approver: Who,
+    /// `approve` or `reject`.
+    pub verdict: String,
+    /// In their own words.
+    pub comment: Option<String>,
+    /// When.
+    pub at: String,
+    /// Through which door, such as `button` or `api`.
+    pub via: String,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// When.
+    pub at: String,
+    /// What happened.
+    #[schema(example = "request.created")]
+    pub event: String,
+    /// Who did it.
+    pub actor: Who,
+    /// Through which door.
+    pub via: String,
+    /// A comment or message, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl RequestView {
+    /// A request as `viewer` may see it.
+    pub fn of(shown: &Shown, viewer: Viewer<'_>) -> Result<Self, AppError> {
+        let request = &shown.request;
+        let payload = if shows_payload(request, viewer.caller) {
+            Some(raw(&request.payload)?)
+        } else {
+            None
+        };
+        let (expires_at, executable_until, outcome) = moments(&request.state);
+        Ok(Self {
+            id: request.id.to_string(),
+            number: request.number,
+            kind: shown.action.kind.as_str().to_owned(),
+            action: request.action.as_str().to_owned(),
+            risk: word(shown.action.risk),
+            target: target(request),
+            requester: principal(shown, &request.requester),
+            authors: request.authors.iter().map(|id| person(shown, id)).collect(),
+            reason: request.reason.clone(),
+            payload,
+            digest: request.digest.to_string(),
+            status: request.state.status().as_str().to_owned(),
+            version: request.version,
+            can_approve: can_approve(shown, viewer.person),
+            policies: shown.policies.iter().map(PolicyView::of).collect(),
+            decisions: decisions(shown),
+            created_at: request.created_at.rfc3339(),
+            expires_at: expires_at.map(Timestamp::rfc3339),
+            decided_at: request.decided_at.map(Timestamp::rfc3339),
+            executable_until: executable_until.map(Timestamp::rfc3339),
+            outcome: outcome.map(word),
+            replaces: request.replaces.as_ref().map(ToString::to_string),
+            break_glass_session: request.session.as_ref().map(ToString::to_string),
+            bypassed_policies: bypassed(request),
+            timeline: timeline(shown),
+        })
+    }
+}
+
+impl PolicyView {
+    /// A verdict as it is shown.
+    pub fn of(verdict: &PolicyVerdict) -> Self {
+        Self {
+            id: verdict.policy.as_str().to_owned(),
+            name: verdict.name.clone(),
+            description: verdict.description.clone(),
+            version: verdict.version,
+            satisfied: verdict.satisfied,
+            approvals: Approvals {
+                have: verdict.have,
+                need: verdict.need,
+            },
+            missing: verdict.missing.clone(),
+            explanation: ExplanationView::of(&verdict.explanation),
+        }
+    }
+}
+
+impl ExplanationView {
+    fn of(node: &Explanation) -> Self {
+        Self {
+            met: node.met,
+            text: node.text.clone(),
+            children: node.children.iter().map(Self::of).collect(),
+        }
+    }
+}
+
+/// A payload that a policy never shows is shown to who asked and who submitted, and handed out by `execute`.
+fn shows_payload(request: &Request, caller: &Caller) -> bool {
+    let gates = || {
+        let bypassed = request.bypassed.iter();
+        request.gates.iter().chain(bypassed)
+    };
+    let never = gates().any(|gate| gate.template.show_payload == ShowPayload::Never);
+    !never || request.requester == caller.principal || request.submitted_by == caller.principal
+}
+
+/// Somebody who has decided cannot do so again.
+fn can_approve(shown: &Shown, person: Option<&Person>) -> bool {
+    person.is_some_and(|person| {
+        shown.is_pending()
+            && shown.votes.iter().all(|vote| vote.by != person.id)
+            && shown.can_approve(person).is_ok()
+    })
+}
+
+/// `null` is a payload; only a field that is left out is none.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(from).map(Some)
+}
+
+pub(super) fn raw(canonical: &str) -> Result<Box<RawValue>, AppError> {
+    RawValue::from_string(canonical.to_owned())
+        .map_err(|error| AppError::Internal(format!("a stored payload is no JSON: {error}")))
+}
+
+/// The word by which a value is written in JSON.
+pub(super) fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+type Moments = (Option<Timestamp>, Option<Timestamp>, Option<Outcome>);
+
+fn moments(state: &State) -> Moments {
+    match state {
+        State::Pending { expires_at } => (Some(*expires_at), None, None),
+        State::Granted { until, .. } => (None, Some(*until), None),
+        State::Completed { outcome, .. } => (None, None, Some(*outcome)),
+        State::Rejected | State::Cancelled | State::Expired | State::Executed { .. } => {
+            (None, None, None)
+        }
+    }
+}
+
+fn target(request: &Request) -> TargetView {
+    let target = &request.target;
+    TargetView {
+        project: target.project.as_ref().map(ToString::to_string),
+        cluster: target.cluster.as_ref().map(ToString::to_string),
+        environment: target.environment.as_ref().map(ToString::to_string),
+        release: target.release.clone(),
+    }
+}
+
+fn person(shown: &Shown, id: &crate::domain::id::PersonId) -> Who {
+    Who {
+        id: id.as_str().to_owned(),
+        name: shown.name(id).to_owned(),
+    }
+}
+
+fn principal(shown: &Shown, principal: &Principal) -> Who {
+    Who {
+        id: match principal {
+            Principal::Person(id) => id.as_str().to_owned(),
+            other => other.to_string(),
+        },
+        name: shown.principal_name(principal).to_owned(),
+    }
+}
+
+fn decisions(shown: &Shown) -> Vec<DecisionView> {
+    let view = |vote: &crate::domain::vote::Vote| DecisionView {
+        approver: person(shown, &vote.by),
+        verdict: word(vote.verdict),
+        comment: vote.comment.clone(),
+        at: vote.at.rfc3339(),
+        via: word(vote.via),
+    };
+    shown.votes.iter().map(view).collect()
+}
+
+fn bypassed(request: &Request) -> Vec<PolicyName> {
+    let name = |gate: &crate::domain::policy::Gate| PolicyName {
+        id: gate.template.id.as_str().to_owned(),
+        name: gate.template.name.clone(),
+        version: gate.version,
+    };
+    request.bypassed.iter().map(name).collect()
+}
+
+fn timeline(shown: &Shown) -> Vec<EventView> {
+    let view = |event: &crate::domain::shown::TimelineEvent| EventView {
+        at: event.at.rfc3339(),
+        event: event.what.as_str().to_owned(),
+        actor: principal(shown, &event.actor),
+        via: word(event.via),
+        note: event.note.clone(),
+    };
+    shown.timeline.iter().map(view).collect()
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,247 @@
+//! A request in the middle of its life, and what is shown of it to whom.
+
+use super::*;
+use crate::domain::action::{Action, Kind};
+use crate::domain::audit::What;
+use crate::domain::digest::content_digest;
+use crate::domain::document::{ActionGroup, Risk};
+use crate::domain::eligibility::{Exclusion, Part};
+use crate::domain::id::{PersonId, RequestId};
+use crate::domain::policy::Gate;
+use crate::domain::shown::{ShownPerson, TimelineEvent};
+use crate::domain::target::Target;
+use crate::domain::vote::{Door, Verdict, Vote};
+use std::collections::{BTreeMap, BTreeSet};
+
+const ASKED: Timestamp = Timestamp(1_790_000_000_000);
+
+fn gate() -> Gate {
+    let template = r#"{"id": "two-people", "name": "Two People", "description": "No change alone",
+        "scope": "environment", "approvers": "anyone", "quorum": {"minApprovals": 2}}"#;
+    Gate {
+        version: 3,
+        template: serde_json::from_str(template).expect("a template"),
+        bound: vec!["environment production".to_owned()],
+    }
+}
+
+fn policy() -> PolicyVerdict {
+    let leaf = |met, text: &str| Explanation {
+        met,
+        text: text.to_owned(),
+        children: Vec::new(),
+    };
+    PolicyVerdict {
+        policy: "two-people".into(),
+        name: "Two People".to_owned(),
+        description: "No change alone".to_owned(),
+        version: 3,
+        satisfied: false,
+        have: 1,
+        need: 2,
+        missing: vec!["one more approval".to_owned()],
+        explanation: Explanation {
+            met: false,
+            text: "all of".to_owned(),
+            children: vec![leaf(false, "1 of 2 approvals")],
+        },
+    }
+}
+
+fn names() -> BTreeMap<PersonId, ShownPerson> {
+    ["alice", "bob"]
+        .map(|id| {
+            let name = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
+            (
+                id.into(),
+                ShownPerson {
+                    name,
+                    slack: Vec::new(),
+                },
+            )
+        })
+        .into()
+}
+
+fn request() -> Request {
+    let target = Target {
+        project: Some("api".into()),
+        environment: Some("production".into()),
+        ..Target::default()
+    };
+    let payload = r#"{"command":["deploy","--all"]}"#;
+    Request {
+        id: RequestId::from_uuid(uuid::Uuid::from_u128(42)),
+        number: 42,
+        version: 2,
+        digest: content_digest(&"release.deploy".into(), &target, payload),
+        action: "release.deploy".into(),
+        target,
+        requester: Principal::Person("alice".into()),
+        submitted_by: Principal::Service("ci".into()),
+        authors: vec!["alice".into()],
+        reason: Some("fixes the login".to_owned()),
+        payload: payload.to_owned(),
+        gates: vec![gate()],
+        observed: Vec::new(),
+        bypassed: Vec::new(),
+        session: None,
+        excluded: Exclusion(BTreeMap::from([("alice".into(), Part::Requester)])),
+        state: State::Pending {
+            expires_at: Timestamp(ASKED.0 + 86_400_000),
+        },
+        created_at: ASKED,
+        decided_at: None,
+        replaces: None,
+    }
+}
+
+/// A pending request of Alice's that `ci` submitted and Bob approved.
+pub(crate) fn shown() -> Shown {
+    let bob: PersonId = "bob".into();
+    let later = Timestamp(ASKED.0 + 60_000);
+    let event = |at, what, actor, via, note: Option<&str>| TimelineEvent {
+        at,
+        what,
+        actor,
+        via,
+        note: note.map(str::to_owned),
+    };
+    Shown {
+        request: request(),
+        action: Action {
+            id: "release.deploy".into(),
+            name: "Release Deploy".to_owned(),
+            group: ActionGroup::Project,
+            risk: Risk::High,
+            requires: Vec::new(),
+            kind: Kind::Release,
+        },
+        policies: vec![policy()],
+        observed: Vec::new(),
+        votes: vec![Vote {
+            by: bob.clone(),
+            verdict: Verdict::Approve,
+            comment: Some("looks right".to_owned()),
+            teams: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            at: later,
+            via: Door::Button,
+        }],
+        people: names(),
+        waiting_for: Vec::new(),
+        waiting_more: 0,
+        timeline: vec![
+            event(
+                ASKED,
+                What::RequestCreated,
+                Principal::Service("ci".into()),
+                Door::Api,
+                None,
+            ),
+            event(
+                later,
+                What::VoteApproved,
+                Principal::Person(bob),
+                Door::Button,
+                Some("looks right"),
+            ),
+        ],
+    }
+}
+
+fn seen_by(shown: &Shown, principal: Principal) -> RequestView {
+    let caller = Caller {
+        principal,
+        owners: Vec::new(),
+        acts_for_others: false,
+        via: Door::Api,
+    };
+    let viewer = Viewer {
+        caller: &caller,
+        person: None,
+    };
+    RequestView::of(shown, viewer).expect("the fixture's payload is JSON")
+}
+
+#[test]
+fn a_request_reads_as_designed() {
+    let view = seen_by(&shown(), Principal::Service("ci".into()));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&view).expect("JSON"));
+}
+
+#[test]
+fn a_view_reads_back() {
+    let view = seen_by(&shown(), Principal::Service("ci".into()));
+    let text = serde_json::to_string(&view).expect("JSON");
+    let again: RequestView = serde_json::from_str(&text).expect("its own JSON");
+    assert_eq!(serde_json::to_string(&again).expect("JSON"), text);
+}
+
+#[test]
+fn a_payload_that_is_never_shown_is_shown_to_who_asked_alone() {
+    let mut shown = shown();
+    shown.request.gates[0].template.show_payload = ShowPayload::Never;
+    for principal in [
+        Principal::Person("alice".into()),
+        Principal::Service("ci".into()),
+    ] {
+        assert!(seen_by(&shown, principal).payload.is_some());
+    }
+    for principal in [
+        Principal::Person("bob".into()),
+        Principal::Service("other".into()),
+        // a service that is called like the requester is somebody else
+        Principal::Service("alice".into()),
+    ] {
+        let view = seen_by(&shown, principal);
+        assert!(view.payload.is_none());
+        assert!(
+            !serde_json::to_string(&view)
+                .expect("JSON")
+                .contains("--all")
+        );
+    }
+}
+
+#[test]
+fn what_is_bypassed_may_hide_the_payload_too() {
+    let mut shown = shown();
+    shown.request.bypassed = std::mem::take(&mut shown.request.gates);
+    shown.request.bypassed[0].template.show_payload = ShowPayload::Never;
+    let view = seen_by(&shown, Principal::Person("bob".into()));
+    assert!(view.payload.is_none());
+    assert_eq!(view.bypassed_policies[0].id, "two-people");
+}
+
+#[test]
+fn the_moments_of_each_state() {
+    let mut shown = shown();
+    let at = Timestamp(5);
+    let view = |shown: &Shown| seen_by(shown, Principal::Bot);
+    assert!(view(&shown).expires_at.is_some() && view(&shown).executable_until.is_none());
+    shown.request.state = State::Granted {
+        grant: crate::domain::request::Grant::Approved,
+        until: at,
+    };
+    assert_eq!(view(&shown).executable_until, Some(at.rfc3339()));
+    assert_eq!(view(&shown).expires_at, None);
+    shown.request.state = State::Completed {
+        at,
+        outcome: Outcome::Failed,
+    };
+    assert_eq!(view(&shown).outcome.as_deref(), Some("failed"));
+    assert!(!view(&shown).can_approve);
+}
+
+#[test]
+fn a_broken_payload_is_our_fault_and_never_shown() {
+    let mut shown = shown();
+    shown.request.payload = "{".to_owned();
+    let caller = Caller::person("alice".into(), Door::Api);
+    let viewer = Viewer {
+        caller: &caller,
+        person: None,
+    };
+    assert!(RequestView::of(&shown, viewer).is_err());
+}
