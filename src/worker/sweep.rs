@@ -1,0 +1,13 @@
+//! What time makes due: expiry, kept answers to forget, audit rows to seal.
+
+use super::Workers;
+use crate::app::AppError;
+
+impl Workers {
+    pub(super) async fn tick_sweeps(&self) -> Result<bool, AppError> {
+        let expired = self.app.sweep().await?;
+        let forgotten = self.app.forget().await?;
+        let sealed = self.app.seal().await?;
+        Ok(expired || forgotten || sealed)
+    }
+}
