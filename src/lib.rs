@@ -6,6 +6,8 @@ pub mod app;
 pub mod config;
 pub mod domain;
 pub mod http;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod slack;
 pub mod store;
 pub mod worker;

@@ -1,0 +1,325 @@
+//! What people do: commands, clicks, forms. Each finishes when the bot has answered, and at the latest after three seconds.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::answers::CommandAnswer;
+use super::deliver::{After, Answer, Delivery};
+use super::payload;
+use super::state::{ChannelKind, State, User, View};
+use super::{Sandbox, limits};
+
+/// Why a person could not do that, or what they see instead of an effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// Nobody has this id or handle.
+    #[error("there is no user {0}")]
+    NoUser(String),
+    /// A bot, a deactivated account, or a guest where guests may not.
+    #[error("{0} cannot do this")]
+    MayNot(String),
+    /// No such channel, or the person cannot see it.
+    #[error("there is no channel {0} for this user")]
+    NoChannel(String),
+    /// No such message, or it is somebody else's ephemeral.
+    #[error("there is no message {ts} in {channel} for this user")]
+    NoMessage {
+        /// The channel's id.
+        channel: String,
+        /// The message's `ts`.
+        ts: String,
+    },
+    /// The message or view has no such element.
+    #[error("there is nothing called {wanted} here; there is: {there}")]
+    NoElement {
+        /// The action id asked for.
+        wanted: String,
+        /// The action ids that are there.
+        there: String,
+    },
+    /// The person has no such view open.
+    #[error("the user has no such view open")]
+    NoView,
+    /// The client does not send a form like this.
+    #[error("the form cannot be sent: {0:?}")]
+    Form(BTreeMap<String, String>),
+    /// Nobody said where the bot is.
+    #[error("the bot's address is not known")]
+    NoBot,
+    /// No answer within three seconds.
+    #[error("the bot did not answer in time: operation_timeout")]
+    Timeout,
+    /// No connection, or it broke.
+    #[error("the bot could not be reached: {0}")]
+    Unreachable(String),
+    /// The bot answered something Slack does not take.
+    #[error("the bot's answer is not valid: {0}")]
+    BadAnswer(String),
+}
+
+/// Where an element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// On a message.
+    Message {
+        /// The channel's id or name.
+        channel: &'a str,
+        /// The message's `ts`.
+        ts: &'a str,
+    },
+    /// In the modal on top.
+    Modal,
+    /// On the Home tab.
+    Home,
+}
+
+/// Which element, and what is chosen in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// Its action id.
+    pub action_id: &'a str,
+    /// Its block, when several have an element of this name.
+    pub block_id: Option<&'a str>,
+    /// A button's value, when several have this name.
+    pub value: Option<&'a str>,
+    /// The value of the option chosen in a select, radio or overflow.
+    pub option: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Element<'a> {
+    fn from(action_id: &'a str) -> Self {
+        Self {
+            action_id,
+            ..Self::default()
+        }
+    }
+}
+
+/// Any change to an interaction's JSON.
+pub type Edit = Box<dyn FnOnce(&mut Value) + Send>;
+
+/// Changes an interaction after Slack built it and before it is signed: what an attacker would like to be able to send.
+#[derive(Default)]
+pub struct Forge {
+    /// `actions[0].value`.
+    pub value: Option<String>,
+    /// `team.id` and `user.team_id`.
+    pub team_id: Option<String>,
+    /// `api_app_id`.
+    pub app_id: Option<String>,
+    /// `user.id`.
+    pub user_id: Option<String>,
+    /// `message`: a stale or foreign one.
+    pub message: Option<Value>,
+    /// Anything else.
+    pub edit: Option<Edit>,
+}
+
+impl Forge {
+    pub(super) fn apply(self, payload: &mut Value) {
+        if let Some(value) = self.value {
+            payload["actions"][0]["value"] = json!(value);
+        }
+        if let Some(team_id) = self.team_id {
+            payload["team"]["id"] = json!(team_id);
+            payload["user"]["team_id"] = json!(team_id);
+        }
+        if let Some(app_id) = self.app_id {
+            payload["api_app_id"] = json!(app_id);
+        }
+        if let Some(user_id) = self.user_id {
+            payload["user"]["id"] = json!(user_id);
+        }
+        if let Some(message) = self.message {
+            payload["message"] = message;
+        }
+        if let Some(edit) = self.edit {
+            edit(payload);
+        }
+    }
+}
+
+impl Sandbox {
+    /// A slash command in the first public channel the person can see.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn command(
+        &self,
+        user: &str,
+        command: &str,
+        text: &str,
+    ) -> Result<CommandAnswer, ActError> {
+        let first = self.look(|state| {
+            let person = person(state, user)?;
+            let open = |id: &&String| {
+                let channel = state.channels.get(*id);
+                channel
+                    .is_some_and(|c| c.kind == ChannelKind::Public && state.can_see(&person.id, c))
+            };
+            let first = state.channels.keys().find(open).cloned();
+            first.ok_or_else(|| ActError::NoChannel("any".to_owned()))
+        })?;
+        self.command_in(user, &first, command, text).await
+    }
+
+    /// A slash command in a channel (id or name).
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn command_in(
+        &self,
+        user: &str,
+        channel: &str,
+        command: &str,
+        text: &str,
+    ) -> Result<CommandAnswer, ActError> {
+        let delivery = self.command_delivery(user, channel, command, text)?;
+        let answer = self.send(&delivery).await?;
+        Ok(CommandAnswer::read(self, answer))
+    }
+
+    /// The delivery of a slash command, not sent yet.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub fn command_delivery(
+        &self,
+        user: &str,
+        channel: &str,
+        command: &str,
+        text: &str,
+    ) -> Result<Delivery, ActError> {
+        let now_ms = self.now_ms();
+        let (fields, after) = self.change(|state| {
+            let person = person(state, user)?;
+            if person.is_stranger {
+                return Err(ActError::MayNot(person.name));
+            }
+            let seen = state
+                .channel(channel)
+                .filter(|c| state.can_see(&person.id, c));
+            let missing = || ActError::NoChannel(channel.to_owned());
+            let channel = seen.cloned().ok_or_else(missing)?;
+            let url = state
+                .tickets
+                .reply_path(&person.id, &channel.id, None, now_ms);
+            let url = format!("{}{url}", self.url());
+            let trigger = state.tickets.trigger(&person.id, now_ms);
+            let fields = payload::command_fields(
+                &state.install,
+                &person,
+                &channel,
+                [command, text, &url, &trigger],
+            );
+            Ok((
+                fields,
+                After::Command {
+                    user: person.id,
+                    channel: channel.id,
+                },
+            ))
+        })?;
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        Ok(self.form(&fields, after))
+    }
+
+    /// Opens the app's Home tab.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn open_home(&self, user: &str) -> Result<Answer, ActError> {
+        let now_ms = self.now_ms();
+        let event = self.change(|state| {
+            let person = person(state, user)?;
+            let channel = state.open_im(&person.id);
+            let event_ts = state.next_ts(now_ms);
+            let mut event = json!({
+                "type": "app_home_opened",
+                "user": person.id,
+                "channel": channel,
+                "tab": "home",
+                "event_ts": event_ts,
+            });
+            if let Some(view) = state.homes.get(&person.id) {
+                event["view"] = payload::view_json(state, view, &json!({}));
+            }
+            Ok(event)
+        })?;
+        self.event(&event).await
+    }
+
+    /// Sends an event in Slack's wrapper: `app_uninstalled`, `user_change`, `subteam_updated`.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn event(&self, event: &Value) -> Result<Answer, ActError> {
+        self.send(&self.event_delivery(event)).await
+    }
+
+    /// The delivery of an event, not sent yet.
+    pub fn event_delivery(&self, event: &Value) -> Delivery {
+        let now_ms = self.now_ms();
+        let body = self.change(|state| payload::event_callback(state, event, now_ms));
+        self.json_delivery(&body)
+    }
+
+    /// The n-th retry of an event (1 to 3), as Slack sends it after a timeout.
+    #[must_use]
+    pub fn retry_of(&self, delivery: &Delivery, number: u8) -> Delivery {
+        let mut again = self.resign(delivery, self.now_ms().div_euclid(1000));
+        again.headers = vec![
+            ("X-Slack-Retry-Num", number.to_string()),
+            ("X-Slack-Retry-Reason", "http_timeout".to_owned()),
+        ];
+        again
+    }
+
+    /// Writes a plain message; the bot does not listen to those.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub fn say(&self, user: &str, channel: &str, text: &str) -> Result<String, ActError> {
+        let now_ms = self.now_ms();
+        let text: String = text.chars().take(limits::MESSAGE_TEXT).collect();
+        self.change(|state| {
+            let person = person(state, user)?;
+            let seen = state
+                .channel(channel)
+                .filter(|c| state.can_see(&person.id, c) && !c.is_archived);
+            let id = seen
+                .map(|c| c.id.clone())
+                .ok_or_else(|| ActError::NoChannel(channel.to_owned()))?;
+            let message = super::Message {
+                user: person.id,
+                text,
+                ..super::Message::default()
+            };
+            Ok(state.post(&id, message, now_ms))
+        })
+    }
+}
+
+/// A person who can use the client now.
+pub(super) fn person(state: &State, user: &str) -> Result<User, ActError> {
+    let person = state
+        .user(user)
+        .ok_or_else(|| ActError::NoUser(user.to_owned()))?;
+    if person.deleted || person.is_bot {
+        return Err(ActError::MayNot(person.name.clone()));
+    }
+    Ok(person.clone())
+}
+
+/// The view a person has on top.
+pub(super) fn top<'a>(state: &'a State, user: &str) -> Result<&'a View, ActError> {
+    state
+        .modals
+        .get(user)
+        .and_then(|stack| stack.last())
+        .ok_or(ActError::NoView)
+}

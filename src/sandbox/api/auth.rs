@@ -1,0 +1,44 @@
+//! `auth.test` and `bots.info`: who the token is.
+
+use serde_json::{Value, json};
+
+use super::args::Args;
+use super::{Outcome, Sandbox};
+
+pub(super) fn test(sandbox: &Sandbox) -> Value {
+    sandbox.look(|state| {
+        let install = &state.install;
+        let bot = state.users.get(&install.bot_user);
+        json!({
+            "ok": true,
+            "url": format!("https://{}.slack.com/", install.domain),
+            "team": install.team_name,
+            "user": bot.map_or("bot", |bot| bot.name.as_str()),
+            "team_id": install.team_id,
+            "user_id": install.bot_user,
+            "bot_id": install.bot_id,
+            "is_enterprise_install": false,
+        })
+    })
+}
+
+pub(super) fn bots_info(sandbox: &Sandbox, args: &Args) -> Outcome {
+    sandbox.look(|state| {
+        let install = &state.install;
+        let wanted = args.text("bot").unwrap_or(&install.bot_id);
+        if wanted != install.bot_id {
+            return Err("bot_not_found".into());
+        }
+        let bot = state.users.get(&install.bot_user);
+        Ok(json!({"ok": true, "bot": {
+            "id": install.bot_id,
+            "deleted": false,
+            "name": bot.map_or("bot", |bot| bot.real_name.as_str()),
+            "updated": 1_449_272_004,
+            "app_id": install.app_id,
+            "user_id": install.bot_user,
+            "team_id": install.team_id,
+            "icons": {"image_36": "", "image_48": "", "image_72": ""},
+        }}))
+    })
+}

@@ -1,0 +1,203 @@
+//! The Web API: `/api/{method}`, and the response urls.
+
+mod args;
+mod auth;
+mod chat;
+mod conversations;
+mod failing;
+mod response_url;
+mod usergroups;
+mod users;
+mod views;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, post};
+use serde_json::{Value, json};
+
+use self::args::Args;
+use super::calls::Call;
+use super::wire::Cut;
+use super::{Sandbox, lock};
+
+/// A refusal of the Web API: `200 {"ok": false, "error": ..}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sandbox) struct ApiError {
+    /// Slack's code.
+    pub code: &'static str,
+    /// `response_metadata.messages`.
+    pub messages: Vec<String>,
+}
+
+impl From<&'static str> for ApiError {
+    fn from(code: &'static str) -> Self {
+        Self {
+            code,
+            messages: Vec::new(),
+        }
+    }
+}
+
+impl ApiError {
+    pub(super) fn missing(argument: &str) -> Self {
+        let message = format!("[ERROR] missing required field: {argument}");
+        Self {
+            code: "invalid_arguments",
+            messages: vec![message],
+        }
+    }
+
+    /// The code, and what is said about it.
+    fn described(&self) -> String {
+        if self.messages.is_empty() {
+            return self.code.to_owned();
+        }
+        format!("{}: {}", self.code, self.messages.join("; "))
+    }
+
+    fn to_json(&self) -> Value {
+        let mut body = json!({"ok": false, "error": self.code});
+        if !self.messages.is_empty() {
+            body["errors"] = json!(self.messages);
+            body["response_metadata"] = json!({"messages": self.messages});
+        }
+        body
+    }
+}
+
+pub(in crate::sandbox) use chat::message_json;
+pub(in crate::sandbox) use views::push_onto;
+
+type Outcome = Result<Value, ApiError>;
+
+pub(super) fn router() -> Router<Sandbox> {
+    Router::new()
+        .route("/api/{method}", any(call))
+        .route("/actions/{ticket}", post(response_url::answer))
+        .route("/commands/{ticket}", post(response_url::answer))
+}
+
+/// One call: told faults first, then the token, then the method.
+async fn call(
+    State(sandbox): State<Sandbox>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    Path(method): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let args = Args::read(&method, &uri, &headers, &body);
+    let work = || {
+        let outcome =
+            check_token(&sandbox, &headers, &args).and_then(|()| run(&sandbox, &method, &args));
+        record(
+            &sandbox,
+            &method,
+            &args,
+            outcome.as_ref().err().map(ApiError::described).as_deref(),
+        );
+        json_answer(&outcome.unwrap_or_else(|error| error.to_json()))
+    };
+    let fault = lock(&sandbox.0.faults).take(&method, args.text("channel"), sandbox.now_ms());
+    match fault {
+        None => work(),
+        Some(fault) => {
+            let done = fault.has_effect().then(work);
+            if done.is_none() {
+                record(&sandbox, &method, &args, Some(&format!("{fault:?}")));
+            }
+            failing::play(&sandbox, &cut, fault, done).await
+        }
+    }
+}
+
+fn check_token(sandbox: &Sandbox, headers: &HeaderMap, args: &Args) -> Result<(), ApiError> {
+    use secrecy::ExposeSecret;
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    let Some(token) = bearer.or_else(|| args.text("token")) else {
+        return Err("not_authed".into());
+    };
+    if token.trim() != sandbox.0.bot_token.expose_secret() {
+        return Err("invalid_auth".into());
+    }
+    match sandbox.look(|state| state.token_error.clone()).as_deref() {
+        None => Ok(()),
+        Some("account_inactive") => Err("account_inactive".into()),
+        Some("missing_scope") => Err("missing_scope".into()),
+        Some(_) => Err("token_revoked".into()),
+    }
+}
+
+fn run(sandbox: &Sandbox, method: &str, args: &Args) -> Outcome {
+    match method {
+        "api.test" => Ok(json!({"ok": true})),
+        "auth.test" => Ok(auth::test(sandbox)),
+        "bots.info" => auth::bots_info(sandbox, args),
+        "users.info" => users::info(sandbox, args),
+        "users.list" => users::list(sandbox, args),
+        "conversations.open" => conversations::open(sandbox, args),
+        "conversations.info" => conversations::info(sandbox, args),
+        "conversations.list" => conversations::list(sandbox, args),
+        "conversations.members" => conversations::members(sandbox, args),
+        "conversations.join" => conversations::join(sandbox, args),
+        "chat.postMessage" => chat::post_message(sandbox, args),
+        "chat.postEphemeral" => chat::post_ephemeral(sandbox, args),
+        "chat.update" => chat::update(sandbox, args),
+        "chat.delete" => chat::delete(sandbox, args),
+        "chat.getPermalink" => chat::permalink(sandbox, args),
+        "views.open" => views::open(sandbox, args),
+        "views.push" => views::push(sandbox, args),
+        "views.update" => views::update(sandbox, args),
+        "views.publish" => views::publish(sandbox, args),
+        "usergroups.list" => Ok(usergroups::list(sandbox, args)),
+        "usergroups.users.list" => usergroups::users(sandbox, args),
+        _ => Err("unknown_method".into()),
+    }
+}
+
+fn record(sandbox: &Sandbox, method: &str, args: &Args, error: Option<&str>) {
+    lock(&sandbox.0.calls).record(Call {
+        method: method.to_owned(),
+        args: args.without_token(),
+        at_ms: sandbox.now_ms(),
+        error: error.map(ToOwned::to_owned),
+    });
+    // who waits for a call looks again
+    sandbox.0.version.send_modify(|version| *version += 1);
+}
+
+fn json_answer(body: &Value) -> Response {
+    let kind = (header::CONTENT_TYPE, "application/json; charset=utf-8");
+    ([kind], body.to_string()).into_response()
+}
+
+/// One page of a list with Slack's `limit` and `cursor`, and the next cursor (empty at the end).
+fn page_of<T>(all: Vec<T>, args: &Args) -> Result<(Vec<T>, String), ApiError> {
+    let limit = match args.text("limit").map(str::parse::<usize>) {
+        None => 100,
+        Some(Ok(limit @ 1..=1_000)) => limit,
+        Some(_) => return Err("invalid_limit".into()),
+    };
+    let start = match args.text("cursor") {
+        None | Some("") => 0,
+        Some(cursor) => {
+            let number = cursor
+                .strip_prefix("next:")
+                .and_then(|n| n.parse::<usize>().ok());
+            number.filter(|&n| n <= all.len()).ok_or("invalid_cursor")?
+        }
+    };
+    let more = all.len() > start.saturating_add(limit);
+    let cursor = if more {
+        format!("next:{}", start + limit)
+    } else {
+        String::new()
+    };
+    Ok((all.into_iter().skip(start).take(limit).collect(), cursor))
+}

@@ -1,0 +1,216 @@
+//! Signed deliveries to the bot, and its answers.
+
+use axum::body::Bytes;
+use axum::http::{Method, Request, header};
+use hmac::{Hmac, KeyInit, Mac};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::acting::ActError;
+use super::{Sandbox, limits, lock};
+
+pub(super) type Client = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
+
+/// Deliveries that are kept to be sent again.
+const REMEMBERED: usize = 100;
+/// Bytes of an answer that are read.
+const ANSWER_BYTES: usize = 1_000_000;
+
+/// One HTTP request to the bot, signed; can be sent again byte for byte.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// `X-Slack-Request-Timestamp`, in seconds.
+    pub timestamp: i64,
+    /// `X-Slack-Signature`.
+    pub signature: String,
+    /// Form or JSON.
+    pub content_type: &'static str,
+    /// Further headers: those of a retry.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is signed, byte for byte.
+    pub body: Bytes,
+    pub(super) after: After,
+}
+
+/// What the answer to a delivery does in the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum After {
+    Nothing,
+    Command { user: String, channel: String },
+    Submit { user: String, view_id: String },
+}
+
+/// What the bot answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`, empty when there is none.
+    pub content_type: String,
+    /// The body as text.
+    pub body: String,
+}
+
+impl Answer {
+    /// Whether Slack takes it as an acknowledgement.
+    pub fn is_ack(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON, when it is some.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.body).ok()
+    }
+}
+
+/// Slack's signature: HMAC-SHA256 over `v0:{timestamp}:{body}`.
+///
+/// # Panics
+/// Never: HMAC takes keys of every length.
+pub fn sign(secret: &str, timestamp: i64, body: &[u8]) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length");
+    mac.update(format!("v0:{timestamp}:").as_bytes());
+    mac.update(body);
+    format!("v0={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+pub(super) fn client() -> Client {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)
+}
+
+impl Sandbox {
+    /// A form, signed now.
+    pub(super) fn form(&self, fields: &[(&str, &str)], after: After) -> Delivery {
+        let body = serde_urlencoded::to_string(fields).unwrap_or_default();
+        self.signed("application/x-www-form-urlencoded", body.into(), after)
+    }
+
+    /// An interaction: a form with the JSON in `payload`.
+    pub(super) fn interaction(&self, payload: &Value, after: After) -> Delivery {
+        self.form(&[("payload", &payload.to_string())], after)
+    }
+
+    /// A JSON body, signed now.
+    pub(super) fn json_delivery(&self, body: &Value) -> Delivery {
+        self.signed("application/json", body.to_string().into(), After::Nothing)
+    }
+
+    /// Any bytes as a signed delivery: for what Slack itself would never send.
+    pub fn raw_delivery(&self, content_type: &'static str, body: impl Into<Bytes>) -> Delivery {
+        self.signed(content_type, body.into(), After::Nothing)
+    }
+
+    fn signed(&self, content_type: &'static str, body: Bytes, after: After) -> Delivery {
+        let timestamp = self.now_ms().div_euclid(1000);
+        let signature = sign(self.0.signing_secret.expose_secret(), timestamp, &body);
+        Delivery {
+            timestamp,
+            signature,
+            content_type,
+            headers: Vec::new(),
+            body,
+            after,
+        }
+    }
+
+    /// The same body signed with the right secret for another time, in seconds.
+    #[must_use]
+    pub fn resign(&self, delivery: &Delivery, timestamp: i64) -> Delivery {
+        let signature = sign(
+            self.0.signing_secret.expose_secret(),
+            timestamp,
+            &delivery.body,
+        );
+        Delivery {
+            timestamp,
+            signature,
+            ..delivery.clone()
+        }
+    }
+
+    /// The latest deliveries, oldest first.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        lock(&self.0.deliveries).iter().cloned().collect()
+    }
+
+    /// Sends the same bytes with the same signature again, as a network or an attacker could; the answer changes nothing here.
+    ///
+    /// # Errors
+    /// When the bot does not answer in three seconds.
+    pub async fn redeliver(&self, delivery: &Delivery) -> Result<Answer, ActError> {
+        self.post(delivery).await
+    }
+
+    /// Sends a delivery and lets the answer have its effect.
+    ///
+    /// # Errors
+    /// When the bot does not answer in three seconds, or answers what Slack would not take.
+    pub async fn send(&self, delivery: &Delivery) -> Result<Answer, ActError> {
+        {
+            let mut sent = lock(&self.0.deliveries);
+            sent.push_back(delivery.clone());
+            if sent.len() > REMEMBERED {
+                sent.pop_front();
+            }
+        }
+        let answer = self.post(delivery).await?;
+        self.apply(&delivery.after, &answer)?;
+        Ok(answer)
+    }
+
+    async fn post(&self, delivery: &Delivery) -> Result<Answer, ActError> {
+        let bot_url = lock(&self.0.bot_url).clone().ok_or(ActError::NoBot)?;
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{bot_url}/slack/events"))
+            .header(header::CONTENT_TYPE, delivery.content_type)
+            .header(
+                header::USER_AGENT,
+                "Slackbot 1.0 (+https://api.slack.com/robots)",
+            )
+            .header("X-Slack-Request-Timestamp", delivery.timestamp.to_string())
+            .header("X-Slack-Signature", &delivery.signature);
+        for (name, value) in &delivery.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(delivery.body.clone()));
+        let request = request.map_err(|error| ActError::Unreachable(error.to_string()))?;
+        let unreachable = |error: &dyn std::error::Error| ActError::Unreachable(error.to_string());
+        let whole = async {
+            let response = self
+                .0
+                .client
+                .request(request)
+                .await
+                .map_err(|error| unreachable(&error))?;
+            let status = response.status().as_u16();
+            let content_type = response.headers().get(header::CONTENT_TYPE);
+            let content_type = content_type
+                .and_then(|kind| kind.to_str().ok())
+                .unwrap_or_default()
+                .to_owned();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES)
+                .collect()
+                .await;
+            let body = body
+                .map_err(|error| unreachable(error.as_ref()))?
+                .to_bytes();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            Ok(Answer {
+                status,
+                content_type,
+                body,
+            })
+        };
+        tokio::time::timeout(limits::ACK, whole)
+            .await
+            .map_err(|_| ActError::Timeout)?
+    }
+}

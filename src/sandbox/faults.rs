@@ -1,0 +1,120 @@
+//! The Web API misbehaves when told to.
+
+use std::collections::{HashMap, VecDeque};
+
+/// One way a call goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with `Retry-After`.
+    RateLimited {
+        /// Seconds.
+        retry_after: u32,
+    },
+    /// A bare HTTP status: 500, 502, 503.
+    Http(u16),
+    /// `200 {"ok": false, "error": ..}`.
+    ApiError(String),
+    /// Nothing happens and no answer comes until [`super::Sandbox::release_hung`] or the client leaves.
+    Timeout,
+    /// The call is carried out, but no answer comes.
+    TimeoutAfterEffect,
+    /// 200 with a body that is not JSON; the call is not carried out.
+    BadJson,
+    /// The call is carried out; its answer comes one byte a second.
+    SlowDrip,
+    /// The connection ends without an answer; the call is not carried out.
+    Disconnect,
+    /// The call is carried out, then the connection ends without an answer.
+    DisconnectAfterEffect,
+    /// The call is carried out; the connection ends in the middle of the answer's body.
+    CutMidBody,
+    /// 302 to another address.
+    Redirect(String),
+}
+
+impl Fault {
+    /// An error code of the Web API, such as `channel_not_found`.
+    pub fn api(code: &str) -> Self {
+        Self::ApiError(code.to_owned())
+    }
+
+    /// Whether the call is carried out although its answer is lost or spoiled.
+    pub(super) fn has_effect(&self) -> bool {
+        matches!(
+            self,
+            Self::TimeoutAfterEffect
+                | Self::SlowDrip
+                | Self::DisconnectAfterEffect
+                | Self::CutMidBody
+        )
+    }
+}
+
+/// The faults that wait for their call.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    any: VecDeque<Fault>,
+    next: HashMap<String, VecDeque<Fault>>,
+    always: HashMap<String, Fault>,
+    pub(super) outage: bool,
+    pub(super) paced: bool,
+    posted: HashMap<String, i64>,
+}
+
+/// Slack takes about one message a second and channel.
+const PACE_MS: i64 = 1_000;
+
+impl Faults {
+    pub(super) fn push(&mut self, method: Option<&str>, fault: Fault) {
+        match method {
+            Some(method) => self
+                .next
+                .entry(method.to_owned())
+                .or_default()
+                .push_back(fault),
+            None => self.any.push_back(fault),
+        }
+    }
+
+    pub(super) fn always(&mut self, method: &str, fault: Fault) {
+        self.always.insert(method.to_owned(), fault);
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The fault of this call, used up: an outage first, then the method's own queue, then anybody's, then the standing one; and
+    /// last Slack's own pace, where it is kept.
+    pub(super) fn take(
+        &mut self,
+        method: &str,
+        channel: Option<&str>,
+        now_ms: i64,
+    ) -> Option<Fault> {
+        if self.outage {
+            return Some(Fault::Disconnect);
+        }
+        let own = self.next.get_mut(method).and_then(VecDeque::pop_front);
+        own.or_else(|| self.any.pop_front())
+            .or_else(|| self.always.get(method).cloned())
+            .or_else(|| self.pace(method, channel?, now_ms))
+    }
+
+    fn pace(&mut self, method: &str, channel: &str, now_ms: i64) -> Option<Fault> {
+        if !self.paced || method != "chat.postMessage" {
+            return None;
+        }
+        let last = self.posted.get(channel);
+        if last.is_some_and(|last| now_ms < last.saturating_add(PACE_MS)) {
+            return Some(Fault::RateLimited { retry_after: 1 });
+        }
+        self.posted.insert(channel.to_owned(), now_ms);
+        None
+    }
+
+    /// Faults that no call has met.
+    pub(super) fn waiting(&self) -> usize {
+        self.any.len() + self.next.values().map(VecDeque::len).sum::<usize>()
+    }
+}

@@ -1,0 +1,153 @@
+//! Who and what is in the workspace when it starts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::state::{Channel, ChannelKind, Group, Install, State, User};
+use super::tickets::Tickets;
+
+/// Builds the first state of a workspace.
+#[derive(Debug, Clone)]
+pub struct Seed(State);
+
+impl Seed {
+    /// A workspace `T01TEST` with our app and its bot, and nobody else.
+    pub fn empty() -> Self {
+        let install = Install {
+            team_id: "T01TEST".to_owned(),
+            team_name: "Test Workspace".to_owned(),
+            domain: "test-workspace".to_owned(),
+            app_id: "A01APP".to_owned(),
+            bot_id: "B01BOT".to_owned(),
+            bot_user: "U0BOT".to_owned(),
+        };
+        let bot = User {
+            id: install.bot_user.clone(),
+            team_id: install.team_id.clone(),
+            name: "countersign".to_owned(),
+            real_name: "Countersign".to_owned(),
+            tz: "Etc/UTC".to_owned(),
+            is_bot: true,
+            ..User::default()
+        };
+        Self(State {
+            users: BTreeMap::from([(bot.id.clone(), bot)]),
+            install,
+            channels: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            modals: HashMap::new(),
+            homes: HashMap::new(),
+            token_error: None,
+            tickets: Tickets::default(),
+            last_ts: 0,
+            serial: 0,
+        })
+    }
+
+    /// The example people, groups and channels of `countersign demo` and of the tests.
+    pub fn example() -> Self {
+        Self::empty()
+            .user("U01ALICE", "alice", "Alice Anderson", "Europe/Berlin")
+            .user("U02BOB", "bob", "Bob Brown", "Europe/London")
+            .user("U03CAROL", "carol", "Carol Clark", "America/New_York")
+            .user("U04MALLORY", "mallory", "Mallory Moore", "Europe/Paris")
+            .user("U05DAN", "dan", "Dan Davis", "America/Los_Angeles")
+            .user("U06ERIN", "erin", "Erin Evans", "Asia/Tokyo")
+            .user_with("U06ERIN", |erin| erin.is_admin = true)
+            .group("S01BACKEND", "backend", "Backend", &["alice", "bob"])
+            .group("S02SRE", "sre", "SRE", &["carol", "dan"])
+            .group("S03SECURITY", "security", "Security", &["erin"])
+            .channel("C01APPROVALS", "approvals")
+            .channel("C02PROD", "prod-approvals")
+            .channel("C03SECURITY", "security")
+    }
+
+    /// Adds a person of this workspace.
+    #[must_use]
+    pub fn user(mut self, id: &str, name: &str, real_name: &str, tz: &str) -> Self {
+        let user = User {
+            id: id.to_owned(),
+            team_id: self.0.install.team_id.clone(),
+            name: name.to_owned(),
+            real_name: real_name.to_owned(),
+            tz: tz.to_owned(),
+            ..User::default()
+        };
+        self.0.users.insert(user.id.clone(), user);
+        self
+    }
+
+    /// Changes a person: a guest, a bot, somebody of another workspace.
+    ///
+    /// # Panics
+    /// When there is no such person: a mistake in the seed.
+    #[must_use]
+    pub fn user_with(mut self, id: &str, change: impl FnOnce(&mut User)) -> Self {
+        let user = self.0.users.get_mut(id);
+        change(user.expect("the seed changes a user it added before"));
+        self
+    }
+
+    /// Adds a public channel with the bot and everybody of the workspace in it.
+    #[must_use]
+    pub fn channel(self, id: &str, name: &str) -> Self {
+        let own = |user: &&User| !user.is_stranger && !user.deleted;
+        let members: Vec<_> = self
+            .0
+            .users
+            .values()
+            .filter(own)
+            .map(|u| u.id.clone())
+            .collect();
+        let members: Vec<_> = members.iter().map(String::as_str).collect();
+        self.channel_with(id, name, ChannelKind::Public, &members)
+    }
+
+    /// Adds a channel with these members (ids or handles); the bot is in it only when named.
+    #[must_use]
+    pub fn channel_with(
+        mut self,
+        id: &str,
+        name: &str,
+        kind: ChannelKind,
+        members: &[&str],
+    ) -> Self {
+        let known = |wanted: &&str| self.0.user(wanted).map(|user| user.id.clone());
+        let channel = Channel {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            kind,
+            members: members.iter().filter_map(known).collect::<BTreeSet<_>>(),
+            is_archived: false,
+            is_ext_shared: false,
+            messages: BTreeMap::new(),
+        };
+        self.0.channels.insert(channel.id.clone(), channel);
+        self
+    }
+
+    /// Adds a user group with these members (ids or handles).
+    #[must_use]
+    pub fn group(mut self, id: &str, handle: &str, name: &str, users: &[&str]) -> Self {
+        let known = |wanted: &&str| self.0.user(wanted).map(|user| user.id.clone());
+        let group = Group {
+            id: id.to_owned(),
+            handle: handle.to_owned(),
+            name: name.to_owned(),
+            users: users.iter().filter_map(known).collect(),
+            is_disabled: false,
+        };
+        self.0.groups.insert(group.id.clone(), group);
+        self
+    }
+
+    /// Changes the ids and names of the workspace and the app; call it before adding people.
+    #[must_use]
+    pub fn install(mut self, change: impl FnOnce(&mut Install)) -> Self {
+        change(&mut self.0.install);
+        self
+    }
+
+    pub(super) fn into_state(self) -> State {
+        self.0
+    }
+}
