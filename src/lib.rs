@@ -3,6 +3,8 @@
 //! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
 
 pub mod app;
+pub mod bot;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,0 +1,191 @@
+//! The bot: use cases, Slack, API and workers wired together, as `serve`, `demo` and the story tests run it.
+
+use crate::app::{App, AppError, Clock};
+use crate::domain::time::Timestamp;
+use crate::http::{self, Api, Bounds, MetricsAt, Troubles};
+use crate::slack::client::{BadClient, Slack};
+use crate::slack::dispatch::Dispatcher;
+use crate::slack::installation::Installation;
+use crate::slack::route::{self, Inlet};
+use crate::slack::signature::SigningSecrets;
+use crate::store::{Db, StoreError};
+use crate::worker::Workers;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long Slack is left alone between two questions about who we are.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Under which name the database keeps what Slack told about our app.
+const INSTALLATION: &str = "slack.installation";
+
+/// What a bot is started with.
+pub struct Parts {
+    /// The open database.
+    pub db: Db,
+    /// The clock that decides.
+    pub clock: Clock,
+    /// The bot token.
+    pub bot_token: SecretString,
+    /// The base address of Slack's Web API.
+    pub slack_api_url: String,
+    /// The signing secrets in force.
+    pub signing_secrets: SigningSecrets,
+    /// The app's id, where it is configured.
+    pub app_id: Option<String>,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Where `/metrics` is served.
+    pub metrics_at: MetricsAt,
+}
+
+/// Why a bot cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// The use cases cannot.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The database cannot.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The client for Slack cannot.
+    #[error(transparent)]
+    Slack(#[from] BadClient),
+}
+
+/// A running bot; cheap to clone.
+#[derive(Clone)]
+pub struct Bot {
+    /// The use cases.
+    pub app: App,
+    /// The workers, which [`Bot::start_work`] starts.
+    pub workers: Workers,
+    /// The one door for Slack's deliveries.
+    pub dispatcher: Dispatcher,
+    slack: Slack,
+    app_id: Option<String>,
+    api: Api,
+    metrics_at: MetricsAt,
+    inlet: Inlet,
+    troubles: Arc<watch::Sender<Troubles>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Bot {
+    /// Wires the parts together; nothing runs by itself yet but the deciders.
+    pub async fn new(parts: Parts) -> Result<Self, CannotStart> {
+        let app = App::start(parts.db, parts.clock).await?;
+        let slack = Slack::new(&parts.bot_token, &parts.slack_api_url)?;
+        let dispatcher = Dispatcher::new(app.clone(), slack.clone());
+        let (told, troubles) = watch::channel(Troubles {
+            unready: Some("Slack has not told yet which app this is".to_owned()),
+            degraded: Vec::new(),
+        });
+        let time = app.clone();
+        Ok(Self {
+            workers: Workers::new(app.clone(), slack.clone()),
+            inlet: Inlet {
+                secrets: Arc::new(parts.signing_secrets),
+                dispatcher: dispatcher.clone(),
+                clock: Arc::new(move || -> Timestamp { time.now() }),
+            },
+            api: Api::new(app.clone(), parts.metrics, troubles, Bounds::default()),
+            metrics_at: parts.metrics_at,
+            troubles: Arc::new(told),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            app_id: parts.app_id,
+            app,
+            dispatcher,
+            slack,
+        })
+    }
+
+    /// Everything that is served in public.
+    pub fn router(&self) -> Router {
+        http::router(self.api.clone(), self.metrics_at).merge(route::router(self.inlet.clone()))
+    }
+
+    /// `/metrics` alone, for the administrators' own address.
+    pub fn admin_router(&self) -> Router {
+        http::admin_router(self.api.clone())
+    }
+
+    /// Recalls who we are in Slack, if a replica has ever learnt it: called before serving, so that a restart refuses nobody.
+    pub async fn recall_installation(&self) -> Result<(), AppError> {
+        if let Some(known) = self.app.fact(INSTALLATION).await?
+            && let Ok(home) = serde_json::from_str::<Installation>(&known)
+            && self
+                .app_id
+                .as_ref()
+                .is_none_or(|configured| *configured == home.app_id)
+        {
+            self.dispatcher.learn(home);
+            self.troubles
+                .send_modify(|troubles| troubles.unready = None);
+        }
+        Ok(())
+    }
+
+    /// Learns who we are in Slack: from the database at once, and from Slack as soon as it answers.
+    pub async fn learn_installation(&self) -> Result<(), AppError> {
+        self.recall_installation().await?;
+        if self.ask_slack().await {
+            return Ok(());
+        }
+        let (bot, stop) = (self.clone(), self.stop.clone());
+        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(ASK_AGAIN).await;
+                if bot.ask_slack().await {
+                    return;
+                }
+            }
+        }));
+        Ok(())
+    }
+
+    /// Whether Slack has told who we are.
+    async fn ask_slack(&self) -> bool {
+        match Installation::learn(&self.slack, self.app_id.clone()).await {
+            Ok(home) => {
+                if let Ok(text) = serde_json::to_string(&home)
+                    && let Err(error) = self.app.learn(INSTALLATION, &text).await
+                {
+                    tracing::warn!(%error, "what Slack told about the app was not kept");
+                }
+                self.dispatcher.learn(home);
+                self.troubles.send_replace(Troubles::default());
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Slack does not say who we are; asking again");
+                let trouble = vec![format!("Slack: {error}")];
+                self.troubles
+                    .send_modify(|troubles| troubles.degraded = trouble);
+                false
+            }
+        }
+    }
+
+    /// Starts the workers' loops.
+    pub fn start_work(&self) {
+        self.workers.start();
+    }
+
+    /// Finishes what is in flight: answers to clickers, cards and messages under way, units of work.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.dispatcher.finish().await;
+        self.workers.stop().await;
+        self.app.close().await;
+    }
+}

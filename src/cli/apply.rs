@@ -1,0 +1,149 @@
+//! `countersign apply`: makes the stored configuration that of a file, through the API, and shows the difference first.
+
+use super::client::{Call, Client, PATIENCE};
+use super::ending::Ending;
+use super::progress::headline;
+use super::style;
+use super::trouble::Trouble;
+use crate::config::client::ClientArgs;
+use crate::config::file::Source;
+use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
+use crate::domain::conditions;
+use crate::domain::diff::{Change, Difference, diff};
+use crate::domain::document::{Document, Template};
+use crate::domain::rules::Problem as Flaw;
+use crate::http::problem::Problem;
+use crate::http::view::RequestView;
+use axum::http::StatusCode;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign apply -f countersign.yaml --dry-run\n  countersign apply -f countersign.yaml --reason 'new team for billing'\n\nExit status: 0 it holds now, or nothing differs; 7 it has become a request that waits for its approvers."
+)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE")]
+    file: PathBuf,
+    /// Only show the difference
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the people who decide
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Applies a file.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let source = Source::open(&args.file).map_err(|faults| Trouble::Usage(faults.to_string()))?;
+    // what the rules refuse, the server would refuse as well: told with its line before anybody is asked, and in a dry run too
+    if let Err(faults) = source.compile(0, &BTreeMap::new()) {
+        return Err(Trouble::Usage(faults.to_string()));
+    }
+    let stored = client.call(&Call::get("/v1/config"), PATIENCE).await?;
+    let before: Document = serde_json::from_slice(&stored.body).map_err(|error| {
+        Trouble::NoAnswer(format!("the stored configuration is unreadable: {error}"))
+    })?;
+    let difference = diff(&before, source.document());
+    if difference.lines.is_empty() {
+        anstream::eprintln!("Nothing differs.");
+        return Ok(Ending::Done);
+    }
+    anstream::print!("{}", text(&difference));
+    anstream::print!("{}", weeks(&before, source.document()));
+    for key in not_carried_out(source.document()) {
+        anstream::eprintln!("{} {key}: {NOT_CARRIED_OUT}", style::waiting("warning:"));
+    }
+    if args.dry_run {
+        return Ok(Ending::Done);
+    }
+    let version = stored.etag.ok_or_else(|| {
+        Trouble::NoAnswer("the configuration came without its version".to_owned())
+    })?;
+    let call = change(source.document(), version, args.reason.as_deref())?;
+    let answer = match client.call(&call, PATIENCE).await {
+        Err(Trouble::Refused(problem)) => return Err(located(&source, problem)),
+        other => other?,
+    };
+    if answer.status != StatusCode::ACCEPTED {
+        anstream::eprintln!("{}", style::good("It holds now."));
+        return Ok(Ending::Done);
+    }
+    let view: RequestView = serde_json::from_slice(&answer.body)
+        .map_err(|error| Trouble::NoAnswer(format!("the answer is unreadable: {error}")))?;
+    anstream::eprintln!("It needs approvals: {}", headline(&view));
+    println!("{}", view.id);
+    Ok(Ending::Pending)
+}
+
+fn change(document: &Document, version: String, reason: Option<&str>) -> Result<Call, Trouble> {
+    let unsent =
+        |error: &dyn std::fmt::Display| Trouble::Usage(format!("this cannot be sent: {error}"));
+    let body = serde_json::to_string(document).map_err(|error| unsent(&error))?;
+    let query = match reason {
+        None => String::new(),
+        Some(reason) => {
+            let pair = serde_urlencoded::to_string([("reason", reason)]);
+            format!("?{}", pair.map_err(|error| unsent(&error))?)
+        }
+    };
+    Ok(Call::put(format!("/v1/config{query}"), body, version))
+}
+
+/// What the server found wrong, with the lines of the file.
+fn located(source: &Source, problem: Problem) -> Trouble {
+    if problem.problems.is_empty() {
+        return Trouble::Refused(problem);
+    }
+    let flaws: Vec<Flaw> = problem
+        .problems
+        .iter()
+        .map(|wrong| Flaw {
+            path: wrong.path.clone(),
+            message: wrong.message.clone(),
+        })
+        .collect();
+    Trouble::Usage(source.locate(&flaws).to_string())
+}
+
+fn text(difference: &Difference) -> String {
+    let mut lines = Vec::new();
+    for line in &difference.lines {
+        let plain = style::plain(&format!("{} {}", line.change.sign(), line.text));
+        lines.push(match line.change {
+            Change::Added => style::good(&plain),
+            Change::Removed => style::bad(&plain),
+            Change::Changed => style::waiting(&plain),
+        });
+    }
+    for sentence in &difference.weakens {
+        let weaker = style::bad("weaker");
+        lines.push(format!("{weaker}: {}", style::plain(sentence)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The week that each policy gates whose hours are new or have changed.
+fn weeks(before: &Document, after: &Document) -> String {
+    let same = |policy: &&Template| {
+        let old = before.policies.iter().find(|old| old.id == policy.id);
+        old.is_some_and(|old| old.conditions == policy.conditions)
+    };
+    let timed = |policy: &&Template| conditions::is_timed(&policy.conditions);
+    let mut lines = Vec::new();
+    for policy in after.policies.iter().filter(timed).filter(|p| !same(p)) {
+        let name = style::strong(&style::plain(&policy.name));
+        lines.push(format!("{name} gates in these hours:\n"));
+        let week = conditions::week_picture(&policy.conditions);
+        lines.extend(
+            week.lines()
+                .map(|line| format!("  {}\n", style::plain(line))),
+        );
+    }
+    lines.concat()
+}

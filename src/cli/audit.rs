@@ -1,0 +1,111 @@
+//! `countersign audit`: the log, read and checked at the database.
+
+use super::ending::Ending;
+use super::style;
+use super::token::{open, told};
+use super::trouble::Trouble;
+use crate::app::{App, AppError, AuditLine};
+use clap::Subcommand;
+
+/// Lines that are read at once.
+const AT_ONCE: u32 = 1_000;
+
+/// Arguments of `audit`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign audit verify\n  countersign audit show\n  countersign audit export > audit.jsonl\n\nThese open the database named by DATABASE_URL, also while `countersign serve` runs."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the whole chain; exit 1 where a row does not fit
+    Verify,
+    /// Print every sealed row as JSON Lines
+    Export,
+    /// Print the latest events
+    Show {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        last: u32,
+    },
+}
+
+/// Carries out a command.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let app = open().await?;
+    let done = match args.command {
+        Command::Verify => verify(&app).await,
+        Command::Export => export(&app).await,
+        Command::Show { last } => show(&app, last).await,
+    };
+    app.close().await;
+    done.map_err(told)
+}
+
+async fn verify(app: &App) -> Result<Ending, AppError> {
+    let found = app.verify_audit().await?;
+    if let Some((place, id)) = found.broken_at {
+        anstream::eprintln!(
+            "{} row {place} ({id}) does not fit; the {} rows before it do.",
+            style::bad("broken:"),
+            found.sealed
+        );
+        return Ok(Ending::Refused);
+    }
+    anstream::println!(
+        "{} {} rows, and {} that wait for their seal.",
+        style::good("unbroken:"),
+        found.sealed,
+        found.unsealed
+    );
+    Ok(Ending::Done)
+}
+
+async fn export(app: &App) -> Result<Ending, AppError> {
+    let mut after = 0;
+    loop {
+        let lines = app.audit(after, AT_ONCE).await?;
+        let Some(last) = lines.last() else {
+            return Ok(Ending::Done);
+        };
+        after = last.seal;
+        for line in &lines {
+            let text = serde_json::to_string(line)
+                .map_err(|error| AppError::Internal(error.to_string()))?;
+            println!("{text}");
+        }
+    }
+}
+
+async fn show(app: &App, last: u32) -> Result<Ending, AppError> {
+    let end = app.verify_audit().await?.sealed;
+    for line in app
+        .audit(end.saturating_sub(i64::from(last)).max(0), last)
+        .await?
+    {
+        anstream::println!("{}", text(&line));
+    }
+    Ok(Ending::Done)
+}
+
+/// One event for people; a break-glass event is marked in words and colour.
+fn text(line: &AuditLine) -> String {
+    let part = |key: &str| line.event[key].as_str().unwrap_or("-").to_owned();
+    let event = part("event");
+    let mark = if line.event["prominent"] == true {
+        style::bad("BREAK-GLASS ")
+    } else {
+        String::new()
+    };
+    format!(
+        "{}  {mark}{}  {}  {}",
+        style::dim(&part("at")),
+        style::strong(&event),
+        style::plain(&part("actor")),
+        part("request")
+    )
+}

@@ -1,0 +1,40 @@
+//! `countersign cancel`: takes a request back.
+
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::progress::headline;
+use super::show::{print_json, request_id};
+use super::trouble::Trouble;
+use crate::config::client::ClientArgs;
+use crate::http::view::RequestView;
+use serde_json::json;
+
+/// Arguments of `cancel`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign cancel 42\n\nPossible until it is executed: for who asked, administrators and its eligible approvers."
+)]
+pub struct Args {
+    /// The request's number or id
+    #[arg(value_parser = request_id)]
+    id: String,
+    /// Print the request as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Takes a request back.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let path = format!("/v1/requests/{}/cancel", args.id);
+    let call = Call::post(path, &json!({}), fresh_key());
+    let view: RequestView = client.read(&call, PATIENCE).await?;
+    if args.json {
+        print_json(&view)?;
+    } else {
+        anstream::println!("{}", headline(&view));
+    }
+    Ok(Ending::Done)
+}

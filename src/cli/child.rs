@@ -1,0 +1,116 @@
+//! The command that was approved: started with our standard streams, handed our signals, and ended as it ends.
+
+use super::waiting::{Stop, Stops};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{ErrorKind, IsTerminal as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use tokio::process::Command;
+
+/// Why a command was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// There is no such program.
+    #[error("{0}: no such command")]
+    Missing(String),
+    /// It cannot be run.
+    #[error("{0}: {1}")]
+    Unrunnable(String, std::io::Error),
+    /// No program is named.
+    #[error("the approved command is empty")]
+    Empty,
+}
+
+impl NotStarted {
+    /// The status a shell would give.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Missing(_) => 127,
+            Self::Unrunnable(..) | Self::Empty => 126,
+        }
+    }
+}
+
+/// Runs the command to its end.
+pub async fn run(argv: &[String], stops: &mut Stops) -> Result<ExitStatus, NotStarted> {
+    let [program, arguments @ ..] = argv else {
+        return Err(NotStarted::Empty);
+    };
+    let unrunnable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => NotStarted::Missing(program.clone()),
+        _ => NotStarted::Unrunnable(program.clone(), error),
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .spawn()
+        .map_err(unrunnable)?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_err(unrunnable),
+            stop = stops.next() => {
+                if let Some(pid) = child.id() {
+                    hand_on(pid, stop);
+                }
+            }
+        }
+    }
+}
+
+/// A terminal sends what is typed to the whole group, so handing it on would deliver it twice.
+fn hand_on(pid: u32, stop: Stop) {
+    let typed = matches!(stop, Stop::Interrupt | Stop::Quit) && std::io::stdin().is_terminal();
+    let signal = match stop {
+        Stop::Interrupt => Signal::INT,
+        Stop::Terminate => Signal::TERM,
+        Stop::HangUp => Signal::HUP,
+        Stop::Quit => Signal::QUIT,
+    };
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    if let (Some(pid), false) = (pid, typed)
+        && let Err(error) = kill_process(pid, signal)
+    {
+        tracing::debug!(%error, "a signal was not handed on");
+    }
+}
+
+/// The status to exit with: the command's own, or 128 and the signal that ended it.
+pub fn status_of(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ends(argv: &[&str]) -> Result<u8, u8> {
+        let argv: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
+        let mut stops = Stops::listen().expect("signals can be read");
+        match run(&argv, &mut stops).await {
+            Ok(status) => Ok(status_of(status)),
+            Err(why) => Err(why.status()),
+        }
+    }
+
+    #[tokio::test]
+    async fn it_ends_as_the_command_did() {
+        assert_eq!(ends(&["true"]).await, Ok(0));
+        assert_eq!(ends(&["sh", "-c", "exit 3"]).await, Ok(3));
+        assert_eq!(ends(&["sh", "-c", "kill -TERM $$"]).await, Ok(143));
+        assert_eq!(ends(&["sh", "-c", "kill -KILL $$"]).await, Ok(137));
+        assert_eq!(ends(&["no-such-command-at-all"]).await, Err(127));
+        assert_eq!(ends(&["/"]).await, Err(126));
+        assert_eq!(ends(&[]).await, Err(126));
+    }
+
+    #[tokio::test]
+    async fn b09_arguments_arrive_as_they_are() {
+        let exact = r#"test "$1" = "a  b" && test "$2" = '$HOME;*' && test $# = 2"#;
+        assert_eq!(
+            ends(&["sh", "-c", exact, "sh", "a  b", "$HOME;*"]).await,
+            Ok(0)
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! Calls of the API, with time-outs and patience.
+
+use super::trouble::Trouble;
+use crate::config::client::{ClientArgs, ClientSettings};
+use crate::config::settings::environment;
+use crate::http::problem::{PROBLEM_JSON, Problem};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// How long a server that does not answer is asked again, as long as nothing is stored.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one call may take, besides what it waits for.
+const ONE_CALL: Duration = Duration::from_secs(10);
+/// The largest answer that is read.
+const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+
+/// A server, and the token to speak to it.
+pub struct Client {
+    base: Url,
+    authorization: HeaderValue,
+    hyper: Hyper<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    method: Method,
+    path: String,
+    body: Option<String>,
+    key: Option<String>,
+    if_match: Option<String>,
+    waits: Duration,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its version, where it has one.
+    pub etag: Option<String>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// Reads something.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+            key: None,
+            if_match: None,
+            waits: Duration::ZERO,
+        }
+    }
+
+    /// Does something, once, however often it is tried.
+    pub fn post(path: impl Into<String>, body: &serde_json::Value, key: String) -> Self {
+        Self {
+            method: Method::POST,
+            body: Some(body.to_string()),
+            key: Some(key),
+            ..Self::get(path)
+        }
+    }
+
+    /// Replaces something that was made from `version`.
+    pub fn put(path: impl Into<String>, body: String, version: String) -> Self {
+        Self {
+            method: Method::PUT,
+            body: Some(body),
+            if_match: Some(version),
+            ..Self::get(path)
+        }
+    }
+
+    /// The server may take this much longer to answer.
+    #[must_use]
+    pub fn waiting(mut self, wait: Duration) -> Self {
+        self.waits = wait;
+        self
+    }
+}
+
+/// A key that nobody has used before.
+pub fn fresh_key() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+impl Client {
+    /// The server and the token that arguments and environment name.
+    pub fn open(args: &ClientArgs) -> Result<Self, Trouble> {
+        let settings = ClientSettings::read(args, environment)
+            .map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+        Self::new(settings.url.url().as_str(), &settings.token)
+    }
+
+    /// This server, with this token.
+    pub fn new(url: &str, token: &SecretString) -> Result<Self, Trouble> {
+        let base = Url::parse(url)
+            .ok()
+            .filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host())
+            .ok_or_else(|| {
+                Trouble::Usage(
+                    "COUNTERSIGN_URL is no address; write for example https://countersign.example.com"
+                        .to_owned(),
+                )
+            })?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| Trouble::Usage("COUNTERSIGN_TOKEN is no token".to_owned()))?;
+        authorization.set_sensitive(true);
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(Duration::from_secs(5)));
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| Trouble::Usage(format!("no trusted certificates: {error}")))?
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(http);
+        Ok(Self {
+            base,
+            authorization,
+            hyper: Hyper::builder(TokioExecutor::new()).build(connector),
+        })
+    }
+
+    /// Calls, and calls again while there is no answer and `patience` lasts.
+    pub async fn call(&self, call: &Call, patience: Duration) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(200);
+        loop {
+            let trouble = match self.try_once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) if passes(&trouble) => trouble,
+                Err(trouble) => return Err(trouble),
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(trouble);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Calls and reads the answer.
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        patience: Duration,
+    ) -> Result<T, Trouble> {
+        let answer = self.call(call, patience).await?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| strange(&self.base, answer.status, &error.to_string()))
+    }
+
+    async fn try_once(&self, call: &Call) -> Result<Answer, Trouble> {
+        let request = self.request(call)?;
+        let exchange = async {
+            let response = self.hyper.request(request).await.map_err(|error| {
+                let why = if error.is_connect() {
+                    "cannot connect"
+                } else {
+                    "the connection broke"
+                };
+                Trouble::NoAnswer(format!("{}: {why}", self.base))
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST_ANSWER)
+                .collect()
+                .await
+                .map_err(|_| Trouble::NoAnswer(format!("{}: the answer broke off", self.base)))?;
+            Ok((parts.status, parts.headers, body.to_bytes()))
+        };
+        let (status, headers, body) = tokio::time::timeout(ONE_CALL + call.waits, exchange)
+            .await
+            .map_err(|_| Trouble::NoAnswer(format!("{}: it takes too long", self.base)))??;
+        sort(&self.base, status, &headers, body)
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Trouble> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{base}{}", call.path))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(ACCEPT, "application/json");
+        if let Some(key) = &call.key {
+            request = request.header(crate::http::body::IDEMPOTENCY_KEY, key);
+        }
+        if let Some(version) = &call.if_match {
+            request = request.header(IF_MATCH, version);
+        }
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = call.body.clone().unwrap_or_default();
+        request
+            .body(Full::from(body))
+            .map_err(|error| Trouble::Usage(format!("this cannot be sent: {error}")))
+    }
+}
+
+/// Whether it is worth trying again: nothing was answered, or the server asks for it.
+fn passes(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::NoAnswer(_) => true,
+        Trouble::Refused(problem) => problem.status == 429 || problem.code == "in_flight",
+        Trouble::Usage(_) => false,
+    }
+}
+
+/// Tells answers, problems and everything else apart. What is not clearly an answer of the API is none.
+fn sort(
+    base: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Answer, Trouble> {
+    if status.is_success() {
+        let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
+        return Ok(Answer {
+            status,
+            etag: etag.map(str::to_owned),
+            body,
+        });
+    }
+    let media = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_problem = media.is_some_and(|media| media.starts_with(PROBLEM_JSON));
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) if is_problem && status.is_server_error() => Err(Trouble::NoAnswer(format!(
+            "{base}: {} ({status})",
+            problem.title
+        ))),
+        Ok(problem) if is_problem => Err(Trouble::Refused(problem)),
+        _ => Err(strange(base, status, "it is no problem document")),
+    }
+}
+
+fn strange(base: &Url, status: StatusCode, why: &str) -> Trouble {
+    Trouble::NoAnswer(format!(
+        "{base} answered {status}, but not as Countersign does ({why}); is COUNTERSIGN_URL right?"
+    ))
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! What is an answer, what is a refusal, and what promises nothing.
+
+use super::*;
+use crate::cli::ending::Ending;
+use crate::domain::refusal::Refusal;
+use axum::response::IntoResponse as _;
+
+fn base() -> Url {
+    Url::parse("http://127.0.0.1:1").expect("an address")
+}
+
+fn sorted(status: u16, media: &'static str, body: &str) -> Result<Answer, Trouble> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    let status = StatusCode::from_u16(status).expect("a status");
+    sort(
+        &base(),
+        status,
+        &headers,
+        Bytes::copy_from_slice(body.as_bytes()),
+    )
+}
+
+fn ending(answer: Result<Answer, Trouble>) -> Option<Ending> {
+    answer.err().map(|trouble| trouble.ending())
+}
+
+fn json(problem: &Problem) -> String {
+    serde_json::to_string(problem).expect("JSON")
+}
+
+#[test]
+fn ap7_only_a_problem_document_refuses_and_nothing_else_is_believed() {
+    let refusal = Problem::from(Refusal::AlreadyReviewed);
+    assert_eq!(
+        ending(sorted(409, PROBLEM_JSON, &json(&refusal))),
+        Some(Ending::Refused)
+    );
+    // a proxy's page, a redirect, a broken answer: the server has not answered
+    assert_eq!(
+        ending(sorted(404, "text/html", "<h1>Not Found</h1>")),
+        Some(Ending::NoAnswer)
+    );
+    assert_eq!(
+        ending(sorted(404, "application/json", &json(&refusal))),
+        Some(Ending::NoAnswer)
+    );
+    assert_eq!(ending(sorted(302, "text/html", "")), Some(Ending::NoAnswer));
+    assert_eq!(
+        ending(sorted(503, PROBLEM_JSON, &json(&Problem::busy()))),
+        Some(Ending::NoAnswer)
+    );
+    assert!(sorted(200, "application/json", "{}").is_ok());
+}
+
+#[test]
+fn only_what_may_pass_is_tried_again() {
+    let refused = |refusal: Refusal| Trouble::Refused(refusal.into());
+    assert!(passes(&Trouble::NoAnswer(String::new())));
+    assert!(passes(&refused(Refusal::InFlight)));
+    assert!(passes(&refused(Refusal::TooMany(
+        "slow down".to_owned(),
+        1
+    ))));
+    assert!(!passes(&refused(Refusal::AlreadyReviewed)));
+    assert!(!passes(&refused(Refusal::KeyReused)));
+}
+
+fn client(url: &str) -> Client {
+    Client::new(url, &SecretString::from("secret")).unwrap_or_else(|trouble| panic!("{trouble:?}"))
+}
+
+#[test]
+fn a_call_says_who_calls_and_hides_it_from_logs() {
+    let client = client("https://example.com/approvals/");
+    let call = Call::post(
+        "/v1/requests",
+        &serde_json::json!({"a": 1}),
+        "k1".to_owned(),
+    );
+    let request = client.request(&call).expect("it can be sent");
+    assert_eq!(request.uri(), "https://example.com/approvals/v1/requests");
+    assert_eq!(request.headers()["idempotency-key"], "k1");
+    assert_eq!(request.headers()[AUTHORIZATION], "Bearer secret");
+    assert!(!format!("{:?}", request.headers()).contains("secret"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_no_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let client = client(&format!("http://{address}"));
+    let answer = client
+        .call(&Call::get("/v1/requests"), Duration::ZERO)
+        .await;
+    assert_eq!(ending(answer), Some(Ending::NoAnswer));
+}
+
+#[tokio::test]
+async fn b30_a_call_carries_its_token_and_a_lost_answer_is_asked_for_again_with_the_same_key() {
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use std::sync::{Arc, Mutex};
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = Arc::clone(&seen);
+    let handler = move |headers: HeaderMap| async move {
+        let key = headers["idempotency-key"].to_str().unwrap_or("").to_owned();
+        let mut seen = sink.lock().expect("no panic before");
+        seen.push(key);
+        if seen.len() == 1 {
+            Problem::busy().into_response()
+        } else {
+            axum::Json(serde_json::json!({"fine": true})).into_response()
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let router = Router::new().route("/v1/requests", axum::routing::post(handler));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let call = Call::post("/v1/requests", &serde_json::json!({}), "same".to_owned());
+    let answer = client(&format!("http://{address}"))
+        .call(&call, PATIENCE)
+        .await;
+    server.abort();
+    assert!(answer.is_ok());
+    assert_eq!(*seen.lock().expect("no panic before"), ["same", "same"]);
+}

@@ -1,0 +1,52 @@
+//! `countersign completions` and `countersign man`, from the command line's own definition.
+
+use super::Cli;
+use super::ending::Ending;
+use super::trouble::Trouble;
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use std::io::Write as _;
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign completions bash > /etc/bash_completion.d/countersign\n  source <(countersign completions zsh)"
+)]
+pub struct Args {
+    /// Which shell
+    shell: Shell,
+}
+
+/// Prints completions for a shell.
+pub fn completions(args: &Args) -> Result<Ending, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut script);
+    print(&script)
+}
+
+/// Prints the manual page, one section for each command.
+pub fn man() -> Result<Ending, Trouble> {
+    let mut command = Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    render(&command, &mut page).map_err(|error| unprinted(&error))?;
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        render(sub, &mut page).map_err(|error| unprinted(&error))?;
+    }
+    print(&page)
+}
+
+fn render(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    clap_mangen::Man::new(command.clone()).render(page)
+}
+
+fn print(bytes: &[u8]) -> Result<Ending, Trouble> {
+    std::io::stdout()
+        .write_all(bytes)
+        .map_err(|error| unprinted(&error))?;
+    Ok(Ending::Done)
+}
+
+fn unprinted(error: &std::io::Error) -> Trouble {
+    Trouble::Usage(format!("this cannot be printed: {error}"))
+}

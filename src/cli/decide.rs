@@ -1,0 +1,95 @@
+//! `countersign approve` and `reject`: what was shown is what is decided on.
+
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::progress::{Progress, headline};
+use super::show::{self, print_json, request_id};
+use super::style;
+use super::trouble::Trouble;
+use super::waiting::ask;
+use crate::config::client::ClientArgs;
+use crate::domain::vote::Verdict;
+use crate::http::view::RequestView;
+use serde_json::{Map, Value};
+use std::io::IsTerminal as _;
+
+/// Arguments of `approve` and `reject`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign approve 42 --comment 'looks right'\n  countersign reject 42 --comment 'not on a Friday'\n\nOn a terminal the request is shown first, and you are asked. You decide as the person of COUNTERSIGN_TOKEN."
+)]
+pub struct Args {
+    /// The request's number or id
+    #[arg(value_parser = request_id)]
+    id: String,
+    /// Why, for everybody who sees the request
+    #[arg(long, short)]
+    comment: Option<String>,
+    /// Decide only on this content
+    #[arg(long)]
+    digest: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Print the request as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Decides.
+pub async fn main(args: Args, verdict: Verdict) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let seen = show::read(&client, &args.id).await?;
+    if !args.yes && std::io::stdin().is_terminal() && !confirmed(&seen, verdict).await {
+        anstream::eprintln!("Nothing was decided.");
+        return Ok(Ending::Refused);
+    }
+    let call = Call::post(
+        format!("/v1/requests/{}/decisions", seen.id),
+        &body(&args, verdict, &seen),
+        fresh_key(),
+    );
+    let view: RequestView = client.read(&call, PATIENCE).await?;
+    if args.json {
+        print_json(&view)?;
+    } else {
+        anstream::println!("{}", headline(&view));
+        if view.status == "pending" {
+            Progress::new(false).note(&format!(
+                "still missing: {}",
+                super::progress::missing(&view)
+            ));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// The digest of what was shown goes with the decision, unless another one was asked for.
+fn body(args: &Args, verdict: Verdict, seen: &RequestView) -> Value {
+    let verdict = match verdict {
+        Verdict::Approve => "approve",
+        Verdict::Reject => "reject",
+    };
+    let digest = args.digest.as_ref().unwrap_or(&seen.digest);
+    let mut body = Map::new();
+    body.insert("verdict".to_owned(), verdict.into());
+    body.insert("digest".to_owned(), digest.as_str().into());
+    if let Some(comment) = &args.comment {
+        body.insert("comment".to_owned(), comment.as_str().into());
+    }
+    Value::Object(body)
+}
+
+async fn confirmed(view: &RequestView, verdict: Verdict) -> bool {
+    anstream::eprint!("{}", show::text(view));
+    let verb = match verdict {
+        Verdict::Approve => style::good("Approve"),
+        Verdict::Reject => style::bad("Reject"),
+    };
+    let question = format!("{verb} it? [y/N] ");
+    // no answer is no
+    let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
+    matches!(answer.ok().flatten().as_deref(), Some("y" | "yes"))
+}

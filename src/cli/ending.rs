@@ -1,0 +1,103 @@
+//! How a command ends, as a number for scripts (design 3.1).
+
+/// How asking ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Allowed, approved or bypassed; or simply done.
+    Done,
+    /// Rejected by a person.
+    Rejected,
+    /// The call was understood and refused.
+    Refused,
+    /// The command was called wrongly.
+    Usage,
+    /// Nobody decided in time.
+    TooLate,
+    /// Taken back.
+    Cancelled,
+    /// The request breaks rules.
+    Violations,
+    /// The server did not answer.
+    NoAnswer,
+    /// It waits for its approvers.
+    Pending,
+}
+
+impl Ending {
+    /// The status of `request`.
+    pub fn of_request(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Rejected => 1,
+            Self::Usage | Self::Refused => 2,
+            Self::TooLate => 3,
+            Self::Cancelled => 4,
+            Self::Violations => 5,
+            Self::NoAnswer => 6,
+            Self::Pending => 7,
+        }
+    }
+
+    /// The status of `run` when its command was not run.
+    pub fn of_run(self) -> u8 {
+        match self {
+            Self::Rejected => 120,
+            // left waiting: it was not decided while somebody waited
+            Self::TooLate | Self::Pending => 121,
+            Self::Cancelled => 122,
+            Self::Violations => 123,
+            Self::NoAnswer => 124,
+            // nothing ran, so it must not read as success either
+            Self::Refused | Self::Usage | Self::Done => 125,
+        }
+    }
+
+    /// The status of every other command: like that of `request`, but what is refused is 1.
+    pub fn of_command(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Done
+            | Self::Rejected
+            | Self::Usage
+            | Self::TooLate
+            | Self::Cancelled
+            | Self::Violations
+            | Self::NoAnswer
+            | Self::Pending => self.of_request(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each ending with its status for `request`, for `run` and for the other commands.
+    const TABLE: [(Ending, u8, u8, u8); 9] = [
+        (Ending::Done, 0, 125, 0),
+        (Ending::Rejected, 1, 120, 1),
+        (Ending::Refused, 2, 125, 1),
+        (Ending::Usage, 2, 125, 2),
+        (Ending::TooLate, 3, 121, 3),
+        (Ending::Cancelled, 4, 122, 4),
+        (Ending::Violations, 5, 123, 5),
+        (Ending::NoAnswer, 6, 124, 6),
+        (Ending::Pending, 7, 121, 7),
+    ];
+
+    #[test]
+    fn the_exit_codes_are_those_of_the_design() {
+        for (ending, request, run, command) in TABLE {
+            let is = (ending.of_request(), ending.of_run(), ending.of_command());
+            assert_eq!(is, (request, run, command), "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_grant_exits_with_0_and_run_never_does_by_itself() {
+        for (ending, request, run, _) in TABLE {
+            assert_eq!(request == 0, ending == Ending::Done);
+            assert_ne!(run, 0);
+        }
+    }
+}

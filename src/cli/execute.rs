@@ -1,0 +1,94 @@
+//! `countersign execute` and `complete`, for who carries out by hand what was approved.
+
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::progress::headline;
+use super::show::{self, print_json, request_id};
+use super::trouble::Trouble;
+use crate::config::client::ClientArgs;
+use crate::http::ExecutedView;
+use crate::http::view::RequestView;
+use serde_json::{Map, json};
+
+/// Arguments of `execute`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign execute 42 > content.json\n  countersign complete 42 succeeded\n\nPrints {action, payload, target} in canonical form: do this, and nothing else. It is handed out once."
+)]
+pub struct ExecuteArgs {
+    /// The request's number or id
+    #[arg(value_parser = request_id)]
+    id: String,
+    /// The digest of what you are about to do; left out: that of the request
+    #[arg(long)]
+    digest: Option<String>,
+    /// The same key gets the same answer again
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Takes what was approved.
+pub async fn execute(args: ExecuteArgs) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let digest = match args.digest {
+        Some(digest) => digest,
+        None => show::read(&client, &args.id).await?.digest,
+    };
+    let key = args.idempotency_key.unwrap_or_else(fresh_key);
+    let path = format!("/v1/requests/{}/execute", args.id);
+    let call = Call::post(path, &json!({"digest": digest}), key);
+    let executed: ExecutedView = client.read(&call, PATIENCE).await?;
+    if args.json {
+        print_json(&executed)?;
+    } else {
+        anstream::eprintln!("{}", headline(&executed.request));
+        println!("{}", executed.content.get());
+    }
+    Ok(Ending::Done)
+}
+
+/// Arguments of `complete`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign complete 42 succeeded\n  countersign complete 42 failed --message 'rolled back'"
+)]
+pub struct CompleteArgs {
+    /// The request's number or id
+    #[arg(value_parser = request_id)]
+    id: String,
+    /// How it ended
+    #[arg(value_parser = ["succeeded", "failed"])]
+    outcome: String,
+    /// More about it
+    #[arg(long, short)]
+    message: Option<String>,
+    /// Print the request as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Reports how an execution ended.
+pub async fn complete(args: CompleteArgs) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let mut body = Map::new();
+    body.insert("outcome".to_owned(), args.outcome.into());
+    if let Some(message) = args.message {
+        body.insert("message".to_owned(), message.into());
+    }
+    let path = format!("/v1/requests/{}/complete", args.id);
+    let call = Call::post(path, &body.into(), fresh_key());
+    let view: RequestView = client.read(&call, PATIENCE).await?;
+    if args.json {
+        print_json(&view)?;
+    } else {
+        anstream::println!("{}", headline(&view));
+    }
+    Ok(Ending::Done)
+}

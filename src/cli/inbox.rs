@@ -1,0 +1,85 @@
+//! `countersign inbox`: requests, newest first.
+
+use super::client::{Call, Client, PATIENCE};
+use super::ending::Ending;
+use super::progress::headline;
+use super::show::print_json;
+use super::style;
+use super::trouble::Trouble;
+use crate::config::client::ClientArgs;
+use crate::http::RequestPage;
+
+/// Arguments of `inbox`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign inbox\n  countersign inbox --type release --can-approve alice\n  countersign inbox --status approved,rejected --limit 50 --json"
+)]
+pub struct Args {
+    /// Statuses, with commas between them
+    #[arg(long, default_value = "pending")]
+    status: String,
+    /// Only of this type: release, promotion, rollback, project, cluster or security
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Only what this person could approve now
+    #[arg(long, value_name = "USER")]
+    can_approve: Option<String>,
+    /// How many, 1 to 100
+    #[arg(long, default_value_t = 20)]
+    limit: u32,
+    /// Where to go on, from the end of a page
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print the page as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Lists requests.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let path = path(&args)?;
+    let page: RequestPage = client.read(&Call::get(path), PATIENCE).await?;
+    if args.json {
+        print_json(&page)?;
+        return Ok(Ending::Done);
+    }
+    if page.items.is_empty() {
+        anstream::eprintln!("Nothing here.");
+    }
+    for view in &page.items {
+        let yours = if view.can_approve {
+            style::waiting("  (you can approve it)")
+        } else {
+            String::new()
+        };
+        anstream::println!("{}{yours}", headline(view));
+    }
+    if let Some(next) = &page.next_cursor {
+        anstream::eprintln!(
+            "{}",
+            style::dim(&format!("More: --cursor {}", style::plain(next)))
+        );
+    }
+    Ok(Ending::Done)
+}
+
+fn path(args: &Args) -> Result<String, Trouble> {
+    let limit = args.limit.to_string();
+    let parameters = [
+        ("status", Some(&args.status)),
+        ("type", args.kind.as_ref()),
+        ("canApprove", args.can_approve.as_ref()),
+        ("cursor", args.cursor.as_ref()),
+        ("limit", Some(&limit)),
+    ];
+    let given: Vec<(&str, &String)> = parameters
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .collect();
+    let query = serde_urlencoded::to_string(given)
+        .map_err(|error| Trouble::Usage(format!("this cannot be asked: {error}")))?;
+    Ok(format!("/v1/requests?{query}"))
+}

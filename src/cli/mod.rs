@@ -1,0 +1,155 @@
+//! The command line (design 3.1): thin, one file per command. The client commands here speak to a server through its API.
+
+mod apply;
+mod ask;
+mod audit;
+mod cancel;
+mod child;
+pub mod client;
+mod completions;
+mod decide;
+#[cfg(feature = "sandbox")]
+mod demo;
+pub mod ending;
+mod execute;
+mod explain;
+mod inbox;
+mod manifest;
+mod progress;
+mod request;
+mod run;
+mod running;
+mod serve;
+mod show;
+mod style;
+mod token;
+mod trouble;
+mod waiting;
+
+use crate::config::settings::ServeArgs;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use trouble::Trouble;
+
+/// Approvals for risky operations, in Slack
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign run release.deploy --project api-platform --env production --reason hotfix -- ./deploy
+  countersign inbox
+  countersign approve 42 --comment 'looks right'
+
+The client commands use COUNTERSIGN_URL (http://127.0.0.1:8080) and COUNTERSIGN_TOKEN.";
+
+const SERVE: &str = "\
+Examples:
+  countersign serve --config countersign.yaml
+
+Secrets come from the environment alone, since arguments are seen by everybody on the machine:
+  SLACK_SIGNING_SECRET  checks what Slack sends; two, separated by a comma, while rotating
+  SLACK_BOT_TOKEN       speaks to Slack
+  DATABASE_URL          the database (sqlite://countersign.db)";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bot together with a local Slack workspace in the browser
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Args),
+    /// Run the bot for your Slack workspace
+    #[command(after_help = SERVE)]
+    Serve(ServeArgs),
+    /// Ask for something to be allowed
+    Request(request::Args),
+    /// Ask, wait, run a command once it is approved, and report how it ended
+    Run(run::Args),
+    /// List requests
+    Inbox(inbox::Args),
+    /// Show one request
+    Show(show::Args),
+    /// Approve a request
+    Approve(decide::Args),
+    /// Reject a request
+    Reject(decide::Args),
+    /// Take a request back
+    Cancel(cancel::Args),
+    /// Take what was approved, once, and print it
+    Execute(execute::ExecuteArgs),
+    /// Report how an execution ended
+    Complete(execute::CompleteArgs),
+    /// Tell which policies would gate a request, and who could approve it
+    Explain(explain::Args),
+    /// Change the stored configuration to that of a file
+    Apply(apply::Args),
+    /// Make, list and revoke API tokens
+    Token(token::Args),
+    /// Read and check the audit log
+    Audit(audit::Args),
+    /// Print the Slack app's manifest
+    Manifest(manifest::Args),
+    /// Print shell completions
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+}
+
+/// Carries out a command; what goes wrong is told on standard error.
+pub async fn main(cli: Cli) -> ExitCode {
+    use crate::domain::vote::Verdict;
+    let done = match cli.command {
+        Command::Run(args) => return run::main(args).await,
+        Command::Request(args) => return request::main(args).await,
+        Command::Inbox(args) => inbox::main(args).await,
+        Command::Show(args) => show::main(args).await,
+        Command::Approve(args) => decide::main(args, Verdict::Approve).await,
+        Command::Reject(args) => decide::main(args, Verdict::Reject).await,
+        Command::Cancel(args) => cancel::main(args).await,
+        Command::Execute(args) => execute::execute(args).await,
+        Command::Complete(args) => execute::complete(args).await,
+        Command::Explain(args) => explain::main(args).await,
+        Command::Apply(args) => apply::main(args).await,
+        #[cfg(feature = "sandbox")]
+        Command::Demo(args) => demo::main(args).await,
+        Command::Serve(args) => serve::main(args).await,
+        Command::Token(args) => token::main(args).await,
+        Command::Audit(args) => audit::main(args).await,
+        Command::Manifest(args) => Ok(manifest::main(&args)),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man => completions::man(),
+    };
+    let ending = done.unwrap_or_else(|trouble: Trouble| trouble.tell());
+    ExitCode::from(ending.of_command())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_helps_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name().to_owned();
+            if name == "man" {
+                continue;
+            }
+            let help = command.clone().render_long_help().to_string();
+            assert!(
+                help.contains(&format!("countersign {name}")),
+                "{name}:\n{help}"
+            );
+        }
+    }
+}

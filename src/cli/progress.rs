@@ -1,0 +1,201 @@
+//! What is told while somebody waits: on a terminal a line that is drawn anew, in a pipe one line for each change.
+
+use super::style;
+use crate::http::view::{DecisionView, RequestView};
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
+
+/// Tells on standard error how far a request is.
+pub struct Progress {
+    terminal: bool,
+    quiet: bool,
+    told: Option<i64>,
+    decided: BTreeSet<String>,
+    drawn: bool,
+}
+
+impl Progress {
+    /// Tells it as standard error can take it; `quiet` tells nothing.
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            quiet,
+            told: None,
+            decided: BTreeSet::new(),
+            drawn: false,
+        }
+    }
+
+    /// Tells what has changed since the last time.
+    pub fn tell(&mut self, view: &RequestView) {
+        if self.quiet || self.told == Some(view.version) {
+            return;
+        }
+        let first = self.told.is_none();
+        // by who decided: decisions of one moment may change their places when another one comes
+        let mut fresh = view.decisions.clone();
+        fresh.retain(|decision| self.decided.insert(decision.approver.id.clone()));
+        let lines = if self.terminal {
+            let mut lines = Vec::new();
+            if first {
+                lines.push(headline(view));
+            }
+            lines.extend(fresh.iter().map(decision));
+            lines
+        } else {
+            vec![change(view, &fresh, first)]
+        };
+        self.clear();
+        for line in lines {
+            anstream::eprintln!("{line}");
+        }
+        self.told = Some(view.version);
+        if self.terminal && view.status == "pending" {
+            anstream::eprint!("{}", style::dim(&format!("  waiting: {}", missing(view))));
+            // a line that cannot be drawn is no reason to stop
+            let _ = std::io::stderr().flush();
+            self.drawn = true;
+        }
+    }
+
+    /// Tells something besides.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            self.clear();
+            anstream::eprintln!("{}", style::dim(text));
+        }
+    }
+
+    /// Takes the drawn line away, so that others can write.
+    pub fn clear(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            anstream::eprint!("\r\u{1b}[2K");
+        }
+    }
+}
+
+/// One line that says what is asked: `#42 release.deploy api / production (High), for Alice`.
+pub fn headline(view: &RequestView) -> String {
+    let target = target(view);
+    let on = if target.is_empty() {
+        String::new()
+    } else {
+        format!(" {target}")
+    };
+    format!(
+        "{} {}{on} ({}), for {}: {}",
+        style::strong(&format!("#{}", view.number)),
+        style::plain(&view.action),
+        style::plain(&view.risk),
+        style::plain(&view.requester.name),
+        style::status(&view.status),
+    )
+}
+
+/// The target in one piece: `api / production`.
+pub fn target(view: &RequestView) -> String {
+    let target = &view.target;
+    let parts = [
+        &target.project,
+        &target.cluster,
+        &target.environment,
+        &target.release,
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| style::plain(part))
+        .collect();
+    parts.join(" / ")
+}
+
+/// One decision: `approved by Bob: looks right`.
+pub fn decision(decision: &DecisionView) -> String {
+    let verdict = match decision.verdict.as_str() {
+        "approve" => style::good("approved"),
+        "reject" => style::bad("rejected"),
+        other => style::plain(other),
+    };
+    let comment = decision.comment.as_deref().map(style::plain);
+    let comment = comment.map_or_else(String::new, |text| format!(": {text}"));
+    let name = style::plain(&decision.approver.name);
+    format!("  {verdict} by {name}{comment}")
+}
+
+/// What is missing, in words.
+pub fn missing(view: &RequestView) -> String {
+    let open = view.policies.iter().filter(|policy| !policy.satisfied);
+    let parts: Vec<String> = open
+        .map(|policy| {
+            let (have, need) = (policy.approvals.have, policy.approvals.need);
+            let missing = style::plain(&policy.missing.join(", "));
+            let name = style::plain(&policy.name);
+            format!("{name} has {have} of {need} ({missing})")
+        })
+        .collect();
+    if parts.is_empty() {
+        "nothing".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+/// One change as one line, for logs.
+fn change(view: &RequestView, fresh: &[DecisionView], first: bool) -> String {
+    let mut parts = vec![if first {
+        headline(view)
+    } else {
+        format!("#{} {}", view.number, style::status(&view.status))
+    }];
+    parts.extend(
+        fresh
+            .iter()
+            .map(|vote| decision(vote).trim_start().to_owned()),
+    );
+    if view.status == "pending" {
+        parts.push(format!("missing: {}", missing(view)));
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::principal::Caller;
+    use crate::domain::vote::Door;
+    use crate::http::view::{Viewer, tests::shown};
+
+    pub(crate) fn view() -> RequestView {
+        let caller = Caller::person("alice".into(), Door::Api);
+        let viewer = Viewer {
+            caller: &caller,
+            person: None,
+        };
+        RequestView::of(&shown(), viewer).expect("the fixture is consistent")
+    }
+
+    fn bare(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_change_is_one_line() {
+        let view = view();
+        assert_eq!(
+            bare(&change(&view, &view.decisions, true)),
+            "#42 release.deploy api / production (High), for Alice: pending; approved by Bob: looks right; \
+             missing: Two People has 1 of 2 (one more approval)"
+        );
+        assert_eq!(
+            bare(&change(&view, &[], false)),
+            "#42 pending; missing: Two People has 1 of 2 (one more approval)"
+        );
+    }
+
+    #[test]
+    fn a_comment_stays_in_its_line() {
+        let mut view = view();
+        view.decisions[0].comment = Some("no\n#42 approved".to_owned());
+        assert_eq!(change(&view, &view.decisions, false).lines().count(), 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! `countersign request`: asks, and waits where it is told to.
+
+use super::ask::Ask;
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::progress::{Progress, headline};
+use super::trouble::Trouble;
+use super::waiting::{self, Stops, Waited};
+use crate::config::client::ClientArgs;
+use crate::http::view::RequestView;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Arguments of `request`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    ask: Ask,
+    /// Wait for the decision
+    #[arg(long)]
+    wait: bool,
+    /// Wait at most this long, such as 30m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "wait")]
+    timeout: Option<Duration>,
+    /// Makes a repeated call ask once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Print the request as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign request release.deploy --project api-platform --env production --reason 'fixes login'
+  countersign request cluster.restart --cluster prod-eu-1 --reason 'new kernel' --wait --timeout 2h
+
+Exit status: 0 allowed, approved or bypassed; 1 rejected; 2 wrong call; 3 expired or timed out;
+4 cancelled; 5 policy violations; 6 no answer from the server; 7 pending (without --wait).
+0 alone is no licence to run anything: use `countersign run`, or `execute` and then `complete`.";
+
+/// Asks.
+pub async fn main(args: Args) -> ExitCode {
+    let ending = ask(args).await.unwrap_or_else(|trouble| trouble.tell());
+    ExitCode::from(ending.of_request())
+}
+
+async fn ask(args: Args) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let body = args.ask.on.body(&args.ask.action, None)?;
+    let key = args.idempotency_key.unwrap_or_else(fresh_key);
+    let mut view = submit(&client, &body, key).await?;
+    let mut ending = of_status(&view.status);
+    if args.wait && ending == Ending::Pending {
+        ending = wait(&client, &mut view, args.timeout, args.json).await?;
+    }
+    print(&view, args.json)?;
+    Ok(ending)
+}
+
+/// Sends a request; the same key asks once, however often it is sent.
+pub async fn submit(
+    client: &Client,
+    body: &serde_json::Value,
+    key: String,
+) -> Result<RequestView, Trouble> {
+    client
+        .read(&Call::post("/v1/requests", body, key), PATIENCE)
+        .await
+}
+
+async fn wait(
+    client: &Client,
+    view: &mut RequestView,
+    timeout: Option<Duration>,
+    quiet: bool,
+) -> Result<Ending, Trouble> {
+    let mut stops = Stops::listen()?;
+    let mut progress = Progress::new(quiet);
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let waited = waiting::settle(client, view.clone(), deadline, &mut stops, &mut progress).await?;
+    match waited {
+        Waited::Settled(settled) => {
+            *view = *settled;
+            Ok(of_status(&view.status))
+        }
+        Waited::TimedOut => {
+            progress.note(&format!(
+                "#{} still waits; you do not any more",
+                view.number
+            ));
+            Ok(Ending::TooLate)
+        }
+        Waited::Stopped(stop) => {
+            let cancelled = waiting::wants_cancel(stop, view, &mut progress).await
+                && waiting::cancel(client, view, &mut progress).await;
+            Ok(if cancelled {
+                Ending::Cancelled
+            } else {
+                Ending::Pending
+            })
+        }
+    }
+}
+
+fn print(view: &RequestView, json: bool) -> Result<(), Trouble> {
+    if json {
+        return super::show::print_json(view);
+    }
+    anstream::eprintln!("{}", headline(view));
+    println!("{}", view.id);
+    Ok(())
+}
+
+/// What a status means for who asked. Nothing unknown reads as approved.
+pub fn of_status(status: &str) -> Ending {
+    match status {
+        // executed and completed were granted before
+        "allowed" | "approved" | "bypassed" | "executed" | "completed" => Ending::Done,
+        "pending" => Ending::Pending,
+        "rejected" => Ending::Rejected,
+        "cancelled" => Ending::Cancelled,
+        "expired" => Ending::TooLate,
+        _ => Ending::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::request::Status;
+
+    #[test]
+    fn every_status_has_its_ending_and_an_unknown_one_is_no_grant() {
+        let codes = Status::ALL.map(|status| of_status(status.as_str()).of_request());
+        assert_eq!(codes, [7, 0, 0, 0, 1, 4, 3, 0, 0]);
+        for unknown in ["", "APPROVED", "approved ", "open"] {
+            assert_ne!(of_status(unknown).of_request(), 0, "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `countersign run`: one line in front of a risky command.
+
+use super::ask::On;
+use super::child;
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::progress::Progress;
+use super::request::{of_status, submit};
+use super::style;
+use super::trouble::Trouble;
+use super::waiting::{self, Stops, Waited};
+use crate::config::client::ClientArgs;
+use crate::domain::digest::Digest;
+use crate::http::ExecutedView;
+use crate::http::view::RequestView;
+use futures::FutureExt as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The action, such as release.deploy
+    #[arg(required_unless_present = "request")]
+    action: Option<String>,
+    #[command(flatten)]
+    on: On,
+    /// Take up a request that exists, instead of asking
+    #[arg(long, value_name = "ID", conflicts_with = "action", value_parser = super::show::request_id)]
+    request: Option<String>,
+    /// Wait at most this long, such as 30m; then cancel
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// Makes a repeated call ask once; what was executed is not run again
+    #[arg(long, value_name = "KEY", conflicts_with = "request")]
+    idempotency_key: Option<String>,
+    /// Say nothing while waiting
+    #[arg(long, short)]
+    quiet: bool,
+    /// The command, after --
+    #[arg(last = true, value_name = "CMD", required_unless_present = "request")]
+    command: Vec<String>,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// How long after a stop the answer to what was just asked is awaited, so that it can be taken back.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign run release.deploy --project api-platform --env production --reason hotfix -- ./deploy
+  countersign run --request 42
+
+People approve the very command, and exactly that runs, once.
+Exit status: the command's own (128+n for a signal). Not run: 120 rejected; 121 expired or
+timed out; 122 cancelled; 123 policy violations; 124 no answer from the server; 125 the grant was
+refused; 126, 127 as a shell.";
+
+/// Asks, waits, runs, reports.
+pub async fn main(args: Args) -> ExitCode {
+    let status = match run(args).await {
+        Ok(status) => status,
+        Err(Not::Trouble(trouble)) => trouble.tell().of_run(),
+        Err(Not::Ended(ending, why)) => {
+            anstream::eprintln!("{}: {}", style::bad("not run"), style::plain(&why));
+            ending.of_run()
+        }
+    };
+    ExitCode::from(status)
+}
+
+/// Why nothing ran.
+enum Not {
+    Trouble(Trouble),
+    Ended(Ending, String),
+}
+
+impl From<Trouble> for Not {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+async fn run(args: Args) -> Result<u8, Not> {
+    if args.on.reads_input() {
+        let text = "--payload - would take standard input from the command; name a file";
+        return Err(Trouble::Usage(text.to_owned()).into());
+    }
+    let client = Client::open(&args.server)?;
+    let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
+    let mut progress = Progress::new(args.quiet);
+    // from here on a stop takes back what was asked, also while it is being asked
+    let mut stops = Stops::listen()?;
+    let view = begun(&client, &args, &mut stops, &mut progress).await?;
+    let executed = grant(&client, view, deadline, &mut stops, &mut progress).await?;
+    let approved = match command(&executed, &args.command) {
+        Ok(approved) => approved,
+        Err(why) => {
+            report(
+                &client,
+                &executed.request,
+                "failed",
+                &format!("not run: {why}"),
+            )
+            .await;
+            return Err(Not::Ended(Ending::Refused, why));
+        }
+    };
+    // who wanted to stop a moment ago does not want it to run now
+    if let Some(stop) = stops.next().now_or_never() {
+        report(
+            &client,
+            &executed.request,
+            "failed",
+            "not run: stopped before it began",
+        )
+        .await;
+        return Ok(stop.status());
+    }
+    match child::run(&approved, &mut stops).await {
+        Ok(ended) => {
+            let status = child::status_of(ended);
+            let outcome = if ended.success() {
+                "succeeded"
+            } else {
+                "failed"
+            };
+            report(
+                &client,
+                &executed.request,
+                outcome,
+                &format!("exit status {status}"),
+            )
+            .await;
+            Ok(status)
+        }
+        Err(why) => {
+            anstream::eprintln!("{}: {why}", style::bad("not run"));
+            report(
+                &client,
+                &executed.request,
+                "failed",
+                &format!("not run: {why}"),
+            )
+            .await;
+            Ok(why.status())
+        }
+    }
+}
+
+async fn begin(client: &Client, args: &Args) -> Result<RequestView, Trouble> {
+    if let Some(id) = &args.request {
+        return super::show::read(client, id).await;
+    }
+    let action = args.action.as_deref().unwrap_or_default();
+    let body = args.on.body(action, Some(&args.command))?;
+    let key = args.idempotency_key.clone().unwrap_or_else(fresh_key);
+    submit(client, &body, key).await
+}
+
+/// Begins, unless a stop comes first; what was asked by then is taken back.
+async fn begun(
+    client: &Client,
+    args: &Args,
+    stops: &mut Stops,
+    progress: &mut Progress,
+) -> Result<RequestView, Not> {
+    let mut beginning = pin!(begin(client, args));
+    tokio::select! {
+        view = &mut beginning => return Ok(view?),
+        _ = stops.next() => {}
+    }
+    let Ok(view) = tokio::time::timeout(LAST_WORD, beginning).await else {
+        let why = "stopped before the server answered; if it was asked, it waits until it expires";
+        return Err(Not::Ended(Ending::Cancelled, why.to_owned()));
+    };
+    let view = view?;
+    waiting::cancel(client, &view, progress).await;
+    let why = format!("#{} was cancelled", view.number);
+    Err(Not::Ended(Ending::Cancelled, why))
+}
+
+/// Waits for the grant and takes it; what is sent back to wait is waited for again.
+async fn grant(
+    client: &Client,
+    mut view: RequestView,
+    deadline: Option<Instant>,
+    stops: &mut Stops,
+    progress: &mut Progress,
+) -> Result<ExecutedView, Not> {
+    // random for each process, so that nobody else's execution is taken for this one's
+    let key = fresh_key();
+    loop {
+        let number = view.number;
+        match waiting::settle(client, view.clone(), deadline, stops, progress).await? {
+            Waited::Settled(settled) => view = *settled,
+            Waited::TimedOut => {
+                waiting::cancel(client, &view, progress).await;
+                let why = format!("nobody decided on #{number} in time");
+                return Err(Not::Ended(Ending::TooLate, why));
+            }
+            Waited::Stopped(stop) => {
+                if !waiting::wants_cancel(stop, &view, progress).await {
+                    let why = format!(
+                        "#{number} still waits; go on with `countersign run --request {number}`"
+                    );
+                    return Err(Not::Ended(Ending::Pending, why));
+                }
+                waiting::cancel(client, &view, progress).await;
+                return Err(Not::Ended(
+                    Ending::Cancelled,
+                    format!("#{number} was cancelled"),
+                ));
+            }
+        }
+        ungranted(&view)?;
+        match execute(client, &view, &key, deadline).await {
+            Ok(executed) => return Ok(executed),
+            Err(Trouble::Refused(problem)) => {
+                view = super::show::read(client, &view.id).await?;
+                if problem.code != "requirements_changed" {
+                    ungranted(&view)?;
+                    return Err(Trouble::Refused(problem).into());
+                }
+                // whatever it is by now, approved again perhaps, the next round finds out
+                progress.note(&problem.detail);
+            }
+            Err(trouble) => return Err(trouble.into()),
+        }
+    }
+}
+
+/// What is not granted is not executed, and says why.
+fn ungranted(view: &RequestView) -> Result<(), Not> {
+    let ending = match view.status.as_str() {
+        "allowed" | "approved" | "bypassed" => return Ok(()),
+        "executed" | "completed" => Ending::Refused,
+        other => of_status(other),
+    };
+    let last = view
+        .decisions
+        .last()
+        .filter(|vote| vote.verdict == "reject");
+    let why = match last {
+        Some(vote) => {
+            let comment = vote.comment.as_deref().unwrap_or("no comment");
+            format!(
+                "#{} was rejected by {}: {comment}",
+                view.number, vote.approver.name
+            )
+        }
+        None => format!("#{} is {}", view.number, view.status),
+    };
+    Err(Not::Ended(ending, why))
+}
+
+async fn execute(
+    client: &Client,
+    view: &RequestView,
+    key: &str,
+    deadline: Option<Instant>,
+) -> Result<ExecutedView, Trouble> {
+    let call = Call::post(
+        format!("/v1/requests/{}/execute", view.id),
+        &json!({"digest": view.digest}),
+        key.to_owned(),
+    );
+    let left = deadline.map_or(PATIENCE, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    });
+    client.read(&call, left.max(PATIENCE)).await
+}
+
+/// What may run.
+#[derive(Deserialize)]
+struct Content {
+    payload: Value,
+}
+
+/// The command to run: that of the content whose digest was approved, which must be the one that was asked for.
+fn command(executed: &ExecutedView, asked: &[String]) -> Result<Vec<String>, String> {
+    let content = executed.content.get();
+    let digest = Digest::of(content.as_bytes());
+    if digest.as_str() != executed.digest || executed.request.digest != executed.digest {
+        return Err("the server's answer does not have the approved digest".to_owned());
+    }
+    let content: Content = serde_json::from_str(content).map_err(|error| error.to_string())?;
+    let argv: Vec<String> = content
+        .payload
+        .get("command")
+        .and_then(|argv| serde_json::from_value(argv.clone()).ok())
+        .ok_or("the request names no command; use `countersign execute` for it")?;
+    if asked.is_empty() || asked == argv {
+        Ok(argv)
+    } else {
+        Err("another command was approved than this one".to_owned())
+    }
+}
+
+/// Tells how it ended; that it could not be told changes nothing about how it ended.
+async fn report(client: &Client, view: &RequestView, outcome: &str, message: &str) {
+    let call = Call::post(
+        format!("/v1/requests/{}/complete", view.id),
+        &json!({"outcome": outcome, "message": message}),
+        fresh_key(),
+    );
+    if let Err(trouble) = client.call(&call, PATIENCE).await {
+        trouble.tell();
+        let again = format!("countersign complete {} {outcome}", view.number);
+        anstream::eprintln!("  the outcome is not reported; do it with `{again}`");
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! `countersign serve`: the bot.
+
+use super::ending::Ending;
+use super::running::{self, Servers, Start};
+use super::trouble::Trouble;
+use crate::app::{AppError, Changed};
+use crate::bot::{Bot, CannotStart};
+use crate::config::fault::Faults;
+use crate::config::file::Source;
+use crate::config::settings::{ServeArgs, Settings, environment};
+use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
+use crate::domain::refusal::Refusal;
+use crate::http::MetricsAt;
+use crate::slack::signature::SigningSecrets;
+use secrecy::ExposeSecret;
+use std::path::Path;
+
+/// Serves until it is told to stop.
+pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
+    let settings = Settings::read(&args, environment)
+        .map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+    settings.log.start().map_err(cannot_start)?;
+    let source = settings
+        .config
+        .as_deref()
+        .map(Source::open)
+        .transpose()
+        .map_err(|faults| usage(&faults))?;
+    let bot = running::bot(Start {
+        database_url: settings.database_url.expose_secret(),
+        bot_token: settings.slack.bot_token.clone(),
+        slack_api_url: settings
+            .slack
+            .api_url
+            .at("")
+            .trim_end_matches('/')
+            .to_owned(),
+        signing_secrets: SigningSecrets::new(settings.slack.signing_secrets.clone())
+            .map_err(cannot_start)?,
+        app_id: settings.slack.app_id.clone(),
+        metrics_at: if settings.admin_listen.is_some() {
+            MetricsAt::Elsewhere
+        } else {
+            MetricsAt::Public
+        },
+    })
+    .await
+    .map_err(cannot_start)?;
+    if let (Some(source), Some(path)) = (source, &settings.config) {
+        load(&bot, source, path).await?;
+    }
+    warn_of_unbuilt(&bot).await.map_err(cannot_start)?;
+    bot.recall_installation()
+        .await
+        .map_err(|error| cannot_start(CannotStart::App(error)))?;
+    let servers = Servers::new();
+    let address = servers
+        .serve(settings.listen, bot.router())
+        .await
+        .map_err(|error| busy(&settings, &error))?;
+    if let Some(admin) = settings.admin_listen {
+        servers
+            .serve(admin, bot.admin_router())
+            .await
+            .map_err(|error| busy(&settings, &error))?;
+    }
+    bot.start_work();
+    tracing::info!(%address, "serving");
+    bot.learn_installation()
+        .await
+        .map_err(|error| cannot_start(CannotStart::App(error)))?;
+    running::told_to_stop().await.map_err(cannot_start)?;
+    tracing::info!("stopping: what is in flight is finished");
+    bot.app.end_waits();
+    servers.stop().await;
+    bot.stop().await;
+    Ok(Ending::Done)
+}
+
+/// Loads the file into an empty store, or applies it once; what is wrong with it is told with its lines.
+pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), Trouble> {
+    let file = path.display().to_string();
+    match bot.app.load_file(source.document().clone(), &file).await {
+        Ok(Changed::Applied(config)) => {
+            tracing::info!(file, version = config.version, "configuration loaded");
+        }
+        Ok(Changed::Unchanged(config)) => tracing::info!(
+            file,
+            version = config.version,
+            "the configuration file was known already"
+        ),
+        Ok(Changed::Requested(shown)) => {
+            tracing::info!(
+                file,
+                request = shown.request.number,
+                "the configuration file waits for its approvers"
+            );
+        }
+        Err(AppError::Refused(Refusal::Invalid(problems))) => {
+            return Err(usage(&source.locate(&problems)));
+        }
+        Err(error) => return Err(cannot_start(error)),
+    }
+    Ok(())
+}
+
+/// Says aloud what the stored configuration asks for in vain, wherever it came from.
+async fn warn_of_unbuilt(bot: &Bot) -> Result<(), AppError> {
+    let config = bot.app.config().await?;
+    for key in not_carried_out(&config.document) {
+        tracing::warn!(key, "{NOT_CARRIED_OUT}");
+    }
+    Ok(())
+}
+
+fn usage(faults: &Faults) -> Trouble {
+    Trouble::Usage(faults.to_string())
+}
+
+fn busy(settings: &Settings, error: &std::io::Error) -> Trouble {
+    Trouble::Usage(format!(
+        "cannot listen on {}: {error}; set COUNTERSIGN_LISTEN to another address",
+        settings.listen
+    ))
+}
+
+/// What keeps the bot from starting, in words.
+pub(super) fn cannot_start(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Usage(format!("Countersign cannot start: {error}"))
+}

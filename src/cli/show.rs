@@ -1,0 +1,160 @@
+//! `countersign show`: one request, with everything that decides about it.
+
+use super::client::{Call, Client, PATIENCE};
+use super::ending::Ending;
+use super::progress::{decision, headline};
+use super::style;
+use super::trouble::Trouble;
+use crate::app::RequestRef;
+use crate::config::client::ClientArgs;
+use crate::http::view::{ExplanationView, PolicyView, RequestView};
+use serde::Serialize;
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  countersign show 42\n  countersign show 42 --json")]
+pub struct Args {
+    /// The request's number or id
+    #[arg(value_parser = request_id)]
+    id: String,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// Shows a request.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let view = read(&client, &args.id).await?;
+    if args.json {
+        print_json(&view)?;
+    } else {
+        anstream::print!("{}", text(&view));
+    }
+    Ok(Ending::Done)
+}
+
+/// Reads an id or a number, as it may stand in a path.
+pub fn request_id(text: &str) -> Result<String, String> {
+    match text.parse::<RequestRef>() {
+        Ok(RequestRef::Number(number)) => Ok(number.to_string()),
+        Ok(RequestRef::Id(id)) => Ok(id.to_string()),
+        Err(_) => Err("a request is a number such as 42, or an id such as req_01k8..".to_owned()),
+    }
+}
+
+/// The request as it is now.
+pub async fn read(client: &Client, id: &str) -> Result<RequestView, Trouble> {
+    client
+        .read(&Call::get(format!("/v1/requests/{id}")), PATIENCE)
+        .await
+}
+
+/// Prints a value as JSON on standard output.
+pub fn print_json(value: &impl Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Trouble::Usage(format!("this cannot be printed: {error}")))?;
+    println!("{text}");
+    Ok(())
+}
+
+/// The request for people.
+pub fn text(view: &RequestView) -> String {
+    let mut lines = vec![headline(view)];
+    lines.push(format!("  id       {}", view.id));
+    lines.push(format!("  digest   {}", style::plain(&view.digest)));
+    if let Some(reason) = &view.reason {
+        lines.push(format!("  reason   {}", style::plain(reason)));
+    }
+    lines.push(format!("  payload  {}", payload(view)));
+    lines.push(format!("  asked    {}", view.created_at));
+    let moments = [
+        ("expires ", &view.expires_at),
+        ("decided ", &view.decided_at),
+        ("run until", &view.executable_until),
+        ("outcome ", &view.outcome),
+        ("replaces", &view.replaces),
+        ("session ", &view.break_glass_session),
+    ];
+    for (name, moment) in moments {
+        if let Some(moment) = moment {
+            lines.push(format!("  {name} {}", style::plain(moment)));
+        }
+    }
+    for policy in &view.bypassed_policies {
+        let name = style::plain(&policy.name);
+        lines.push(format!("{} {name}", style::bad("bypassed by break-glass:")));
+    }
+    for shown in &view.policies {
+        lines.extend(policy(shown));
+    }
+    if !view.decisions.is_empty() {
+        lines.push(style::strong("Decisions"));
+        lines.extend(view.decisions.iter().map(decision));
+    }
+    if view.can_approve {
+        let number = view.number;
+        lines.push(style::waiting(&format!(
+            "You can approve it: countersign approve {number}"
+        )));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn payload(view: &RequestView) -> String {
+    match &view.payload {
+        Some(payload) if payload.get() == "null" => "none".to_owned(),
+        Some(payload) => style::plain(payload.get()),
+        None => "hidden by a policy; the digest stands for it".to_owned(),
+    }
+}
+
+/// One policy and its tree.
+pub fn policy(policy: &PolicyView) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} {}",
+        style::strong(&style::plain(&policy.name)),
+        style::dim(&style::plain(&policy.description))
+    )];
+    tree(&policy.explanation, 1, &mut lines);
+    lines
+}
+
+fn tree(node: &ExplanationView, depth: usize, lines: &mut Vec<String>) {
+    let mark = if node.met {
+        style::good("[x]")
+    } else {
+        style::waiting("[ ]")
+    };
+    lines.push(format!(
+        "{}{mark} {}",
+        "  ".repeat(depth),
+        style::plain(&node.text)
+    ));
+    for child in &node.children {
+        tree(child, depth + 1, lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::progress::tests::view;
+
+    #[test]
+    fn a_request_for_people() {
+        let text = text(&view());
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn ids_are_checked_before_anybody_is_asked() {
+        assert_eq!(request_id("#42").as_deref(), Ok("42"));
+        assert_eq!(request_id("42").as_deref(), Ok("42"));
+        for bad in ["", "../v1/config", "42?wait=1s", "req_1", "-1"] {
+            assert!(request_id(bad).is_err(), "{bad}");
+        }
+    }
+}

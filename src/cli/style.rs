@@ -1,0 +1,82 @@
+//! Colours, never as the only sign, and text of others made safe for a terminal.
+
+use anstyle::{AnsiColor, Style};
+
+fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Something good.
+pub fn good(text: &str) -> String {
+    paint(AnsiColor::Green.on_default(), text)
+}
+
+/// Something bad.
+pub fn bad(text: &str) -> String {
+    paint(AnsiColor::Red.on_default().bold(), text)
+}
+
+/// Something that waits.
+pub fn waiting(text: &str) -> String {
+    paint(AnsiColor::Yellow.on_default(), text)
+}
+
+/// A heading.
+pub fn strong(text: &str) -> String {
+    paint(Style::new().bold(), text)
+}
+
+/// Something by the way.
+pub fn dim(text: &str) -> String {
+    paint(Style::new().dimmed(), text)
+}
+
+/// A status in its colour.
+pub fn status(text: &str) -> String {
+    match text {
+        "allowed" | "bypassed" | "approved" | "executed" | "completed" => good(text),
+        "rejected" | "cancelled" | "expired" => bad(text),
+        "pending" => waiting(text),
+        other => plain(other),
+    }
+}
+
+/// Text of others as one harmless piece: control characters and those that turn or hide text are shown as what they are.
+pub fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => safe.push(' '),
+            c if c.is_control() || invisible(c) => {
+                safe += &escaped(c);
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn escaped(c: char) -> String {
+    format!("<U+{:04X}>", u32::from(c))
+}
+
+/// Format characters: zero width, directional, and those that draw nothing.
+fn invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b13_text_of_others_cannot_move_hide_or_turn_what_is_read() {
+        assert_eq!(plain("deploy\u{1b}[2Kgone"), "deploy<U+001B>[2Kgone");
+        assert_eq!(
+            plain("a\u{202e}b\u{200b}c\rd\ne"),
+            "a<U+202E>b<U+200B>c<U+000D>d e"
+        );
+        assert_eq!(plain("Zoë’s café 🚀"), "Zoë’s café 🚀");
+    }
+}

@@ -1,0 +1,151 @@
+//! `countersign token`: API tokens, made and revoked at the database.
+
+use super::ending::Ending;
+use super::style;
+use super::trouble::Trouble;
+use crate::app::{App, AppError, Clock, NewToken};
+use crate::config::settings::{database_url, environment};
+use crate::domain::id::TokenId;
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::token::{Scope, Token};
+use crate::domain::vote::Door;
+use crate::store::Db;
+use clap::Subcommand;
+use secrecy::ExposeSecret;
+
+/// Arguments of `token`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign token create --name laptop --user alice --scopes requests:read,decisions:write\n  countersign token create --name ci --service ci --owner bob --scopes requests:read,requests:write,requests:execute\n  countersign token list\n  countersign token revoke tok_01k8z0v3c5d7e9f1g2h3j4k5m6\n\nThese open the database named by DATABASE_URL, also while `countersign serve` runs."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a token; it is printed once, alone, on standard output
+    Create(Create),
+    /// List all tokens, without their secrets
+    List,
+    /// Revoke a token, at once and at every replica
+    Revoke {
+        /// The token's id, as `list` prints it
+        id: TokenId,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true).args(["user", "service"]))]
+struct Create {
+    /// What it is for
+    #[arg(long)]
+    name: String,
+    /// The person it speaks for
+    #[arg(long)]
+    user: Option<String>,
+    /// The service it speaks for
+    #[arg(long)]
+    service: Option<String>,
+    /// Somebody who answers for the service, and so cannot approve what it asks for; may be given more than once
+    #[arg(long = "owner", requires = "service")]
+    owners: Vec<String>,
+    /// What it may do, separated by commas: requests:read, requests:write, requests:execute, requests:act-for, decisions:write,
+    /// config:read, config:write, audit:read
+    #[arg(long, value_delimiter = ',', required = true)]
+    scopes: Vec<Scope>,
+}
+
+/// Carries out a command.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let app = open().await?;
+    let done = run(&app, args.command).await;
+    app.close().await;
+    done.map(|()| Ending::Done).map_err(told)
+}
+
+/// The use cases over the database that the environment names.
+pub(super) async fn open() -> Result<App, Trouble> {
+    let url =
+        database_url(environment).map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+    let db = Db::open(url.expose_secret())
+        .await
+        .map_err(|error| Trouble::Usage(error.to_string()))?;
+    App::start(db, Clock::System).await.map_err(told)
+}
+
+/// What the use case said, in words.
+pub(super) fn told(error: AppError) -> Trouble {
+    Trouble::Usage(match error {
+        AppError::Refused(refusal) => format!("{}\n  {}", refusal.title(), refusal.detail()),
+        other => other.to_string(),
+    })
+}
+
+async fn run(app: &App, command: Command) -> Result<(), AppError> {
+    let operator = Caller {
+        principal: Principal::Operator,
+        owners: Vec::new(),
+        acts_for_others: false,
+        via: Door::Cli,
+    };
+    match command {
+        Command::Create(create) => {
+            let (token, secret) = app.create_token(&operator, create.into()).await?;
+            println!("{secret}");
+            anstream::eprintln!(
+                "{} {} for {}; it is shown this once.",
+                style::dim("token"),
+                token.id,
+                token.principal
+            );
+        }
+        Command::List => {
+            for token in app.tokens().await? {
+                anstream::println!("{}", line(&token));
+            }
+        }
+        Command::Revoke { id } => {
+            app.revoke_token(&operator, &id).await?;
+            anstream::eprintln!("Revoked {id}.");
+        }
+    }
+    Ok(())
+}
+
+impl From<Create> for NewToken {
+    fn from(create: Create) -> Self {
+        let principal = match (create.user, create.service) {
+            (Some(user), _) => Principal::Person(user.as_str().into()),
+            (None, service) => Principal::Service(service.unwrap_or_default().as_str().into()),
+        };
+        let owners = create
+            .owners
+            .iter()
+            .map(|owner| owner.as_str().into())
+            .collect();
+        Self {
+            name: create.name,
+            principal,
+            owners,
+            scopes: create.scopes,
+        }
+    }
+}
+
+fn line(token: &Token) -> String {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+    let state = match (token.revoked_at, token.last_used_at) {
+        (Some(at), _) => style::bad(&format!("revoked {}", at.rfc3339())),
+        (None, Some(at)) => style::good(&format!("last used {}", at.rfc3339())),
+        (None, None) => style::dim("never used"),
+    };
+    format!(
+        "{}  {}  {}  {}  {state}",
+        token.id,
+        style::plain(&token.name),
+        token.principal,
+        scopes.join(",")
+    )
+}

@@ -1,0 +1,110 @@
+//! What can go wrong at the command line, told so that one knows what to do.
+
+use super::ending::Ending;
+use super::style;
+use crate::http::problem::Problem;
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It was called wrongly, or something on this machine is missing.
+    Usage(String),
+    /// No answer came, or one that promises nothing.
+    NoAnswer(String),
+    /// The server said no.
+    Refused(Problem),
+}
+
+impl Trouble {
+    /// How the command ends because of it.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Usage(_) => Ending::Usage,
+            Self::NoAnswer(_) => Ending::NoAnswer,
+            Self::Refused(problem) if problem.code == "policy_violations" => Ending::Violations,
+            Self::Refused(_) => Ending::Refused,
+        }
+    }
+
+    /// Tells it on standard error.
+    pub fn tell(&self) -> Ending {
+        anstream::eprintln!("{}", self.text());
+        self.ending()
+    }
+
+    fn text(&self) -> String {
+        let (first, more) = match self {
+            // a file's faults come a line each, and are read so
+            Self::Usage(text) => {
+                let mut lines = text.lines().map(str::to_owned);
+                (lines.next().unwrap_or_default(), lines.collect())
+            }
+            Self::NoAnswer(text) => ("no answer from the server".to_owned(), vec![text.clone()]),
+            Self::Refused(problem) => (problem.title.clone(), reasons(problem)),
+        };
+        let mut lines = vec![format!("{}: {}", style::bad("error"), style::plain(&first))];
+        lines.extend(more.iter().map(|line| format!("  {}", style::plain(line))));
+        lines.join("\n")
+    }
+}
+
+fn reasons(problem: &Problem) -> Vec<String> {
+    if !problem.violations.is_empty() {
+        let line = |broken: &crate::http::problem::BrokenRule| match &broken.policy {
+            Some(policy) => format!("{policy}: {}", broken.message),
+            None => broken.message.clone(),
+        };
+        return problem.violations.iter().map(line).collect();
+    }
+    if !problem.problems.is_empty() {
+        let line =
+            |wrong: &crate::http::problem::Misfit| format!("{}: {}", wrong.path, wrong.message);
+        return problem.problems.iter().map(line).collect();
+    }
+    vec![problem.detail.clone()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refusal::Refusal;
+    use crate::domain::rules::{Rule, Violation};
+
+    #[test]
+    fn a_refusal_says_why_and_what_to_do() {
+        let trouble = Trouble::Refused(Refusal::AlreadyReviewed.into());
+        let text = anstream::adapter::strip_str(&trouble.text()).to_string();
+        assert_eq!(
+            text,
+            "error: already reviewed\n  Your decision is recorded; there is nothing left for you to do."
+        );
+        assert_eq!(trouble.ending(), Ending::Refused);
+    }
+
+    #[test]
+    fn faults_of_a_file_come_a_line_each() {
+        let trouble = Trouble::Usage("c.yaml:1:1: a\nc.yaml:2:2: b\u{1b}[2K".to_owned());
+        let text = anstream::adapter::strip_str(&trouble.text()).to_string();
+        assert_eq!(text, "error: c.yaml:1:1: a\n  c.yaml:2:2: b<U+001B>[2K");
+    }
+
+    #[test]
+    fn every_violation_is_told() {
+        let violation = |policy: Option<&str>, message: &str| Violation {
+            policy: policy.map(Into::into),
+            rule: Rule::ReasonRequired,
+            message: message.to_owned(),
+        };
+        let refusal = Refusal::Violations(vec![
+            violation(Some("prod"), "say why"),
+            violation(None, "name a project"),
+        ]);
+        let trouble = Trouble::Refused(refusal.into());
+        let text = anstream::adapter::strip_str(&trouble.text()).to_string();
+        assert_eq!(
+            text,
+            "error: policy violations\n  prod: say why\n  name a project"
+        );
+        assert_eq!(trouble.ending(), Ending::Violations);
+    }
+}
