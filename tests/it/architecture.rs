@@ -1,0 +1,403 @@
+//! Keeps the arrows between the rooms true (design 1): reads the source and refuses imports that point the wrong way.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms, each with the rooms of ours that any file of it may name. What is not listed is refused, what is listed must be used.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("domain", &[]),
+    ("config", &["domain"]),
+    ("store", &["domain"]),
+    ("app", &["domain", "store"]),
+    ("slack", &["domain", "app"]),
+    ("http", &["domain", "app"]),
+    ("worker", &["domain", "app"]),
+    // it plays Slack to us, so it must not know what we think that Slack is
+    ("sandbox", &[]),
+    (
+        "bot",
+        &["domain", "app", "store", "slack", "http", "worker"],
+    ),
+    ("cli", &["domain", "app", "http", "config"]),
+    // lib.rs and main.rs
+    ("", &["cli", "config"]),
+];
+
+/// Arrows that single files need: who names what, and why.
+const EXCEPTIONS: [(&str, &[&str]); 8] = [
+    // delivery: what is due is a row, and it leaves through the client for Slack
+    ("worker/cards.rs", &["slack", "store"]),
+    ("worker/outbox.rs", &["slack", "store"]),
+    ("worker/pause.rs", &["slack"]),
+    ("worker/mod.rs", &["slack"]),
+    // these open the database and put the house together
+    ("cli/running.rs", &["bot", "slack", "store"]),
+    ("cli/serve.rs", &["bot", "slack"]),
+    ("cli/demo.rs", &["bot", "slack", "sandbox"]),
+    ("cli/token.rs", &["store"]),
+];
+
+/// Words that may stand in these places alone. A place is a path below `src`, or the beginning of one.
+const ALONE: [(&str, &[&str]); 18] = [
+    ("sqlx::", &["store/"]),
+    ("SELECT ", &["store/"]),
+    ("INSERT INTO ", &["store/"]),
+    ("UPDATE ", &["store/"]),
+    ("DELETE FROM ", &["store/"]),
+    ("PRAGMA ", &["store/"]),
+    ("slack_morphism::", &["slack/client.rs", "slack/error.rs"]),
+    (
+        "axum::",
+        &[
+            "http/",
+            "sandbox/",
+            "slack/route.rs",
+            "bot.rs",
+            "cli/apply.rs",
+            "cli/client.rs",
+            "cli/running.rs",
+        ],
+    ),
+    ("utoipa::", &["http/"]),
+    ("clap::", &["cli/", "config/", "main.rs"]),
+    // what time it is, is asked in one file
+    ("SystemTime::now", &["app/clock.rs"]),
+    ("Utc::now", &[]),
+    ("Local::now", &[]),
+    // how long a click has waited in line is no time that decides anything
+    ("Instant::now", &["cli/", "app/decide.rs"]),
+    // these read the clock and roll the dice in one
+    ("now_v7", &["cli/client.rs"]),
+    // whoever waits for time to pass has a reason; everybody else waits for something to happen
+    (
+        "sleep(",
+        &[
+            "app/clock.rs",
+            "app/wait.rs",
+            "bot.rs",
+            "cli/client.rs",
+            "cli/waiting.rs",
+            "worker/mod.rs",
+        ],
+    ),
+    ("sleep_until(", &["cli/waiting.rs"]),
+    ("process::exit", &[]),
+];
+
+/// Rooms of pure functions: what goes in decides what comes out.
+const PURE: [&str; 2] = ["domain/", "slack/views/"];
+
+/// What they must not know: IO, waiting, clocks, chance.
+const IMPURE: [&str; 14] = [
+    "async fn",
+    "async {",
+    "async move",
+    ".await",
+    "tokio::",
+    "futures::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "Instant",
+    "SystemTime",
+    "getrandom",
+    "hyper",
+    "tracing::",
+];
+
+/// Larger files hide what they do; unit tests do not count.
+const LONGEST_FILE: usize = 450;
+
+/// One document is read best in one file: declarations alone.
+const LONG_ON_PURPOSE: [&str; 1] = ["domain/document.rs"];
+
+/// Which room a file belongs to.
+fn room_of(path: &str) -> &str {
+    match path.split_once('/') {
+        Some((room, _)) => room,
+        None if path == "bot.rs" => "bot",
+        None => "",
+    }
+}
+
+/// What is wrong with one file, a sentence each.
+fn faults(path: &str, text: &str) -> Vec<String> {
+    if is_test_file(path) {
+        return Vec::new();
+    }
+    let code = code_of(text);
+    let room = room_of(path);
+    let mut faults = Vec::new();
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+        return vec![format!(
+            "{path}: `{room}` is no room of this house; draw its arrows first"
+        )];
+    };
+    let besides = EXCEPTIONS.iter().find(|(file, _)| *file == path);
+    for named in rooms_named(&code) {
+        let excepted = besides.is_some_and(|(_, rooms)| rooms.contains(&named.as_str()));
+        if named != room && !excepted && !allowed.contains(&named.as_str()) {
+            faults.push(format!("{path}: `{room}` must not know `{named}`"));
+        }
+    }
+    for (word, places) in ALONE {
+        let here = places.iter().any(|place| path.starts_with(place));
+        if !here && has_word(&code, word) {
+            faults.push(format!("{path}: `{word}` belongs to {places:?} alone"));
+        }
+    }
+    if PURE.iter().any(|place| path.starts_with(place)) {
+        for word in IMPURE {
+            if has_word(&code, word) {
+                faults.push(format!("{path}: this is a pure place, but says `{word}`"));
+            }
+        }
+    }
+    if code.lines().count() > LONGEST_FILE && !LONG_ON_PURPOSE.contains(&path) {
+        faults.push(format!("{path}: more than {LONGEST_FILE} lines; part it"));
+    }
+    faults
+}
+
+/// Tests may do what code may not.
+fn is_test_file(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/")
+}
+
+/// The text without comments and without the unit tests at its end, which may do what code may not.
+fn code_of(text: &str) -> String {
+    uncommented(&text[..end_of_code(text)])
+}
+
+/// Where the unit tests at the end of a file begin.
+fn end_of_code(text: &str) -> usize {
+    text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len())
+}
+
+fn uncommented(text: &str) -> String {
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .fold(String::new(), |code, line| code + line + "\n")
+}
+
+/// Whether `word` stands there as a word of its own.
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|sign| sign.is_alphanumeric() || sign == '_')
+    })
+}
+
+/// The rooms that stand after `crate::`, `use crate::{..}` included.
+fn rooms_named(code: &str) -> BTreeSet<String> {
+    let name_of = |text: &str| -> String {
+        let text = text.trim_start();
+        text.chars()
+            .take_while(|sign| sign.is_alphanumeric() || *sign == '_')
+            .collect()
+    };
+    let mut rooms = BTreeSet::new();
+    for prefix in ["crate::", "countersign::"] {
+        for (at, _) in code.match_indices(prefix) {
+            let rest = &code[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => rooms.extend(top_of_group(group).iter().map(|part| name_of(part))),
+                None => {
+                    rooms.insert(name_of(rest));
+                }
+            }
+        }
+    }
+    rooms.retain(|name| {
+        ARROWS
+            .iter()
+            .any(|(room, _)| !room.is_empty() && room == name)
+    });
+    rooms
+}
+
+/// The parts of a group of imports, without what is nested in them.
+fn top_of_group(group: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut depth = 0_u32;
+    for sign in group.chars() {
+        match sign {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => parts.push(String::new()),
+            _ => {}
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(sign);
+        }
+    }
+    parts
+        .iter()
+        .map(|part| part.trim_start_matches(',').to_owned())
+        .collect()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the source") {
+        let path = entry.expect("an entry of the folder").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file below a folder of the repository: its path there, and its text.
+fn every_file(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let read = |file: PathBuf| {
+        let path = file.strip_prefix(&root).expect("below the folder");
+        let path = path.display().to_string();
+        (path, fs::read_to_string(&file).expect("a source file"))
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn the_arrows_hold() {
+    let files = every_file("src");
+    assert!(files.len() > 20, "the source was not found");
+    let all: Vec<String> = files
+        .iter()
+        .flat_map(|(path, text)| faults(path, text))
+        .collect();
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn no_arrow_is_allowed_that_nobody_needs() {
+    let mut used = BTreeSet::new();
+    for (path, text) in every_file("src") {
+        let code = code_of(&text);
+        for named in rooms_named(&code) {
+            used.insert((room_of(&path).to_owned(), named.clone()));
+            used.insert((path.clone(), named));
+        }
+        for (word, places) in ALONE {
+            let place = places.iter().find(|place| path.starts_with(**place));
+            if let Some(place) = place.filter(|_| has_word(&code, word)) {
+                used.insert(((*place).to_owned(), word.to_owned()));
+            }
+        }
+    }
+    let allowed = ARROWS.iter().chain(&EXCEPTIONS);
+    let allowed = allowed.flat_map(|(from, to)| to.iter().map(move |to| (*from, *to)));
+    let places = ALONE.iter();
+    let places = places.flat_map(|(word, places)| places.iter().map(move |place| (*place, *word)));
+    let unused: Vec<(&str, &str)> = allowed
+        .chain(places)
+        .filter(|(from, to)| !used.contains(&((*from).to_owned(), (*to).to_owned())))
+        .collect();
+    assert!(unused.is_empty(), "allowed, but not needed: {unused:?}");
+}
+
+/// Tests wait for what happens, never for time to pass.
+#[test]
+fn no_test_sleeps() {
+    let outside = every_file("tests");
+    assert!(outside.len() > 5, "the tests were not found");
+    let within = every_file("src").into_iter().map(|(path, text)| {
+        let tests = if is_test_file(&path) {
+            0
+        } else {
+            end_of_code(&text)
+        };
+        (path, text[tests..].to_owned())
+    });
+    for (path, text) in outside.into_iter().chain(within) {
+        if path == "it/architecture.rs" {
+            continue; // it says the words
+        }
+        for word in ["sleep", "sleep_until"] {
+            let call = format!("{word}(");
+            let sleeps = uncommented(&text).lines().any(|line| has_word(line, &call));
+            assert!(!sleeps, "{path}: a test sleeps");
+        }
+    }
+}
+
+#[test]
+fn what_points_the_wrong_way_is_found() {
+    for (path, text) in [
+        ("domain/a.rs", "use crate::app::App;"),
+        ("domain/a.rs", "use crate::{domain::id::TeamId, store::Db};"),
+        ("domain/a.rs", "fn f(db: &crate::store::Db) {}"),
+        ("domain/a.rs", "pub async fn f() {}"),
+        ("domain/a.rs", "use std::time::Instant;"),
+        ("domain/a.rs", "let id = Uuid::now_v7();"),
+        ("slack/views/a.rs", "pub async fn f() {}"),
+        ("app/a.rs", "use crate::slack::views;"),
+        ("app/a.rs", "use crate::http;"),
+        ("app/a.rs", "let pool: sqlx::PgPool;"),
+        ("app/submit.rs", "let now = SystemTime::now();"),
+        ("app/submit.rs", "let now = chrono::Utc::now();"),
+        (
+            "app/submit.rs",
+            "let text = \"SELECT number FROM requests\";",
+        ),
+        ("app/submit.rs", "tokio::time::sleep(a_while).await;"),
+        ("store/clock.rs", "let now = SystemTime::now();"),
+        ("store/a.rs", "use crate::app::App;"),
+        ("slack/a.rs", "use crate::http::problem;"),
+        ("slack/a.rs", "use crate::store::Db;"),
+        (
+            "http/a.rs",
+            "use crate::{\n    domain::{id::TeamId, people::Person},\n    slack::views,\n};",
+        ),
+        ("http/a.rs", "use slack_morphism::prelude::*;"),
+        ("http/a.rs", "use crate::bot::Bot;"),
+        ("config/a.rs", "use crate::app::App;"),
+        ("sandbox/a.rs", "use crate::slack::signature::sign;"),
+        ("worker/a.rs", "use crate::slack::client::Slack;"),
+        ("cli/show.rs", "use crate::store::Db;"),
+        ("cli/serve.rs", "use crate::sandbox::Sandbox;"),
+        ("worker/a.rs", "use crate::http::App;"),
+        ("cellar/a.rs", "fn f() {}"),
+    ] {
+        assert_eq!(faults(path, text).len(), 1, "{path}: {text}");
+    }
+    let long = "fn f() {}\n".repeat(LONGEST_FILE + 1);
+    assert_eq!(faults("app/a.rs", &long).len(), 1);
+}
+
+#[test]
+fn what_points_the_right_way_passes() {
+    for (path, text) in [
+        (
+            "domain/a.rs",
+            "use crate::domain::id::TeamId;\n// crate::app is told of it\n",
+        ),
+        (
+            "domain/a.rs",
+            "fn f() {}\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n",
+        ),
+        (
+            "app/a.rs",
+            "use crate::domain::{app::X, id::TeamId};\nuse crate::store::Db;",
+        ),
+        ("app/clock.rs", "let now = SystemTime::now();"),
+        ("store/a.rs", "use sqlx::Row;"),
+        (
+            "slack/client.rs",
+            "use crate::app::App;\nuse slack_morphism::prelude::*;",
+        ),
+        ("worker/cards.rs", "use crate::slack::client::Client;"),
+        ("lib.rs", "pub mod app;"),
+        (
+            "cli/serve.rs",
+            "use crate::{app, bot, config, http, slack};",
+        ),
+    ] {
+        assert_eq!(faults(path, text), Vec::<String>::new(), "{path}: {text}");
+    }
+}

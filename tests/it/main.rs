@@ -1,0 +1,8 @@
+//! Stories, store and architecture tests: everything that needs real databases, real sockets or the source itself.
+
+mod architecture;
+mod database;
+mod main_job;
+mod plans;
+mod store;
+mod world;

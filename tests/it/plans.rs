@@ -1,0 +1,163 @@
+//! What a request costs the store does not grow with the number of past requests: no statement of the product reads through a table
+//! that grows, and every look-up goes through an index. Both databases are asked for their plans.
+
+use crate::database::{Kind, fresh, on_both};
+use countersign::store::{On, STATEMENTS};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use std::collections::BTreeSet;
+
+/// The tables that grow with use.
+const GROWING: [&str; 8] = [
+    "requests",
+    "payloads",
+    "decisions",
+    "audit",
+    "answers",
+    "cards",
+    "outbox",
+    "config",
+];
+/// Indexes that hold only what is to be done or still waits: however long they are walked, what is past is not in them.
+const OF_WORK: [&str; 6] = [
+    "cards_to_post",
+    "cards_to_update",
+    "outbox_due",
+    "audit_unsealed",
+    "requests_waiting",
+    "requests_identical",
+];
+/// Statements that no request, decision or list pays for, and why they may read a whole table.
+const EXEMPT: [(&str, &str); 3] = [
+    ("LAST_SEAL", "reads one row, the last of its index"),
+    (
+        "DEAD",
+        "counts what could not be delivered, for the metrics; delivered rows are gone from that table",
+    ),
+    ("LATEST", "reads one row, from the end of its key"),
+];
+
+/// The lines of an `SQLite` plan that read through a growing table.
+async fn sqlite(url: &str, text: &str) -> Vec<String> {
+    let mut conn = sqlx::SqliteConnection::connect(url)
+        .await
+        .expect("the file");
+    let mut bad = Vec::new();
+    for one in text.split(';').filter(|one| !one.trim().is_empty()) {
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {one}"));
+        let rows = conn.fetch_all(sql).await.expect("a plan");
+        for row in rows {
+            let line: String = row.get("detail");
+            let Some(scanned) = line.strip_prefix("SCAN ") else {
+                continue;
+            };
+            let index = scanned.split("INDEX ").nth(1).unwrap_or_default();
+            // a table under its short name reads as that name: `SCAN r`
+            let name = scanned.split(' ').next().unwrap_or_default();
+            let table = table_of(one, name);
+            if GROWING.contains(&table) && !OF_WORK.contains(&index) {
+                bad.push(line);
+            }
+        }
+    }
+    bad
+}
+
+/// The table behind a name in a statement: `requests` for `r` in `FROM requests r`.
+fn table_of<'a>(text: &'a str, name: &'a str) -> &'a str {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let aliased = words.windows(2).find(|pair| {
+        let alias = pair[1].trim_end_matches([')', ',']);
+        alias == name && GROWING.contains(&pair[0])
+    });
+    aliased.map_or(name, |pair| pair[0])
+}
+
+/// A condition on the second column of an index passes here as a look-up; `SQLite`'s plans tell it.
+/// The lines of a Postgres plan that read through a growing table, where every index may be used that could be.
+async fn postgres(url: &str, text: &str) -> Vec<String> {
+    let mut conn = sqlx::PgConnection::connect(url).await.expect("the server");
+    for off in ["seqscan", "hashjoin", "mergejoin"] {
+        let sql = AssertSqlSafe(format!("SET enable_{off} = off"));
+        conn.execute(sql).await.expect("a setting");
+    }
+    let places: BTreeSet<usize> = text
+        .split('$')
+        .skip(1)
+        .filter_map(|after| {
+            let digits = after.split(|sign: char| !sign.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        })
+        .collect();
+    let nothing = vec!["NULL"; places.len()].join(", ");
+    let given = if places.is_empty() {
+        String::new()
+    } else {
+        format!("({nothing})")
+    };
+    let prepare = format!("PREPARE it AS {text}");
+    for sql in ["SET plan_cache_mode = force_generic_plan", prepare.as_str()] {
+        let sql = AssertSqlSafe(sql.to_owned());
+        conn.execute(sqlx::raw_sql(sql)).await.expect("prepared");
+    }
+    let sql = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE it{given}"));
+    let rows = sqlx::raw_sql(sql)
+        .fetch_all(&mut conn)
+        .await
+        .expect("a plan");
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let reads_through = |at: usize, line: &str| {
+        let on = line.split(" on ").nth(1).unwrap_or_default();
+        let table = on.split_whitespace().next().unwrap_or_default();
+        if line.contains("Seq Scan on") {
+            return GROWING.contains(&table);
+        }
+        let by_index = line.contains("Index Scan") || line.contains("Index Only Scan");
+        let of_work = OF_WORK
+            .iter()
+            .any(|index| line.contains(&format!(" {index} ")) || line.ends_with(index));
+        let looks_up = lines
+            .get(at + 1)
+            .is_some_and(|next| next.contains("Index Cond"));
+        by_index && !of_work && !looks_up && (GROWING.contains(&table) || line.contains("Bitmap"))
+    };
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| reads_through(*at, line))
+        .map(|(_, line)| line.trim().to_owned())
+        .collect()
+}
+
+on_both! {
+    async fn no_statement_reads_through_a_table_that_grows(kind) {
+        let database = fresh!(kind);
+        let (mut looked_at, mut bad) = (0, Vec::new());
+        for (name, on, text) in STATEMENTS.iter().copied().flatten() {
+            let lines = match (kind, on) {
+                (Kind::Sqlite, On::Both | On::Sqlite) => sqlite(&database.url, text).await,
+                (Kind::Postgres, On::Both | On::Postgres) => postgres(&database.url, text).await,
+                _ => continue,
+            };
+            looked_at += 1;
+            if !EXEMPT.iter().any(|(exempt, _)| exempt == name) {
+                bad.extend(lines.iter().map(|line| format!("{name}: {line}")));
+            }
+        }
+        assert!(looked_at > 50, "only {looked_at} statements were found");
+        assert_eq!(bad, Vec::<String>::new());
+        database.drop().await;
+    }
+
+    /// So that the test above could fail.
+    async fn a_statement_without_an_index_is_found(kind) {
+        let database = fresh!(kind);
+        for text in ["SELECT id FROM requests WHERE reason = $1", "SELECT r.id FROM requests r WHERE r.action = $1", "SELECT count(*) FROM decisions WHERE comment = $1"] {
+            let lines = match kind {
+                Kind::Sqlite => sqlite(&database.url, text).await,
+                Kind::Postgres => postgres(&database.url, text).await,
+            };
+            assert_eq!(lines.len(), 1, "{text}: {lines:?}");
+        }
+        database.drop().await;
+    }
+}

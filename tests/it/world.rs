@@ -1,0 +1,360 @@
+//! A world for stories: the whole bot on a real database, a Slack workspace that it talks to over real sockets, and a clock that
+//! only moves when it is told to. Stories read like chat.
+
+use crate::database::{Database, Kind};
+use countersign::app::Clock;
+use countersign::app::{App, NewToken};
+use countersign::bot::{Bot, Parts};
+use countersign::config::file::Source;
+use countersign::domain::principal::{Caller, Principal};
+use countersign::domain::time::{Span, Timestamp};
+use countersign::domain::token::Scope;
+use countersign::domain::vote::Door;
+use countersign::http::MetricsAt;
+use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup};
+use countersign::slack::signature::SigningSecrets;
+use countersign::store::Db;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use secrecy::SecretString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What bot and workspace share.
+pub const SIGNING_SECRET: &str = "the-secret-of-the-stories";
+const BOT_TOKEN: &str = "xoxb-story";
+/// Monday, 2026-11-23, 10:00 UTC.
+pub const MONDAY: Timestamp = Timestamp(1_795_428_000_000);
+/// The command of the main story.
+pub const DEPLOY: &str = "request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"";
+const CONFIGURATION: &str = include_str!("../../manifests/demo.yaml");
+
+pub struct World {
+    pub bot: Bot,
+    pub slack: Sandbox,
+    pub url: String,
+    pub clock: Clock,
+    pub database: Database,
+    server: CancellationToken,
+}
+
+/// Starts a world, or ends the test where there is no Postgres.
+macro_rules! world {
+    ($kind:expr) => {
+        match $crate::world::World::start($kind).await {
+            Some(world) => world,
+            None => return,
+        }
+    };
+}
+pub(crate) use world;
+
+/// The operator at the database.
+pub fn operator() -> Caller {
+    Caller {
+        principal: Principal::Operator,
+        owners: Vec::new(),
+        acts_for_others: false,
+        via: Door::Cli,
+    }
+}
+
+impl World {
+    pub async fn start(kind: Kind) -> Option<Self> {
+        Self::start_with(kind, CONFIGURATION).await
+    }
+
+    /// A world with another configuration.
+    pub async fn start_with(kind: Kind, configuration: &str) -> Option<Self> {
+        let database = Database::fresh(kind).await?;
+        let clock = Clock::manual(MONDAY);
+        let time = clock.clone();
+        let slack = Sandbox::start(Setup {
+            listen: local(),
+            seed: Seed::example(),
+            bot_url: None,
+            signing_secret: SIGNING_SECRET.into(),
+            bot_token: BOT_TOKEN.into(),
+            clock: Arc::new(move || time.now().0),
+        })
+        .await
+        .expect("a free port");
+        let bot = bot(database.db.clone(), &clock, &slack).await;
+        let source = Source::read("demo.yaml", configuration).expect("a configuration");
+        bot.app
+            .load_file(source.into_document(), "demo.yaml")
+            .await
+            .expect("it loads");
+        bot.learn_installation()
+            .await
+            .expect("the workspace answers");
+        let (url, server) = serve(&bot).await;
+        slack.set_bot_url(&url);
+        Some(Self {
+            bot,
+            slack,
+            url,
+            clock,
+            database,
+            server,
+        })
+    }
+
+    /// A second replica over the same database; deliveries go to whichever `set_bot_url` names.
+    pub async fn replica(&self) -> (Bot, String) {
+        let bot = bot(self.database.again().await, &self.clock, &self.slack).await;
+        bot.learn_installation()
+            .await
+            .expect("the workspace answers");
+        let (url, _) = serve(&bot).await;
+        (bot, url)
+    }
+
+    /// The bot ends kindly and starts again over the same database, with empty memory.
+    pub async fn restart(&mut self) {
+        self.server.cancel();
+        self.bot.stop().await;
+        self.database.db = self.database.again().await;
+        self.bot = bot(self.database.db.clone(), &self.clock, &self.slack).await;
+        self.bot
+            .learn_installation()
+            .await
+            .expect("the workspace answers");
+        let (url, server) = serve(&self.bot).await;
+        self.slack.set_bot_url(&url);
+        (self.url, self.server) = (url, server);
+    }
+
+    pub fn app(&self) -> &App {
+        &self.bot.app
+    }
+
+    /// Somebody types a slash command; what they read in answer.
+    pub async fn types(&self, who: &str, text: &str) -> String {
+        let answer = self
+            .slack
+            .command(who, "/approval", text)
+            .await
+            .expect("the bot answers");
+        self.settle().await;
+        let said = answer.message.or_else(|| {
+            self.slack
+                .ephemerals(who)
+                .last()
+                .map(|shown| shown.text.clone())
+        });
+        said.unwrap_or_default()
+    }
+
+    /// Somebody clicks a button of the newest card in `#prod-approvals`; what only they read in answer.
+    pub async fn clicks(&self, who: &str, button: &str) -> String {
+        self.clicks_forged(who, button, Forge::default()).await.1
+    }
+
+    /// The same, after an attacker has changed what Slack would have sent.
+    pub async fn clicks_forged(&self, who: &str, button: &str, forge: Forge) -> (Answer, String) {
+        let card = self.slack.card("prod-approvals").expect("a card");
+        let before = self.slack.ephemerals(who).len();
+        let answer = self
+            .slack
+            .click_with(who, &card.channel, &card.ts, button, forge)
+            .await
+            .expect("the bot answers");
+        self.settle().await;
+        let told: Vec<String> = self
+            .slack
+            .ephemerals(who)
+            .split_off(before)
+            .into_iter()
+            .map(|shown| shown.text)
+            .collect();
+        (answer, told.join("\n"))
+    }
+
+    /// A click on the newest card, as Slack would send it; not sent yet.
+    pub fn click_of(&self, who: &str, button: &str, forge: Forge) -> Delivery {
+        let card = self.slack.card("prod-approvals").expect("a card");
+        let place = Place::Message {
+            channel: &card.channel,
+            ts: &card.ts,
+        };
+        self.slack
+            .press_delivery(who, place, button.into(), forge)
+            .expect("it can be clicked")
+    }
+
+    /// A slash command as Slack would send it; not sent yet.
+    pub fn command_of(&self, who: &str, text: &str) -> Delivery {
+        self.slack
+            .command_delivery(who, "prod-approvals", "/approval", text)
+            .expect("it can be typed")
+    }
+
+    /// Sends a delivery, however often, and waits for everything that follows.
+    pub async fn delivers(&self, delivery: &Delivery) -> Answer {
+        let answer = self.slack.redeliver(delivery).await;
+        self.settle().await;
+        answer.expect("the bot answers")
+    }
+
+    /// What only this person was told so far.
+    pub fn told(&self, who: &str) -> Vec<String> {
+        let told = self.slack.ephemerals(who);
+        told.into_iter().map(|shown| shown.text).collect()
+    }
+
+    /// A fingerprint of every table: any row more or less, and any change of a request or a card, changes it.
+    pub async fn rows(&self) -> String {
+        let tables = [
+            "config",
+            "policy_versions",
+            "requests",
+            "payloads",
+            "decisions",
+            "answers",
+            "cards",
+            "outbox",
+            "tokens",
+            "facts",
+            "audit",
+        ];
+        let counted = tables.map(|table| format!("'{table}=' || (SELECT count(*) FROM {table})"));
+        let moved = "'moved=' || (SELECT coalesce(sum(version), 0) FROM requests) || '/' \
+            || (SELECT coalesce(sum(touched), 0) FROM cards)";
+        let sql = format!("SELECT {} || ' ' || {moved}", counted.join(" || ' ' || "));
+        self.database.text(&sql).await
+    }
+
+    /// Every answer is given, every worker has nothing left to do.
+    pub async fn settle(&self) {
+        self.bot.dispatcher.finish().await;
+        self.bot.workers.settle().await.expect("the workers work");
+    }
+
+    /// Time passes, and the workers notice.
+    pub async fn passes(&self, span: Span) {
+        self.clock.advance(span);
+        self.settle().await;
+    }
+
+    /// The newest card in `#prod-approvals`, as people read it.
+    pub fn card(&self) -> String {
+        self.slack.card("prod-approvals").expect("a card").text
+    }
+
+    /// What can be clicked on it.
+    pub fn buttons(&self) -> Vec<String> {
+        self.slack.card("prod-approvals").expect("a card").actions
+    }
+
+    /// The last direct message somebody got.
+    pub fn direct(&self, who: &str) -> String {
+        self.slack
+            .direct_messages(who)
+            .last()
+            .map(|shown| shown.text.clone())
+            .unwrap_or_default()
+    }
+
+    /// The audit log's events, oldest first, with who did them.
+    pub async fn audit(&self) -> Vec<String> {
+        while self.app().seal().await.expect("sealed") {}
+        let lines = self.app().audit(0, 1_000).await.expect("the log");
+        let text = |line: &countersign::app::AuditLine, key: &str| {
+            line.event[key].as_str().unwrap_or("-").to_owned()
+        };
+        lines
+            .iter()
+            .map(|line| format!("{} by {}", text(line, "event"), text(line, "actor")))
+            .collect()
+    }
+
+    /// A person's API token.
+    pub async fn token_of(&self, person: &str, scopes: &[Scope]) -> String {
+        self.token(Principal::Person(person.into()), &[], scopes)
+            .await
+    }
+
+    /// An API token.
+    pub async fn token(&self, principal: Principal, owners: &[&str], scopes: &[Scope]) -> String {
+        let token = NewToken {
+            name: "story".to_owned(),
+            principal,
+            owners: owners.iter().map(|owner| (*owner).into()).collect(),
+            scopes: scopes.to_vec(),
+        };
+        self.app()
+            .create_token(&operator(), token)
+            .await
+            .expect("a token")
+            .1
+    }
+
+    /// The world ends; it fails on whatever was left undone.
+    pub async fn finish(self) {
+        self.settle().await;
+        // what Slack would not have taken any faster
+        while self
+            .database
+            .count(
+                "SELECT (SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND trouble IS NULL)
+                    + (SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND trouble IS NULL)",
+            )
+            .await
+            > 0
+        {
+            self.passes(Span::seconds(20)).await;
+        }
+        assert_eq!(self.slack.leftovers(), Vec::<String>::new());
+        for (table, left) in [
+            ("outbox", "outbox"),
+            ("cards that are behind", "cards WHERE due_at IS NOT NULL"),
+        ] {
+            assert_eq!(
+                self.database
+                    .count(&format!("SELECT count(*) FROM {left}"))
+                    .await,
+                0,
+                "{table}"
+            );
+        }
+        let walked = self.app().verify_audit().await.expect("the log");
+        assert_eq!(walked.broken_at, None);
+        self.server.cancel();
+        self.bot.stop().await;
+        self.slack.stop().await;
+        self.database.drop().await;
+    }
+}
+
+fn local() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// A bot whose loops stand still: stories tick its workers.
+pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox) -> Bot {
+    Bot::new(Parts {
+        db,
+        clock: clock.clone(),
+        bot_token: BOT_TOKEN.into(),
+        slack_api_url: slack.api_url(),
+        signing_secrets: SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)])
+            .expect("long enough"),
+        app_id: None,
+        metrics: PrometheusBuilder::new().build_recorder().handle(),
+        metrics_at: MetricsAt::Public,
+    })
+    .await
+    .expect("a bot")
+}
+
+async fn serve(bot: &Bot) -> (String, CancellationToken) {
+    let listener = TcpListener::bind(local()).await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let stop = CancellationToken::new();
+    let serving =
+        axum::serve(listener, bot.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::spawn(async move { serving.await });
+    (url, stop)
+}
