@@ -2,7 +2,9 @@
 
 mod architecture;
 mod database;
+mod execute_race;
 mod main_job;
 mod plans;
+mod races;
 mod store;
 mod world;

@@ -1,0 +1,148 @@
+//! Consumers that race for one grant (threats AP5, B10): exactly one gets it, each time.
+//!
+//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+
+use crate::database::on_both;
+use crate::world::{World, world};
+use countersign::app::{App, AppError, Click, Clicker, Executed, Once, RequestRef, Submission};
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::request::Status;
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use std::sync::Arc;
+use tokio::sync::Barrier;
+
+const CONSUMERS: usize = 8;
+
+fn rounds() -> usize {
+    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
+    named.ok().and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+/// A command of alice's that carol has approved; its id and digest.
+async fn granted(world: &World) -> (RequestRef, String) {
+    // the limit of requests a second is not what is raced here
+    world.clock.advance(Span::seconds(1));
+    let submission = Submission {
+        action: "command.execute".to_owned(),
+        cluster: Some("prod-eu-1".to_owned()),
+        reason: Some("a race".to_owned()),
+        ..Submission::default()
+    };
+    let alice = Caller::person("alice".into(), Door::Api);
+    let asked = world
+        .app()
+        .submit(&alice, submission, None)
+        .await
+        .expect("a request")
+        .shown
+        .request;
+    let request = RequestRef::Id(asked.id);
+    let click = Click {
+        clicker: Clicker::Person("carol".into()),
+        request: request.clone(),
+        digest: None,
+        verdict: Verdict::Approve,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    };
+    assert_eq!(
+        world.app().decide(click).await.expect("a decision").status,
+        Status::Approved
+    );
+    (request, asked.digest.to_string())
+}
+
+fn key(text: &str) -> Once {
+    Once {
+        key: format!("api:person:alice:{text}"),
+        fingerprint: "the same".to_owned(),
+        keep: Span::hours(1),
+    }
+}
+
+/// All of them at once, at both replicas.
+async fn race(
+    apps: &[App; 2],
+    request: &RequestRef,
+    digest: &str,
+    once: impl Fn(usize) -> Option<Once>,
+) -> Vec<Result<Executed, AppError>> {
+    let barrier = Arc::new(Barrier::new(CONSUMERS));
+    let consumers: Vec<_> = (0..CONSUMERS)
+        .map(|n| {
+            let (app, barrier, once) = (apps[n % 2].clone(), barrier.clone(), once(n));
+            let (request, digest) = (request.clone(), digest.to_owned());
+            tokio::spawn(async move {
+                let alice = Caller::person("alice".into(), Door::Api);
+                barrier.wait().await;
+                app.execute(&alice, &request, &digest, once).await
+            })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for consumer in consumers {
+        outcomes.push(consumer.await.expect("no consumer panics"));
+    }
+    outcomes
+}
+
+on_both! {
+    async fn ap5_b10_eight_consumers_race_and_exactly_one_wins(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let apps = [world.app().clone(), replica.app.clone()];
+        for round in 0..rounds() {
+            let (request, digest) = granted(&world).await;
+            let outcomes = race(&apps, &request, &digest, |n| (n % 3 == 0).then(|| key(&format!("{round}-{n}")))).await;
+            let mut won = 0;
+            for outcome in outcomes {
+                match outcome {
+                    Ok(executed) => {
+                        assert_eq!(executed.shown.request.state.status(), Status::Executed);
+                        won += 1;
+                    }
+                    Err(AppError::Refused(Refusal::Closed(Status::Executed))) => {}
+                    Err(other) => panic!("round {round}: {other:?}"),
+                }
+            }
+            assert_eq!(won, 1, "round {round}");
+        }
+        let executed = world.database.count("SELECT count(*) FROM requests WHERE status = 'executed'").await;
+        assert_eq!(executed, i64::try_from(rounds()).expect("few"));
+        let events = world.audit_count("request.executed").await;
+        assert_eq!(events, executed);
+        world.finish().await;
+    }
+
+    async fn ap5_retries_of_one_consumer_are_one_execution(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let apps = [world.app().clone(), replica.app.clone()];
+        for round in 0..rounds() / 5 {
+            let (request, digest) = granted(&world).await;
+            for outcome in race(&apps, &request, &digest, |_| Some(key(&round.to_string()))).await {
+                match outcome {
+                    Ok(executed) => assert_eq!(executed.payload, "null"),
+                    Err(AppError::Refused(Refusal::InFlight)) => {}
+                    Err(other) => panic!("round {round}: {other:?}"),
+                }
+            }
+        }
+        assert_eq!(world.audit_count("request.executed").await, i64::try_from(rounds() / 5).expect("few"));
+        world.finish().await;
+    }
+}
+
+impl World {
+    async fn audit_count(&self, event: &str) -> i64 {
+        self.database
+            .count(&format!(
+                "SELECT count(*) FROM audit WHERE what = '{event}'"
+            ))
+            .await
+    }
+}

@@ -1,0 +1,178 @@
+//! Clicks that race (threats ST1, ST2, SL12, B61): two replicas on one database, never a stuck, doubled or lost decision.
+//!
+//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds; CI runs a thousand.
+
+use crate::database::on_both;
+use crate::world::{World, world};
+use countersign::app::{App, AppError, Click, Clicker, Decided, RequestRef, Submission};
+use countersign::domain::audit::What;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::request::Status;
+use countersign::domain::shown::Shown;
+use countersign::domain::vote::{Door, Verdict};
+
+fn rounds() -> usize {
+    std::env::var("COUNTERSIGN_RACE_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(200)
+}
+
+/// Two replicas, and a request of alice's for every round.
+struct Race {
+    world: World,
+    here: App,
+    there: App,
+}
+
+impl Race {
+    async fn start(world: World) -> Self {
+        let (replica, _) = world.replica().await;
+        Self {
+            here: world.app().clone(),
+            there: replica.app.clone(),
+            world,
+        }
+    }
+
+    async fn ask(&self) -> RequestRef {
+        let submission = Submission {
+            action: "release.deploy".to_owned(),
+            project: Some("api-platform".to_owned()),
+            environment: Some("production".to_owned()),
+            reason: Some("a race".to_owned()),
+            ..Submission::default()
+        };
+        let alice = Caller::person("alice".into(), Door::Api);
+        // the limit of pending requests and of requests a second is not what is raced here
+        self.world
+            .clock
+            .advance(countersign::domain::time::Span::seconds(1));
+        let submitted = self
+            .here
+            .submit(&alice, submission, None)
+            .await
+            .expect("a request");
+        RequestRef::Id(submitted.shown.request.id)
+    }
+
+    async fn finish(self) {
+        self.there.close().await;
+        let Self { world, .. } = self;
+        world.finish().await;
+    }
+}
+
+fn click(request: &RequestRef, who: &str, verdict: Verdict) -> Click {
+    Click {
+        clicker: Clicker::Person(who.into()),
+        request: request.clone(),
+        digest: None,
+        verdict,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    }
+}
+
+fn count(shown: &Shown, what: What) -> usize {
+    shown
+        .timeline
+        .iter()
+        .filter(|event| event.what == what)
+        .count()
+}
+
+fn refusal(outcome: Result<Decided, AppError>) -> Option<Refusal> {
+    match outcome {
+        Ok(_) => None,
+        Err(AppError::Refused(refusal)) => Some(refusal),
+        Err(other) => panic!("neither a decision nor a refusal: {other}"),
+    }
+}
+
+on_both! {
+    async fn st1_two_clicks_that_race_complete_the_quorum_once(kind) {
+        let race = Race::start(world!(kind)).await;
+        for _ in 0..rounds() {
+            let request = race.ask().await;
+            let (bob, carol) = tokio::join!(
+                race.here.decide(click(&request, "bob", Verdict::Approve)),
+                race.there.decide(click(&request, "carol", Verdict::Approve)),
+            );
+            assert_eq!((refusal(bob), refusal(carol)), (None, None));
+            let shown = race.there.show(&request).await.expect("it is there");
+            assert_eq!(shown.request.state.status(), Status::Approved);
+            assert_eq!(shown.votes.len(), 2);
+            assert_eq!(count(&shown, What::VoteApproved), 2);
+            assert_eq!(count(&shown, What::RequestApproved), 1);
+        }
+        race.finish().await;
+    }
+
+    async fn st2_approve_against_reject_ends_in_exactly_one_state(kind) {
+        let race = Race::start(world!(kind)).await;
+        let mut rejected = 0;
+        for round in 0..rounds() {
+            let request = race.ask().await;
+            race.here.decide(click(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            let (carol, dan) = tokio::join!(
+                race.here.decide(click(&request, "carol", Verdict::Approve)),
+                race.there.decide(click(&request, "dan", Verdict::Reject)),
+            );
+            let shown = race.here.show(&request).await.expect("it is there");
+            let ended = (count(&shown, What::RequestApproved), count(&shown, What::RequestRejected));
+            match (shown.request.state.status(), refusal(carol), refusal(dan)) {
+                (Status::Approved, None, Some(Refusal::Closed(Status::Approved))) => assert_eq!(ended, (1, 0)),
+                (Status::Rejected, Some(Refusal::Closed(Status::Rejected)), None) => {
+                    rejected += 1;
+                    assert_eq!(ended, (0, 1));
+                }
+                // dan can be so fast that carol's approval meets a request that has ended, never a half-ended one
+                other => panic!("round {round}: {other:?}"),
+            }
+            assert_eq!(shown.votes.len(), 2, "the loser's vote is not kept");
+        }
+        println!("{rejected} of {} rounds went to the rejection", rounds());
+        race.finish().await;
+    }
+
+    async fn sl12_sixteen_clicks_of_one_person_are_one_vote(kind) {
+        let race = Race::start(world!(kind)).await;
+        for _ in 0..rounds() / 10 {
+            let request = race.ask().await;
+            let clicks = (0..16).map(|n| {
+                let app = if n % 2 == 0 { &race.here } else { &race.there };
+                app.decide(click(&request, "bob", if n % 3 == 0 { Verdict::Reject } else { Verdict::Approve }))
+            });
+            let outcomes = futures::future::join_all(clicks).await;
+            let refusals: Vec<Refusal> = outcomes.into_iter().filter_map(refusal).collect();
+            assert_eq!(refusals, vec![Refusal::AlreadyReviewed; 15]);
+            let shown = race.here.show(&request).await.expect("it is there");
+            assert_eq!(shown.votes.len(), 1);
+        }
+        race.finish().await;
+    }
+
+    async fn b61_approve_against_cancel_never_leaves_a_grant(kind) {
+        let race = Race::start(world!(kind)).await;
+        let alice = Caller::person("alice".into(), Door::Api);
+        for _ in 0..rounds() / 4 {
+            let request = race.ask().await;
+            race.here.decide(click(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            let (carol, cancelled) = tokio::join!(
+                race.there.decide(click(&request, "carol", Verdict::Approve)),
+                race.here.cancel(&alice, &request, None),
+            );
+            cancelled.expect("alice may take back what she asked for");
+            let shown = race.there.show(&request).await.expect("it is there");
+            assert_eq!(shown.request.state.status(), Status::Cancelled);
+            let approved = usize::from(refusal(carol).is_none());
+            assert_eq!(count(&shown, What::RequestApproved), approved);
+            assert_eq!(shown.votes.len(), 1 + approved);
+        }
+        race.finish().await;
+    }
+}
