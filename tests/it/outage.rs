@@ -1,0 +1,302 @@
+//! Slack fails in every way it can: decisions go on, nothing is lost, and the cards show the truth as soon as they can.
+
+use crate::database::on_both;
+use crate::world::{DEPLOY, World, world};
+use countersign::domain::time::Span;
+use countersign::domain::token::Scope;
+use countersign::sandbox::{Fault, Forge};
+use serde_json::{Value, json};
+
+const POST: &str = "chat.postMessage";
+const UPDATE: &str = "chat.update";
+
+/// A person's call of the API.
+async fn api(world: &World, who: &str, path: &str, body: Value) -> Value {
+    let token = world
+        .token_of(
+            who,
+            &[
+                Scope::RequestsWrite,
+                Scope::DecisionsWrite,
+                Scope::RequestsRead,
+            ],
+        )
+        .await;
+    let call = reqwest::Client::new()
+        .post(format!("{}/v1/requests{path}", world.url))
+        .bearer_auth(token)
+        .json(&body);
+    let answer = call.send().await.expect("an answer");
+    assert!(
+        answer.status().is_success(),
+        "{}",
+        answer.text().await.unwrap_or_default()
+    );
+    answer.json().await.expect("JSON")
+}
+
+async fn asks(world: &World) -> Value {
+    let body = json!({"action": "release.deploy", "project": "api-platform", "environment": "production",
+        "release": "v1.4.2", "reason": "hotfix"});
+    api(world, "alice", "", body).await
+}
+
+async fn approves(world: &World, who: &str) -> Value {
+    api(world, who, "/1/decisions", json!({"verdict": "approve"})).await
+}
+
+fn cards(world: &World) -> Vec<String> {
+    world
+        .slack
+        .cards("prod-approvals")
+        .into_iter()
+        .map(|card| card.text)
+        .collect()
+}
+
+fn posted(world: &World) -> i64 {
+    i64::try_from(cards(world).len()).expect("few")
+}
+
+/// Cards with why they are behind.
+async fn troubles(world: &World) -> i64 {
+    world
+        .database
+        .count("SELECT count(*) FROM cards WHERE trouble IS NOT NULL AND due_at IS NOT NULL")
+        .await
+}
+
+on_both! {
+    async fn no1_slack_down_for_a_day_and_decisions_go_on(kind) {
+        let world = world!(kind);
+        world.slack.set_outage(true);
+        asks(&world).await;
+        world.settle().await;
+        assert_eq!((cards(&world).len(), troubles(&world).await), (0, 1));
+        approves(&world, "bob").await;
+        for _ in 0..20 {
+            world.passes(Span::hours(1)).await;
+        }
+        assert_eq!(approves(&world, "carol").await["status"], "approved");
+        world.settle().await;
+        let tried = world.slack.call_count(POST);
+        assert!((5..60).contains(&tried), "{tried} calls: neither given up nor in a hurry");
+        world.slack.set_outage(false);
+        // converged within a minute of the recovery
+        world.passes(Span::seconds(45)).await;
+        let cards = cards(&world);
+        assert_eq!(cards.len(), 1, "{cards:#?}");
+        assert!(cards[0].contains("*#1 Approved*") && cards[0].contains("*Carol Clark* approved"), "{}", cards[0]);
+        assert_eq!(world.slack.direct_messages("alice").len(), 1);
+        assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
+        world.finish().await;
+    }
+
+    async fn no1_an_outage_between_decisions_leaves_no_old_state(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        world.slack.set_outage(true);
+        approves(&world, "bob").await;
+        world.settle().await;
+        assert!(world.card().contains("0 of 2"), "{}", world.card());
+        approves(&world, "carol").await;
+        world.settle().await;
+        world.slack.set_outage(false);
+        world.passes(Span::seconds(45)).await;
+        assert_eq!(cards(&world).len(), 1);
+        assert!(world.card().contains("*#1 Approved*"), "{}", world.card());
+        let updates = world.slack.calls(UPDATE);
+        assert_eq!(updates.iter().filter(|call| call.error.is_none()).count(), 1, "one update tells both");
+        world.finish().await;
+    }
+
+    async fn no2_retry_after_is_obeyed(kind) {
+        let world = world!(kind);
+        for (method, button) in [(POST, None), (UPDATE, Some("approve"))] {
+            world.slack.fail_next_of(method, Fault::RateLimited { retry_after: 30 });
+            let before = world.slack.call_count(method);
+            match button {
+                None => { asks(&world).await; }
+                Some(button) => { world.clicks("bob", button).await; }
+            }
+            world.settle().await;
+            assert_eq!(world.slack.call_count(method), before + 1, "{method}");
+            world.passes(Span(29_999)).await;
+            assert_eq!(world.slack.call_count(method), before + 1, "{method} before its time");
+            world.passes(Span(1)).await;
+            assert_eq!(world.slack.call_count(method), before + 2, "{method}");
+        }
+        assert!(world.card().contains("1 of 2"), "{}", world.card());
+        // the other form of the same, without a time
+        world.slack.fail_next_of(UPDATE, Fault::api("ratelimited"));
+        world.clicks("carol", "approve").await;
+        world.passes(Span::seconds(1)).await;
+        assert!(world.card().contains("Approved"), "{}", world.card());
+        world.finish().await;
+    }
+
+    async fn no3_a_deleted_card_is_posted_anew_once(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let old = world.click_of("carol", "approve", Forge::default());
+        let gone = world.slack.card("prod-approvals").expect("a card");
+        world.slack.change(|state| state.channels.get_mut(&gone.channel)?.messages.remove(&gone.ts));
+        approves(&world, "bob").await;
+        world.settle().await;
+        assert_eq!(world.slack.call_count(UPDATE), 1);
+        let cards = world.slack.cards("prod-approvals");
+        assert_eq!(cards.len(), 1, "{cards:#?}");
+        assert!(cards[0].ts != gone.ts && cards[0].text.contains("1 of 2"), "{}", cards[0]);
+        // a click that was on its way from the old one counts once, as any other
+        world.delivers(&old).await;
+        world.delivers(&old).await;
+        assert!(world.card().contains("Approved"), "{}", world.card());
+        assert_eq!(world.slack.cards("prod-approvals").len(), 1);
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 2);
+        world.finish().await;
+    }
+
+    async fn no5_a_post_whose_answer_was_lost_leaves_one_copy_and_the_last_is_live(kind) {
+        for fault in [Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::TimeoutAfterEffect] {
+            let world = world!(kind);
+            world.slack.fail_next_of(POST, fault.clone());
+            asks(&world).await;
+            let lost = async {
+                world.slack.wait_for_calls(POST, 1).await.expect("it is posted");
+                world.slack.release_hung();
+            };
+            tokio::join!(world.settle(), lost);
+            world.passes(Span::seconds(45)).await;
+            assert_eq!(cards(&world).len(), 2, "{fault:?}");
+            world.clicks("bob", "approve").await;
+            let now = cards(&world);
+            assert!(now[0].contains("0 of 2") && now[1].contains("1 of 2"), "{fault:?} {now:#?}");
+            // one request, one decision each: the copy gives nobody a second one, and goes when somebody finds out
+            let copy = world.slack.cards("prod-approvals").remove(0);
+            world.slack.click("bob", &copy.channel, &copy.ts, "approve").await.expect("an answer");
+            world.settle().await;
+            assert!(world.told("bob").join("").starts_with("already reviewed"), "{:?}", world.told("bob"));
+            let copy = world.slack.cards("prod-approvals").remove(0);
+            assert!(copy.actions.is_empty() && copy.text.starts_with("This copy"), "{copy:#?}");
+            // who is refused on the live card takes nothing away
+            world.clicks("bob", "approve").await;
+            assert_eq!(world.buttons(), ["approve", "reject", "details"]);
+            world.clicks("carol", "approve").await;
+            assert!(world.card().contains("Approved"), "{}", world.card());
+            assert_eq!(cards(&world).len(), 2);
+            world.finish().await;
+        }
+    }
+
+    async fn no6_an_update_whose_answer_was_lost_is_written_once_more(kind) {
+        for fault in [Fault::Disconnect, Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::BadJson, Fault::Http(502)] {
+            let world = world!(kind);
+            world.types("alice", DEPLOY).await;
+            world.slack.fail_next_of(UPDATE, fault.clone());
+            world.clicks("bob", "approve").await;
+            world.passes(Span::seconds(1)).await;
+            assert_eq!(world.slack.call_count(UPDATE), 2, "{fault:?}");
+            assert!(world.card().contains("1 of 2"), "{fault:?} {}", world.card());
+            assert_eq!(cards(&world).len(), 1, "{fault:?}");
+            world.finish().await;
+        }
+    }
+
+    async fn no4_a_channel_without_the_bot_heals_after_the_invitation(kind) {
+        let world = world!(kind);
+        for (number, why) in [(0, "not_in_channel"), (1, "is_archived")] {
+            let closed = |closed: bool| world.slack.change(|state| {
+                let bot = state.install.bot_user.clone();
+                let channel = state.channels.get_mut("C02PROD").expect("the channel");
+                match (why, closed) {
+                    ("is_archived", _) => channel.is_archived = closed,
+                    (_, true) => { channel.members.remove(&bot); }
+                    (_, false) => { channel.members.insert(bot); }
+                }
+            });
+            closed(true);
+            asks(&world).await;
+            for _ in 0..5 {
+                world.passes(Span::minutes(1)).await;
+            }
+            assert_eq!(posted(&world), number, "{why}");
+            assert_eq!(troubles(&world).await, 1, "{why}");
+            let trouble = format!("SELECT count(*) FROM cards WHERE trouble LIKE '{why}%'");
+            assert_eq!(world.database.count(&trouble).await, 1, "{why}");
+            assert_eq!(world.database.count("SELECT count(*) FROM requests WHERE status = 'pending'").await, number + 1);
+            closed(false);
+            world.passes(Span::seconds(45)).await;
+            assert_eq!(posted(&world), number + 1, "{why}");
+            assert_eq!(troubles(&world).await, 0, "{why}");
+        }
+        world.finish().await;
+    }
+
+    async fn a_direct_message_that_fails_is_sent_later_and_once(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        world.clicks("bob", "approve").await;
+        world.slack.fail_next_of("conversations.open", Fault::Http(500));
+        world.clicks("carol", "approve").await;
+        assert!(world.card().contains("Approved"), "{}", world.card());
+        assert_eq!(world.direct("alice"), "");
+        world.slack.fail_next_of(POST, Fault::RateLimited { retry_after: 20 });
+        world.passes(Span::seconds(1)).await;
+        world.passes(Span::seconds(19)).await;
+        assert_eq!(world.direct("alice"), "");
+        world.passes(Span::seconds(1)).await;
+        assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
+        world.passes(Span::hours(1)).await;
+        assert_eq!(world.slack.direct_messages("alice").iter().filter(|told| told.text.contains("is approved")).count(), 1);
+        world.finish().await;
+    }
+
+    async fn no8_a_worker_whose_lease_ended_settles_nothing(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        world.slack.fail_next_of(POST, Fault::Timeout);
+        asks(&world).await;
+        let overtaken = async {
+            world.slack.wait_for_calls(POST, 1).await.expect("it hangs");
+            world.clock.advance(Span(7_999));
+            replica.workers.settle().await.expect("the workers work");
+            assert_eq!(world.slack.call_count(POST), 1, "the lease has not ended");
+            world.clock.advance(Span(1));
+            replica.workers.settle().await.expect("the workers work");
+            assert_eq!(cards(&world).len(), 1);
+            let settled = world.rows().await;
+            world.slack.release_hung();
+            settled
+        };
+        let ((), settled) = tokio::join!(world.settle(), overtaken);
+        assert_eq!(world.rows().await, settled);
+        let touched = "SELECT count(*) FROM cards WHERE failures > 0 OR due_at IS NOT NULL OR shown IS NULL";
+        assert_eq!(world.database.count(touched).await, 0, "who comes back late changes nothing");
+        world.passes(Span::minutes(5)).await;
+        assert_eq!((cards(&world).len(), world.slack.call_count(POST)), (1, 2));
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    async fn two_replicas_at_work_at_once_post_each_card_once(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        for round in 1..=20_usize {
+            let said = world.slack.command("alice", "/approval", &DEPLOY.replace("v1.4.2", &format!("v{round}"))).await;
+            assert!(said.expect("an answer").body.contains("Asked as"), "round {round}");
+            let (one, other) = tokio::join!(world.bot.workers.settle(), replica.workers.settle());
+            one.and(other).expect("the workers work");
+            assert_eq!(cards(&world).len(), round);
+            let click = world.click_of("bob", "approve", Forge::default());
+            world.slack.redeliver(&click).await.expect("an answer");
+            let (one, other) = tokio::join!(replica.workers.settle(), world.bot.workers.settle());
+            one.and(other).expect("the workers work");
+            assert!(world.card().contains("1 of 2"), "{}", world.card());
+            world.clock.advance(Span::seconds(1));
+        }
+        assert_eq!(world.slack.call_count(POST), 20);
+        assert_eq!(world.slack.call_count(UPDATE), 20);
+        replica.stop().await;
+        world.finish().await;
+    }
+}

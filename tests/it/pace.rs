@@ -1,0 +1,38 @@
+//! Slack takes about one message a second and channel; a busy minute must neither lose a card nor post one twice.
+
+use crate::database::on_both;
+use crate::world::{World, world};
+use countersign::domain::time::Span;
+
+const REQUESTS: usize = 6;
+
+/// How many cards there are in `#prod-approvals`.
+fn cards(world: &World) -> usize {
+    world.slack.look(|state| {
+        let room = state.channel("prod-approvals").expect("the room");
+        room.messages
+            .values()
+            .filter(|message| message.only_for.is_none())
+            .count()
+    })
+}
+
+on_both! {
+    async fn a_busy_channel_gets_every_card_once_at_slacks_pace(kind) {
+        let world = world!(kind);
+        world.slack.set_paced(true);
+        for release in 1..=REQUESTS {
+            let asked = format!("request release.deploy project=api-platform env=production release=v{release} reason=busy");
+            let said = world.types("alice", &asked).await;
+            assert!(said.contains(&format!("#{release}")), "{said}");
+        }
+        assert_eq!(cards(&world), 1);
+        for second in 2..=REQUESTS {
+            world.passes(Span::seconds(1)).await;
+            assert_eq!(cards(&world), second);
+        }
+        world.passes(Span::seconds(60)).await;
+        assert_eq!(cards(&world), REQUESTS);
+        world.finish().await;
+    }
+}
