@@ -1,0 +1,69 @@
+//! The inbox by API: filters, and cursors that survive what comes in meanwhile.
+
+use crate::client::{Api, command, deploy, text};
+use crate::database::on_both;
+use crate::world::world;
+use serde_json::{Value, json};
+
+async fn numbers(api: &Api, query: &str) -> Vec<i64> {
+    let page = api.get(&format!("/v1/requests?{query}")).await.ok();
+    let items = page["items"].as_array().expect("items").iter();
+    items
+        .map(|item| item["number"].as_i64().expect("a number"))
+        .collect()
+}
+
+on_both! {
+    async fn the_inbox_is_filtered_by_status_type_and_who_could_approve(kind) {
+        let world = world!(kind);
+        let (alice, bob, dan) = (world.person("alice").await, world.person("bob").await, world.person("dan").await);
+        let release = alice.submit(deploy()).await.ok();
+        let own = dan.submit(command()).await.ok();
+        let mut free = deploy();
+        free["environment"] = json!("development");
+        alice.submit(free).await.ok();
+        assert_eq!((release["number"].as_i64(), own["number"].as_i64()), (Some(1), Some(2)));
+
+        assert_eq!(numbers(&bob, "").await, [3, 2, 1]);
+        assert_eq!(numbers(&bob, "status=pending").await, [2, 1]);
+        assert_eq!(numbers(&bob, "status=pending,allowed&limit=2").await, [3, 2]);
+        assert_eq!(numbers(&bob, "type=release").await, [3, 1]);
+        assert_eq!(numbers(&bob, "type=cluster").await, [2]);
+        assert_eq!(numbers(&bob, "type=project").await, [0_i64; 0]);
+        for (person, expected) in [("alice", vec![]), ("bob", vec![1]), ("carol", vec![2, 1]), ("dan", vec![1]), ("mallory", vec![]), ("zoe", vec![])] {
+            assert_eq!(numbers(&bob, &format!("canApprove={person}")).await, expected, "{person}");
+        }
+        bob.decide(&text(&release, "id"), "approve").await.ok();
+        assert_eq!(numbers(&bob, "canApprove=bob").await, [0_i64; 0]);
+        world.person("carol").await.decide(&text(&own, "id"), "reject").await.ok();
+        assert_eq!(numbers(&bob, "status=rejected").await, [2]);
+
+        for wrong in ["status=open", "type=everything", "limit=0", "limit=101", "limit=x", "requester=bob", "limit=1&limit=2", "status=pending,,nothing"] {
+            assert_eq!(bob.get(&format!("/v1/requests?{wrong}")).await.outcome(), "422 invalid_query", "{wrong}");
+        }
+        world.finish().await;
+    }
+
+    async fn a_cursor_survives_inserts_and_decisions(kind) {
+        let world = world!(kind);
+        let (alice, carol) = (world.person("alice").await, world.person("carol").await);
+        let mut ids = Vec::new();
+        for _ in 0..7 {
+            ids.push(text(&alice.submit(command()).await.ok(), "id"));
+        }
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = carol.get(&format!("/v1/requests?status=pending&limit=3{cursor}")).await.ok();
+            seen.extend(page["items"].as_array().expect("items").iter().map(|item| text(item, "id")));
+            let Value::String(next) = &page["nextCursor"] else { break };
+            cursor = format!("&cursor={next}");
+            // what comes in, and what was listed and decided, neither repeats nor hides another
+            alice.submit(command()).await.ok();
+            carol.decide(seen.last().expect("an id"), "approve").await.ok();
+        }
+        ids.reverse();
+        assert_eq!(seen, ids);
+        assert_eq!(carol.get("/v1/requests?cursor=of-my-own").await.outcome(), "422 invalid_query");
+        world.finish().await;
+    }
+}

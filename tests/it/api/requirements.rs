@@ -1,0 +1,119 @@
+//! What was granted is checked again when it is executed: against the policies and the people as they are then.
+
+use crate::client::{Api, PIPELINE, deploy, text};
+use crate::database::on_both;
+use crate::world::{World, world};
+use serde_json::{Value, json};
+
+/// Waits as `run` does: for whatever is newer than what was seen.
+fn waits(api: &Api, seen: &Value) -> tokio::task::JoinHandle<Value> {
+    let path = format!(
+        "/v1/requests/{}?wait=30s&version={}",
+        text(seen, "id"),
+        seen["version"]
+    );
+    let api = api.clone();
+    tokio::spawn(async move { api.get(&path).await.ok() })
+}
+
+async fn approve(world: &World, who: &str, id: &str) -> Value {
+    world.person(who).await.decide(id, "approve").await.ok()
+}
+
+on_both! {
+    async fn st3_a_policy_that_was_tightened_sends_it_back_to_wait(kind) {
+        let world = world!(kind);
+        let ci = world.pipeline(PIPELINE).await;
+        let asked = ci.submit(deploy()).await.ok();
+        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+        approve(&world, "dan", &id).await;
+        assert_eq!(approve(&world, "carol", &id).await["status"], "approved");
+        world.reconfigure(|document| document["policies"][0]["quorum"]["minApprovals"] = json!(3)).await;
+
+        let refused = ci.execute(&id, &digest).await;
+        assert_eq!(refused.outcome(), "409 requirements_changed");
+        insta::assert_snapshot!("requirements_changed", refused.body["detail"].as_str().expect("why"));
+        let back = ci.read(&id).await;
+        assert_eq!(back["status"], "pending");
+        assert_eq!(back["decidedAt"], Value::Null);
+        world.settle().await;
+        assert!(world.buttons().contains(&"approve".to_owned()), "{:?}", world.buttons());
+
+        let waiting = waits(&ci, &back);
+        approve(&world, "alice", &id).await;
+        assert_eq!(waiting.await.expect("it ends")["status"], "approved");
+        ci.execute(&id, &digest).await.ok();
+        assert_eq!(ci.execute(&id, &digest).await.outcome(), "409 request_closed");
+        world.finish().await;
+    }
+
+    async fn st4_the_vote_of_somebody_who_left_the_team_does_not_hold(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let asked = alice.submit(deploy()).await.ok();
+        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+        approve(&world, "bob", &id).await;
+        approve(&world, "carol", &id).await;
+        world.reconfigure(|document| document["directory"]["teams"][0]["members"] = json!(["alice"])).await;
+
+        assert_eq!(alice.execute(&id, &digest).await.outcome(), "409 requirements_changed");
+        let back = alice.read(&id).await;
+        assert_eq!(back["policies"][0]["approvals"], json!({"have": 1, "need": 2}));
+        // who comes back later has not decided anew
+        world.reconfigure(|document| document["directory"]["teams"][0]["members"] = json!(["alice", "bob"])).await;
+        assert_eq!(alice.execute(&id, &digest).await.outcome(), "409 request_closed");
+        let waiting = waits(&alice, &back);
+        approve(&world, "dan", &id).await;
+        assert_eq!(waiting.await.expect("it ends")["status"], "approved");
+        alice.execute(&id, &digest).await.ok();
+        world.finish().await;
+    }
+
+    async fn st4_nobody_left_cancels_it(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let asked = alice.submit(deploy()).await.ok();
+        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+        approve(&world, "bob", &id).await;
+        approve(&world, "carol", &id).await;
+        // who asks is all that is left of SRE
+        world.reconfigure(|document| document["directory"]["teams"][1]["members"] = json!(["alice"])).await;
+        let refused = alice.execute(&id, &digest).await;
+        assert_eq!(refused.outcome(), "409 requirements_changed");
+        assert_eq!(alice.read(&id).await["status"], "cancelled");
+        world.settle().await;
+        assert!(world.direct("alice").contains("cancelled"), "{}", world.direct("alice"));
+        world.finish().await;
+    }
+
+    async fn st3_a_gate_that_was_added_holds_back_what_was_allowed(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let mut body = deploy();
+        body["environment"] = json!("development");
+        let with = alice.submit(body.clone()).await.ok();
+        body.as_object_mut().expect("an object").remove("reason");
+        let without = alice.submit(body).await.ok();
+        assert_eq!((&with["status"], &without["status"]), (&json!("allowed"), &json!("allowed")));
+        world.reconfigure(|document| {
+            document["bindings"].as_array_mut().expect("a list")
+                .push(json!({"policy": "production-deploy-gate", "level": "environment", "resource": "development"}));
+        }).await;
+        for (asked, then) in [(with, "pending"), (without, "cancelled")] {
+            let id = text(&asked, "id");
+            assert_eq!(alice.execute(&id, &text(&asked, "digest")).await.outcome(), "409 requirements_changed", "{then}");
+            assert_eq!(alice.read(&id).await["status"], then);
+        }
+        world.finish().await;
+    }
+
+    async fn a_loosened_policy_changes_nothing_for_what_waits(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let id = text(&alice.submit(deploy()).await.ok(), "id");
+        world.reconfigure(|document| document["policies"][0]["quorum"] = json!({"minApprovals": 1})).await;
+        let seen = approve(&world, "bob", &id).await;
+        assert_eq!((&seen["status"], &seen["policies"][0]["version"]), (&json!("pending"), &json!(1)));
+        world.finish().await;
+    }
+}

@@ -1,0 +1,83 @@
+//! Tokens die at once and everywhere; limits keep one principal from flooding the others.
+
+use crate::client::{Api, PIPELINE, command, text};
+use crate::database::on_both;
+use crate::world::{operator, world};
+use countersign::domain::time::Span;
+use serde_json::json;
+
+on_both! {
+    async fn b59_a_revoked_token_is_refused_at_once_at_every_replica(kind) {
+        let world = world!(kind);
+        let (_, other) = world.replica().await;
+        let (bob, carol) = (world.person("bob").await, world.person("carol").await);
+        let id = text(&bob.submit(command()).await.ok(), "id");
+        assert_eq!(carol.at(&other).read(&id).await["canApprove"], true);
+        for token in world.app().tokens().await.expect("tokens") {
+            if token.principal.person().is_some_and(|person| person.as_str() == "carol") {
+                world.app().revoke_token(&operator(), &token.id).await.expect("it is revoked");
+                assert!(world.app().revoke_token(&operator(), &token.id).await.is_err(), "once");
+            }
+        }
+        for url in [&other, &world.url] {
+            let reply = carol.at(url).decide(&id, "approve").await;
+            assert_eq!(reply.outcome(), "401 unauthenticated");
+            assert_eq!(reply.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+            assert_eq!(bob.at(url).read(&id).await["decisions"], json!([]));
+        }
+        world.finish().await;
+    }
+
+    async fn who_leaves_the_directory_leaves_the_api_at_every_replica(kind) {
+        let world = world!(kind);
+        let (_, other) = world.replica().await;
+        let dan = world.person("dan").await;
+        let id = text(&world.person("bob").await.submit(command()).await.ok(), "id");
+        dan.at(&other).read(&id).await;
+        world.dan_leaves().await;
+        for url in [&other, &world.url] {
+            assert_eq!(dan.at(url).decide(&id, "approve").await.outcome(), "403 forbidden");
+            assert_eq!(dan.at(url).get("/v1/requests").await.outcome(), "403 forbidden");
+        }
+        world.finish().await;
+    }
+
+    async fn texts_that_are_no_token_are_nobodys(kind) {
+        let world = world!(kind);
+        for (text, status) in [("x".to_owned(), 401), ("cs_".to_owned(), 401), (format!("cs_{}", "0".repeat(64)), 401), ("x".repeat(5_000), 401), ("a b".to_owned(), 401)] {
+            assert_eq!(Api::new(&world.url, &text).get("/v1/requests").await.status, status, "{text}");
+        }
+        let nobody = Api::new(&world.url, "");
+        for header in ["", "Bearer", "Bearer ", "Basic YWxpY2U6", "bearer", "Token x"] {
+            assert_eq!(nobody.call("GET", "/v1/requests", &[("authorization", header)], None).await.outcome(), "401 unauthenticated", "{header}");
+        }
+        world.finish().await;
+    }
+
+    async fn sl15_too_many_pending_requests_and_too_fast(kind) {
+        let world = world!(kind);
+        world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 2, "requestsPerSecond": 50})).await;
+        let (ci, alice) = (world.pipeline(PIPELINE).await, world.person("alice").await);
+        let first = text(&ci.submit(command()).await.ok(), "id");
+        let keyed = ci.once("k", "/v1/requests", command()).await.ok();
+        let full = ci.submit(command()).await;
+        assert_eq!((full.outcome(), full.header("retry-after")), ("429 too_many_requests".to_owned(), "60"));
+        // an answer that was given is given again, and others are not held up
+        assert_eq!(ci.once("k", "/v1/requests", command()).await.ok()["id"], keyed["id"]);
+        alice.submit(command()).await.ok();
+        ci.cancel(&first).await.ok();
+        ci.submit(command()).await.ok();
+
+        world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 0, "requestsPerSecond": 2})).await;
+        world.clock.advance(Span::minutes(1));
+        for _ in 0..2 {
+            ci.submit(command()).await.ok();
+        }
+        let fast = ci.submit(command()).await;
+        assert_eq!((fast.outcome(), fast.header("retry-after")), ("429 too_many_requests".to_owned(), "1"));
+        alice.submit(command()).await.ok();
+        world.clock.advance(Span::seconds(1));
+        ci.submit(command()).await.ok();
+        world.finish().await;
+    }
+}

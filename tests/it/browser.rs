@@ -1,0 +1,365 @@
+//! The sandbox's page in a real browser: what somebody sees who tries Countersign for the first time.
+
+mod chrome;
+
+use crate::database::Kind;
+use crate::world::{DEPLOY, World, world};
+use chrome::{Browser, DESKTOP, Screen};
+
+const PHONE: Screen = Screen {
+    width: 390,
+    height: 844,
+    dark: false,
+};
+
+/// A world with somebody looking at it, or the end of the test where there is no browser.
+macro_rules! looking {
+    ($world:ident, $browser:ident) => {
+        let $world = world!(Kind::Sqlite);
+        let Some(mut $browser) = Browser::start().await else {
+            return;
+        };
+        $browser.navigate($world.slack.url()).await;
+        $browser
+            .until("document.querySelector('#me').value === 'U01ALICE'")
+            .await;
+    };
+}
+
+/// Picks who to be, as a person does with the keyboard.
+async fn becomes(browser: &mut Browser, name: &str) {
+    browser
+        .evaluate("document.querySelector('#me').focus()")
+        .await;
+    browser.press(&name[..1]).await;
+    browser
+        .until(&format!(
+            "document.querySelector('#subtitle').textContent.includes('{name}')"
+        ))
+        .await;
+}
+
+async fn sends(world: &World, browser: &mut Browser, line: &str) {
+    browser
+        .evaluate("document.querySelector('#line').focus()")
+        .await;
+    browser.types(line).await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('#line').value === ''")
+        .await;
+    world.settle().await;
+}
+
+/// Clicks, and waits until the bot has answered.
+async fn clicks(world: &World, browser: &mut Browser, button: &str) {
+    browser.click(button).await;
+    browser
+        .until("!document.querySelector('[aria-busy]')")
+        .await;
+    world.settle().await;
+}
+
+async fn finish(world: World, browser: Browser) {
+    assert_eq!(
+        browser.complaints(world.slack.url()),
+        Vec::<String>::new(),
+        "the console, or requests that leave the sandbox"
+    );
+    browser.close().await;
+    world.finish().await;
+}
+
+const BUTTONS: &str =
+    "[...document.querySelectorAll('#messages button')].map((button) => button.innerText).join()";
+const ONLY_ME: &str = "[...document.querySelectorAll('article.only-you')].at(-1)?.innerText ?? ''";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demos_story_in_a_browser() {
+    looking!(world, browser);
+    browser.reads("Three things to try").await;
+    browser.screenshot("01-empty").await;
+
+    sends(&world, &mut browser, &format!("/approval {DEPLOY}")).await;
+    browser.reads("Only visible to you").await;
+    browser.reads("0 of 2 approvals").await;
+    browser.screenshot("02-asked").await;
+
+    becomes(&mut browser, "Bob").await;
+    browser
+        .until("!document.querySelector('main').innerText.includes('Only visible to you')")
+        .await;
+    browser
+        .until("document.querySelector('#channels .unread .badge')")
+        .await;
+    browser.click("# prod-approvals").await;
+    browser
+        .reads("Alice Anderson asks for Release Deploy")
+        .await;
+    browser
+        .until("!document.querySelector('#channels .unread')")
+        .await;
+    browser.screenshot("03-card").await;
+    clicks(&world, &mut browser, "Approve").await;
+    browser.reads("1 of 2 approvals").await;
+    browser.reads("Bob Brown approved").await;
+
+    clicks(&world, &mut browser, "Approve").await;
+    browser
+        .until(&format!("({ONLY_ME}).includes('already reviewed')"))
+        .await;
+    browser.screenshot("04-already-reviewed").await;
+
+    becomes(&mut browser, "Mallory").await;
+    browser
+        .until("!document.querySelector('article.only-you')")
+        .await;
+    clicks(&world, &mut browser, "Approve").await;
+    browser
+        .until(&format!("({ONLY_ME}).includes('not an eligible approver')"))
+        .await;
+    browser.reads("1 of 2 approvals").await;
+    browser.screenshot("05-refused").await;
+
+    becomes(&mut browser, "Carol").await;
+    clicks(&world, &mut browser, "Approve").await;
+    browser.reads("#1 Approved").await;
+    let buttons = browser.evaluate(BUTTONS).await.to_string();
+    assert!(
+        !buttons.contains("Approve") && !buttons.contains("Reject"),
+        "{buttons}"
+    );
+    browser.screenshot("06-approved").await;
+
+    becomes(&mut browser, "Alice").await;
+    browser
+        .until("document.querySelector('#dms .unread .badge')")
+        .await;
+    browser.click("Countersign 1").await;
+    browser.reads("is approved. Carry it out with").await;
+    browser.screenshot("07-direct-message").await;
+    finish(world, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_can_be_done_with_the_keyboard() {
+    looking!(world, browser);
+    browser.tab_to("#me").await;
+    browser.tab_to("#channels a[href='#C02PROD']").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('#title').textContent === '# prod-approvals'")
+        .await;
+    browser.tab_to("#line").await;
+    browser.types(&format!("/approval {DEPLOY}")).await;
+    browser.press("Enter").await;
+    world.settle().await;
+    browser
+        .reads("Alice Anderson asks for Release Deploy")
+        .await;
+
+    becomes(&mut browser, "Bob").await;
+    browser.tab_to("[data-action=reject]").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.activeElement.textContent === 'Back'")
+        .await;
+    browser.reads("One rejection ends the request").await;
+    browser.screenshot("11-confirm").await;
+    browser.press("Escape").await;
+    browser
+        .until("document.activeElement.dataset.action === 'reject'")
+        .await;
+
+    browser.press("Shift+Tab").await;
+    browser.press("Enter").await;
+    browser
+        .until("!document.querySelector('[aria-busy]')")
+        .await;
+    world.settle().await;
+    browser.reads("1 of 2 approvals").await;
+    // the card was written anew under the focus
+    browser
+        .until("document.activeElement.dataset.action === 'approve'")
+        .await;
+
+    browser.tab_to("[data-action=details]").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('#modal').open && document.activeElement.matches('.scroll')")
+        .await;
+    browser.reads("Production Deploy Gate").await;
+    browser.screenshot("12-details").await;
+    browser.press("Escape").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+    finish(world, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sl9_a_long_command_is_read_to_its_end_before_it_is_approved() {
+    looking!(world, browser);
+    let pods: Vec<String> = (1..=160).map(|pod| format!("worker-{pod}")).collect();
+    let command = format!("kubectl delete pod {}", pods.join("; kubectl delete pod "));
+    let line = format!(
+        "/approval request command.execute cluster=prod-eu-1 reason=cleanup payload='{{\"command\":\"{command}\"}}'"
+    );
+    sends(&world, &mut browser, &line).await;
+    becomes(&mut browser, "Carol").await;
+    browser.click("# prod-approvals").await;
+    browser.reads("press Review to read all of it").await;
+    assert_eq!(browser.evaluate(BUTTONS).await, "Review,Reject,Details");
+    clicks(&world, &mut browser, "Review").await;
+    browser.reads("worker-160").await;
+    browser.screenshot("21-review").await;
+    browser.click("Approve").await;
+    browser.reads("This lets a Critical action run").await;
+    browser.screenshot("22-critical").await;
+    browser.click("Back").await;
+    browser
+        .until("!document.querySelector('#confirm').open")
+        .await;
+    browser.click("Close").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+    assert!(
+        !world
+            .slack
+            .look(|state| format!("{:?}", state.channels))
+            .contains("Carol Clark approved")
+    );
+    finish(world, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_shows_the_whole_story() {
+    looking!(world, browser);
+    for (name, screen) in [
+        ("light", PHONE),
+        (
+            "dark",
+            Screen {
+                dark: true,
+                ..PHONE
+            },
+        ),
+    ] {
+        browser.screen(screen).await;
+        browser.screenshot(&format!("31-phone-{name}")).await;
+        let overflow =
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(
+            browser.evaluate(overflow).await,
+            0,
+            "{name}: nothing sticks out"
+        );
+    }
+    browser.click("Be Alice, fill in the command").await;
+    browser.until("document.activeElement.id === 'line' && document.activeElement.value.startsWith('/approval request')").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('#line').value === ''")
+        .await;
+    world.settle().await;
+    browser.reads("Asked as #1").await;
+    browser.click("New here?").await;
+    browser.click("Be Bob").await;
+    browser
+        .reads("Alice Anderson asks for Release Deploy")
+        .await;
+    browser.screenshot("32-phone-card").await;
+    clicks(&world, &mut browser, "Approve").await;
+    browser.reads("1 of 2 approvals").await;
+    browser.click("Countersign Home").await;
+    world.settle().await;
+    browser.reads("Waiting for you").await;
+    browser.screenshot("33-phone-home").await;
+    browser.screen(DESKTOP).await;
+    browser.screenshot("34-home").await;
+    finish(world, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_disturbs_nobody() {
+    looking!(world, browser);
+    let say = |text: &str| {
+        world
+            .slack
+            .say("dan", "prod-approvals", text)
+            .expect("said")
+    };
+    (1..=40).for_each(|number| drop(say(&format!("line {number}"))));
+    world.types("alice", DEPLOY).await;
+    becomes(&mut browser, "Bob").await;
+    browser.click("# prod-approvals").await;
+    browser
+        .reads("Alice Anderson asks for Release Deploy")
+        .await;
+    let left = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 2)(document.querySelector('#messages'))";
+    browser.until(left).await; // the newest is what one sees
+
+    browser.click("Details").await;
+    browser.until("document.querySelector('#modal').open").await;
+    browser.click("Close").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+
+    // a message arrives between the mouse's two halves of a click
+    let at = browser.middle_of("Reject").await;
+    browser.mouse("mousePressed", &at).await;
+    say("in the middle of a click");
+    browser
+        .until(
+            "document.querySelector('#messages').textContent.includes('in the middle of a click')",
+        )
+        .await;
+    browser.evaluate("document.querySelector('[data-action=reject]').scrollIntoView({ block: 'center', behavior: 'instant' })").await;
+    let at = browser.middle_of("Reject").await;
+    browser.mouse("mouseReleased", &at).await;
+    browser.reads("One rejection ends the request").await;
+    browser.click("Back").await;
+
+    // the reader's place, and a line that is being written
+    browser
+        .evaluate("document.querySelector('#messages').scrollTop = 0")
+        .await;
+    browser
+        .evaluate("document.querySelector('#line').focus()")
+        .await;
+    browser.types("half a th").await;
+    say("while somebody writes");
+    browser
+        .until("document.querySelector('#messages').textContent.includes('while somebody writes')")
+        .await;
+    assert_eq!(
+        browser
+            .evaluate("document.querySelector('#messages').scrollTop")
+            .await,
+        0
+    );
+    browser.types("ought").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('#messages').textContent.includes('half a thought')")
+        .await;
+    browser.until(left).await; // one's own words are seen
+    finish(world, browser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_can_reach_nobody_else() {
+    looking!(world, browser);
+    let reached = browser
+        .evaluate("fetch('http://127.0.0.1:9/').then(() => 'reached', () => 'refused')")
+        .await;
+    assert_eq!(reached, "refused");
+    browser.evaluate("console.error('a complaint')").await;
+    let noticed = browser.complaints(world.slack.url()).join("\n");
+    assert!(noticed.contains("Content Security Policy"), "{noticed}");
+    assert!(noticed.contains("a complaint"), "{noticed}");
+    browser.close().await;
+    world.finish().await;
+}

@@ -1,0 +1,346 @@
+//! A headless Chromium, driven over its `DevTools` socket as a person drives it: keys, mouse, and what can be seen.
+
+use base64::Engine as _;
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// How a screen looks: its size, and whether its owner likes it dark.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    pub width: u32,
+    pub height: u32,
+    pub dark: bool,
+}
+
+pub const DESKTOP: Screen = Screen {
+    width: 1280,
+    height: 800,
+    dark: false,
+};
+
+/// One page of one browser. Everything the page complains about and asks for is kept.
+pub struct Browser {
+    child: Child,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    session: Option<String>,
+    last: u64,
+    profile: PathBuf,
+    complaints: Vec<String>,
+    asked_for: Vec<String>,
+}
+
+/// The browser for tests; none where there is none (never in CI).
+fn binary() -> Option<PathBuf> {
+    let named = std::env::var_os("COUNTERSIGN_TEST_BROWSER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = ["chromium", "google-chrome"]
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
+        .find(|candidate| candidate.is_file());
+    let browser = named.or(found);
+    assert!(
+        browser.is_some() || std::env::var_os("CI").is_none(),
+        "CI needs a Chromium: install one, or name it in COUNTERSIGN_TEST_BROWSER"
+    );
+    browser
+}
+
+impl Browser {
+    /// Starts one, or says loudly that there is none.
+    pub async fn start() -> Option<Self> {
+        let Some(binary) = binary() else {
+            eprintln!(
+                "SKIPPED: no chromium and no google-chrome; COUNTERSIGN_TEST_BROWSER may name one"
+            );
+            return None;
+        };
+        let profile =
+            std::env::temp_dir().join(format!("cs_browser_{}", uuid::Uuid::now_v7().simple()));
+        let mut child = Command::new(binary)
+            // a container's root may not make sandboxes; the only page it sees is ours
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+            ])
+            .args([
+                "--no-first-run",
+                "--disable-background-networking",
+                "--remote-debugging-port=0",
+            ])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg("about:blank")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the browser starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+        let address = loop {
+            let line = lines.next_line().await.expect("it can be read");
+            let line = line.expect("the browser says where it listens before it ends");
+            if let Some((_, address)) = line.split_once("DevTools listening on ") {
+                break address.trim().to_owned();
+            }
+        };
+        // a full pipe would stop the browser
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (socket, _) = connect_async(address).await.expect("the browser answers");
+        let mut browser = Self {
+            child,
+            socket,
+            session: None,
+            last: 0,
+            profile,
+            complaints: Vec::new(),
+            asked_for: Vec::new(),
+        };
+        browser.attach().await;
+        Some(browser)
+    }
+
+    async fn attach(&mut self) {
+        let target = self
+            .call("Target.createTarget", json!({"url": "about:blank"}))
+            .await;
+        let attached = self
+            .call(
+                "Target.attachToTarget",
+                json!({"targetId": target["targetId"], "flatten": true}),
+            )
+            .await;
+        self.session = attached["sessionId"].as_str().map(ToOwned::to_owned);
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({})).await;
+        }
+        self.screen(DESKTOP).await;
+    }
+
+    /// Calls a method of the protocol.
+    pub async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let mut message = json!({"id": self.last, "method": method, "params": params});
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        let sent = self.socket.send(Message::text(message.to_string())).await;
+        sent.expect("the browser listens");
+        loop {
+            let Message::Text(text) = self
+                .socket
+                .next()
+                .await
+                .expect("an answer")
+                .expect("a message")
+            else {
+                continue;
+            };
+            let answer: Value = serde_json::from_str(&text).expect("JSON");
+            if answer["id"] == self.last {
+                assert!(answer.get("error").is_none(), "{method}: {answer}");
+                return answer["result"].clone();
+            }
+            self.note(&answer);
+        }
+    }
+
+    fn note(&mut self, event: &Value) {
+        let params = &event["params"];
+        match event["method"].as_str() {
+            Some("Network.requestWillBeSent") => {
+                self.asked_for
+                    .extend(params["request"]["url"].as_str().map(ToOwned::to_owned));
+            }
+            Some("Runtime.exceptionThrown") => self.complaints.push(params.to_string()),
+            Some("Runtime.consoleAPICalled")
+                if params["type"] == "error" || params["type"] == "warning" =>
+            {
+                self.complaints.push(params.to_string());
+            }
+            Some("Log.entryAdded") if params["entry"]["level"] == "error" => {
+                self.complaints.push(params.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the page's console complains about, and the addresses outside `home` that it asked for.
+    pub fn complaints(&self, home: &str) -> Vec<String> {
+        let outside = self.asked_for.iter().filter(|url| {
+            !url.starts_with(home) && !url.starts_with("data:") && !url.starts_with("about:")
+        });
+        self.complaints.iter().chain(outside).cloned().collect()
+    }
+
+    /// Changes the screen.
+    pub async fn screen(&mut self, screen: Screen) {
+        let size = json!({"width": screen.width, "height": screen.height, "deviceScaleFactor": 1, "mobile": screen.width < 700});
+        self.call("Emulation.setDeviceMetricsOverride", size).await;
+        let likes = if screen.dark { "dark" } else { "light" };
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": likes},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
+        self.call("Emulation.setEmulatedMedia", json!({"features": features}))
+            .await;
+    }
+
+    /// Opens an address.
+    pub async fn navigate(&mut self, url: &str) {
+        let answer = self.call("Page.navigate", json!({"url": url})).await;
+        assert!(answer.get("errorText").is_none(), "{answer}");
+    }
+
+    /// The value of an expression; a promise is waited for.
+    pub async fn evaluate(&mut self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let answer = self.call("Runtime.evaluate", asked).await;
+        assert!(
+            answer.get("exceptionDetails").is_none(),
+            "{expression}\n{answer:#}"
+        );
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true; looks again at each change of the page. Ten seconds without it fail the test.
+    pub async fn until(&mut self, expression: &str) {
+        let asked = format!(
+            "new Promise((resolve) => {{
+                const holds = () => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }};
+                const watcher = new MutationObserver(() => look());
+                const done = (text) => {{ watcher.disconnect(); document.removeEventListener('focusin', look); resolve(text); }};
+                const look = () => holds() && done('');
+                watcher.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
+                document.addEventListener('focusin', look);
+                setTimeout(() => done(document.body?.innerText || 'an empty page'), 10000);
+                look();
+            }})"
+        );
+        let seen = self.evaluate(&asked).await;
+        assert_eq!(seen, "", "the page never came to: {expression}");
+    }
+
+    /// Waits until a text can be read in the open dialog, or else in the conversation.
+    pub async fn reads(&mut self, text: &str) {
+        let text = json!(text);
+        self.until(&format!("({PLACE}).innerText.includes({text})"))
+            .await;
+    }
+
+    /// Clicks the last visible link or button of this text with the mouse, where its middle is.
+    pub async fn click(&mut self, text: &str) {
+        let at = self.middle_of(text).await;
+        self.mouse("mousePressed", &at).await;
+        self.mouse("mouseReleased", &at).await;
+    }
+
+    /// `mousePressed` or `mouseReleased` at a place.
+    pub async fn mouse(&mut self, kind: &str, at: &Value) {
+        let event = json!({"type": kind, "x": at["left"], "y": at["top"], "button": "left", "clickCount": 1});
+        self.call("Input.dispatchMouseEvent", event).await;
+    }
+
+    /// Where a link or button can be clicked; fails when something covers it.
+    pub async fn middle_of(&mut self, text: &str) -> Value {
+        let find = format!(
+            "{CLICKABLE}.filter((node) => node.innerText.replace(/\\s+/g, ' ').trim().startsWith({})).at(-1)",
+            json!(text)
+        );
+        self.until(&find).await;
+        let at = self
+            .evaluate(&format!(
+                "(() => {{
+                    const node = {find};
+                    node.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+                    const {{ x, y, width, height }} = node.getBoundingClientRect();
+                    const [left, top] = [x + width / 2, y + height / 2];
+                    const hit = document.elementFromPoint(left, top);
+                    return {{ left, top, hit: node.contains(hit) ? '' : `covered by ${{hit?.outerHTML.slice(0, 200)}}` }};
+                }})()"
+            ))
+            .await;
+        assert_eq!(at["hit"], "", "{text} cannot be clicked");
+        at
+    }
+
+    /// Types text where the focus is.
+    pub async fn types(&mut self, text: &str) {
+        self.call("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Presses a key: `Tab`, `Shift+Tab`, `Enter`, `Escape`, or a letter.
+    pub async fn press(&mut self, key: &str) {
+        let (modifiers, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (8, key));
+        let (code, text) = match key {
+            "Tab" => (9, None),
+            "Enter" => (13, Some("\r")),
+            "Escape" => (27, None),
+            letter => (
+                i64::from(letter.to_ascii_uppercase().as_bytes()[0]),
+                Some(letter),
+            ),
+        };
+        let mut event = json!({"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers});
+        if let Some(text) = text {
+            event["text"] = json!(text);
+        }
+        self.call("Input.dispatchKeyEvent", event.clone()).await;
+        event["type"] = json!("keyUp");
+        self.call("Input.dispatchKeyEvent", event).await;
+    }
+
+    /// Tabs until the focus is on what matches the selector, as somebody without a mouse does; the focus must be visible there.
+    pub async fn tab_to(&mut self, selector: &str) {
+        for _ in 0..60 {
+            self.press("Tab").await;
+            let there = format!("document.activeElement?.matches({})", json!(selector));
+            if self.evaluate(&there).await == true {
+                let ring = "(() => { const style = getComputedStyle(document.activeElement); return style.outlineStyle !== 'none' && style.outlineWidth !== '0px'; })()";
+                assert_eq!(
+                    self.evaluate(ring).await,
+                    true,
+                    "{selector} does not show its focus"
+                );
+                return;
+            }
+        }
+        panic!("the keyboard does not reach {selector}");
+    }
+
+    /// Keeps a picture in the folder that `COUNTERSIGN_TEST_SCREENSHOTS` names, for people to look at.
+    pub async fn screenshot(&mut self, name: &str) {
+        let Some(folder) = std::env::var_os("COUNTERSIGN_TEST_SCREENSHOTS").map(PathBuf::from)
+        else {
+            return;
+        };
+        let shot = self.call("Page.captureScreenshot", json!({})).await;
+        let picture = base64::engine::general_purpose::STANDARD
+            .decode(shot["data"].as_str().unwrap_or_default())
+            .expect("base64");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture");
+    }
+
+    /// Ends the browser and throws its profile away.
+    pub async fn close(mut self) {
+        self.session = None;
+        self.call("Browser.close", json!({})).await;
+        self.child.wait().await.expect("it ends");
+        let _ = std::fs::remove_dir_all(&self.profile); // it lies in the temporary folder
+    }
+}
+
+/// Where a person looks: at the dialog on top, or else at the page.
+const PLACE: &str =
+    "[...document.querySelectorAll('dialog[open]')].at(-1) ?? document.querySelector('main')";
+/// What can be clicked there.
+const CLICKABLE: &str = "[...document.querySelectorAll('dialog[open] button, body:not(:has(dialog[open])) :is(button, a, summary)')]
+    .filter((node) => node.checkVisibility())";

@@ -1,0 +1,259 @@
+//! `countersign demo` as a newcomer meets it: the real program, its words, its page, its end.
+
+use crate::database::on_both;
+use crate::world::{DEPLOY, world};
+use countersign::app::RequestRef;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// When a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder of the test's own, where the program believes temporary things lie.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = format!("cs_demo_{}", uuid::Uuid::now_v7().simple());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    fn holds(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).expect("the folder");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.expect("an entry").file_name().display().to_string()
+        };
+        entries.map(name).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0); // it lies in the temporary folder
+    }
+}
+
+fn demo(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command
+        .arg("demo")
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("TMPDIR", folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A demo that has said that it runs.
+struct Running {
+    child: Child,
+    said: String,
+    page: String,
+    api: String,
+}
+
+impl Running {
+    async fn start(folder: &Path, args: &[&str]) -> Self {
+        let all = [&["--port", "0", "--slack-port", "0"], args].concat();
+        let mut child = demo(folder, &all).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            let line = lines.next_line().await.expect("it can be read");
+            said.push_str(&line.expect("it runs"));
+            said.push('\n');
+        }
+        let address = |before: &str| {
+            let (_, rest) = said.split_once(before).expect("an address");
+            let end = rest.find(char::is_whitespace);
+            rest[..end.expect("more words")]
+                .trim_end_matches('.')
+                .to_owned()
+        };
+        let (page, api) = (address("Open "), address("The API listens on "));
+        Self {
+            child,
+            said,
+            page,
+            api,
+        }
+    }
+
+    async fn says(&self, user: &str, text: &str) {
+        let body = json!({"user": user, "channel": "C01APPROVALS", "text": text});
+        let url = format!("{}/page/say", self.page);
+        let sent = reqwest::Client::new().post(url).json(&body).send().await;
+        let answer: Value = sent.expect("an answer").json().await.expect("JSON");
+        assert_eq!(answer, json!({"ok": true}));
+    }
+
+    /// The newest message of `#prod-approvals`, as soon as it holds this text.
+    async fn card_with(&self, text: &str) -> String {
+        let coming = tokio::time::timeout(PATIENCE, self.card_comes(text));
+        coming
+            .await
+            .unwrap_or_else(|_| panic!("no card says: {text}"))
+    }
+
+    async fn card_comes(&self, text: &str) -> String {
+        let mut version = 0;
+        loop {
+            let url = format!("{}/page/state?as=U02BOB&version={version}", self.page);
+            let answer = reqwest::get(url).await.expect("an answer");
+            let state: Value = answer.json().await.expect("JSON");
+            version = state["version"].as_u64().expect("a version");
+            let channels = state["channels"].as_array().expect("channels");
+            let room = channels
+                .iter()
+                .find(|each| each["name"] == "prod-approvals");
+            let messages = room.expect("the room")["messages"].as_array();
+            let newest = messages.and_then(|all| all.last()).map(ToString::to_string);
+            if let Some(newest) = newest.filter(|newest| newest.contains(text)) {
+                return newest;
+            }
+        }
+    }
+
+    /// Ctrl-C; how it ended, and what it had complained about.
+    async fn ends(mut self) -> (bool, String) {
+        let pid = i32::try_from(self.child.id().expect("it runs")).expect("a pid");
+        kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("it is ours");
+        let status = self.child.wait().await.expect("it ends");
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().expect("it was piped");
+        stderr.read_to_string(&mut log).await.expect("text");
+        (status.success(), log)
+    }
+}
+
+#[tokio::test]
+async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let demo = Running::start(&folder.0, &[]).await;
+    let words = demo
+        .said
+        .replace(&demo.page, "[page]")
+        .replace(&demo.api, "[api]")
+        .replace(env!("CARGO_BIN_EXE_countersign"), "countersign")
+        .replace(&folder.0.display().to_string(), "[tmp]")
+        .replace(&folder.holds()[0], "[folder]");
+    insta::assert_snapshot!(words);
+    demo.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
+    demo.card_with("0 of 2 approvals").await;
+    // an open page does not hold it up
+    let open = tokio::spawn(reqwest::get(format!(
+        "{}/page/state?as=U02BOB&version=999",
+        demo.page
+    )));
+    let (ended_well, log) = demo.ends().await;
+    assert!(ended_well, "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    assert_eq!(folder.holds(), Vec::<String>::new());
+    let _ = open.await.expect("it does not panic"); // an answer or none: the page tries again
+}
+
+#[tokio::test]
+async fn a_kept_demo_shows_its_pending_cards_again() {
+    let folder = Folder::new();
+    let kept = ["--database", "sqlite://kept.db"];
+    let demo = Running::start(&folder.0, &kept).await;
+    assert!(demo.said.contains("the data stays"), "{}", demo.said);
+    demo.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
+    demo.card_with("0 of 2 approvals").await;
+    demo.says("U02BOB", "/approval approve 1 fine").await;
+    demo.card_with("1 of 2 approvals").await;
+    assert!(demo.ends().await.0);
+    assert_eq!(folder.holds(), ["kept.db"]);
+
+    let again = Running::start(&folder.0, &kept).await;
+    again.card_with("1 of 2 approvals").await;
+    again.says("U03CAROL", "/approval approve 1").await;
+    again.card_with("#1 Approved").await;
+    let (ended_well, log) = again.ends().await;
+    assert!(ended_well && !log.contains("WARN"), "{log}");
+}
+
+#[tokio::test]
+async fn a_demo_that_cannot_start_says_what_to_do() {
+    let folder = Folder::new();
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["--port", "0", "--slack-port", &port],
+            "choose another port with --slack-port",
+        ),
+        (
+            &["--slack-port", "0", "--port", &port],
+            "choose another port with --port",
+        ),
+        (
+            &[
+                "--port",
+                "0",
+                "--slack-port",
+                "0",
+                "--database",
+                "sqlite://no/such/folder.db",
+            ],
+            "--database names it",
+        ),
+        (
+            &["--port", "0", "--slack-port", "0", "--database", "kept.db"],
+            "sqlite://",
+        ),
+    ];
+    for (args, advice) in cases {
+        let output = demo(&folder.0, args).output().await.expect("it ends");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(advice), "{told}");
+        assert_eq!(folder.holds(), Vec::<String>::new(), "{told}");
+    }
+}
+
+on_both! {
+    async fn a_long_poll_is_answered_when_the_bot_is_about_to_stop(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let app = world.app().clone();
+        let asked = RequestRef::Number(1);
+        let waiting = tokio::spawn(async move { app.wait(&asked, None, Duration::from_hours(1)).await });
+        world.app().end_waits();
+        let answered = tokio::time::timeout(PATIENCE, waiting).await.expect("it does not wait for its hour");
+        let shown = answered.expect("it does not panic").expect("an answer");
+        assert!(shown.is_pending());
+        world.finish().await;
+    }
+
+    async fn a_workspace_that_forgot_its_messages_gets_its_pending_cards_again(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let card = world.card();
+        world.slack.change(|state| {
+            for channel in state.channels.values_mut() {
+                channel.messages.clear();
+            }
+        });
+        world.settle().await;
+        assert!(world.slack.card("prod-approvals").is_none());
+        world.bot.workers.post_anew().await.expect("the database works");
+        world.settle().await;
+        assert_eq!(world.card(), card);
+        world.clicks("bob", "approve").await;
+        assert!(world.card().contains("1 of 2 approvals"), "{}", world.card());
+        world.finish().await;
+    }
+}

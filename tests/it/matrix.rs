@@ -1,0 +1,266 @@
+//! The authorization matrix: every route, every scope, every kind of principal, through the real router (threats AP1, B33, B35, B40).
+//!
+//! The rows are written by hand; a route without a row, and a row without a route, fail.
+
+use crate::client::{Api, deploy, text};
+use crate::database::on_both;
+use crate::world::{World, operator, world};
+use countersign::domain::principal::Principal;
+use countersign::domain::token::Scope;
+use countersign::http::route::routes;
+use serde_json::{Value, json};
+
+/// Who may come in.
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    Nothing,
+    Token(Scope),
+    Person(Scope),
+}
+use Needs::{Nothing, Person, Token};
+
+/// Method, path, and what the design (3.4) asks of a caller.
+const ROWS: &[(&str, &str, Needs)] = &[
+    ("POST", "/v1/requests", Token(Scope::RequestsWrite)),
+    ("GET", "/v1/requests", Token(Scope::RequestsRead)),
+    ("GET", "/v1/requests/{id}", Token(Scope::RequestsRead)),
+    (
+        "POST",
+        "/v1/requests/{id}/decisions",
+        Person(Scope::DecisionsWrite),
+    ),
+    (
+        "POST",
+        "/v1/requests/{id}/cancel",
+        Token(Scope::RequestsWrite),
+    ),
+    (
+        "POST",
+        "/v1/requests/{id}/execute",
+        Token(Scope::RequestsExecute),
+    ),
+    (
+        "POST",
+        "/v1/requests/{id}/complete",
+        Token(Scope::RequestsExecute),
+    ),
+    ("POST", "/v1/explain", Token(Scope::RequestsRead)),
+    ("GET", "/v1/policies", Token(Scope::ConfigRead)),
+    ("GET", "/v1/policies/{id}", Token(Scope::ConfigRead)),
+    ("PUT", "/v1/policies/{id}", Token(Scope::ConfigWrite)),
+    ("GET", "/v1/bindings", Token(Scope::ConfigRead)),
+    ("GET", "/v1/directory", Token(Scope::ConfigRead)),
+    ("GET", "/v1/config", Token(Scope::ConfigRead)),
+    ("PUT", "/v1/config", Token(Scope::ConfigWrite)),
+    ("GET", "/v1/audit", Token(Scope::AuditRead)),
+    ("GET", "/healthz", Nothing),
+    ("GET", "/readyz", Nothing),
+    ("GET", "/metrics", Nothing),
+    ("GET", "/openapi.json", Nothing),
+];
+
+#[test]
+fn b35_every_route_has_its_row() {
+    let mut known: Vec<(&str, &str)> = ROWS
+        .iter()
+        .map(|(method, path, _)| (*method, *path))
+        .collect();
+    let routes = routes();
+    let mut served: Vec<(&str, &str)> = routes
+        .iter()
+        .map(|route| (route.method, route.path.as_str()))
+        .collect();
+    known.sort_unstable();
+    served.sort_unstable();
+    assert_eq!(
+        served, known,
+        "a new route needs a row that says who may come in"
+    );
+}
+
+/// Somebody who knocks.
+struct Caller {
+    name: String,
+    api: Api,
+    /// Nothing without a token that lives, of somebody who is there.
+    scope: Option<Scope>,
+    known: bool,
+    active: bool,
+    person: bool,
+}
+
+async fn callers(world: &World) -> Vec<Caller> {
+    let mut callers = Vec::new();
+    let mut add = |name: String, token: &str, scope, known, active, person| {
+        let api = Api::new(&world.url, token);
+        callers.push(Caller {
+            name,
+            api,
+            scope,
+            known,
+            active,
+            person,
+        });
+    };
+    add("nobody".into(), "", None, false, false, false);
+    add(
+        "a token of somebody's own making".into(),
+        &format!("cs_{}", "a".repeat(64)),
+        None,
+        false,
+        false,
+        false,
+    );
+    let mut leavers = Vec::new();
+    for scope in Scope::ALL {
+        let name = scope.as_str();
+        let person = |id: &str| Principal::Person(id.into());
+        add(
+            format!("a person with {name}"),
+            &world.token(person("mallory"), &[], &[*scope]).await,
+            Some(*scope),
+            true,
+            true,
+            true,
+        );
+        add(
+            format!("a revoked person with {name}"),
+            &revoked(world, person("mallory"), *scope).await,
+            Some(*scope),
+            false,
+            false,
+            true,
+        );
+        leavers.push((
+            name,
+            world.token(person("dan"), &[], &[*scope]).await,
+            *scope,
+        ));
+        if *scope == Scope::DecisionsWrite {
+            continue; // no such token can be made for a service
+        }
+        let ci = || Principal::Service("ci".into());
+        add(
+            format!("a service with {name}"),
+            &world.token(ci(), &[], &[*scope]).await,
+            Some(*scope),
+            true,
+            true,
+            false,
+        );
+        add(
+            format!("a revoked service with {name}"),
+            &revoked(world, ci(), *scope).await,
+            Some(*scope),
+            false,
+            false,
+            false,
+        );
+    }
+    for (name, token, scope) in leavers {
+        add(
+            format!("a person who has left, with {name}"),
+            &token,
+            Some(scope),
+            true,
+            false,
+            true,
+        );
+    }
+    world.dan_leaves().await;
+    callers
+}
+
+async fn revoked(world: &World, principal: Principal, scope: Scope) -> String {
+    let token = countersign::app::NewToken {
+        name: "revoked".into(),
+        principal,
+        owners: Vec::new(),
+        scopes: vec![scope],
+    };
+    let (token, secret) = world
+        .app()
+        .create_token(&operator(), token)
+        .await
+        .expect("a token");
+    world
+        .app()
+        .revoke_token(&operator(), &token.id)
+        .await
+        .expect("it is revoked");
+    secret
+}
+
+/// What stops a caller at the door, if anything does.
+fn stopped(needs: Needs, caller: &Caller) -> Option<u16> {
+    let (scope, people_only) = match needs {
+        Nothing => return None,
+        Token(scope) => (scope, false),
+        Person(scope) => (scope, true),
+    };
+    if !caller.known {
+        return Some(401);
+    }
+    let fits = caller.active && caller.scope == Some(scope) && (caller.person || !people_only);
+    (!fits).then_some(403)
+}
+
+/// A body that gets past the door and no further than it must.
+fn body(method: &str, path: &str) -> Option<String> {
+    let body = match path.rsplit('/').next()? {
+        "decisions" => json!({"verdict": "approve"}),
+        "execute" => json!({"digest": "sha256:00"}),
+        "complete" => json!({"outcome": "failed"}),
+        "requests" | "explain" => deploy(),
+        _ => Value::Object(serde_json::Map::new()),
+    };
+    (method != "GET").then(|| body.to_string())
+}
+
+on_both! {
+    async fn ap1_b33_b35_b40_every_route_times_every_scope_times_every_kind_of_principal(kind) {
+        let world = world!(kind);
+        world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 0, "requestsPerSecond": 0})).await;
+        let id = text(&world.person("alice").await.submit(deploy()).await.ok(), "id");
+        let callers = callers(&world).await;
+        let mut cells = 0;
+        for (method, path, needs) in ROWS {
+            let at = path.replace("{id}", if path.contains("policies") { "production-deploy-gate" } else { &id });
+            for caller in &callers {
+                let reply = caller.api.call(method, &at, &[], body(method, path)).await;
+                let cell = format!("{method} {path} by {}: {} {}", caller.name, reply.status, reply.body);
+                match stopped(*needs, caller) {
+                    Some(401) => assert_eq!(reply.outcome(), "401 unauthenticated", "{cell}"),
+                    Some(_) => assert_eq!(reply.outcome(), "403 forbidden", "{cell}"),
+                    // past the door: whatever it says then, it is not about the token
+                    None => assert!(reply.status != 401 && !reply.body.to_string().contains("lacks the scope") && reply.status < 500, "{cell}"),
+                }
+                if *needs != Nothing && reply.status >= 400 {
+                    assert_eq!(reply.header("content-type"), "application/problem+json", "{cell}");
+                }
+                assert_eq!(reply.header("cache-control"), "no-store", "{cell}");
+                cells += 1;
+            }
+        }
+        assert_eq!(cells, ROWS.len() * callers.len());
+        // all that knocking has changed nothing about alice's request
+        let seen = world.person("alice").await.read(&id).await;
+        assert_eq!((&seen["status"], &seen["decisions"], &seen["version"]), (&json!("pending"), &json!([]), &json!(1)));
+        world.finish().await;
+    }
+
+    async fn b43_a_token_without_scopes_and_a_deciding_service_cannot_be_made(kind) {
+        let world = world!(kind);
+        for (principal, scopes) in [
+            (Principal::Person("alice".into()), vec![]),
+            (Principal::Service("ci".into()), vec![Scope::DecisionsWrite]),
+            (Principal::Person("zoe".into()), vec![Scope::RequestsRead]),
+            (Principal::Operator, vec![Scope::RequestsRead]),
+            (Principal::Bot, Scope::ALL.to_vec()),
+        ] {
+            let token = countersign::app::NewToken { name: "t".into(), principal, owners: Vec::new(), scopes };
+            assert!(world.app().create_token(&operator(), token.clone()).await.is_err(), "{token:?}");
+        }
+        world.finish().await;
+    }
+}

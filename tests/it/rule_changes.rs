@@ -1,0 +1,139 @@
+//! Changing the rules is an operation like any other (design 2.2): gated where a policy names it, applied by the bot itself, announced.
+
+use crate::database::on_both;
+use crate::world::{World, operator, world};
+use countersign::app::{AppError, Changed, RequestRef};
+use countersign::config::file::Source;
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::shown::Shown;
+use countersign::domain::vote::Door;
+
+/// A policy under which two of the teams' people look at every change of the rules.
+const GATE: &str = "
+  - id: rules-gate
+    name: Rules Gate
+    description: Somebody from security looks at every change of the rules.
+    scope: organization
+    actions: [environment.policy_update]
+    approvers: {teams: [security]}
+    quorum: {minApprovals: 1}
+";
+
+fn carol() -> Caller {
+    Caller::person("carol".into(), Door::Api)
+}
+
+fn gated() -> Document {
+    let demo = include_str!("../../manifests/demo.yaml");
+    let text = demo
+        .replacen("policies:\n", &format!("policies:{GATE}"), 1)
+        .replacen(
+            "bindings:\n",
+            "bindings:\n  - {policy: rules-gate, level: organization}\n",
+            1,
+        );
+    Source::read("gated.yaml", &text)
+        .expect("a configuration")
+        .into_document()
+}
+
+/// The same document without its routes.
+fn unrouted(mut document: Document) -> Document {
+    document.routes.rules.clear();
+    document
+}
+
+async fn requested(world: &World, document: Document) -> Shown {
+    match world
+        .app()
+        .change_config(&carol(), document, None, Some("tidy".to_owned()))
+        .await
+    {
+        Ok(Changed::Requested(shown)) => *shown,
+        other => panic!("not a request: {other:?}"),
+    }
+}
+
+async fn status(world: &World, shown: &Shown) -> String {
+    let now = world
+        .app()
+        .show(&RequestRef::Id(shown.request.id.clone()))
+        .await
+        .expect("it is there");
+    now.request.state.status().to_string()
+}
+
+/// Erin of security approves the newest card in `#approvals`.
+async fn erin_approves(world: &World, shown: &Shown) -> String {
+    world
+        .types("erin", &format!("approve {}", shown.request.number))
+        .await
+}
+
+on_both! {
+    async fn op4_a_gated_change_waits_and_is_applied_by_the_bot(kind) {
+        let world = world!(kind);
+        world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
+
+        let shown = requested(&world, unrouted(gated())).await;
+        world.settle().await;
+        assert_eq!(world.app().config().await.expect("it").document, gated(), "nothing holds before it is approved");
+        let herself = world.types("carol", &format!("approve {}", shown.request.number)).await;
+        assert!(herself.starts_with("you are not an eligible approver for this request"), "{herself}");
+
+        erin_approves(&world, &shown).await;
+        assert_eq!(status(&world, &shown).await, "completed");
+        let config = world.app().config().await.expect("it");
+        assert_eq!((config.version, config.document), (3, unrouted(gated())));
+        let said = world.slack.messages("approvals");
+        let alert = said.iter().find(|said| said.text.contains("configuration was changed")).expect("an announcement");
+        let alert = &alert.text;
+        assert!(alert.contains("routes"), "{alert}");
+        assert!(world.audit().await.ends_with(&["request.approved by bot".to_owned(), "config.changed by bot".to_owned(),
+            "request.completed by bot".to_owned()]));
+        world.finish().await;
+    }
+
+    async fn a_change_made_from_another_version_ends_as_config_changed(kind) {
+        let world = world!(kind);
+        world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
+        let mut other = unrouted(gated());
+        "elsewhere".clone_into(&mut other.organization);
+        let (first, second) = (requested(&world, unrouted(gated())).await, requested(&world, other).await);
+        erin_approves(&world, &first).await;
+        erin_approves(&world, &second).await;
+        assert_eq!(status(&world, &first).await, "completed");
+        assert_eq!(status(&world, &second).await, "cancelled");
+        assert_eq!(world.app().config().await.expect("it").document, unrouted(gated()));
+        world.finish().await;
+    }
+
+    async fn only_administrators_change_the_rules_and_never_with_a_stale_or_senseless_document(kind) {
+        let world = world!(kind);
+        let app = world.app();
+        let bob = Caller::person("bob".into(), Door::Api);
+        let refused = app.change_config(&bob, unrouted(gated()), None, None).await;
+        assert!(matches!(refused, Err(AppError::Refused(Refusal::Forbidden(_)))), "{refused:?}");
+        let stale = app.change_config(&carol(), gated(), Some(7), None).await;
+        assert!(matches!(stale, Err(AppError::Refused(Refusal::Stale(_)))), "{stale:?}");
+        let mut senseless = gated();
+        senseless.policies[0].quorum.min_approvals = 99;
+        let invalid = app.change_config(&carol(), senseless, None, None).await;
+        assert!(matches!(invalid, Err(AppError::Refused(Refusal::Invalid(_)))), "{invalid:?}");
+        assert_eq!(app.config().await.expect("it").version, 1);
+        world.finish().await;
+    }
+
+    async fn a_known_file_changes_nothing_when_it_is_loaded_again(kind) {
+        let world = world!(kind);
+        let app = world.app();
+        let demo = app.config().await.expect("it").document;
+        app.change_config(&carol(), unrouted(demo.clone()), Some(1), None).await.expect("an edit");
+        let loaded = app.load_file(demo.clone(), "demo.yaml").await.expect("a restart");
+        assert!(matches!(loaded, Changed::Unchanged(_)), "{loaded:?}");
+        assert_eq!(app.config().await.expect("it").document, unrouted(demo));
+        world.finish().await;
+    }
+}
