@@ -51,16 +51,7 @@ impl App {
                 let mut news = news_of(request);
                 news.retain(|message| !message.is_to(&caller.principal)); // who did it knows
                 self.send(tx, news, now).await?;
-                once::keep(
-                    tx,
-                    once.as_ref(),
-                    &Kept {
-                        request: id.clone(),
-                        refused: None,
-                    },
-                    now,
-                )
-                .await?;
+                once::keep(tx, once.as_ref(), &Kept::request(&id), now).await?;
                 Ok((self.show_in(tx, &id).await?, true))
             })
             .await?;

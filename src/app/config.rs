@@ -13,14 +13,14 @@ use crate::domain::id::{PolicyId, RequestId};
 use crate::domain::message::Message;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Outcome, Request, Status};
+use crate::domain::request::{Outcome, Request};
 use crate::domain::rules::{Ask, Problem, Rules};
 use crate::domain::shown::Shown;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
 use crate::store::{ConfigRow, StoreError, Tx};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The configuration as it is stored.
@@ -247,6 +247,7 @@ impl App {
             requester: caller.principal.clone(),
             payload,
             digest,
+            session: None,
             replaces: None,
         };
         let request = self
@@ -257,54 +258,29 @@ impl App {
         )))
     }
 
-    /// Applies an approved change in the commit that completed its quorum; where another version is stored by now, nothing of it is
-    /// applied and the request ends as `config_changed`.
-    pub(super) async fn carry_out(
+    /// Applies an approved change; says why not where another version is stored by now.
+    pub(super) async fn apply_approved(
         &self,
         tx: &mut Tx,
-        mut request: Request,
+        bot: &Caller,
+        request: &Request,
         rules: &Rules,
-    ) -> Result<Status, AppError> {
-        let now = self.now();
+    ) -> Result<Result<Value, String>, AppError> {
         let change: Change = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
-        let bot = Caller {
-            principal: Principal::Bot,
-            owners: Vec::new(),
-            acts_for_others: false,
-            via: Door::Bot,
-        };
-        let state = request.state.clone();
-        let (state, what, detail) = if change.made_from == rules.version() {
-            let applied = self
-                .apply(tx, &bot, rules, change, request.reason.as_deref())
-                .await?;
-            let done = state
-                .execute(now)
-                .and_then(|state| state.complete(Outcome::Succeeded));
-            (
-                done,
-                What::RequestCompleted,
-                json!({"version": applied.version, "outcome": Outcome::Succeeded}),
-            )
-        } else {
-            let why = format!(
+        if change.made_from != rules.version() {
+            return Ok(Err(format!(
                 "config_changed: it was made from version {}, and version {} is stored now; nothing was applied",
                 change.made_from,
                 rules.version()
-            );
-            (
-                state.cancel(now),
-                What::RequestCancelled,
-                json!({"message": why}),
-            )
-        };
-        request.state = state.map_err(|wrong| Refusal::Closed(wrong.0))?;
-        tx.save_request(&mut request).await?;
-        tx.record(&self.event(now, what, &bot.principal, bot.via, &request, detail))
+            )));
+        }
+        let applied = self
+            .apply(tx, bot, rules, change, request.reason.as_deref())
             .await?;
-        tx.touch_cards(&request.id, now).await?;
-        Ok(request.state.status())
+        Ok(Ok(
+            json!({"version": applied.version, "outcome": Outcome::Succeeded}),
+        ))
     }
 }
 

@@ -217,7 +217,7 @@ impl App {
                 Vec::new(),
             )));
         };
-        if hold == Hold::Shared && loaded.iter().any(|one| one.request.is_config_change()) {
+        if hold == Hold::Shared && loaded.iter().any(|one| one.request.carries().is_some()) {
             return Ok(None);
         }
         let rules = self.rules_at(tx, first.rules).await?;
@@ -232,7 +232,10 @@ impl App {
         }
         if hold == Hold::Exclusive {
             for request in session.approved() {
-                let status = self.carry_out(tx, request, &rules).await?;
+                let Some(carried) = request.carries() else {
+                    continue;
+                };
+                let status = self.carry_out(tx, request, carried, &rules).await?;
                 for decided in outcomes.iter_mut().flatten() {
                     decided.status = status;
                 }

@@ -7,6 +7,7 @@ use crate::domain::decide::valid_for;
 use crate::domain::digest::Digest;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::id::RequestId;
+use crate::domain::policy::Gate;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request, Status};
@@ -29,6 +30,15 @@ pub struct Executed {
 
 /// Whether the unit changed something that others wait for.
 type Moved = bool;
+
+/// Whether a break-glass session covers an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cover {
+    /// It is active, the caller a responder, and the scope fits.
+    Lasts,
+    /// It does not, or there is none.
+    Over,
+}
 
 impl App {
     /// Hands out what was granted, once. The digest must be the request's.
@@ -74,6 +84,13 @@ impl App {
         if once::before(tx, once).await?.is_some() {
             return Ok((self.repeat(tx, &request, now).await?, false));
         }
+        let covered = match self.cover(tx, &request, caller, rules, now).await? {
+            Cover::Over if request.state.status() == Status::Bypassed => {
+                return Err(Refusal::SessionEnded.into());
+            }
+            Cover::Over => false,
+            Cover::Lasts => true,
+        };
         let status = request.state.clone().at(now).status();
         if !matches!(
             status,
@@ -84,34 +101,27 @@ impl App {
         if digest.parse::<Digest>().as_ref() != Ok(&request.digest) {
             return Err(Refusal::DigestMismatch.into());
         }
-        match execute::recheck(&request, &votes, rules, now) {
+        match execute::recheck(&request, &votes, rules, covered, now) {
             Recheck::Holds => {
                 request.state = request
                     .state
                     .clone()
                     .execute(now)
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
+                let under = self.under_session(tx, &request, rules, now).await?;
                 self.save(
                     tx,
                     caller,
                     &mut request,
                     What::RequestExecuted,
-                    json!({"digest": digest}),
+                    json!({"digest": digest, "breakGlass": under}),
                     now,
                 )
                 .await?;
-                once::keep(
-                    tx,
-                    once,
-                    &Kept {
-                        request: request.id.clone(),
-                        refused: None,
-                    },
-                    now,
-                )
-                .await?;
+                once::keep(tx, once, &Kept::request(&request.id), now).await?;
                 Ok((self.executed(tx, &request.id).await.map(Ok)?, true))
             }
+            Recheck::SessionEnded => Err(Refusal::SessionEnded.into()),
             Recheck::MoreIsRequired {
                 gates,
                 votes: cut,
@@ -143,6 +153,30 @@ impl App {
         }
     }
 
+    /// Whether the break-glass session that let a request past policies covers this caller's execution of it now.
+    async fn cover(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        caller: &Caller,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Cover, AppError> {
+        let Some(id) = request
+            .session
+            .as_ref()
+            .filter(|_| !request.bypassed.is_empty())
+        else {
+            return Ok(Cover::Over);
+        };
+        let session = tx.session(id, now).await?;
+        let action = rules.action(&request.action);
+        let lasts = session.zip(action).is_some_and(|(session, action)| {
+            rules.covers(&session, &caller.principal, action, &request.target, now)
+        });
+        Ok(if lasts { Cover::Lasts } else { Cover::Over })
+    }
+
     /// The same call again, while its answer could still be used.
     async fn repeat(
         &self,
@@ -151,7 +185,18 @@ impl App {
         now: Timestamp,
     ) -> Result<Result<Executed, Refusal>, AppError> {
         let status = request.state.status();
-        let usable_until = request.decided_at.map(|at| at.plus(valid_for(request)));
+        let mut usable_until = request.decided_at.map(|at| at.plus(valid_for(request)));
+        if let Some(id) = request
+            .session
+            .as_ref()
+            .filter(|_| request.gates.is_empty())
+        {
+            let session = tx.session(id, now).await?;
+            let end = session.and_then(|session| session.state.ran());
+            usable_until = usable_until
+                .zip(end)
+                .map(|(until, (_, end))| until.min(end));
+        }
         if status == Status::Executed && usable_until.is_some_and(|until| now < until) {
             return self.executed(tx, &request.id).await.map(Ok);
         }
@@ -175,12 +220,14 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         mut request: Request,
-        gates: Vec<crate::domain::policy::Gate>,
+        gates: Vec<Gate>,
         (votes, cut): (&[Vote], &[Vote]),
         why: &str,
         now: Timestamp,
     ) -> Result<(), AppError> {
         self.keep_cuts(tx, &request.id, votes, cut).await?;
+        let gated = |bypassed: &Gate| gates.iter().any(|gate| gate == bypassed);
+        request.bypassed.retain(|bypassed| !gated(bypassed));
         request.gates = gates;
         let expires_at = now.plus(execute::expires_after(&request));
         request.state = request
@@ -252,7 +299,7 @@ impl App {
             .0
             .db
             .unit::<_, AppError>(async |tx| {
-                let (loaded, _) = self.locked(tx, request, false).await?;
+                let (loaded, rules) = self.locked(tx, request, false).await?;
                 let (mut request, now) = (loaded.request, self.now());
                 check_own(caller, &request)?;
                 if once::before(tx, once.as_ref()).await?.is_some() {
@@ -263,7 +310,11 @@ impl App {
                     .clone()
                     .complete(outcome)
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
-                let detail = json!({"outcome": outcome, "message": message});
+                let late = self.completed_late(tx, &request, &rules, now).await?;
+                let mut detail = json!({"outcome": outcome, "message": message});
+                if late {
+                    detail["afterSessionEnd"] = true.into();
+                }
                 self.save(
                     tx,
                     caller,
@@ -273,16 +324,7 @@ impl App {
                     now,
                 )
                 .await?;
-                once::keep(
-                    tx,
-                    once.as_ref(),
-                    &Kept {
-                        request: request.id.clone(),
-                        refused: None,
-                    },
-                    now,
-                )
-                .await?;
+                once::keep(tx, once.as_ref(), &Kept::request(&request.id), now).await?;
                 Ok((self.show_in(tx, &request.id).await?, true))
             })
             .await?;

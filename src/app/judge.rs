@@ -135,7 +135,7 @@ impl<'a> Session<'a> {
             Err(AppError::Refused(refusal)) => return Ok(Some(Err(refusal))),
             Err(error) => return Err(error),
         };
-        let docket = self.dockets.get(&kept.request);
+        let docket = kept.request.and_then(|id| self.dockets.get(&id));
         Ok(Some(docket.map_or(Err(Refusal::NotFound), |docket| {
             Ok(self.decided(&docket.request, true))
         })))
@@ -231,18 +231,14 @@ impl<'a> Session<'a> {
         let Some(once) = &click.once else {
             return Ok(());
         };
-        let refused = match outcome {
-            Ok(()) => None,
-            Err(refusal @ Refusal::NotEligible(_)) if click.via != Door::Api => {
-                Some(refusal.code().to_owned())
-            }
-            Err(_) => return Ok(()),
+        let kept = match outcome {
+            Ok(()) => true,
+            Err(refusal) => matches!(refusal, Refusal::NotEligible(_)) && click.via != Door::Api,
         };
-        let kept = Kept {
-            request: id.clone(),
-            refused,
-        };
-        self.judgement.answers.push(once.answer(&kept, self.now)?);
+        if kept {
+            let answer = once.answer(&Kept::request(id), self.now)?;
+            self.judgement.answers.push(answer);
+        }
         Ok(())
     }
 }

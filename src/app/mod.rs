@@ -2,7 +2,9 @@
 //! outgoing messages, and commits.
 
 mod audit;
+mod break_glass;
 mod cancel;
+mod carry_out;
 mod clock;
 mod config;
 mod decide;
@@ -12,6 +14,7 @@ mod ids;
 mod inbox;
 mod judge;
 mod once;
+mod session_news;
 mod show;
 mod submit;
 mod sweep;
@@ -20,6 +23,7 @@ mod wait;
 
 pub use crate::domain::explain::Explained;
 pub use audit::AuditLine;
+pub use break_glass::{SessionPage, Started};
 pub use clock::Clock;
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
@@ -31,20 +35,23 @@ pub use tokens::NewToken;
 
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
-use crate::domain::message::Message;
+use crate::domain::message::{Lane, Message};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
 use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
-use crate::store::{Db, Loaded, StoreError, Tx};
+use crate::store::{Card, Db, Loaded, StoreError, Tx};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A card that has failed so often in a row is worth a word to the operator.
+const STUCK_AFTER: i64 = 3;
 
 /// All use cases over one database; cheap to clone.
 #[derive(Clone)]
@@ -169,6 +176,24 @@ impl App {
             .await
             .map(|_| ())
             .map_err(|error| format!("the database does not answer: {error}"))
+    }
+
+    /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
+    pub async fn undelivered(&self) -> Result<Vec<String>, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let alerts = tx.unheard(Lane::Alert).await?;
+        let to_post = tx.stuck_cards(Card::ToPost, STUCK_AFTER).await?;
+        let to_update = tx.stuck_cards(Card::ToUpdate, STUCK_AFTER).await?;
+        let told = [
+            (alerts, "alerts have not been delivered"),
+            (to_post, "cards could not be posted"),
+            (to_update, "cards could not be brought up to date"),
+        ];
+        Ok(told
+            .into_iter()
+            .filter(|((count, _), _)| *count > 0)
+            .map(|((count, why), what)| format!("{count} {what}: {}", why.unwrap_or_default()))
+            .collect())
     }
 
     /// A fact that was learnt once, such as the Slack app's own id.

@@ -1,7 +1,7 @@
 //! Calls that have effect once: Slack's deliveries and idempotency keys (design 2.6).
 
 use super::AppError;
-use crate::domain::id::RequestId;
+use crate::domain::id::{RequestId, SessionId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Answer, Tx};
@@ -22,10 +22,34 @@ pub struct Once {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// The request it was about.
-    pub request: RequestId,
-    /// The refusal's code, where the answer was an audited no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
+    pub request: Option<RequestId>,
+    /// The break-glass session it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+}
+
+impl Kept {
+    /// It was about a request.
+    pub(super) fn request(id: &RequestId) -> Self {
+        Self {
+            request: Some(id.clone()),
+            session: None,
+        }
+    }
+
+    /// It was about a break-glass session.
+    pub(super) fn session(id: &SessionId) -> Self {
+        Self {
+            request: None,
+            session: Some(id.clone()),
+        }
+    }
+
+    /// The request it was about; a key that was used for something else is told so.
+    pub(super) fn of_request(&self) -> Result<&RequestId, Refusal> {
+        self.request.as_ref().ok_or(Refusal::KeyReused)
+    }
 }
 
 impl Once {

@@ -2,13 +2,14 @@
 
 use super::{App, AppError, RequestRef, resolve};
 use crate::domain::action::{Action, Kind};
+use crate::domain::break_glass::Session;
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
 use crate::domain::rules::Rules;
-use crate::domain::shown::{Shown, ShownPerson, TimelineEvent};
+use crate::domain::shown::{Shown, ShownCover, ShownPerson, TimelineEvent};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict;
 use crate::domain::vote::Door;
@@ -65,14 +66,16 @@ impl App {
                 .push(timeline_event(row)?);
         }
         let now = self.now();
-        Ok(ids
-            .iter()
-            .filter_map(|id| loaded.remove(*id))
-            .map(|one| {
-                let timeline = timelines.remove(&one.request.id).unwrap_or_default();
-                shown(one, timeline, &rules, now)
-            })
-            .collect())
+        let mut all = Vec::with_capacity(ids.len());
+        for one in ids.iter().filter_map(|id| loaded.remove(*id)) {
+            let timeline = timelines.remove(&one.request.id).unwrap_or_default();
+            let session = match &one.request.session {
+                Some(id) => tx.session(id, now).await?.map(cover),
+                None => None,
+            };
+            all.push(shown(one, timeline, session, &rules, now));
+        }
+        Ok(all)
     }
 }
 
@@ -96,6 +99,7 @@ fn timeline_event(row: TimelineRow) -> Result<TimelineEvent, AppError> {
 pub(super) fn shown(
     loaded: Loaded,
     timeline: Vec<TimelineEvent>,
+    session: Option<ShownCover>,
     rules: &Rules,
     now: Timestamp,
 ) -> Shown {
@@ -123,6 +127,7 @@ pub(super) fn shown(
         .chain(&request.authors)
         .chain(request.excluded.0.keys())
         .chain(&waiting_for)
+        .chain(session.as_ref().map(|session| &session.initiator))
         .collect();
     let people = everybody
         .into_iter()
@@ -150,12 +155,22 @@ pub(super) fn shown(
             &votes,
             directory,
         ),
+        bypassed: verdict::evaluate(&request.bypassed, &request.excluded, &[], directory),
+        session,
         request,
         votes,
         people,
         waiting_more: waiting.len() - waiting_for.len(),
         waiting_for,
         timeline,
+    }
+}
+
+fn cover(session: Session) -> ShownCover {
+    ShownCover {
+        id: session.id,
+        reason: session.reason,
+        initiator: session.initiator,
     }
 }
 

@@ -3,13 +3,13 @@
 use super::once::{self, Kept, Once};
 use super::{App, AppError, RequestRef, cancel};
 use crate::domain::audit::What;
-use crate::domain::decide::VALID_FOR;
+use crate::domain::break_glass::Session;
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
-use crate::domain::id::RequestId;
+use crate::domain::id::{RequestId, SessionId};
 use crate::domain::policy::Gate;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Grant, Request, State};
+use crate::domain::request::{Grant, Request, State, Status};
 use crate::domain::rules::{Admitted, Ask, Rule, Rules, Violation};
 use crate::domain::shown::Shown;
 use crate::domain::time::{Span, Timestamp};
@@ -92,28 +92,22 @@ impl App {
         let now = self.now();
         if let Some(kept) = once::before(tx, once).await? {
             return Ok(Submitted {
-                shown: self.show_in(tx, &kept.request).await?,
+                shown: self.show_in(tx, kept.of_request()?).await?,
                 new: false,
                 repeated: true,
             });
         }
         let version = tx.config_version().await?;
         let rules = self.rules_at(tx, version).await?;
-        let (admitted, payload, requester) = admit(&rules, caller, submission, now)?;
+        let sessions = tx.active_sessions(now).await?;
+        let (admitted, payload, requester) = admit(&rules, caller, submission, &sessions, now)?;
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
+        // what a session lets through at once does not join what still waits
         if submission.join_identical
+            && admitted.session.is_none()
             && let Some(same) = tx.identical(digest.as_str(), &requester).await?
         {
-            once::keep(
-                tx,
-                once,
-                &Kept {
-                    request: same.clone(),
-                    refused: None,
-                },
-                now,
-            )
-            .await?;
+            once::keep(tx, once, &Kept::request(&same), now).await?;
             return Ok(Submitted {
                 shown: self.show_in(tx, &same).await?,
                 new: false,
@@ -132,21 +126,13 @@ impl App {
             requester,
             payload,
             digest,
+            session: admitted.session.as_ref().map(|(id, _)| id.clone()),
             replaces,
         };
         let request = self
             .file_request(tx, caller, &rules, &admitted, draft, now)
             .await?;
-        once::keep(
-            tx,
-            once,
-            &Kept {
-                request: request.id.clone(),
-                refused: None,
-            },
-            now,
-        )
-        .await?;
+        once::keep(tx, once, &Kept::request(&request.id), now).await?;
         Ok(Submitted {
             shown: self.show_in(tx, &request.id).await?,
             new: true,
@@ -167,7 +153,15 @@ impl App {
         let number = tx.next_number().await?;
         let request = draft.request(number, caller, admitted, now);
         tx.insert_request(&request, admitted.action.kind).await?;
-        self.record_submission(tx, caller, &request, now).await?;
+        let under = match &admitted.session {
+            Some((session, _)) => {
+                self.used(tx, session, &admitted.action, &request, rules, now)
+                    .await?
+            }
+            None => Value::Null,
+        };
+        self.record_submission(tx, caller, &request, under, now)
+            .await?;
         for channel in rules.route(&admitted.action, &request.target, &request.gates) {
             tx.insert_card(&request.id, &channel, now).await?;
         }
@@ -239,16 +233,18 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         request: &Request,
+        under: Value,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let what = match request.state {
-            State::Granted { .. } => What::RequestAllowed,
+        let what = match request.state.status() {
+            Status::Allowed => What::RequestAllowed,
+            Status::Bypassed => What::RequestBypassed,
             _ => What::RequestCreated,
         };
         let detail = json!({
             "number": request.number, "action": request.action, "target": request.target, "requester": request.requester,
             "reason": request.reason, "digest": request.digest, "replaces": request.replaces,
-            "policies": named(&request.gates), "observed": named(&request.observed),
+            "policies": named(&request.gates), "observed": named(&request.observed), "breakGlass": under,
         });
         let event = self.event(now, what, &caller.principal, caller.via, request, detail);
         Ok(tx.record(&event).await?)
@@ -266,6 +262,7 @@ fn admit(
     rules: &Rules,
     caller: &Caller,
     submission: &Submission,
+    sessions: &[Session],
     now: Timestamp,
 ) -> Result<(Admitted, String, Principal), AppError> {
     let ask = ask(caller, submission)?;
@@ -280,7 +277,7 @@ fn admit(
             "callbackUrl must lie under the url of a configured webhook; there is none",
         ));
     }
-    match rules.admit(&ask, now) {
+    match rules.admit_under(&ask, sessions, now) {
         Ok(admitted) if broken.is_empty() => Ok((admitted, payload, ask.requester)),
         Ok(_) => Err(Refusal::Violations(broken).into()),
         Err(mut violations) => {
@@ -344,22 +341,14 @@ pub(super) struct Draft {
     pub(super) requester: Principal,
     pub(super) payload: String,
     pub(super) digest: Digest,
+    /// The session that lets it past policies, or that it starts.
+    pub(super) session: Option<SessionId>,
     pub(super) replaces: Option<RequestId>,
 }
 
 impl Draft {
     fn request(self, number: i64, caller: &Caller, admitted: &Admitted, now: Timestamp) -> Request {
-        let gated = !admitted.gates.is_empty();
-        let state = if gated {
-            State::Pending {
-                expires_at: now.plus(admitted.expires_after),
-            }
-        } else {
-            State::Granted {
-                grant: Grant::Allowed,
-                until: now.plus(VALID_FOR),
-            }
-        };
+        let state = state(admitted, now);
         Request {
             id: self.id,
             number,
@@ -374,13 +363,33 @@ impl Draft {
             digest: self.digest,
             gates: admitted.gates.clone(),
             observed: admitted.observed.clone(),
-            bypassed: Vec::new(),
-            session: None,
+            bypassed: admitted.bypassed.clone(),
+            session: self.session,
             excluded: admitted.excluded.clone(),
+            decided_at: (state.status() != Status::Pending).then_some(now),
             state,
             created_at: now,
-            decided_at: (!gated).then_some(now),
             replaces: self.replaces,
         }
+    }
+}
+
+/// What is not gated is granted at once; under a session never past its end.
+fn state(admitted: &Admitted, now: Timestamp) -> State {
+    if !admitted.gates.is_empty() {
+        return State::Pending {
+            expires_at: now.plus(admitted.expires_after),
+        };
+    }
+    let until = now.plus(admitted.valid_for);
+    match &admitted.session {
+        Some((_, end)) => State::Granted {
+            grant: Grant::Bypassed,
+            until: until.min(*end),
+        },
+        None => State::Granted {
+            grant: Grant::Allowed,
+            until,
+        },
     }
 }

@@ -1,4 +1,4 @@
-//! What time does: requests expire, kept answers are forgotten.
+//! What time does: break-glass sessions end, requests expire, kept answers are forgotten.
 
 use super::{App, AppError, news_of};
 use crate::domain::audit::What;
@@ -13,8 +13,10 @@ const AT_ONCE: i64 = 64;
 const FORGOTTEN_AT_ONCE: i64 = 1_000;
 
 impl App {
-    /// Ends what time has ended. Says whether there may be more.
+    /// Ends what time has ended, sessions before the requests that they allowed. Says whether there may be more.
     pub async fn sweep(&self) -> Result<bool, AppError> {
+        let closed = self.close_sessions().await?;
+        let asked = self.ask_for_reviews().await?;
         let now = self.now();
         let overdue = self.0.db.read().await?.ending(now, AT_ONCE).await?;
         let more = i64::try_from(overdue.len()).unwrap_or(AT_ONCE) == AT_ONCE;
@@ -22,7 +24,7 @@ impl App {
             let moved = self.expire(&overdue).await?;
             self.moved(&moved);
         }
-        Ok(more)
+        Ok(more || closed || asked)
     }
 
     /// Forgets kept answers whose time is over. Says whether there may be more.

@@ -3,6 +3,7 @@
 mod apply;
 mod ask;
 mod audit;
+mod break_glass;
 mod cancel;
 mod child;
 pub mod client;
@@ -84,6 +85,9 @@ pub enum Command {
     Execute(execute::ExecuteArgs),
     /// Report how an execution ended
     Complete(execute::CompleteArgs),
+    /// Start, end and review break-glass sessions
+    #[command(name = "break-glass")]
+    BreakGlass(break_glass::Args),
     /// Tell which policies would gate a request, and who could approve it
     Explain(explain::Args),
     /// Change the stored configuration to that of a file
@@ -113,6 +117,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Cancel(args) => cancel::main(args).await,
         Command::Execute(args) => execute::execute(args).await,
         Command::Complete(args) => execute::complete(args).await,
+        Command::BreakGlass(args) => break_glass::main(args).await,
         Command::Explain(args) => explain::main(args).await,
         Command::Apply(args) => apply::main(args).await,
         #[cfg(feature = "sandbox")]

@@ -26,10 +26,6 @@ pub fn not_carried_out(document: &Document) -> Vec<String> {
     let whole = [
         ("webhooks", !document.webhooks.is_empty()),
         ("reminders", document.reminders.is_some()),
-        (
-            "breakGlass (all but its securityChannel)",
-            document.break_glass.is_some(),
-        ),
     ];
     places.extend(
         whole
@@ -65,7 +61,6 @@ policies:
   - {id: b, name: B, scope: organization, approvers: anyone, escalation: {after: 1h, channel: C1}}
 webhooks: [{url: 'https://example.com/', secretEnv: HOOK_SECRET, events: [request.decided]}]
 reminders: {first: 2h, factor: 2}
-breakGlass: {securityChannel: C1}
 ",
         );
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::action::{self, Action};
 use super::ask::{Admitted, Ask, Rule, Violation};
+use super::break_glass::Session;
 use super::document::Level;
 use super::eligibility::{Exclusion, Part};
 use super::id::{ActionId, PersonId};
@@ -29,6 +30,16 @@ type Gates = (Vec<Gate>, Vec<Gate>);
 impl Rules {
     /// Checks an ask and finds what gates it at `now`; every broken rule at once.
     pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<Admitted, Vec<Violation>> {
+        self.admit_under(ask, &[], now)
+    }
+
+    /// The same while these break-glass sessions are there: one that covers it lets it past the policies that allow that.
+    pub fn admit_under(
+        &self,
+        ask: &Ask,
+        sessions: &[Session],
+        now: Timestamp,
+    ) -> Result<Admitted, Vec<Violation>> {
         let mut broken = Vec::new();
         let target = self.target(ask, &mut broken);
         let action = self.asked_action(ask, &mut broken);
@@ -39,7 +50,10 @@ impl Rules {
             Some(action) if broken.is_empty() => self.resolve(&action.id, &target, now),
             _ => Gates::default(),
         };
-        self.finish(ask, action, target, gates, broken)
+        let cover = action
+            .as_ref()
+            .and_then(|action| self.covering(sessions, &ask.submitted_by, action, &target, now));
+        self.finish(ask, action, target, gates, cover, broken)
     }
 
     /// Checks a change of Countersign's own configuration: it has no target, and every bound policy that names
@@ -51,7 +65,7 @@ impl Rules {
     ) -> Result<Admitted, Vec<Violation>> {
         let action = self.action(&ActionId::from(action::POLICY_UPDATE)).cloned();
         let gates = self.gates_of_config_change(now);
-        self.finish(ask, action, Target::default(), gates, Vec::new())
+        self.finish(ask, action, Target::default(), gates, None, Vec::new())
     }
 
     /// Checks the start of a break-glass session that reaches so far. Of the ask only reason and people are read.
@@ -63,7 +77,7 @@ impl Rules {
     ) -> Result<Admitted, Vec<Violation>> {
         let action = self.action(&ActionId::from(action::BREAK_GLASS)).cloned();
         let gates = self.gates_of_break_glass_start(reach, now);
-        self.finish(ask, action, Target::default(), gates, Vec::new())
+        self.finish(ask, action, Target::default(), gates, None, Vec::new())
     }
 
     fn finish(
@@ -72,8 +86,12 @@ impl Rules {
         action: Option<Action>,
         target: Target,
         (gates, observed): Gates,
+        cover: Option<&Session>,
         mut broken: Vec<Violation>,
     ) -> Result<Admitted, Vec<Violation>> {
+        let (bypassed, gates): Gates = gates
+            .into_iter()
+            .partition(|gate| cover.is_some() && gate.template.break_glass_bypass);
         let reason = reason(ask.reason.as_deref(), &mut broken);
         let authors = self.authors(ask, &mut broken);
         self.people(ask, &mut broken);
@@ -91,7 +109,11 @@ impl Rules {
         let Some(action) = action.filter(|_| broken.is_empty()) else {
             return Err(broken);
         };
-        let shortest = |span: fn(&Gate) -> Span, none| gates.iter().map(span).min().unwrap_or(none);
+        let until = |session: &Session| Some((session.id.clone(), session.state.ran()?.1));
+        let session = cover.filter(|_| !bypassed.is_empty()).and_then(until);
+        let decisive = if gates.is_empty() { &bypassed } else { &gates };
+        let shortest =
+            |span: fn(&Gate) -> Span, none| decisive.iter().map(span).min().unwrap_or(none);
         Ok(Admitted {
             expires_after: shortest(|gate| gate.template.expires_after, EXPIRES_AFTER),
             valid_for: shortest(|gate| gate.template.valid_for, VALID_FOR),
@@ -101,6 +123,8 @@ impl Rules {
             authors,
             gates,
             observed,
+            bypassed,
+            session,
             excluded,
         })
     }

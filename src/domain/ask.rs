@@ -2,11 +2,11 @@
 
 use super::action::Action;
 use super::eligibility::Exclusion;
-use super::id::{PersonId, PolicyId};
+use super::id::{PersonId, PolicyId, SessionId};
 use super::policy::Gate;
 use super::principal::Principal;
 use super::target::Target;
-use super::time::Span;
+use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The rules a request can break (design 3.4).
@@ -24,6 +24,8 @@ pub enum Rule {
     UnknownPerson,
     OwnRoute,
     Callback,
+    Scope,
+    Duration,
 }
 
 /// One broken rule, in words that say what to do.
@@ -90,6 +92,10 @@ pub struct Admitted {
     pub gates: Vec<Gate>,
     /// Policies that are only tried out.
     pub observed: Vec<Gate>,
+    /// Policies that a break-glass session lets it past.
+    pub bypassed: Vec<Gate>,
+    /// That session, and its end.
+    pub session: Option<(SessionId, Timestamp)>,
     /// Who may not approve it.
     pub excluded: Exclusion,
     /// How long it may wait: the shortest `expiresAfter`.

@@ -22,6 +22,8 @@ pub enum Recheck {
         /// Why, and what happens.
         why: String,
     },
+    /// Nothing but a session allowed it, and that does not cover it any more.
+    SessionEnded,
     /// More is required now, and it can never be met.
     NobodyLeft {
         /// The votes, cut to what their authors still are.
@@ -32,9 +34,20 @@ pub enum Recheck {
 }
 
 /// Whether the votes, as far as their authors still are what they were, meet the pinned policies and those in force at `now`.
-pub fn recheck(request: &Request, votes: &[Vote], rules: &Rules, now: Timestamp) -> Recheck {
-    let gates = stacked(request, rules, now);
-    if gates.is_empty() && request.state.status() == Status::Allowed {
+/// `covered`: the break-glass session that let it past policies still covers this very execution.
+pub fn recheck(
+    request: &Request,
+    votes: &[Vote],
+    rules: &Rules,
+    covered: bool,
+    now: Timestamp,
+) -> Recheck {
+    let bypassed = request.state.status() == Status::Bypassed;
+    if bypassed && !covered {
+        return Recheck::SessionEnded;
+    }
+    let gates = stacked(request, rules, covered, now);
+    if gates.is_empty() && (bypassed || request.state.status() == Status::Allowed) {
         return Recheck::Holds;
     }
     let votes = verdict::cut(votes, rules.directory(), &gates);
@@ -67,18 +80,21 @@ pub fn recheck(request: &Request, votes: &[Vote], rules: &Rules, now: Timestamp)
     Recheck::MoreIsRequired { gates, votes, why }
 }
 
-/// The pinned policies, and those in force now in another version or not pinned at all.
-fn stacked(request: &Request, rules: &Rules, now: Timestamp) -> Vec<Gate> {
+/// The pinned policies, and those in force now in another version or not pinned at all. What a session bypassed counts as met while
+/// it covers the execution, as does whatever it would bypass now; once it does not, all of it gates.
+fn stacked(request: &Request, rules: &Rules, covered: bool, now: Timestamp) -> Vec<Gate> {
     let (current, _) = rules.resolve(&request.action, &request.target, now);
-    let known = |gate: &Gate| {
-        let mut pinned = request.gates.iter().chain(&request.bypassed);
-        pinned.any(|pinned| pinned.template == gate.template)
-    };
-    let added = current
-        .into_iter()
-        .filter(|gate| !known(gate))
-        .collect::<Vec<_>>();
-    request.gates.iter().cloned().chain(added).collect()
+    let mut gates = request.gates.clone();
+    if !covered {
+        gates.extend(request.bypassed.iter().cloned());
+    }
+    for gate in current {
+        let known = gates.iter().any(|pinned| pinned.template == gate.template);
+        if !known && !(covered && gate.template.break_glass_bypass) {
+            gates.push(gate);
+        }
+    }
+    gates
 }
 
 fn wants_reason(request: &Request, gates: &[Gate]) -> Option<String> {

@@ -1,6 +1,7 @@
 //! One-off messages that leave with a commit: rows of the outbox (design 2.9).
 
-use super::id::{ChannelId, PersonId, RequestId};
+use super::break_glass::SessionAlert;
+use super::id::{ChannelId, PersonId, RequestId, SessionId};
 use super::principal::Principal;
 use serde::{Deserialize, Serialize};
 
@@ -31,22 +32,59 @@ pub enum Message {
         /// What, as plain text.
         text: String,
     },
+    /// Tells the security channel of an event of a break-glass session.
+    Session {
+        /// Where.
+        channel: ChannelId,
+        /// What.
+        alert: Box<SessionAlert>,
+    },
+    /// Tells a person of an event of a break-glass session, by direct message.
+    SessionTold {
+        /// Whom.
+        to: PersonId,
+        /// What.
+        alert: Box<SessionAlert>,
+    },
+    /// Takes useless buttons off the alerts of a break-glass session.
+    SessionPosts {
+        /// Which.
+        session: SessionId,
+    },
+    /// Tells an administrator of an alert that its channel refuses, by direct message.
+    Unheard {
+        /// Whom.
+        to: PersonId,
+        /// The channel.
+        channel: ChannelId,
+        /// Slack's reason.
+        why: String,
+        /// What the alert says.
+        alert: Box<Message>,
+    },
 }
 
 impl Message {
     /// The lane it waits in.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::News { .. } => Lane::Direct,
-            Self::Alert { .. } => Lane::Alert,
+            Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => Lane::Alert,
+            Self::News { .. } | Self::SessionTold { .. } | Self::Unheard { .. } => Lane::Direct,
         }
     }
 
     /// Whether it goes to this principal.
     pub fn is_to(&self, principal: &Principal) -> bool {
+        self.to().is_some_and(|to| principal.person() == Some(to))
+    }
+
+    /// The person it goes to, where it goes to one.
+    pub fn to(&self) -> Option<&PersonId> {
         match self {
-            Self::News { to, .. } => principal.person() == Some(to),
-            Self::Alert { .. } => false,
+            Self::News { to, .. } | Self::SessionTold { to, .. } | Self::Unheard { to, .. } => {
+                Some(to)
+            }
+            Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => None,
         }
     }
 
@@ -54,7 +92,29 @@ impl Message {
     pub fn request(&self) -> Option<&RequestId> {
         match self {
             Self::News { request, .. } => Some(request),
-            Self::Alert { .. } => None,
+            Self::Alert { .. }
+            | Self::Session { .. }
+            | Self::SessionTold { .. }
+            | Self::SessionPosts { .. }
+            | Self::Unheard { .. } => None,
         }
+    }
+
+    /// What administrators are told where the channel of this alert refuses it; nothing for what is no alert.
+    pub fn unheard(&self, why: &str, administrators: &[PersonId]) -> Vec<Self> {
+        let channel = match self {
+            Self::Alert { channel, .. } | Self::Session { channel, .. } => channel,
+            Self::News { .. }
+            | Self::SessionTold { .. }
+            | Self::SessionPosts { .. }
+            | Self::Unheard { .. } => return Vec::new(),
+        };
+        let told = |to: &PersonId| Self::Unheard {
+            to: to.clone(),
+            channel: channel.clone(),
+            why: why.to_owned(),
+            alert: Box::new(self.clone()),
+        };
+        administrators.iter().map(told).collect()
     }
 }

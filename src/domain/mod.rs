@@ -5,6 +5,7 @@ mod admit;
 mod ask;
 pub mod audit;
 mod binding;
+pub mod break_glass;
 mod check;
 pub mod conditions;
 pub mod decide;

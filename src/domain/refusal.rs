@@ -1,5 +1,6 @@
 //! Every way in which a use case says no: a value with a code for programs and sentences for people.
 
+use super::break_glass::SessionStatus;
 use super::eligibility::Ineligible;
 use super::request::Status;
 use super::rules::{Problem, Violation};
@@ -25,6 +26,10 @@ pub enum Refusal {
     RequirementsChanged(String),
     /// The break-glass session that covered it has ended.
     SessionEnded,
+    /// There is no such break-glass session.
+    NoSession,
+    /// A break-glass session is not in a state that allows this, and why.
+    SessionClosed(SessionStatus, String),
     /// A door that needs a right this caller does not have.
     Forbidden(String),
     /// The same idempotency key came before with other content.
@@ -52,6 +57,9 @@ impl Refusal {
             Self::NotYours => "not_yours",
             Self::RequirementsChanged(_) => "requirements_changed",
             Self::SessionEnded => "session_ended",
+            Self::NoSession => "session_not_found",
+            Self::SessionClosed(SessionStatus::Reviewed, _) => "already_reviewed",
+            Self::SessionClosed(..) => "session_closed",
             Self::Forbidden(_) => "forbidden",
             Self::KeyReused => "idempotency_key_reused",
             Self::InFlight => "in_flight",
@@ -73,6 +81,9 @@ impl Refusal {
             Self::NotYours => "this request is not yours".to_owned(),
             Self::RequirementsChanged(_) => "the requirements have changed".to_owned(),
             Self::SessionEnded => "the break-glass session has ended".to_owned(),
+            Self::NoSession => "break-glass session not found".to_owned(),
+            Self::SessionClosed(SessionStatus::Reviewed, _) => "already reviewed".to_owned(),
+            Self::SessionClosed(status, _) => format!("this break-glass session is {status}"),
             Self::Forbidden(_) => "you may not do this".to_owned(),
             Self::KeyReused => "this idempotency key was used for something else".to_owned(),
             Self::InFlight => {
@@ -99,6 +110,8 @@ impl Refusal {
             Self::InFlight => "Try again in a moment with the same key.".to_owned(),
             Self::Invalid(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Self::SessionEnded => "Ask again: policies gate it now.".to_owned(),
+            Self::NoSession => "Its id is mistyped; `countersign break-glass status` lists them all.".to_owned(),
+            Self::SessionClosed(_, why) => why.clone(),
         }
     }
 }

@@ -91,6 +91,16 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Where a request stands; what a state does not have cannot be read from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -298,11 +308,28 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether it carries a change of Countersign's own configuration, which the bot itself applies when it is approved. What people
-    /// ask for under that action names an environment; the change itself has no target (design 2.1).
-    pub fn is_config_change(&self) -> bool {
-        self.action.as_str() == action::POLICY_UPDATE && self.target == Target::default()
+    /// What the bot itself does in the commit that approves it, where it carries such a thing: nobody executes it by hand. What
+    /// people ask for under these actions names an environment; a change of the rules and a session's start have no target
+    /// (design 2.1).
+    pub fn carries(&self) -> Option<Carried> {
+        if self.target != Target::default() {
+            return None;
+        }
+        match self.action.as_str() {
+            action::POLICY_UPDATE => Some(Carried::ConfigChange),
+            action::BREAK_GLASS => Some(Carried::SessionStart),
+            _ => None,
+        }
     }
+}
+
+/// What a request carries that the bot itself does when it is approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// A change of Countersign's own configuration.
+    ConfigChange,
+    /// The start of a break-glass session.
+    SessionStart,
 }
 
 #[cfg(test)]

@@ -23,6 +23,16 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whether a target lies within it: each level that is given must contain the target's own, so one without it does not.
+    pub fn contains(&self, target: &Target) -> bool {
+        fn within<T: PartialEq>(list: Option<&Vec<T>>, own: Option<&T>) -> bool {
+            list.is_none_or(|list| own.is_some_and(|own| list.contains(own)))
+        }
+        within(self.projects.as_ref(), target.project.as_ref())
+            && within(self.clusters.as_ref(), target.cluster.as_ref())
+            && within(self.environments.as_ref(), target.environment.as_ref())
+    }
+
     /// Whether what this binding protects lies within reach.
     fn meets(&self, binding: &Binding) -> bool {
         fn named<T: AsRef<str>>(list: Option<&Vec<T>>, name: &str) -> bool {

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::audit::What;
 use super::document::SlackIdentity;
 use super::eligibility::{self, Ineligible};
-use super::id::PersonId;
+use super::id::{PersonId, SessionId};
 use super::people::Person;
 use super::principal::Principal;
 use super::request::{Request, Status};
@@ -24,6 +24,10 @@ pub struct Shown {
     pub policies: Vec<PolicyVerdict>,
     /// How far each policy would be that is only tried out.
     pub observed: Vec<PolicyVerdict>,
+    /// The policies that a break-glass session let it past, each with what it had needed.
+    pub bypassed: Vec<PolicyVerdict>,
+    /// The break-glass session it belongs to.
+    pub session: Option<ShownCover>,
     /// The decisions, oldest first.
     pub votes: Vec<Vote>,
     /// Names and Slack identities of everybody who occurs in it.
@@ -34,6 +38,17 @@ pub struct Shown {
     pub waiting_more: usize,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+}
+
+/// What is shown of the session that let a request past policies, or that it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownCover {
+    /// Its id.
+    pub id: SessionId,
+    /// Its justification.
+    pub reason: String,
+    /// Who started it.
+    pub initiator: PersonId,
 }
 
 /// How a person is shown.

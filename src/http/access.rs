@@ -67,6 +67,12 @@ rights! {
     Execute = RequestsExecute, Anybody;
     /// Approve and reject.
     Decide = DecisionsWrite, Person;
+    /// Start a break-glass session.
+    OpenDoor = BreakGlassWrite, Person;
+    /// End a break-glass session early.
+    UseDoor = BreakGlassWrite, Anybody;
+    /// Review a break-glass session.
+    ReviewSession = BreakGlassWrite, Person;
     /// Read the configuration.
     ReadConfig = ConfigRead, Anybody;
     /// Change the configuration.
@@ -213,7 +219,7 @@ fn admit(token: &Token, person: Option<&Person>, access: Access) -> Result<(), P
         (Principal::Service(_), Who::Anybody) => {}
         (Principal::Service(_), Who::Person) => {
             return Err(forbidden(
-                "Only people decide. Use a token that was made with `countersign token create --user`.",
+                "Only people do this. Use a token that was made with `countersign token create --user`.",
             ));
         }
         (Principal::Operator | Principal::Bot, _) => {

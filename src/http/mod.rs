@@ -4,6 +4,7 @@ pub mod access;
 mod audit;
 pub mod body;
 mod bounds;
+mod break_glass;
 mod config;
 mod decisions;
 mod directory;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use bounds::Bounds;
+pub use break_glass::{SessionList, SessionView};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use requests::RequestPage;

@@ -175,12 +175,13 @@ impl Problem {
 /// The status that says what kind of no it is: 403 a missing right, 409 a state, 412 an old version, 422 content.
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotFound => StatusCode::NOT_FOUND,
+        Refusal::NotFound | Refusal::NoSession => StatusCode::NOT_FOUND,
         Refusal::AlreadyReviewed
         | Refusal::Closed(_)
         | Refusal::DigestMismatch
         | Refusal::RequirementsChanged(_)
         | Refusal::SessionEnded
+        | Refusal::SessionClosed(..)
         | Refusal::InFlight => StatusCode::CONFLICT,
         Refusal::NotEligible(_) | Refusal::NotYours | Refusal::Forbidden(_) => {
             StatusCode::FORBIDDEN
@@ -203,6 +204,7 @@ impl From<Refusal> for Problem {
         );
         match refusal {
             Refusal::Closed(status) => problem.state = Some(Status::as_str(status).to_owned()),
+            Refusal::SessionClosed(status, _) => problem.state = Some(status.to_string()),
             Refusal::TooMany(_, seconds) => problem.retry_after = Some(seconds.max(1)),
             Refusal::InFlight => problem.retry_after = Some(1),
             Refusal::Violations(violations) => {
@@ -224,6 +226,7 @@ impl From<Refusal> for Problem {
             | Refusal::NotYours
             | Refusal::RequirementsChanged(_)
             | Refusal::SessionEnded
+            | Refusal::NoSession
             | Refusal::Forbidden(_)
             | Refusal::KeyReused
             | Refusal::Stale(_) => {}

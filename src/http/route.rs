@@ -3,7 +3,8 @@
 use super::access::{Access, Guarded, Who};
 use super::problem::{Details, PROBLEM_JSON};
 use super::{
-    Api, audit, config, decisions, directory, executions, explain, operations, policies, requests,
+    Api, audit, break_glass, config, decisions, directory, executions, explain, operations,
+    policies, requests,
 };
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
@@ -137,6 +138,11 @@ pub fn routes() -> Vec<Route> {
         route!(directory::read),
         route!(config::read),
         route!(config::write),
+        route!(break_glass::start),
+        route!(break_glass::list),
+        route!(break_glass::read),
+        route!(break_glass::revoke),
+        route!(break_glass::review),
         route!(audit::read),
         route!(operations::healthz),
         route!(operations::readyz),

@@ -117,6 +117,9 @@ pub struct PolicyName {
     pub name: String,
     /// The pinned version.
     pub version: i64,
+    /// What was missing from it.
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 /// How far one policy is.
@@ -229,7 +232,7 @@ impl RequestView {
             outcome: outcome.map(word),
             replaces: request.replaces.as_ref().map(ToString::to_string),
             break_glass_session: request.session.as_ref().map(ToString::to_string),
-            bypassed_policies: bypassed(request),
+            bypassed_policies: bypassed(shown),
             timeline: timeline(shown),
         })
     }
@@ -352,13 +355,14 @@ fn decisions(shown: &Shown) -> Vec<DecisionView> {
     shown.votes.iter().map(view).collect()
 }
 
-fn bypassed(request: &Request) -> Vec<PolicyName> {
-    let name = |gate: &crate::domain::policy::Gate| PolicyName {
-        id: gate.template.id.as_str().to_owned(),
-        name: gate.template.name.clone(),
-        version: gate.version,
+fn bypassed(shown: &Shown) -> Vec<PolicyName> {
+    let name = |policy: &PolicyVerdict| PolicyName {
+        id: policy.policy.as_str().to_owned(),
+        name: policy.name.clone(),
+        version: policy.version,
+        missing: policy.missing.clone(),
     };
-    request.bypassed.iter().map(name).collect()
+    shown.bypassed.iter().map(name).collect()
 }
 
 fn timeline(shown: &Shown) -> Vec<EventView> {

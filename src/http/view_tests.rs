@@ -119,6 +119,8 @@ pub(crate) fn shown() -> Shown {
         },
         policies: vec![policy()],
         observed: Vec::new(),
+        bypassed: Vec::new(),
+        session: None,
         votes: vec![Vote {
             by: bob.clone(),
             verdict: Verdict::Approve,

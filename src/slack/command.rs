@@ -193,11 +193,11 @@ fn set_payload(form: &mut Form, value: &str) -> Result<(), Misread> {
     Ok(())
 }
 
-fn twice(key: &str) -> Misread {
+pub(super) fn twice(key: &str) -> Misread {
     Misread(format!("`{key}` stands twice; say it once."))
 }
 
-fn unknown_word(word: &str, known: &[&str]) -> Misread {
+pub(super) fn unknown_word(word: &str, known: &[&str]) -> Misread {
     let nearest = nearest(&word.to_lowercase(), known);
     Misread(match nearest {
         Some(nearest) => format!("I do not know `{word}`; did you mean `{nearest}`?"),
@@ -218,7 +218,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Splits as a shell does. `#` begins no comment here, or the rest of a line would be lost unseen.
-fn words(text: &str) -> Result<Vec<String>, Misread> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, Misread> {
     const HASH: char = '\u{e000}';
     let guarded = text.replace('#', &HASH.to_string());
     let words = shlex::split(&guarded).ok_or_else(|| {
@@ -230,7 +230,7 @@ fn words(text: &str) -> Result<Vec<String>, Misread> {
     Ok(words.iter().map(|word| word.replace(HASH, "#")).collect())
 }
 
-fn first_word(text: &str) -> (&str, &str) {
+pub(super) fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
     match text.split_once(char::is_whitespace) {
         Some((word, rest)) => (word, rest.trim()),
@@ -238,7 +238,7 @@ fn first_word(text: &str) -> (&str, &str) {
     }
 }
 
-fn unquoted(text: &str) -> &str {
+pub(super) fn unquoted(text: &str) -> &str {
     ['"', '\'']
         .iter()
         .find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
@@ -246,7 +246,7 @@ fn unquoted(text: &str) -> &str {
 }
 
 /// Keyboards of phones and Macs turn quotes into curly ones, which mean the same here.
-fn straight_quotes(text: &str) -> String {
+pub(super) fn straight_quotes(text: &str) -> String {
     text.chars()
         .map(|sign| match sign {
             '“' | '”' | '„' | '‟' | '«' | '»' | '″' => '"',
@@ -257,7 +257,7 @@ fn straight_quotes(text: &str) -> String {
 }
 
 /// Takes Slack's own marks back to what was typed: nodes first, entities last, so that nothing is decoded twice.
-fn unmarked(text: &str) -> String {
+pub(super) fn unmarked(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {

@@ -18,6 +18,8 @@ sql! {
     TS = "SELECT ts FROM cards WHERE request_id = $1 AND channel = $2";
     LOSE_PENDING = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $1, attempt = attempt + 1
         WHERE request_id IN (SELECT id FROM requests WHERE status = 'pending')";
+    STUCK_TO_POST = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL AND failures >= $1";
+    STUCK_TO_UPDATE = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL AND failures >= $1";
     NEXT_TO_POST = "SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL";
     NEXT_TO_UPDATE = "SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL";
 }
@@ -204,6 +206,22 @@ impl Tx {
             .execute(c)
             .await
             .map(|_| ()))
+    }
+
+    /// How many cards of a kind have failed so often in a row, and why one of them.
+    pub async fn stuck_cards(
+        &mut self,
+        kind: Card,
+        failures: i64,
+    ) -> Result<(i64, Option<String>), StoreError> {
+        let text = match kind {
+            Card::ToPost => STUCK_TO_POST,
+            Card::ToUpdate => STUCK_TO_UPDATE,
+        };
+        on_db!(self, |c| sqlx::query_as(text)
+            .bind(failures)
+            .fetch_one(c)
+            .await)
     }
 
     /// When the next card of a kind is due.

@@ -11,6 +11,7 @@ sql! {
     DELIVERED = "DELETE FROM outbox WHERE id = $1 AND attempt = $2";
     PUT_OFF = "UPDATE outbox SET due_at = $3, failures = failures + 1, trouble = $4 WHERE id = $1 AND attempt = $2";
     NEXT_DUE = "SELECT min(due_at) FROM outbox WHERE lane = $1 AND due_at IS NOT NULL";
+    UNHEARD = "SELECT count(*), max(trouble) FROM outbox WHERE lane = $1 AND due_at IS NOT NULL AND trouble IS NOT NULL";
     DEAD = "SELECT count(*) FROM outbox WHERE due_at IS NULL";
 }
 
@@ -115,6 +116,14 @@ impl Tx {
             .fetch_one(c)
             .await)?;
         Ok(due.map(Timestamp))
+    }
+
+    /// How many messages of a lane could not be delivered yet, and why one of them.
+    pub async fn unheard(&mut self, lane: Lane) -> Result<(i64, Option<String>), StoreError> {
+        on_db!(self, |c| sqlx::query_as(UNHEARD)
+            .bind(lane as i64)
+            .fetch_one(c)
+            .await)
     }
 
     /// How many messages were given up.

@@ -15,8 +15,8 @@ sql! {
             gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21)";
     INSERT_PAYLOAD = "INSERT INTO payloads (request_id, content) VALUES ($1, $2)";
-    SAVE = "UPDATE requests SET version = version + 1, status = $2, gates = $3, ends_at = $4, decided_at = $5, executed_at = $6, outcome = $7
-        WHERE id = $1";
+    SAVE = "UPDATE requests SET version = version + 1, status = $2, gates = $3, ends_at = $4, decided_at = $5, executed_at = $6, outcome = $7,
+        bypassed = $8 WHERE id = $1";
     ID_OF_NUMBER = "SELECT id FROM requests WHERE number = $1";
     IDENTICAL = "SELECT id FROM requests WHERE status = 'pending' AND digest = $1 AND requester = $2 ORDER BY number DESC LIMIT 1";
     PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
@@ -166,19 +166,12 @@ fn outcome(text: Option<&str>) -> Option<Outcome> {
     }
 }
 
-fn outcome_text(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "succeeded",
-        Outcome::Failed => "failed",
-    }
-}
-
 /// The columns that hold a state: end, execution, outcome.
 fn columns(state: &State) -> (Option<i64>, Option<i64>, Option<&'static str>) {
     let ends_at = state.ends_at().map(|at| at.0);
     match state {
         State::Executed { at } => (ends_at, Some(at.0), None),
-        State::Completed { at, outcome } => (ends_at, Some(at.0), Some(outcome_text(*outcome))),
+        State::Completed { at, outcome } => (ends_at, Some(at.0), Some(outcome.as_str())),
         _ => (ends_at, None, None),
     }
 }
@@ -251,7 +244,7 @@ impl Tx {
     /// Saves the state, the gates and the times of a request; its version grows by one.
     pub async fn save_request(&mut self, request: &mut Request) -> Result<(), StoreError> {
         let (ends_at, executed_at, outcome) = columns(&request.state);
-        let gates = json(&request.gates)?;
+        let (gates, bypassed) = (json(&request.gates)?, json(&request.bypassed)?);
         on_db!(self, |c| sqlx::query(SAVE)
             .bind(request.id.as_str())
             .bind(request.state.status().as_str())
@@ -260,6 +253,7 @@ impl Tx {
             .bind(request.decided_at.map(|at| at.0))
             .bind(executed_at)
             .bind(outcome)
+            .bind(&bypassed)
             .execute(c)
             .await
             .map(|_| ()))?;

@@ -4,12 +4,13 @@ use super::Workers;
 use super::cards::is_due;
 use super::pause::next_try;
 use crate::app::{AppError, RequestRef};
-use crate::domain::id::PersonId;
+use crate::domain::break_glass::SessionAlert;
+use crate::domain::id::{PersonId, SessionId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Span;
 use crate::slack::error::SlackError;
 use crate::slack::views;
-use crate::store::DueMessage;
+use crate::store::{DueMessage, SessionPost};
 use futures::future::join_all;
 
 /// Messages that are delivered at once.
@@ -74,21 +75,29 @@ impl Workers {
 
     async fn deliver_and_settle(&self, due: &DueMessage) -> Result<(), AppError> {
         let delivered = match self.deliver(&due.message).await {
-            Ok(()) => Ok(()),
+            Ok(post) => Ok(post),
             Err(Undelivered::Slack(error)) => Err(error),
             Err(Undelivered::Us(error)) => return Err(error), // the lease runs out, and it is tried again
         };
         let now = self.app.now();
+        let administrators = self.administrators(due, delivered.as_ref().err()).await?;
         self.app
             .db()
             .unit(async |tx| {
                 match &delivered {
-                    Ok(()) => tx.delivered(due).await?,
+                    Ok(post) => {
+                        tx.delivered(due).await?;
+                        if let Some(post) = post {
+                            self.app.keep_session_post(tx, post, now).await?;
+                        }
+                    }
                     Err(error) => {
                         let old = due.made_at.plus(GIVE_UP_AFTER) <= now && due.message.lane() != Lane::Alert;
                         let next = (!old).then(|| next_try(error, due.failures, now));
                         tracing::warn!(message = %due.id, %error, given_up = old, "a message was not delivered");
                         tx.put_off_message(due, next, &error.to_string()).await?;
+                        let told = due.message.unheard(&error.to_string(), &administrators);
+                        self.app.tell(tx, told, now).await?;
                     }
                 }
                 Ok(())
@@ -96,26 +105,116 @@ impl Workers {
             .await
     }
 
-    async fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
+    /// Whom to tell that a channel refuses an alert: once, when it does so first.
+    async fn administrators(
+        &self,
+        due: &DueMessage,
+        error: Option<&SlackError>,
+    ) -> Result<Vec<PersonId>, AppError> {
+        if due.failures > 0 || !error.is_some_and(SlackError::is_final) {
+            return Ok(Vec::new());
+        }
+        let rules = self.app.rules().await?;
+        let administrators = rules.administrators();
+        Ok(administrators
+            .into_iter()
+            .map(|one| one.id.clone())
+            .collect())
+    }
+
+    /// Delivers; says where an alert of a break-glass session stands now.
+    async fn deliver(&self, message: &Message) -> Result<Option<SessionPost>, Undelivered> {
         match message {
             Message::News { to, request } => {
-                let Some(account) = self.account(to).await? else {
-                    return Ok(()); // nobody to tell in Slack: the API and the card tell it
-                };
-                let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
-                let channel = self.slack.open_dm(&account).await?;
-                self.slack
-                    .post_message(&channel, &views::direct::news(&shown), None)
-                    .await?;
+                if let Some(account) = self.account(to).await? {
+                    let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
+                    self.whisper(&account, &views::direct::news(&shown)).await?;
+                }
             }
             Message::Alert { channel, text } => {
+                let said = views::Message::plain(views::text::escape(text));
                 self.slack
-                    .post_message(
-                        channel.as_str(),
-                        &views::Message::plain(views::text::escape(text)),
-                        None,
-                    )
+                    .post_message(channel.as_str(), &said, None)
                     .await?;
+            }
+            Message::Session { channel, alert } => {
+                let said = self.session_alert(alert).await?;
+                let posted = self
+                    .slack
+                    .post_message(channel.as_str(), &said, None)
+                    .await?;
+                return Ok(Some(SessionPost {
+                    part: alert.event.part(),
+                    channel: channel.clone(),
+                    ts: posted.ts,
+                    alert: (**alert).clone(),
+                }));
+            }
+            Message::SessionTold { to, alert } => {
+                if let Some(account) = self.account(to).await? {
+                    let said = self.session_alert(alert).await?;
+                    self.whisper(&account, &said).await?;
+                }
+            }
+            Message::SessionPosts { session } => self.refresh(session).await?,
+            Message::Unheard {
+                to,
+                channel,
+                why,
+                alert,
+            } => {
+                if let Some(account) = self.account(to).await? {
+                    let said = match &**alert {
+                        Message::Session { alert, .. } => self.session_alert(alert).await?,
+                        Message::Alert { text, .. } => {
+                            views::Message::plain(views::text::escape(text))
+                        }
+                        Message::News { .. }
+                        | Message::SessionTold { .. }
+                        | Message::SessionPosts { .. }
+                        | Message::Unheard { .. } => return Ok(None), // none of these is an alert
+                    };
+                    let told = views::break_glass::unheard(channel.as_str(), why, &said);
+                    self.whisper(&account, &told).await?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn whisper(&self, account: &str, said: &views::Message) -> Result<(), Undelivered> {
+        let channel = self.slack.open_dm(account).await?;
+        self.slack.post_message(&channel, said, None).await?;
+        Ok(())
+    }
+
+    /// An alert with the buttons that are of use as its session stands now.
+    async fn session_alert(&self, alert: &SessionAlert) -> Result<views::Message, AppError> {
+        let status = self
+            .app
+            .session(&alert.session)
+            .await?
+            .session
+            .state
+            .status();
+        let mut mentions = Vec::new();
+        for person in &alert.mentioned {
+            mentions.extend(self.account(person).await?);
+        }
+        Ok(views::break_glass::alert(alert, Some(status), &mentions))
+    }
+
+    /// Brings what was posted of a session up to date; a message that is gone needs nothing.
+    async fn refresh(&self, session: &SessionId) -> Result<(), Undelivered> {
+        for post in self.app.session_posts(session).await? {
+            let said = self.session_alert(&post.alert).await?;
+            let channel = post.channel.as_str();
+            match self.slack.update_message(channel, &post.ts, &said).await {
+                Ok(_) => {}
+                Err(error) if error.is_final() => {
+                    tracing::info!(%session, %error, "an old alert keeps its button");
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -52,6 +52,19 @@ const ROWS: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/directory", Token(Scope::ConfigRead)),
     ("GET", "/v1/config", Token(Scope::ConfigRead)),
     ("PUT", "/v1/config", Token(Scope::ConfigWrite)),
+    ("POST", "/v1/break-glass", Person(Scope::BreakGlassWrite)),
+    ("GET", "/v1/break-glass", Token(Scope::RequestsRead)),
+    ("GET", "/v1/break-glass/{id}", Token(Scope::RequestsRead)),
+    (
+        "POST",
+        "/v1/break-glass/{id}/revoke",
+        Token(Scope::BreakGlassWrite),
+    ),
+    (
+        "POST",
+        "/v1/break-glass/{id}/review",
+        Person(Scope::BreakGlassWrite),
+    ),
     ("GET", "/v1/audit", Token(Scope::AuditRead)),
     ("GET", "/healthz", Nothing),
     ("GET", "/readyz", Nothing),
@@ -212,6 +225,10 @@ fn body(method: &str, path: &str) -> Option<String> {
         "execute" => json!({"digest": "sha256:00"}),
         "complete" => json!({"outcome": "failed"}),
         "requests" | "explain" => deploy(),
+        "break-glass" => {
+            json!({"reason": "checkout is down", "scope": {"actions": ["cluster"], "clusters": ["prod-eu-1"]}})
+        }
+        "review" => json!({"note": "it was needed"}),
         _ => Value::Object(serde_json::Map::new()),
     };
     (method != "GET").then(|| body.to_string())

@@ -217,6 +217,7 @@ impl World {
             "outbox",
             "tokens",
             "facts",
+            "sessions",
             "audit",
         ];
         let counted = tables.map(|table| format!("'{table}=' || (SELECT count(*) FROM {table})"));

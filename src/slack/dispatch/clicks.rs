@@ -11,7 +11,9 @@ use crate::domain::vote::{Door, Verdict};
 use crate::slack::error::SlackError;
 use crate::slack::inbound::{Delivery, Interaction, InteractionKind, View};
 use crate::slack::installation::Installation;
-use crate::slack::views::{Message, answer, details, read_value, review};
+use crate::slack::views::{
+    Message, answer, break_glass, break_glass_form, details, read_value, review,
+};
 use serde_json::Value;
 use tracing::{debug, warn};
 
@@ -41,6 +43,11 @@ impl Dispatcher {
         };
         let action_id = action.action_id.as_deref().unwrap_or_default();
         let value = action.value.as_deref().unwrap_or_default();
+        if matches!(action_id, break_glass::REVOKE | break_glass::REVIEW) {
+            return self
+                .pressed_break_glass(home, &seen, action_id, value, delivery)
+                .await;
+        }
         let verdict = match action_id {
             "approve" => Some(Verdict::Approve),
             "reject" => Some(Verdict::Reject),
@@ -90,8 +97,15 @@ impl Dispatcher {
         let Some(view) = &seen.view else {
             return Told::Nothing;
         };
-        if view.callback_id.as_deref() != Some(details::CALLBACK) {
-            return Told::Nothing;
+        match view.callback_id.as_deref() {
+            Some(details::CALLBACK) => {}
+            Some(break_glass::REVIEW) => {
+                return self.sent_review(home, &seen, view, delivery).await;
+            }
+            Some(break_glass_form::START) => {
+                return self.sent_start(home, &seen, view, delivery).await;
+            }
+            _ => return Told::Nothing,
         }
         let metadata = view.private_metadata.as_deref().unwrap_or_default();
         let Some((request, digest)) = read_value(metadata) else {
@@ -228,7 +242,7 @@ impl Dispatcher {
     }
 
     /// Opens a modal, on top of the one that was clicked in.
-    async fn open(&self, seen: &Interaction, view: &Value) -> Result<(), Told> {
+    pub(super) async fn open(&self, seen: &Interaction, view: &Value) -> Result<(), Told> {
         let trigger_id = seen.trigger_id.as_deref().unwrap_or_default();
         let opened = if modal(seen).is_some() {
             self.0.outlet.slack.push_view(trigger_id, view).await
@@ -239,12 +253,12 @@ impl Dispatcher {
     }
 }
 
-fn lost_view(error: &SlackError) -> Told {
+pub(super) fn lost_view(error: &SlackError) -> Told {
     warn!(%error, "a modal was not shown");
     Told::Answer(answer::no_modal())
 }
 
-fn user_id(seen: &Interaction) -> Option<&str> {
+pub(super) fn user_id(seen: &Interaction) -> Option<&str> {
     seen.user.as_ref()?.id.as_deref()
 }
 

@@ -25,7 +25,7 @@ impl Dispatcher {
         };
         let text = typed.text.as_deref().unwrap_or_default();
         match typed.command.as_deref() {
-            Some("/breakglass") => Told::Answer(help::no_break_glass()),
+            Some("/breakglass") => self.break_glass(account, &typed, text, delivery).await,
             _ => match command::parse(text) {
                 Ok(approval) => self.approval(account, approval, delivery).await,
                 Err(misread) => Told::Answer(help::misread(&misread, text)),
@@ -134,7 +134,7 @@ impl Dispatcher {
     }
 }
 
-fn caller(person: Person) -> Caller {
+pub(super) fn caller(person: Person) -> Caller {
     Caller::person(person.id, Door::Command)
 }
 

@@ -1,5 +1,6 @@
 //! One dispatcher for every door of Slack's: who is there is checked first, then a use case is called, then the answer finds its way.
 
+mod break_glass;
 mod clicks;
 mod commands;
 mod events;

@@ -114,6 +114,27 @@ impl View {
     }
 }
 
+impl View {
+    /// What was chosen in an input that takes several.
+    pub fn chosen(&self, block_id: &str, action_id: &str) -> Vec<String> {
+        let input = self
+            .state
+            .as_ref()
+            .and_then(|state| state.get("values")?.get(block_id)?.get(action_id));
+        let Some(input) = input else {
+            return Vec::new();
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let of = |list: &str| input.get(list).and_then(Value::as_array);
+        if let Some(options) = of("selected_options") {
+            let values = options.iter().filter_map(|option| option.get("value"));
+            return values.filter_map(text).collect();
+        }
+        let users = of("selected_users").into_iter().flatten();
+        users.filter_map(text).collect()
+    }
+}
+
 impl Interaction {
     /// The first thing that was clicked; Slack sends one at a time.
     pub fn action(&self) -> Option<&ActionTaken> {

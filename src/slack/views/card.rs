@@ -58,6 +58,7 @@ fn card_in(shown: &Shown, room: Room) -> Message {
         let reason = cut(reason, room.reason);
         blocks.push(kit::section_plain(&format!("Why: {reason}")));
     }
+    blocks.extend(break_glass(shown));
     blocks.extend(what_runs(shown));
     blocks.extend(policies(shown, room.listed));
     blocks.extend(decisions(shown, room.listed));
@@ -94,6 +95,20 @@ fn headline(shown: &Shown) -> String {
         let outcome = parts::outcome(shown);
         format!("*#{number} {outcome}*: *{who}* asked for *{what}*{place} (*{risk}* risk)")
     }
+}
+
+/// The emergency is told in its own words, by a sign and in words, since colour alone says nothing.
+fn break_glass(shown: &Shown) -> Vec<Value> {
+    let Some(session) = shown
+        .session
+        .as_ref()
+        .filter(|_| !shown.bypassed.is_empty())
+    else {
+        return Vec::new();
+    };
+    let who = shown.name(&session.initiator);
+    let words = format!("🚨 Break-glass of {who}: {}", cut(&session.reason, 300));
+    vec![kit::section_plain(&words)]
 }
 
 fn facts(shown: &Shown) -> Value {
@@ -163,11 +178,11 @@ fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
     if sorted.len() > listed {
         lines.push(format!("and {} more under Details", sorted.len() - listed));
     }
-    let bypassed = shown.request.bypassed.iter().take(listed);
-    lines.extend(bypassed.map(|gate| {
-        let name = escape(&cut(&gate.template.name, 100));
-        format!("*{name}*: bypassed by break-glass")
-    }));
+    lines.extend(shown.bypassed.iter().take(listed).map(parts::bypassed_line));
+    if shown.bypassed.len() > listed {
+        let more = shown.bypassed.len() - listed;
+        lines.push(format!("and {more} more bypassed, under Details"));
+    }
     for observed in shown.observed.iter().take(2) {
         let name = escape(&cut(&observed.name, 100));
         lines.push(format!("{name} is only tried out and gates nothing"));

@@ -58,7 +58,11 @@ fn lines(shown: &Shown) -> Vec<String> {
     if let Some(replaced) = &request.replaces {
         lines.push(format!("It replaces {}", code(replaced.as_str())));
     }
+    if let Some(session) = &shown.session {
+        lines.push(format!("Break-glass session {}", code(session.id.as_str())));
+    }
     lines.extend(shown.policies.iter().flat_map(|policy| tree(policy, "")));
+    lines.extend(shown.bypassed.iter().map(parts::bypassed_line));
     let tried_out = " (only tried out, gates nothing)";
     lines.extend(
         shown

@@ -38,11 +38,30 @@ pub fn misread(misread: &Misread, typed: &str) -> Message {
     ))
 }
 
-/// There is no break-glass yet, and whoever types this is in a hurry.
-pub fn no_break_glass() -> Message {
-    Message::plain(
-        "Nothing was started: break-glass sessions are not in this release. Ask with `/approval request`, and say in the reason how urgent it is.",
-    )
+/// What `/breakglass` takes.
+pub fn break_glass() -> Message {
+    let lines = [
+        "*For emergencies alone*; everything is announced, recorded and reviewed. Copy one of these:".to_owned(),
+        "`/breakglass start`".to_owned(),
+        "`/breakglass start actions=cluster.restart,cluster.rollback cluster=prod-eu-1 for=1h reason=\"checkout is down\"`".to_owned(),
+        "`/breakglass status`".to_owned(),
+        "`/breakglass revoke`".to_owned(),
+        "`start` takes actions (ids, or the groups `cluster` and `project`), cluster, env, project, for, responders and reason in any order, several with commas between them; what is missing is asked in a form. `revoke` ends your session early.".to_owned(),
+    ];
+    Message {
+        text: "How to use /breakglass: start, status, revoke, help.".to_owned(),
+        blocks: vec![kit::section(&lines.join("\n"))],
+    }
+}
+
+/// A `/breakglass` command that was not understood.
+pub fn misread_break_glass(misread: &Misread, typed: &str) -> Message {
+    let typed = code(&cut(&format!("/breakglass {typed}"), 300));
+    Message::plain(format!(
+        "Nothing was done. {}\nYou wrote {typed}. {} shows examples.",
+        escape(&misread.0),
+        code("/breakglass help")
+    ))
 }
 
 /// What waits, with a mark on what this person could approve.

@@ -1,6 +1,8 @@
 //! What people see in Slack: pure functions from values to Block Kit. No text depends on the moment of rendering.
 
 pub mod answer;
+pub mod break_glass;
+pub mod break_glass_form;
 pub mod card;
 pub mod content;
 pub mod details;

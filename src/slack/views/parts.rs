@@ -57,6 +57,13 @@ pub fn policy_line(policy: &PolicyVerdict) -> String {
     format!("{mark} *{name}*: {}", progress(policy))
 }
 
+/// A policy that a break-glass session let the request past, with what it had needed.
+pub fn bypassed_line(policy: &PolicyVerdict) -> String {
+    let name = escape(&cut(&policy.name, 100));
+    let missing = escape(&cut(&policy.missing.join("; "), 300));
+    format!("🚨 *{name}*: bypassed by break-glass; {missing}")
+}
+
 /// `Bob approved <date>: looks fine`.
 pub fn vote_line(shown: &Shown, vote: &Vote) -> String {
     let who = escape(shown.name(&vote.by));

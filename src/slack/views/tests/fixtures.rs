@@ -157,6 +157,8 @@ pub(super) fn pending() -> Shown {
         action,
         policies: vec![verdict(0, &["2 more approvals", "SRE has not approved"])],
         observed: Vec::new(),
+        bypassed: Vec::new(),
+        session: None,
         votes: Vec::new(),
         people: people
             .into_iter()

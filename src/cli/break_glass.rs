@@ -1,0 +1,260 @@
+//! `countersign break-glass`: the emergency door for people who live in a terminal.
+
+use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::ending::Ending;
+use super::show::print_json;
+use super::style;
+use super::trouble::Trouble;
+use crate::config::client::ClientArgs;
+use crate::http::{SessionList, SessionView};
+use serde_json::{Map, Value, json};
+
+/// Arguments of `break-glass`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign break-glass start --action cluster.restart --cluster prod-eu-1 --for 1h \\
+    --reason 'checkout is down'
+  countersign break-glass status
+  countersign break-glass revoke bg_01k8z0v3c5d7e9f1g2h3j4k5m6
+  countersign break-glass review bg_01k8z0v3c5d7e9f1g2h3j4k5m6 --note 'needed; restart only'
+
+While a session is active, what its responders ask for within its scope is allowed at once.
+Everything is announced, recorded, and reviewed by somebody who took no part in it.";
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Start a session; exit status 7 where policies gate that and it waits for approvals
+    Start(StartArgs),
+    /// Show the sessions, newest first
+    Status(StatusArgs),
+    /// End a session before its time
+    Revoke(RevokeArgs),
+    /// Mark a session that is over as reviewed
+    Review(ReviewArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct StartArgs {
+    /// What the emergency is; everybody will read it
+    #[arg(long)]
+    reason: String,
+    /// An action it covers, or one of the groups cluster and project; may be given several times
+    #[arg(long = "action", value_name = "ACTION", required = true)]
+    actions: Vec<String>,
+    /// Only this cluster; may be given several times
+    #[arg(long = "cluster", value_name = "CLUSTER")]
+    clusters: Vec<String>,
+    /// Only this environment; may be given several times
+    #[arg(
+        long = "environment",
+        visible_alias = "env",
+        value_name = "ENVIRONMENT"
+    )]
+    environments: Vec<String>,
+    /// Only this project; may be given several times
+    #[arg(long = "project", value_name = "PROJECT")]
+    projects: Vec<String>,
+    /// How long, such as 1h; the shortest that is allowed when left out
+    #[arg(long = "for", value_name = "TIME")]
+    duration: Option<String>,
+    /// Who acts under it: a person, or service:NAME; may be given several times; you alone when left out
+    #[arg(long = "responder", value_name = "WHO")]
+    responders: Vec<String>,
+    /// Print the session as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct StatusArgs {
+    /// Only this session
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// How many, 1 to 100
+    #[arg(long, default_value_t = 20)]
+    limit: u32,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct RevokeArgs {
+    /// The session
+    #[arg(value_name = "ID", value_parser = session_id)]
+    id: String,
+    /// Print the session as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReviewArgs {
+    /// The session
+    #[arg(value_name = "ID", value_parser = session_id)]
+    id: String,
+    /// What you found
+    #[arg(long)]
+    note: String,
+    /// Print the session as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ClientArgs,
+}
+
+/// An id goes into an address, so nothing else may.
+fn session_id(text: &str) -> Result<String, String> {
+    text.parse::<crate::domain::id::SessionId>()
+        .map(|id| id.to_string())
+        .map_err(|_| "it begins with bg_; `countersign break-glass status` shows it".to_owned())
+}
+
+/// Carries out what was asked.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    match args.verb {
+        Verb::Start(args) => start(args).await,
+        Verb::Status(args) => status(args).await,
+        Verb::Revoke(args) => {
+            let path = format!("/v1/break-glass/{}/revoke", args.id);
+            change(&args.server, path, &json!({}), args.json).await
+        }
+        Verb::Review(args) => {
+            let path = format!("/v1/break-glass/{}/review", args.id);
+            change(&args.server, path, &json!({"note": args.note}), args.json).await
+        }
+    }
+}
+
+async fn start(args: StartArgs) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    let call = Call::post("/v1/break-glass", &body(&args), fresh_key());
+    let view: SessionView = client.read(&call, PATIENCE).await?;
+    print(&view, args.json)?;
+    if view.status == "pending" {
+        anstream::eprintln!("It starts in the moment in which the request is approved.");
+        return Ok(Ending::Pending);
+    }
+    Ok(Ending::Done)
+}
+
+fn body(args: &StartArgs) -> Value {
+    let mut scope = Map::new();
+    scope.insert("actions".to_owned(), json!(args.actions));
+    for (name, list) in [
+        ("clusters", &args.clusters),
+        ("environments", &args.environments),
+        ("projects", &args.projects),
+    ] {
+        if !list.is_empty() {
+            scope.insert(name.to_owned(), json!(list));
+        }
+    }
+    json!({
+        "reason": args.reason, "scope": scope, "duration": args.duration, "responders": args.responders,
+    })
+}
+
+async fn status(args: StatusArgs) -> Result<Ending, Trouble> {
+    let client = Client::open(&args.server)?;
+    if let Some(id) = &args.id {
+        let id = session_id(id).map_err(|why| Trouble::Usage(format!("{id}: {why}")))?;
+        let call = Call::get(format!("/v1/break-glass/{id}"));
+        let view: SessionView = client.read(&call, PATIENCE).await?;
+        print(&view, args.json)?;
+        return Ok(Ending::Done);
+    }
+    let call = Call::get(format!("/v1/break-glass?limit={}", args.limit));
+    let list: SessionList = client.read(&call, PATIENCE).await?;
+    if args.json {
+        print_json(&list)?;
+        return Ok(Ending::Done);
+    }
+    if list.items.is_empty() {
+        anstream::eprintln!("There was never a break-glass session.");
+    }
+    for view in &list.items {
+        anstream::print!("{}", text(view));
+    }
+    Ok(Ending::Done)
+}
+
+async fn change(
+    server: &ClientArgs,
+    path: String,
+    body: &Value,
+    as_json: bool,
+) -> Result<Ending, Trouble> {
+    let client = Client::open(server)?;
+    let call = Call::post(path, body, fresh_key());
+    let view: SessionView = client.read(&call, PATIENCE).await?;
+    print(&view, as_json)?;
+    Ok(Ending::Done)
+}
+
+fn print(view: &SessionView, as_json: bool) -> Result<(), Trouble> {
+    if as_json {
+        return print_json(view);
+    }
+    anstream::print!("{}", text(view));
+    Ok(())
+}
+
+/// A session for people, some lines long.
+fn text(view: &SessionView) -> String {
+    let plain = |text: &str| style::plain(text);
+    let stands = match (view.status.as_str(), &view.ends_at, &view.ended_by) {
+        ("active", Some(end), _) => style::bad(&format!("ACTIVE until {end}")),
+        ("ended", Some(end), Some(by)) => {
+            let owed = style::waiting("a review is owed");
+            format!("ended {end} ({}); {owed}", plain(by))
+        }
+        ("ended", None, Some(by)) => format!("never started ({})", plain(by)),
+        (status, _, _) => plain(status),
+    };
+    let responders: Vec<String> = view.responders.iter().map(|who| plain(&who.name)).collect();
+    let scope = plain(&view.scope.to_string());
+    let mut lines = vec![
+        format!("BREAK-GLASS {} {stands}", view.id),
+        format!(
+            "  by {}: {}",
+            plain(&view.initiator.name),
+            plain(&view.reason)
+        ),
+        format!("  covers {scope}; responders: {}", responders.join(", ")),
+    ];
+    if let Some(asked) = view.request.as_ref().filter(|_| view.status == "pending") {
+        lines.push(format!("  waits for the approval of #{}", asked.number));
+    }
+    lines.extend(view.uses.iter().map(|one| {
+        let outcome = one.outcome.as_deref().unwrap_or(&one.status);
+        format!(
+            "  #{} {} {} by {}: {outcome}",
+            one.number,
+            plain(&one.action),
+            plain(&one.target.to_string()),
+            plain(&one.by.name)
+        )
+    }));
+    if let Some(review) = &view.review {
+        lines.push(format!(
+            "  reviewed by {}: {}",
+            plain(&review.by.name),
+            plain(&review.note)
+        ));
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,186 @@
+//! What the security channel hears: the facts of one event as they were, so that a late delivery says the same (design 2.7).
+
+use super::{Scope, Session, SessionStatus, Use};
+use crate::domain::id::{PersonId, RequestId, SessionId};
+use crate::domain::rules::Rules;
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Uses that one message lists; the rest is counted.
+const LISTED: usize = 30;
+
+/// One event of a session, with everything that is said about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionAlert {
+    /// The session.
+    pub session: SessionId,
+    /// Who started it, by name.
+    pub initiator: String,
+    /// Its justification.
+    pub reason: String,
+    /// What it covers.
+    pub scope: Scope,
+    /// Who may act under it, by name.
+    pub responders: Vec<String>,
+    /// What has happened.
+    pub event: SessionEvent,
+    /// People who are mentioned in the channel.
+    pub mentioned: Vec<PersonId>,
+}
+
+/// What has happened to a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum SessionEvent {
+    /// It has begun.
+    Started {
+        /// When it will end.
+        until: Timestamp,
+    },
+    /// A request went past policies.
+    Used {
+        /// The request.
+        request: RequestId,
+        /// What was asked, by whom.
+        line: UseLine,
+        /// The policies it went past, each with what was missing.
+        bypassed: Vec<Bypassed>,
+        /// Policies that gate it all the same.
+        gated: Vec<String>,
+    },
+    /// It is over.
+    Ended {
+        /// Who revoked it; nobody where its time was over.
+        revoked_by: Option<String>,
+        /// When it began.
+        from: Timestamp,
+        /// When it ended.
+        at: Timestamp,
+        /// What was done under it.
+        uses: Vec<UseLine>,
+        /// How many more there are than are listed.
+        more: usize,
+    },
+    /// Something granted under it was completed after its end.
+    CompletedLate {
+        /// What.
+        line: UseLine,
+        /// When the session had ended.
+        ended_at: Timestamp,
+    },
+    /// Somebody has looked into it.
+    Reviewed {
+        /// Who.
+        by: String,
+        /// What they found.
+        note: String,
+    },
+    /// Its review has been owed for a long time.
+    ReviewOwed {
+        /// When it ended.
+        ended_at: Timestamp,
+    },
+}
+
+/// A policy that was bypassed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bypassed {
+    /// Its name.
+    pub name: String,
+    /// What it had needed.
+    pub missing: Vec<String>,
+}
+
+/// One use in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UseLine {
+    /// The request's number.
+    pub number: i64,
+    /// The responder, by name.
+    pub who: String,
+    /// The action's name.
+    pub action: String,
+    /// On what; empty where it has no target.
+    pub target: String,
+    /// Where it stood at that moment: `bypassed`, `executed`, `succeeded`.
+    pub status: String,
+}
+
+impl SessionAlert {
+    /// The alert for an event of this session.
+    pub fn new(session: &Session, event: SessionEvent, rules: &Rules) -> Self {
+        Self {
+            session: session.id.clone(),
+            initiator: rules.directory().name(&session.initiator).to_owned(),
+            reason: session.reason.clone(),
+            scope: session.scope.clone(),
+            responders: session
+                .responders
+                .iter()
+                .map(|responder| rules.name_of(responder))
+                .collect(),
+            event,
+            mentioned: rules
+                .told_of_sessions()
+                .into_iter()
+                .map(|person| person.id.clone())
+                .collect(),
+        }
+    }
+}
+
+impl SessionEvent {
+    /// Which of a session's alerts it is, so that a later one of the same kind takes its place when buttons go.
+    pub fn part(&self) -> String {
+        match self {
+            Self::Started { .. } => "started".to_owned(),
+            Self::Used { request, .. } => format!("used {request}"),
+            Self::Ended { .. } => "ended".to_owned(),
+            Self::CompletedLate { line, .. } => format!("completed {}", line.number),
+            Self::Reviewed { .. } => "reviewed".to_owned(),
+            Self::ReviewOwed { .. } => "owed".to_owned(),
+        }
+    }
+
+    /// While its session stands so, the alert asks people to do something.
+    pub fn asks_while(&self) -> Option<SessionStatus> {
+        match self {
+            Self::Started { .. } | Self::Used { .. } => Some(SessionStatus::Active),
+            Self::Ended { .. } | Self::ReviewOwed { .. } => Some(SessionStatus::Ended),
+            Self::CompletedLate { .. } | Self::Reviewed { .. } => None,
+        }
+    }
+}
+
+impl UseLine {
+    /// A use, in a line.
+    pub fn of(one: &Use, rules: &Rules) -> Self {
+        let action = rules.action(&one.action);
+        Self {
+            number: one.number,
+            who: rules.name_of(&one.by),
+            action: action.map_or_else(|| one.action.to_string(), |action| action.name.clone()),
+            target: one.target.to_string(),
+            status: match one.outcome {
+                Some(outcome) => outcome.as_str().to_owned(),
+                None => one.status.to_string(),
+            },
+        }
+    }
+
+    /// As many of these as one message lists, and how many more there are.
+    pub fn some_of(uses: &[Use], rules: &Rules) -> (Vec<Self>, usize) {
+        let listed: Vec<Self> = uses
+            .iter()
+            .take(LISTED)
+            .map(|one| Self::of(one, rules))
+            .collect();
+        let more = uses.len() - listed.len();
+        (listed, more)
+    }
+}

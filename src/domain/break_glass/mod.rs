@@ -1,0 +1,104 @@
+//! Break-glass (specification: Break-Glass Override; design 2.7): what a session covers, how it lives, and who may do what with it.
+
+mod alert;
+mod life;
+mod rights;
+mod scope;
+mod start;
+
+pub use alert::{Bypassed, SessionAlert, SessionEvent, UseLine};
+pub use life::{EndedBy, NotStarted, Review, SessionState, SessionStatus, WrongSessionState};
+pub use scope::{Scope, ScopeAction};
+pub use start::{Start, StartAsk};
+
+use super::id::{ChannelId, PersonId, RequestId, SessionId};
+use super::principal::Principal;
+use super::request::{Outcome, Status};
+use super::target::Target;
+use super::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A break-glass session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Who started it, or asked to.
+    pub initiator: PersonId,
+    /// The justification, in the initiator's words.
+    pub reason: String,
+    /// What it covers.
+    pub scope: Scope,
+    /// Who may act under it: people and services.
+    pub responders: Vec<Principal>,
+    /// How long it was to last.
+    pub duration: Span,
+    /// The security channel when it was asked for; used when the configuration names none any more.
+    pub channel: ChannelId,
+    /// The request by which it was asked for, where policies gate the start.
+    pub request: Option<AskedBy>,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// Where it stands.
+    pub state: SessionState,
+}
+
+/// The request that carries a gated start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedBy {
+    /// Its id.
+    pub id: RequestId,
+    /// Its number.
+    pub number: i64,
+}
+
+/// One request that a session let past its policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The request.
+    pub request: RequestId,
+    /// Its number.
+    pub number: i64,
+    /// What was asked for.
+    pub action: super::id::ActionId,
+    /// On what.
+    pub target: Target,
+    /// The responder whose call it was.
+    pub by: Principal,
+    /// For whom.
+    pub requester: Principal,
+    /// When.
+    pub at: Timestamp,
+    /// Where it stands.
+    pub status: Status,
+    /// How it ended, once that was reported.
+    pub outcome: Option<Outcome>,
+}
+
+/// A session with everything that is shown of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownSession {
+    /// The session, as it is at that moment.
+    pub session: Session,
+    /// What was let past policies under it, oldest first, the first hundreds.
+    pub uses: Vec<Use>,
+    /// How everybody who occurs in it is called.
+    pub names: BTreeMap<Principal, String>,
+}
+
+impl ShownSession {
+    /// How a principal is called.
+    pub fn name(&self, principal: &Principal) -> String {
+        let named = self.names.get(principal).cloned();
+        named.unwrap_or_else(|| principal.to_string())
+    }
+
+    /// How a person is called.
+    pub fn name_of(&self, person: &PersonId) -> String {
+        self.name(&Principal::Person(person.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Who may start, use, revoke and review a session (design 2.7).
+
+use super::{Session, SessionState};
+use crate::domain::action::Action;
+use crate::domain::document::BreakGlassRules;
+use crate::domain::id::{ChannelId, PersonId};
+use crate::domain::people::{Directory, Person};
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::target::Target;
+use crate::domain::time::Timestamp;
+use crate::domain::words;
+
+/// So many people are named to somebody who may not do something.
+const NAMED: usize = 5;
+
+impl Rules {
+    /// The emergency door, if this person may open it.
+    pub fn may_start(&self, person: &PersonId) -> Result<&BreakGlassRules, Refusal> {
+        let Some(door) = &self.document().break_glass else {
+            let why = "Break-glass is not set up here: the configuration has no `breakGlass`. Ask for an approval instead.";
+            return Err(Refusal::Forbidden(why.to_owned()));
+        };
+        let allowed = self.directory().among(&door.allowed);
+        if allowed.iter().any(|one| one.id == *person) {
+            return Ok(door);
+        }
+        Err(Refusal::Forbidden(format!(
+            "You may not start a break-glass session; {} can.",
+            some_of(&allowed)
+        )))
+    }
+
+    /// The session among these that lets this caller past the policies of this action on this target now; of several the one that
+    /// lasts longest.
+    pub fn covering<'a>(
+        &self,
+        sessions: &'a [Session],
+        caller: &Principal,
+        action: &Action,
+        target: &Target,
+        now: Timestamp,
+    ) -> Option<&'a Session> {
+        sessions
+            .iter()
+            .filter(|session| self.covers(session, caller, action, target, now))
+            .max_by_key(|session| (session.state.ran().map(|(_, end)| end), &session.id))
+    }
+
+    /// Whether this session covers this now: it is active, the caller a responder who is still there, and the scope fits. With the
+    /// emergency door taken out of the configuration none does.
+    pub fn covers(
+        &self,
+        session: &Session,
+        caller: &Principal,
+        action: &Action,
+        target: &Target,
+        now: Timestamp,
+    ) -> bool {
+        let there = match caller {
+            Principal::Person(id) => self.directory().person(id).is_some_and(|one| one.active),
+            Principal::Service(id) => self.service(id).is_some(),
+            Principal::Operator | Principal::Bot => false,
+        };
+        there
+            && self.document().break_glass.is_some()
+            && session.state.is_active(now)
+            && session.responders.contains(caller)
+            && session.scope.covers(action, target)
+    }
+
+    /// Whether this principal may end the session before its time.
+    pub fn check_revoke(&self, session: &Session, principal: &Principal) -> Result<(), Refusal> {
+        let own = principal.person() == Some(&session.initiator)
+            || session.responders.contains(principal);
+        if own || self.is_administrator(principal) {
+            return Ok(());
+        }
+        let why = "Only its initiator, its responders and administrators may end a session early.";
+        Err(Refusal::Forbidden(why.to_owned()))
+    }
+
+    /// Whether this person may review the session: nobody who started it, acted under it, was acted for, or answers for a service
+    /// that could act under it.
+    pub fn check_review(
+        &self,
+        session: &Session,
+        acted_for: &[Principal],
+        person: &PersonId,
+    ) -> Result<(), Refusal> {
+        let who = Principal::Person(person.clone());
+        let owns = |responder: &Principal| match responder {
+            Principal::Service(id) => self
+                .service(id)
+                .is_some_and(|service| service.owners.contains(person)),
+            Principal::Person(_) | Principal::Operator | Principal::Bot => false,
+        };
+        let took_part = session.initiator == *person
+            || session.responders.contains(&who)
+            || session.responders.iter().any(owns)
+            || acted_for.contains(&who);
+        if took_part {
+            let why = "You took part in this session, so somebody else must review it.";
+            return Err(Refusal::Forbidden(why.to_owned()));
+        }
+        match &session.state {
+            SessionState::Ended { .. } => Ok(()),
+            SessionState::Reviewed { review, .. } => Err(Refusal::SessionClosed(
+                session.state.status(),
+                format!("{} has reviewed it.", self.directory().name(&review.by)),
+            )),
+            SessionState::Pending | SessionState::Active { .. } => Err(Refusal::SessionClosed(
+                session.state.status(),
+                "It can be reviewed once it is over.".to_owned(),
+            )),
+            SessionState::NotStarted(_) => Err(Refusal::SessionClosed(
+                session.state.status(),
+                "It never started, so it owes no review.".to_owned(),
+            )),
+        }
+    }
+
+    /// Where everything about a session is announced: the security channel as it is now, else as it was when the session was asked for.
+    pub fn security_channel<'a>(&'a self, session: &'a Session) -> &'a ChannelId {
+        self.document()
+            .break_glass
+            .as_ref()
+            .map_or(&session.channel, |door| &door.security_channel)
+    }
+
+    /// The people who are told of everything about sessions besides.
+    pub fn told_of_sessions(&self) -> Vec<&Person> {
+        let door = self.document().break_glass.as_ref();
+        door.map_or_else(Vec::new, |door| self.directory().among(&door.notify))
+    }
+
+    /// Everybody who may change the configuration, for what must not go unheard.
+    pub fn administrators(&self) -> Vec<&Person> {
+        let people = self.directory().people();
+        people
+            .filter(|person| self.is_administrator(&Principal::Person(person.id.clone())))
+            .collect()
+    }
+
+    /// How a principal is called.
+    pub fn name_of(&self, principal: &Principal) -> String {
+        name_of(self.directory(), principal)
+    }
+}
+
+fn name_of(directory: &Directory, principal: &Principal) -> String {
+    match principal {
+        Principal::Person(id) => directory.name(id).to_owned(),
+        Principal::Service(id) => id.to_string(),
+        Principal::Operator => "the operator".to_owned(),
+        Principal::Bot => "Countersign".to_owned(),
+    }
+}
+
+fn some_of(people: &[&Person]) -> String {
+    let mut names: Vec<String> = people
+        .iter()
+        .take(NAMED)
+        .map(|person| person.name.clone())
+        .collect();
+    if people.len() > NAMED {
+        names.push(format!("{} more", people.len() - NAMED));
+    }
+    if names.is_empty() {
+        "nobody".to_owned()
+    } else {
+        words::list(&names)
+    }
+}

@@ -1,0 +1,253 @@
+//! The start of a session: what somebody asks for, and whether it keeps every rule. Every broken rule is told at once.
+
+use super::scope::{Scope, ScopeAction};
+use crate::domain::action::must_be_named;
+use crate::domain::ask::{Rule, Violation};
+use crate::domain::document::{BreakGlassRules, Level};
+use crate::domain::id::{ActionId, PersonId, SessionId};
+use crate::domain::principal::Principal;
+use crate::domain::rules::Rules;
+use crate::domain::time::Span;
+use crate::domain::words;
+use serde::{Deserialize, Serialize};
+
+/// Longest justification, in characters (design 3.4).
+const REASON_LIMIT: usize = 4_000;
+/// Fewest letters and digits of a justification: a single word says something, a single sign does not.
+const REASON_LEAST: usize = 5;
+/// Most names in one list; a session that needs more is better named by environment.
+const MOST_NAMES: usize = 200;
+
+/// What somebody asks for, before anything of it is believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartAsk {
+    /// Why.
+    pub reason: String,
+    /// Action ids, and the groups `project` and `cluster`.
+    pub actions: Vec<String>,
+    /// Only these projects.
+    pub projects: Option<Vec<String>>,
+    /// Only these clusters.
+    pub clusters: Option<Vec<String>>,
+    /// Only these environments.
+    pub environments: Option<Vec<String>>,
+    /// How long; the shortest there is when left out.
+    pub duration: Option<Span>,
+    /// Who may act under it: people by id, services as `service:ci`; the initiator when empty.
+    pub responders: Vec<String>,
+}
+
+/// A start that keeps every rule. Where policies gate it, this is the payload that people approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Start {
+    /// The session it starts.
+    pub session: SessionId,
+    /// The justification, trimmed.
+    pub reason: String,
+    /// What it covers.
+    pub scope: Scope,
+    /// Who may act under it.
+    pub responders: Vec<Principal>,
+    /// How long it lasts.
+    pub duration: Span,
+}
+
+impl Rules {
+    /// Reads what somebody asks for.
+    pub fn read_start(
+        &self,
+        ask: &StartAsk,
+        initiator: &PersonId,
+        door: &BreakGlassRules,
+        session: SessionId,
+    ) -> Result<Start, Vec<Violation>> {
+        let mut broken = Vec::new();
+        let start = Start {
+            session,
+            reason: ask.reason.trim().to_owned(),
+            scope: Scope {
+                actions: self.scope_actions(ask, &mut broken),
+                projects: self.names(Level::Project, ask.projects.as_deref(), &mut broken),
+                clusters: self.names(Level::Cluster, ask.clusters.as_deref(), &mut broken),
+                environments: self.names(
+                    Level::Environment,
+                    ask.environments.as_deref(),
+                    &mut broken,
+                ),
+            },
+            responders: self.responders(ask, initiator, &mut broken),
+            duration: ask.duration.unwrap_or(door.min_duration),
+        };
+        broken.extend(reason_trouble(&start.reason));
+        broken.extend(self.start_troubles(&start, door));
+        if broken.is_empty() {
+            Ok(start)
+        } else {
+            Err(broken)
+        }
+    }
+
+    /// What may have become wrong with a start since it was asked for: its bounds, and names that are gone.
+    pub fn start_troubles(&self, start: &Start, door: &BreakGlassRules) -> Vec<Violation> {
+        let mut broken = Vec::new();
+        let Start {
+            scope, duration, ..
+        } = start;
+        if *duration < door.min_duration || door.max_duration < *duration {
+            let message = format!(
+                "a session lasts from {} to {}, not {duration}",
+                door.min_duration, door.max_duration
+            );
+            broken.push(Violation::new(Rule::Duration, message));
+        }
+        if scope.projects.is_none() && scope.clusters.is_none() && scope.environments.is_none() {
+            let message = "the scope names no resource; name projects, clusters or environments besides its actions";
+            broken.push(Violation::new(Rule::Scope, message));
+        }
+        for action in &scope.actions {
+            if let ScopeAction::Action(id) = action {
+                broken.extend(self.action_trouble(id));
+            }
+        }
+        let projects = scope.projects.iter().flatten();
+        let clusters = scope.clusters.iter().flatten();
+        let environments = scope.environments.iter().flatten();
+        let named = projects
+            .map(|id| (Level::Project, id.as_str()))
+            .chain(clusters.map(|id| (Level::Cluster, id.as_str())))
+            .chain(environments.map(|id| (Level::Environment, id.as_str())));
+        broken.extend(named.filter_map(|(level, name)| {
+            let why = self.registry().check(level, name).err()?;
+            Some(Violation::new(Rule::UnknownResource, why))
+        }));
+        broken
+    }
+
+    fn scope_actions(&self, ask: &StartAsk, broken: &mut Vec<Violation>) -> Vec<ScopeAction> {
+        if ask.actions.is_empty() || ask.actions.len() > MOST_NAMES {
+            let message = format!(
+                "the scope names 1 to {MOST_NAMES} actions, such as cluster.restart, or the groups `project` and `cluster`"
+            );
+            broken.push(Violation::new(Rule::Scope, message));
+            return Vec::new();
+        }
+        let mut actions: Vec<ScopeAction> = Vec::new();
+        for name in &ask.actions {
+            let action = ScopeAction::from(name.clone());
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+
+    /// Another session and a change of the rules can never be covered (threat OP6).
+    fn action_trouble(&self, id: &ActionId) -> Option<Violation> {
+        if must_be_named(id) {
+            let message =
+                format!("{id} can never be covered by a session; it has a door of its own");
+            return Some(Violation::new(Rule::Scope, message));
+        }
+        if self.action(id).is_some() {
+            return None;
+        }
+        let groups = ["project", "cluster"];
+        let actions = self.actions().iter().map(|action| action.id.as_str());
+        let known = actions.filter(|id| !must_be_named(&ActionId::new(*id)));
+        let message = words::unknown("action", id.as_str(), known.chain(groups));
+        Some(Violation::new(Rule::UnknownAction, message))
+    }
+
+    /// A list that is given must name something: what a script has computed to nothing must not widen a session.
+    fn names<T>(
+        &self,
+        level: Level,
+        given: Option<&[String]>,
+        broken: &mut Vec<Violation>,
+    ) -> Option<Vec<T>>
+    where
+        T: for<'a> From<&'a str> + PartialEq,
+    {
+        let given = given?;
+        if given.is_empty() || given.len() > MOST_NAMES {
+            let message = format!(
+                "the scope's list of {}s names 1 to {MOST_NAMES}; leave it out to not restrict by it",
+                level.as_str()
+            );
+            broken.push(Violation::new(Rule::Scope, message));
+        }
+        let mut names: Vec<T> = Vec::new();
+        for name in given.iter().take(MOST_NAMES) {
+            let name = T::from(name.as_str());
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Some(names)
+    }
+
+    fn responders(
+        &self,
+        ask: &StartAsk,
+        initiator: &PersonId,
+        broken: &mut Vec<Violation>,
+    ) -> Vec<Principal> {
+        if ask.responders.is_empty() {
+            return vec![Principal::Person(initiator.clone())];
+        }
+        let mut responders: Vec<Principal> = Vec::new();
+        for name in ask.responders.iter().take(MOST_NAMES) {
+            let bare = name.strip_prefix("person:").unwrap_or(name);
+            let principal = match name.strip_prefix("service:") {
+                Some(service) => Principal::Service(service.into()),
+                None => Principal::Person(bare.into()),
+            };
+            broken.extend(self.responder_trouble(&principal));
+            if !responders.contains(&principal) {
+                responders.push(principal);
+            }
+        }
+        responders
+    }
+
+    fn responder_trouble(&self, principal: &Principal) -> Option<Violation> {
+        let unknown = |message| Some(Violation::new(Rule::UnknownPerson, message));
+        match principal {
+            Principal::Person(id) => match self.directory().person(id) {
+                Some(person) if person.active => None,
+                Some(_) => unknown(format!("the responder `{id}` is not active")),
+                None => {
+                    let known = self.directory().people().map(|person| person.id.as_str());
+                    unknown(words::unknown("responder", id.as_str(), known))
+                }
+            },
+            Principal::Service(id) if self.service(id).is_some() => None,
+            Principal::Service(id) => {
+                let services = self.document().services.iter();
+                let known = services.map(|service| service.id.as_str());
+                unknown(words::unknown("service", id.as_str(), known))
+            }
+            Principal::Operator | Principal::Bot => {
+                unknown(format!("`{principal}` cannot be a responder"))
+            }
+        }
+    }
+}
+
+fn reason_trouble(reason: &str) -> Option<Violation> {
+    let signs = reason.chars().filter(|sign| sign.is_alphanumeric()).count();
+    if signs < REASON_LEAST {
+        let message = "say in a few words what the emergency is; everybody will read it";
+        return Some(Violation::new(Rule::ReasonRequired, message));
+    }
+    if let Some(sign) = words::control_character(reason, true) {
+        let message = format!(
+            "the reason holds the control character {}; take it out",
+            sign.escape_unicode()
+        );
+        return Some(Violation::new(Rule::Payload, message));
+    }
+    (reason.chars().count() > REASON_LIMIT)
+        .then(|| Violation::new(Rule::Payload, "the reason is longer than 4,000 characters"))
+}

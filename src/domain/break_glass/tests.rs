@@ -1,0 +1,540 @@
+//! Sessions as tables and as schedules: what they cover, how they live, who may do what.
+
+use super::*;
+use crate::domain::action::{self, Action};
+use crate::domain::ask::Rule;
+use crate::domain::document::{ActionGroup, BreakGlassRules, Document};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const LENGTH: Span = Span::minutes(30);
+
+fn rules() -> Rules {
+    let document: Document = serde_json::from_value(serde_json::json!({
+        "organization": "acme",
+        "resources": {"environments": ["prod", "production", "staging"], "projects": ["api", "billing"],
+            "clusters": [{"id": "prod-eu-1", "environment": "production"}, {"id": "prod", "environment": "prod"}]},
+        "directory": {
+            "users": [{"id": "alice", "name": "Alice"}, {"id": "bob", "name": "Bob"}, {"id": "dan", "name": "Dan"},
+                {"id": "erin", "name": "Erin", "orgRoles": ["admin"]}],
+            "teams": [{"id": "sre", "name": "SRE", "members": ["dan", "alice"]}],
+        },
+        "services": [{"id": "ci", "owners": ["bob"]}],
+        "breakGlass": {"securityChannel": "C1", "allowed": {"teams": ["sre"]}},
+        "administrators": {"orgRoles": ["admin"]},
+    }))
+    .expect("a document");
+    Rules::compile(1, document, &std::collections::BTreeMap::new()).expect("it makes sense")
+}
+
+fn door(rules: &Rules) -> &BreakGlassRules {
+    rules.document().break_glass.as_ref().expect("it is there")
+}
+
+fn id() -> SessionId {
+    SessionId::from_uuid(uuid::Uuid::from_u128(7))
+}
+
+fn person(name: &str) -> Principal {
+    Principal::Person(name.into())
+}
+
+fn ask() -> StartAsk {
+    StartAsk {
+        reason: "checkout is down".to_owned(),
+        actions: vec!["cluster.restart".to_owned()],
+        clusters: Some(vec!["prod-eu-1".to_owned()]),
+        duration: Some(LENGTH),
+        ..StartAsk::default()
+    }
+}
+
+fn broken(ask: &StartAsk) -> Vec<(Rule, String)> {
+    let rules = rules();
+    let read = rules.read_start(ask, &"dan".into(), door(&rules), id());
+    let broken = read.err().unwrap_or_default();
+    broken
+        .into_iter()
+        .map(|one| (one.rule, one.message))
+        .collect()
+}
+
+fn session(state: SessionState, scope: Scope, responders: &[Principal]) -> Session {
+    Session {
+        id: id(),
+        initiator: "dan".into(),
+        reason: "checkout is down".to_owned(),
+        scope,
+        responders: responders.to_vec(),
+        duration: LENGTH,
+        channel: "C1".into(),
+        request: None,
+        asked_at: NOW,
+        state,
+    }
+}
+
+fn active() -> SessionState {
+    SessionState::Active {
+        from: NOW,
+        until: NOW.plus(LENGTH),
+    }
+}
+
+fn scope(json: serde_json::Value) -> Scope {
+    serde_json::from_value(json).expect("a scope")
+}
+
+fn target(json: serde_json::Value) -> Target {
+    serde_json::from_value(json).expect("a target")
+}
+
+#[test]
+fn a_start_that_keeps_every_rule_reads_and_survives_the_request_that_carries_it() {
+    let rules = rules();
+    let start = rules
+        .read_start(&ask(), &"dan".into(), door(&rules), id())
+        .expect("it keeps every rule");
+    assert_eq!(start.responders, [person("dan")]);
+    let json = serde_json::to_string(&start).expect("JSON");
+    assert_eq!(serde_json::from_str::<Start>(&json).expect("reads"), start);
+    let unbounded = StartAsk {
+        duration: None,
+        ..ask()
+    };
+    let start = rules.read_start(&unbounded, &"dan".into(), door(&rules), id());
+    assert_eq!(start.expect("the shortest").duration, Span::minutes(30));
+}
+
+#[test]
+fn every_broken_rule_of_a_start_is_told() {
+    type Change = fn(&mut StartAsk);
+    let cases: [(Change, Rule, &str); 16] = [
+        (
+            |a| a.reason = "x".to_owned(),
+            Rule::ReasonRequired,
+            "what the emergency is",
+        ),
+        (
+            |a| a.reason = " \n ".to_owned(),
+            Rule::ReasonRequired,
+            "what the emergency is",
+        ),
+        (
+            |a| a.reason = "a\u{7}bcdef".to_owned(),
+            Rule::Payload,
+            "control character",
+        ),
+        (|a| a.reason = "y".repeat(4_001), Rule::Payload, "4,000"),
+        (|a| a.actions.clear(), Rule::Scope, "1 to 200 actions"),
+        (
+            |a| a.actions = vec!["cluster.reboot".to_owned()],
+            Rule::UnknownAction,
+            "unknown action",
+        ),
+        (
+            |a| a.actions.push(action::BREAK_GLASS.to_owned()),
+            Rule::Scope,
+            "can never be covered",
+        ),
+        (
+            |a| a.actions.push(action::POLICY_UPDATE.to_owned()),
+            Rule::Scope,
+            "can never be covered",
+        ),
+        (
+            |a| a.actions = vec!["security".to_owned()],
+            Rule::UnknownAction,
+            "unknown action",
+        ),
+        (|a| a.clusters = None, Rule::Scope, "names no resource"),
+        (
+            |a| a.clusters = Some(Vec::new()),
+            Rule::Scope,
+            "leave it out",
+        ),
+        (
+            |a| a.clusters = Some(vec!["prod-eu".to_owned()]),
+            Rule::UnknownResource,
+            "did you mean `prod-eu-1`",
+        ),
+        (
+            |a| a.duration = Some(Span(LENGTH.0 - 1)),
+            Rule::Duration,
+            "from 30m to 4h",
+        ),
+        (
+            |a| a.duration = Some(Span(Span::hours(4).0 + 1)),
+            Rule::Duration,
+            "from 30m to 4h",
+        ),
+        (
+            |a| a.responders = vec!["zoe".to_owned()],
+            Rule::UnknownPerson,
+            "unknown responder",
+        ),
+        (
+            |a| a.responders = vec!["service:cd".to_owned()],
+            Rule::UnknownPerson,
+            "unknown service",
+        ),
+    ];
+    for (change, rule, says) in cases {
+        let mut ask = ask();
+        change(&mut ask);
+        let broken = broken(&ask);
+        assert!(
+            broken
+                .iter()
+                .any(|(of, message)| *of == rule && message.contains(says)),
+            "{ask:?}: {broken:?}"
+        );
+    }
+    let all_at_once = StartAsk::default();
+    assert!(broken(&all_at_once).len() >= 3);
+}
+
+#[test]
+fn op6_a_scope_covers_exactly_what_it_names() {
+    let rules = rules();
+    let action = |id: &str| rules.action(&id.into()).expect("known").clone();
+    let on_cluster =
+        scope(serde_json::json!({"actions": ["cluster.restart"], "clusters": ["prod-eu-1"]}));
+    let by_environment =
+        scope(serde_json::json!({"actions": ["cluster", "project"], "environments": ["prod"]}));
+    let both = scope(
+        serde_json::json!({"actions": ["release.deploy"], "projects": ["api"], "environments": ["production"]}),
+    );
+    let eu = || target(serde_json::json!({"cluster": "prod-eu-1", "environment": "production"}));
+    let cases = [
+        (&on_cluster, "cluster.restart", eu(), true),
+        (&on_cluster, "cluster.sync", eu(), false),
+        (
+            &on_cluster,
+            "cluster.restart",
+            target(serde_json::json!({"cluster": "prod", "environment": "prod"})),
+            false,
+        ),
+        (
+            &on_cluster,
+            "cluster.restart",
+            target(serde_json::json!({"environment": "production"})),
+            false,
+        ),
+        // `prod` is not `production`, and not `prod-eu-1` either
+        (&by_environment, "cluster.restart", eu(), false),
+        (
+            &by_environment,
+            "cluster.restart",
+            target(serde_json::json!({"cluster": "prod", "environment": "prod"})),
+            true,
+        ),
+        (
+            &by_environment,
+            "release.deploy",
+            target(serde_json::json!({"project": "api", "environment": "prod"})),
+            true,
+        ),
+        (
+            &by_environment,
+            "project.delete",
+            target(serde_json::json!({"project": "api"})),
+            false,
+        ),
+        (
+            &by_environment,
+            action::POLICY_UPDATE,
+            target(serde_json::json!({"environment": "prod"})),
+            false,
+        ),
+        (
+            &by_environment,
+            action::POLICY_UPDATE,
+            Target::default(),
+            false,
+        ),
+        (
+            &by_environment,
+            action::BREAK_GLASS,
+            Target::default(),
+            false,
+        ),
+        (
+            &both,
+            "release.deploy",
+            target(serde_json::json!({"project": "api", "environment": "production"})),
+            true,
+        ),
+        (
+            &both,
+            "release.deploy",
+            target(serde_json::json!({"project": "billing", "environment": "production"})),
+            false,
+        ),
+        (
+            &both,
+            "release.deploy",
+            target(serde_json::json!({"project": "api", "environment": "staging"})),
+            false,
+        ),
+        (
+            &both,
+            "promotion.execute",
+            target(serde_json::json!({"project": "api", "environment": "production"})),
+            false,
+        ),
+    ];
+    for (scope, id, target, covered) in cases {
+        assert_eq!(
+            scope.covers(&action(id), &target),
+            covered,
+            "{scope} / {id} / {target}"
+        );
+    }
+    // even a scope that somebody has written by hand into the database opens neither
+    let forged = Scope {
+        actions: vec![
+            ScopeAction::Action(action::BREAK_GLASS.into()),
+            ScopeAction::Group(ActionGroup::Security),
+        ],
+        ..on_cluster.clone()
+    };
+    assert!(!forged.covers(&action(action::BREAK_GLASS), &eu()));
+}
+
+#[test]
+fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond() {
+    let rules = rules();
+    let restart: Action = rules
+        .action(&"cluster.restart".into())
+        .expect("known")
+        .clone();
+    let on = target(serde_json::json!({"cluster": "prod-eu-1", "environment": "production"}));
+    let scope = scope(serde_json::json!({"actions": ["cluster"], "clusters": ["prod-eu-1"]}));
+    let responders = [
+        person("dan"),
+        Principal::Service("ci".into()),
+        person("zoe"),
+    ];
+    let one = session(active(), scope, &responders);
+    let end = NOW.plus(LENGTH);
+    let covers = |who: &Principal, at: i64| rules.covers(&one, who, &restart, &on, Timestamp(at));
+    assert!(covers(&person("dan"), NOW.0));
+    assert!(covers(&person("dan"), end.0 - 1));
+    assert!(
+        !covers(&person("dan"), end.0),
+        "B66: the end itself is over"
+    );
+    assert!(!covers(&person("dan"), NOW.0 - 1));
+    assert!(covers(&Principal::Service("ci".into()), NOW.0));
+    assert!(!covers(&person("alice"), NOW.0), "no responder");
+    assert!(!covers(&person("zoe"), NOW.0), "nobody any more");
+    assert!(!covers(&Principal::Bot, NOW.0));
+    for over in [
+        one.state
+            .clone()
+            .revoke(Timestamp(NOW.0 + 5), person("dan"))
+            .expect("active"),
+        SessionState::Pending,
+        SessionState::NotStarted(NotStarted::Rejected),
+    ] {
+        let one = Session {
+            state: over,
+            ..one.clone()
+        };
+        assert!(!rules.covers(&one, &person("dan"), &restart, &on, Timestamp(NOW.0 + 6)));
+    }
+    let mut document = rules.document().clone();
+    document.break_glass = None;
+    let shut = Rules::compile(2, document, &std::collections::BTreeMap::new()).expect("fine");
+    assert!(
+        !shut.covers(&one, &person("dan"), &restart, &on, NOW),
+        "the door is gone"
+    );
+}
+
+/// Every state with every command, a millisecond before its end and at its end.
+#[test]
+fn the_whole_table() {
+    let review = Review {
+        by: "bob".into(),
+        note: "fine".to_owned(),
+        at: NOW,
+    };
+    let ended = SessionState::Ended {
+        from: NOW,
+        at: NOW.plus(LENGTH),
+        by: EndedBy::Time,
+    };
+    let states = [
+        SessionState::Pending,
+        SessionState::NotStarted(NotStarted::Expired),
+        active(),
+        ended.clone(),
+        ended.review(review.clone()).expect("it is over"),
+    ];
+    type Command = (
+        &'static str,
+        fn(SessionState, Timestamp) -> Result<SessionState, WrongSessionState>,
+    );
+    let commands: [Command; 4] = [
+        ("start", |state, now| state.start(now, LENGTH)),
+        ("revoke", |state, now| {
+            state.revoke(now, Principal::Person("dan".into()))
+        }),
+        ("lapse", SessionState::lapse),
+        ("review", |state, now| {
+            state.review(Review {
+                by: "bob".into(),
+                note: "fine".to_owned(),
+                at: now,
+            })
+        }),
+    ];
+    let mut table = String::new();
+    for state in states {
+        for (moment, now) in [
+            ("before its end", Timestamp(NOW.plus(LENGTH).0 - 1)),
+            ("at its end", NOW.plus(LENGTH)),
+        ] {
+            let answers: Vec<String> = commands
+                .iter()
+                .map(|(name, command)| match command(state.clone(), now) {
+                    Ok(next) => format!(
+                        "{name} -> {} by {}",
+                        next.status(),
+                        next.ended_by().unwrap_or_default()
+                    ),
+                    Err(WrongSessionState(status)) => format!("{name}: no, {status}"),
+                })
+                .collect();
+            table = format!(
+                "{table}{:?} {moment}\n  {}\n",
+                state.status(),
+                answers.join("\n  ")
+            );
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn who_may_start_revoke_and_review() {
+    let rules = rules();
+    assert!(rules.may_start(&"dan".into()).is_ok());
+    let refusal = rules.may_start(&"bob".into()).expect_err("not of SRE");
+    assert!(
+        refusal.detail().contains("Alice and Dan can"),
+        "{}",
+        refusal.detail()
+    );
+    let scope = scope(serde_json::json!({"actions": ["cluster"], "clusters": ["prod-eu-1"]}));
+    let ended = active().lapse(NOW.plus(LENGTH)).expect("over");
+    let one = session(
+        ended,
+        scope,
+        &[person("alice"), Principal::Service("ci".into())],
+    );
+    for (who, may) in [
+        (person("dan"), true),
+        (person("alice"), true),
+        (Principal::Service("ci".into()), true),
+        (person("erin"), true),
+        (person("bob"), false),
+        (Principal::Bot, false),
+    ] {
+        assert_eq!(rules.check_revoke(&one, &who).is_ok(), may, "{who}");
+    }
+    let nobody: Vec<Principal> = Vec::new();
+    let reviews =
+        |who: &str, acted_for: &[Principal]| rules.check_review(&one, acted_for, &who.into());
+    assert_eq!(reviews("erin", &nobody), Ok(()));
+    for part in ["dan", "alice", "bob"] {
+        // initiator, responder, owner of a service that could act
+        assert!(
+            matches!(reviews(part, &nobody), Err(Refusal::Forbidden(_))),
+            "{part}"
+        );
+    }
+    assert!(
+        matches!(
+            reviews("erin", &[person("erin")]),
+            Err(Refusal::Forbidden(_))
+        ),
+        "acted for"
+    );
+    let running = Session {
+        state: active(),
+        ..one.clone()
+    };
+    assert!(matches!(
+        rules.check_review(&running, &nobody, &"erin".into()),
+        Err(Refusal::SessionClosed(SessionStatus::Active, _))
+    ));
+}
+
+/// How many random schedules are played; CI plays a hundred thousand.
+fn schedules() -> u32 {
+    let named = std::env::var("COUNTERSIGN_SCHEDULES").ok();
+    named.and_then(|text| text.parse().ok()).unwrap_or(5_000)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Use,
+    Revoke,
+    Sweep,
+    Review,
+    /// The clock moves, also back.
+    Clock(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Use),
+        1 => Just(Step::Revoke),
+        2 => Just(Step::Sweep),
+        1 => Just(Step::Review),
+        4 => (-600_000_i64..1_200_000).prop_map(Step::Clock),
+        2 => (-2_i64..3).prop_map(Step::Clock),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(schedules()))]
+    /// No use before the start, after the end, after a revocation; and one end, one review at most.
+    #[test]
+    fn b66_no_use_outside_a_session_on_any_schedule(start in 0_i64..2_000_000, steps in prop::collection::vec(step(), 1..40)) {
+        let until = start + LENGTH.0;
+        let mut state = SessionState::Pending.start(Timestamp(start), LENGTH).expect("pending");
+        let (mut now, mut ended, mut ends, mut reviews) = (start, None, 0, 0);
+        for step in steps {
+            let at = Timestamp(now);
+            match step {
+                Step::Clock(by) => now += by,
+                Step::Use => {
+                    let allowed = ended.is_none() && (start..until).contains(&now);
+                    prop_assert_eq!(state.is_active(at), allowed, "{:?} at {}", state, now);
+                }
+                Step::Revoke => if let Ok(next) = state.clone().revoke(at, Principal::Person("dan".into())) {
+                    prop_assert!(ended.is_none() && now < until);
+                    (state, ended, ends) = (next, Some(now.max(start)), ends + 1);
+                },
+                Step::Sweep => if let Ok(next) = state.clone().lapse(at) {
+                    prop_assert!(ended.is_none() && until <= now);
+                    (state, ended, ends) = (next, Some(until), ends + 1);
+                },
+                Step::Review => if let Ok(next) = state.clone().review(Review { by: "erin".into(), note: "seen".to_owned(), at }) {
+                    prop_assert!(ended.is_some());
+                    (state, reviews) = (next, reviews + 1);
+                },
+            }
+            prop_assert!(ends <= 1 && reviews <= 1);
+            if let (Some(end), Some((from, at))) = (ended, state.ran()) {
+                prop_assert_eq!((from.0, at.0), (start, end));
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `/breakglass`, its form, and the buttons of its alerts. Who may do what, the use cases decide.
+
+use super::clicks::{lost_view, user_id};
+use super::commands::caller;
+use super::{Dispatcher, Told, failed, once};
+use crate::app::Once;
+use crate::domain::break_glass::{SessionStatus, StartAsk};
+use crate::domain::id::{PersonId, SessionId};
+use crate::domain::people::{Directory, Person, SlackAccount};
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Violation;
+use crate::domain::vote::Door;
+use crate::slack::break_glass::{self as grammar, BreakGlass};
+use crate::slack::inbound::{Command, Delivery, Interaction, View};
+use crate::slack::installation::Installation;
+use crate::slack::views::{Message, answer, break_glass, break_glass_form as form, help};
+
+impl Dispatcher {
+    pub(super) async fn break_glass(
+        &self,
+        account: SlackAccount,
+        typed: &Command,
+        text: &str,
+        delivery: Delivery,
+    ) -> Told {
+        let said = match grammar::parse(text) {
+            Ok(said) => said,
+            Err(misread) => return Told::Answer(help::misread_break_glass(&misread, text)),
+        };
+        let answer = match said {
+            BreakGlass::Help => Ok(Told::Answer(help::break_glass())),
+            BreakGlass::Status => self.session_status(&account).await.map(Told::Answer),
+            BreakGlass::Revoke(id) => {
+                self.revoke(&account, id, Door::Command, once(delivery))
+                    .await
+            }
+            BreakGlass::Start(ask) if grammar::is_complete(&ask) => {
+                self.start(&account, ask, Door::Command, once(delivery))
+                    .await
+            }
+            BreakGlass::Start(ask) => self.open_start(&account, typed, &ask).await,
+        };
+        answer.unwrap_or_else(|told| told)
+    }
+
+    async fn session_status(&self, account: &SlackAccount) -> Result<Message, Told> {
+        self.person(account).await?;
+        let open = self.0.app.open_sessions().await;
+        Ok(break_glass::status(&open.map_err(|error| failed(&error))?))
+    }
+
+    /// Whoever may not start a session is told before they fill in a form.
+    async fn open_start(
+        &self,
+        account: &SlackAccount,
+        typed: &Command,
+        ask: &StartAsk,
+    ) -> Result<Told, Told> {
+        let person = self.person(account).await?;
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        let door = rules
+            .may_start(&person.id)
+            .map_err(|refusal| super::refused(&refusal))?;
+        let view = form::form(&rules, door, ask);
+        let trigger_id = typed.trigger_id.as_deref().unwrap_or_default();
+        match self.0.outlet.slack.open_view(trigger_id, &view).await {
+            Ok(_) => Ok(Told::Nothing),
+            Err(error) => Err(lost_view(&error)),
+        }
+    }
+
+    async fn start(
+        &self,
+        account: &SlackAccount,
+        ask: StartAsk,
+        via: Door,
+        once: Once,
+    ) -> Result<Told, Told> {
+        let caller = at_door(self.person(account).await?, via);
+        let started = self.0.app.start_session(&caller, ask, Some(once)).await;
+        let started = started.map_err(|error| failed(&error))?;
+        let number = started.request.as_ref().map(|shown| shown.request.number);
+        Ok(Told::Answer(break_glass::started(&started.session, number)))
+    }
+
+    async fn revoke(
+        &self,
+        account: &SlackAccount,
+        id: Option<SessionId>,
+        via: Door,
+        once: Once,
+    ) -> Result<Told, Told> {
+        let person = self.person(account).await?;
+        let id = match id {
+            Some(id) => id,
+            None => self.only_session(&person).await?,
+        };
+        let caller = at_door(person, via);
+        let revoked = self.0.app.revoke_session(&caller, &id, Some(once)).await;
+        let revoked = revoked.map_err(|error| failed(&error))?;
+        Ok(Told::Answer(break_glass::done_with(&revoked)))
+    }
+
+    /// The one active session in which this person has a part.
+    async fn only_session(&self, person: &Person) -> Result<SessionId, Told> {
+        let open = self.0.app.open_sessions().await;
+        let open = open.map_err(|error| failed(&error))?;
+        let who = Principal::Person(person.id.clone());
+        let own: Vec<_> = open
+            .iter()
+            .map(|shown| &shown.session)
+            .filter(|session| session.state.status() == SessionStatus::Active)
+            .filter(|session| session.initiator == person.id || session.responders.contains(&who))
+            .collect();
+        match own.as_slice() {
+            [only] => Ok(only.id.clone()),
+            [] => Err(Told::Answer(Message::plain(
+                "You have no active session. `/breakglass status` shows those that are open; name one with `/breakglass revoke bg_...`.",
+            ))),
+            _ => Err(Told::Answer(Message::plain(
+                "You have several active sessions; name one: `/breakglass status` shows their ids.",
+            ))),
+        }
+    }
+
+    pub(super) async fn pressed_break_glass(
+        &self,
+        home: &Installation,
+        seen: &Interaction,
+        action_id: &str,
+        value: &str,
+        delivery: Delivery,
+    ) -> Told {
+        let Ok(id) = value.parse::<SessionId>() else {
+            return Told::Answer(answer::foreign_button());
+        };
+        let account = match self.account(home, user_id(seen)).await {
+            Ok(account) => account,
+            Err(told) => return told,
+        };
+        let done = if action_id == break_glass::REVOKE {
+            self.revoke(&account, Some(id), Door::Button, once(delivery))
+                .await
+        } else {
+            self.open_session_review(&account, seen, &id).await
+        };
+        done.unwrap_or_else(|told| told)
+    }
+
+    /// Whoever may not review is told before they write a note.
+    async fn open_session_review(
+        &self,
+        account: &SlackAccount,
+        seen: &Interaction,
+        id: &SessionId,
+    ) -> Result<Told, Told> {
+        let person = self.person(account).await?;
+        let shown = self.0.app.session(id).await;
+        let shown = shown.map_err(|error| failed(&error))?;
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        let acted_for: Vec<Principal> =
+            shown.uses.iter().map(|one| one.requester.clone()).collect();
+        rules
+            .check_review(&shown.session, &acted_for, &person.id)
+            .map_err(|refusal| super::refused(&refusal))?;
+        self.open(seen, &break_glass::review_form(&shown)).await?;
+        Ok(Told::Nothing)
+    }
+
+    pub(super) async fn sent_review(
+        &self,
+        home: &Installation,
+        seen: &Interaction,
+        view: &View,
+        delivery: Delivery,
+    ) -> Told {
+        let metadata = view.private_metadata.as_deref().unwrap_or_default();
+        let Ok(id) = metadata.parse::<SessionId>() else {
+            return Told::Answer(answer::foreign_button());
+        };
+        let note = view
+            .input(break_glass::NOTE, break_glass::NOTE)
+            .unwrap_or_default();
+        if note.trim().is_empty() {
+            return Told::Field(break_glass::NOTE, "Say what you found.".to_owned());
+        }
+        let done = async {
+            let account = self.account(home, user_id(seen)).await?;
+            let caller = at_door(self.person(&account).await?, Door::Modal);
+            let app = &self.0.app;
+            let reviewed = app
+                .review_session(&caller, &id, note, Some(once(delivery)))
+                .await;
+            let reviewed = reviewed.map_err(|error| failed(&error))?;
+            Ok(Told::Done(break_glass::done_with(&reviewed)))
+        };
+        done.await.unwrap_or_else(|told: Told| told)
+    }
+
+    pub(super) async fn sent_start(
+        &self,
+        home: &Installation,
+        seen: &Interaction,
+        view: &View,
+        delivery: Delivery,
+    ) -> Told {
+        let done = async {
+            let account = self.account(home, user_id(seen)).await?;
+            let caller = at_door(self.person(&account).await?, Door::Modal);
+            let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+            let ask = form::read(view, |user| person_of(rules.directory(), &account, user));
+            let started = self
+                .0
+                .app
+                .start_session(&caller, ask, Some(once(delivery)))
+                .await;
+            match started {
+                Ok(started) => {
+                    let number = started.request.as_ref().map(|shown| shown.request.number);
+                    Ok(Told::Done(break_glass::started(&started.session, number)))
+                }
+                Err(crate::app::AppError::Refused(Refusal::Violations(violations))) => {
+                    Err(beside(&violations))
+                }
+                Err(error) => Err(failed(&error)),
+            }
+        };
+        done.await.unwrap_or_else(|told: Told| told)
+    }
+}
+
+fn at_door(person: Person, via: Door) -> Caller {
+    Caller {
+        via,
+        ..caller(person)
+    }
+}
+
+/// The person behind a Slack user of the same workspace as the one who acts.
+fn person_of(directory: &Directory, actor: &SlackAccount, user: &str) -> Option<String> {
+    let account = SlackAccount {
+        user_id: user.to_owned(),
+        ..actor.clone()
+    };
+    let id: &PersonId = &directory.by_slack(&account)?.id;
+    Some(id.as_str().to_owned())
+}
+
+/// What is wrong, beside the input that it is about.
+fn beside(violations: &[Violation]) -> Told {
+    use crate::domain::rules::Rule;
+    let all: Vec<&str> = violations.iter().map(|one| one.message.as_str()).collect();
+    let block = match violations.first().map(|one| one.rule) {
+        Some(Rule::Duration) => form::DURATION,
+        Some(Rule::UnknownPerson) => form::RESPONDERS,
+        Some(Rule::Scope | Rule::UnknownAction | Rule::UnknownResource | Rule::TargetRequired) => {
+            form::ACTIONS
+        }
+        _ => form::REASON,
+    };
+    Told::Field(block, all.join("; "))
+}

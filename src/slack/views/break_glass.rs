@@ -1,0 +1,381 @@
+//! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
+
+use super::text::{any_of, code, cut, date, escape};
+use super::{Message, kit};
+use crate::domain::break_glass::{
+    SessionAlert, SessionEvent, SessionState, SessionStatus, ShownSession, Use, UseLine,
+};
+use crate::domain::id::SessionId;
+use crate::domain::time::{Span, Timestamp};
+use serde_json::{Value, json};
+
+/// Ends a session before its time.
+pub const REVOKE: &str = "bg_revoke";
+/// Opens the form of a review.
+pub const REVIEW: &str = "bg_review";
+/// The note of a review, as block and action.
+pub const NOTE: &str = "note";
+/// What an alert begins with, wherever it is read.
+const SIGN: &str = "🚨";
+
+/// The alert, with the buttons that are of use while its session stands so. `mentions` are Slack's user ids.
+pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[String]) -> Message {
+    let headline = headline(alert);
+    let mut blocks = vec![kit::section(&format!("{SIGN} *Break-glass*: {headline}"))];
+    blocks.push(kit::section_plain(&format!(
+        "Why: {}",
+        cut(&alert.reason, 1_000)
+    )));
+    let lines = lines(alert);
+    if !lines.is_empty() {
+        blocks.extend(kit::packed(&lines, 12_000));
+    }
+    let mut small = vec![format!("Session {}", code(alert.session.as_str()))];
+    if !mentions.is_empty() {
+        let mentions: Vec<String> = mentions.iter().map(|id| format!("<@{id}>")).collect();
+        small.push(format!("For {}", mentions.join(" ")));
+    }
+    blocks.push(kit::context(&small));
+    if let Some(button) = button(alert, status) {
+        blocks.push(kit::actions(&[button]));
+    }
+    Message {
+        text: kit::cut_markup(
+            &format!(
+                "Break-glass: {headline}. Why: {}",
+                escape(&cut(&alert.reason, 300))
+            ),
+            1_500,
+        ),
+        blocks,
+    }
+}
+
+/// Who has done what, in one sentence.
+fn headline(alert: &SessionAlert) -> String {
+    let initiator = escape(&cut(&alert.initiator, 100));
+    match &alert.event {
+        SessionEvent::Started { until } => {
+            format!("{initiator} has started a session, until {}", date(*until))
+        }
+        SessionEvent::Used { line, bypassed, .. } => {
+            let policies = if bypassed.len() == 1 {
+                "one policy".to_owned()
+            } else {
+                format!("{} policies", bypassed.len())
+            };
+            format!("{} past {policies}", use_line(line))
+        }
+        SessionEvent::Ended {
+            revoked_by,
+            from,
+            at,
+            ..
+        } => {
+            let length = length(*from, *at);
+            match revoked_by {
+                Some(who) => format!(
+                    "{} has ended the session of {initiator} after {length}",
+                    escape(&cut(who, 100))
+                ),
+                None => format!("the session of {initiator} is over after {length}"),
+            }
+        }
+        SessionEvent::CompletedLate { line, ended_at } => format!(
+            "{} was completed after its session had ended {}",
+            use_line(line),
+            date(*ended_at)
+        ),
+        SessionEvent::Reviewed { by, .. } => format!(
+            "{} has reviewed the session of {initiator}",
+            escape(&cut(by, 100))
+        ),
+        SessionEvent::ReviewOwed { ended_at } => format!(
+            "nobody has reviewed the session of {initiator} yet; it ended {}",
+            date(*ended_at)
+        ),
+    }
+}
+
+fn lines(alert: &SessionAlert) -> Vec<String> {
+    match &alert.event {
+        SessionEvent::Started { .. } => {
+            let responders: Vec<String> =
+                alert.responders.iter().map(|name| escape(name)).collect();
+            vec![
+                format!("Covers {}", escape(&alert.scope.to_string())),
+                format!("Responders: {}", escape_list(&responders)),
+            ]
+        }
+        SessionEvent::Used {
+            bypassed, gated, ..
+        } => {
+            let mut lines: Vec<String> = bypassed
+                .iter()
+                .map(|policy| {
+                    let missing: Vec<String> =
+                        policy.missing.iter().map(|text| escape(text)).collect();
+                    format!(
+                        "Bypassed *{}*: {}",
+                        escape(&cut(&policy.name, 100)),
+                        missing.join("; ")
+                    )
+                })
+                .collect();
+            lines.extend(gated.iter().map(|name| {
+                format!(
+                    "*{}* gates it all the same, and waits for approvals",
+                    escape(&cut(name, 100))
+                )
+            }));
+            lines
+        }
+        SessionEvent::Ended { uses, more, .. } => {
+            let mut lines: Vec<String> = uses
+                .iter()
+                .map(|line| format!("• {} ({})", use_line(line), escape(&line.status)))
+                .collect();
+            if *more > 0 {
+                lines.push(format!("• and {more} more; the audit log has all of them"));
+            }
+            if lines.is_empty() {
+                lines.push("Nothing was done under it.".to_owned());
+            }
+            lines.push("A review is owed, by somebody who took no part in it.".to_owned());
+            lines
+        }
+        SessionEvent::Reviewed { note, .. } => vec![escape(&cut(note, 2_000))],
+        SessionEvent::CompletedLate { .. } | SessionEvent::ReviewOwed { .. } => Vec::new(),
+    }
+}
+
+fn escape_list(names: &[String]) -> String {
+    if names.is_empty() {
+        "nobody".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// `#7 Cluster Restart on prod-eu-1 / production by Dan Davis`.
+fn use_line(line: &UseLine) -> String {
+    let place = if line.target.is_empty() {
+        String::new()
+    } else {
+        format!(" on {}", escape(&cut(&line.target, 200)))
+    };
+    format!(
+        "#{} {}{place} by {}",
+        line.number,
+        escape(&cut(&line.action, 100)),
+        escape(&cut(&line.who, 100))
+    )
+}
+
+/// `45 min`, `1 h 30 min`; less than a minute counts as one.
+fn length(from: Timestamp, to: Timestamp) -> String {
+    words(Span(to.0.saturating_sub(from.0)))
+}
+
+fn words(span: Span) -> String {
+    let minutes = (span.0 / 60_000).max(1);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn button(alert: &SessionAlert, status: Option<SessionStatus>) -> Option<Value> {
+    match (alert.event.asks_while(), status) {
+        (Some(SessionStatus::Active), Some(SessionStatus::Active)) => {
+            Some(revoke_button(&alert.session))
+        }
+        (Some(SessionStatus::Ended), Some(SessionStatus::Ended)) => {
+            Some(review_button(&alert.session))
+        }
+        _ => None,
+    }
+}
+
+fn revoke_button(session: &SessionId) -> Value {
+    let label = format!("End the break-glass session {session}");
+    let mut button = kit::button(REVOKE, "End session", session.as_str(), &label);
+    button["style"] = "danger".into();
+    let words = "From then on policies gate everything again. What was allowed and has not been executed is lost.";
+    button["confirm"] = kit::confirm("End this session?", words, "End it", true);
+    button
+}
+
+fn review_button(session: &SessionId) -> Value {
+    let label = format!("Mark the break-glass session {session} reviewed");
+    kit::button(REVIEW, "Mark reviewed", session.as_str(), &label)
+}
+
+/// The form of a review.
+pub fn review_form(shown: &ShownSession) -> Value {
+    let session = &shown.session;
+    let mut blocks = vec![kit::section(&sentence(shown))];
+    blocks.push(kit::section_plain(&format!(
+        "Why: {}",
+        cut(&session.reason, 2_000)
+    )));
+    let uses: Vec<String> = shown.uses.iter().map(|one| done(shown, one)).collect();
+    blocks.extend(kit::packed(&uses, 12_000));
+    blocks.push(json!({
+        "type": "input",
+        "block_id": NOTE,
+        "label": kit::plain_text("What did you find?"),
+        "hint": kit::plain_text("Was it needed, was it used for nothing else, and what would make it needless next time?"),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": NOTE,
+            "multiline": true,
+            "max_length": 3_000,
+        },
+    }));
+    let mut view = kit::modal(REVIEW, "Review", session.id.as_str(), &blocks);
+    view["submit"] = kit::plain_text("Mark reviewed");
+    view
+}
+
+/// `Dan Davis's session, ended after 45 min: cluster.restart; cluster prod-eu-1`.
+fn sentence(shown: &ShownSession) -> String {
+    let session = &shown.session;
+    let who = escape(&shown.name_of(&session.initiator));
+    let scope = escape(&session.scope.to_string());
+    let stands = match &session.state {
+        SessionState::Pending => "waits for its approvers".to_owned(),
+        SessionState::NotStarted(why) => format!("was never started: {}", why.as_str()),
+        SessionState::Active { until, .. } => format!("*active* until {}", date(*until)),
+        SessionState::Ended { from, at, .. } => {
+            format!(
+                "ended {} after {}; *a review is owed*",
+                date(*at),
+                length(*from, *at)
+            )
+        }
+        SessionState::Reviewed {
+            from, at, review, ..
+        } => format!(
+            "ended {} after {}, reviewed by {}",
+            date(*at),
+            length(*from, *at),
+            escape(&shown.name_of(&review.by))
+        ),
+    };
+    format!("{SIGN} *Break-glass* of {who}: {stands}. Covers {scope}")
+}
+
+fn done(shown: &ShownSession, one: &Use) -> String {
+    let target = one.target.to_string();
+    let outcome = one
+        .outcome
+        .map_or_else(|| one.status.as_str(), |outcome| outcome.as_str());
+    format!(
+        "• #{} {} on {} by {}: {outcome}",
+        one.number,
+        code(one.action.as_str()),
+        escape(&cut(&target, 200)),
+        escape(&shown.name(&one.by))
+    )
+}
+
+/// What `/breakglass status` says: everything that is open, for the one who asked.
+pub fn status(open: &[ShownSession]) -> Message {
+    if open.is_empty() {
+        return Message::plain("No break-glass session is active, and no review is owed.");
+    }
+    let mut blocks = Vec::new();
+    for shown in open.iter().take(15) {
+        blocks.extend(row(shown));
+    }
+    if open.len() > 15 {
+        let more = format!("and {} more", open.len() - 15);
+        blocks.push(kit::context(&[more]));
+    }
+    Message {
+        text: format!("{} break-glass sessions are open.", open.len()),
+        blocks,
+    }
+}
+
+/// One session in a list, with the button that is of use.
+pub fn row(shown: &ShownSession) -> Vec<Value> {
+    let session = &shown.session;
+    let mut section = kit::section(&format!(
+        "{}\nWhy: {}",
+        sentence(shown),
+        escape(&cut(&session.reason, 300))
+    ));
+    match session.state.status() {
+        SessionStatus::Active => section["accessory"] = revoke_button(&session.id),
+        SessionStatus::Ended if session.state.owes_review() => {
+            section["accessory"] = review_button(&session.id);
+        }
+        SessionStatus::Pending | SessionStatus::Ended | SessionStatus::Reviewed => {}
+    }
+    let used = match shown.uses.len() {
+        0 => "nothing was done under it".to_owned(),
+        1 => "used once".to_owned(),
+        n => format!("used {n} times"),
+    };
+    vec![
+        section,
+        kit::context(&[format!("{} · {used}", code(session.id.as_str()))]),
+    ]
+}
+
+/// What became of a start, for the one who started it.
+pub fn started(shown: &ShownSession, request: Option<i64>) -> Message {
+    let session = &shown.session;
+    let scope = escape(&session.scope.to_string());
+    match (&session.state, request) {
+        (SessionState::Active { until, .. }, _) => {
+            let responders: Vec<String> = session
+                .responders
+                .iter()
+                .map(|who| escape(&shown.name(who)))
+                .collect();
+            Message::plain(format!(
+                "{SIGN} The session is *active* until {}. It covers {scope}, for {}. Ask as usual: what it covers is allowed at once. End it with {} as soon as you can.",
+                date(*until),
+                any_of(&responders, 10),
+                code(&format!("/breakglass revoke {}", session.id))
+            ))
+        }
+        (_, Some(number)) => Message::plain(format!(
+            "Policies gate the start of a session, so it was asked for as *#{number}*. It starts in the moment in which that is approved."
+        )),
+        (_, None) => Message::plain(sentence(shown)),
+    }
+}
+
+/// A session that was ended or reviewed, for the one who did it.
+pub fn done_with(shown: &ShownSession) -> Message {
+    Message::plain(format!("Done. {}.", sentence(shown)))
+}
+
+/// An alert that its channel refuses, for an administrator.
+pub fn unheard(channel: &str, why: &str, said: &Message) -> Message {
+    let text = format!(
+        "{SIGN} *The channel <#{channel}> refuses an alert* ({}). Mend that: un-archive it, or invite the bot. Until then alerts reach nobody there. It says:",
+        escape(why)
+    );
+    let mut blocks = vec![kit::section(&text)];
+    if said.blocks.is_empty() {
+        blocks.push(kit::section(&said.text));
+    }
+    let quiet = said
+        .blocks
+        .iter()
+        .filter(|block| block["type"] != "actions");
+    blocks.extend(quiet.cloned());
+    Message {
+        text: kit::cut_markup(
+            &format!("An alert was refused by its channel. {}", said.text),
+            1_500,
+        ),
+        blocks,
+    }
+}

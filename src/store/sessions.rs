@@ -1,0 +1,417 @@
+//! Break-glass sessions, what was done under them, and where their alerts stand in Slack.
+
+use super::{StoreError, Tx, json, on_db, read, sql};
+use crate::domain::break_glass::{
+    AskedBy, EndedBy, NotStarted, Review, Session, SessionAlert, SessionState, SessionStatus, Use,
+};
+use crate::domain::id::{ChannelId, RequestId, SessionId};
+use crate::domain::principal::Principal;
+use crate::domain::request::{Outcome, Status};
+use crate::domain::time::{Span, Timestamp};
+
+/// The columns of a session, with what has become of the request for it.
+macro_rules! session {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.status, s.initiator, s.reason, s.scope, s.responders, s.duration, s.channel, s.request_id, s.asked_at,
+                s.starts_at, s.ends_at, s.ended_by, s.reviewer, s.review_note, s.reviewed_at,
+                r.number AS request_number, r.status AS request_status, r.ends_at AS request_ends_at
+            FROM sessions s LEFT JOIN requests r ON r.id = s.request_id ",
+            $rest
+        )
+    };
+}
+
+sql! {
+    INSERT = "INSERT INTO sessions (id, status, initiator, reason, scope, responders, duration, channel, request_id, asked_at, starts_at, ends_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    SAVE = "UPDATE sessions SET status = $2, starts_at = $3, ends_at = $4, ended_by = $5, reviewer = $6, review_note = $7,
+        reviewed_at = $8, remind_at = $9 WHERE id = $1";
+    GET = session!("WHERE s.id = $1");
+    ACTIVE = session!("WHERE s.status = 'active' AND s.ends_at > $1 ORDER BY s.ends_at");
+    LAPSED = session!("WHERE s.status = 'active' AND s.ends_at <= $1 ORDER BY s.ends_at LIMIT $2");
+    NAGGING = session!("WHERE s.remind_at <= $1 ORDER BY s.remind_at LIMIT $2");
+    OWED = session!("WHERE s.remind_at IS NOT NULL ORDER BY s.remind_at LIMIT $1");
+    LIST = session!("WHERE s.id < $1 ORDER BY s.id DESC LIMIT $2");
+    REMIND_AT = "UPDATE sessions SET remind_at = $2 WHERE id = $1 AND remind_at IS NOT NULL";
+    USES = "SELECT r.id, r.number, r.action, r.target, r.submitted_by, r.requester, r.created_at, r.status, r.outcome FROM requests r
+        WHERE r.session_id = $1 AND r.id <> $2 ORDER BY r.number LIMIT $3";
+    CUT_GRANTS = "UPDATE requests SET ends_at = $2, version = version + 1
+        WHERE session_id = $1 AND status = 'bypassed' AND ends_at > $2";
+    KEEP_POST = "INSERT INTO session_posts (session_id, part, channel, ts, alert) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (session_id, part, channel) DO UPDATE SET ts = excluded.ts, alert = excluded.alert";
+    POSTS = "SELECT part, channel, ts, alert FROM session_posts WHERE session_id = $1 ORDER BY part";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    status: String,
+    initiator: String,
+    reason: String,
+    scope: String,
+    responders: String,
+    duration: i64,
+    channel: String,
+    request_id: Option<String>,
+    asked_at: i64,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
+    ended_by: Option<String>,
+    reviewer: Option<String>,
+    review_note: Option<String>,
+    reviewed_at: Option<i64>,
+    request_number: Option<i64>,
+    request_status: Option<String>,
+    request_ends_at: Option<i64>,
+}
+
+impl Row {
+    /// The session as it is at `now`.
+    fn session(self, now: Timestamp) -> Result<Session, StoreError> {
+        let state = self.state(now)?;
+        let request = match (&self.request_id, self.request_number) {
+            (Some(id), Some(number)) => Some(AskedBy {
+                id: read("id", id.parse())?,
+                number,
+            }),
+            _ => None,
+        };
+        Ok(Session {
+            id: read("id", self.id.parse())?,
+            initiator: self.initiator.as_str().into(),
+            reason: self.reason,
+            scope: read("scope", serde_json::from_str(&self.scope))?,
+            responders: read("responders", serde_json::from_str(&self.responders))?,
+            duration: Span(self.duration),
+            channel: self.channel.as_str().into(),
+            request,
+            asked_at: Timestamp(self.asked_at),
+            state,
+        })
+    }
+
+    fn state(&self, now: Timestamp) -> Result<SessionState, StoreError> {
+        let missing = |what: &str| {
+            StoreError::Unreadable(format!("{} is {} without {what}", self.id, self.status))
+        };
+        let time = |column: Option<i64>, what| column.map(Timestamp).ok_or_else(|| missing(what));
+        let status = SessionStatus::ALL
+            .into_iter()
+            .find(|status| status.as_str() == self.status)
+            .ok_or_else(|| missing("a meaning"))?;
+        if status == SessionStatus::Pending {
+            return Ok(self
+                .not_started(now)?
+                .map_or(SessionState::Pending, SessionState::NotStarted));
+        }
+        let from = time(self.starts_at, "its start")?;
+        let at = time(self.ends_at, "its end")?;
+        let by = || match self.ended_by.as_deref() {
+            None => Err(missing("who ended it")),
+            Some("time") => Ok(EndedBy::Time),
+            Some(who) => {
+                read("who ended it", Principal::try_from(who.to_owned())).map(EndedBy::Revoked)
+            }
+        };
+        Ok(match status {
+            SessionStatus::Pending => SessionState::Pending,
+            SessionStatus::Active => SessionState::Active { from, until: at },
+            SessionStatus::Ended => SessionState::Ended {
+                from,
+                at,
+                by: by()?,
+            },
+            SessionStatus::Reviewed => SessionState::Reviewed {
+                from,
+                at,
+                by: by()?,
+                review: self.review().ok_or_else(|| missing("a review"))?,
+            },
+        })
+    }
+
+    /// What became of the request for it, where that can never start it any more.
+    fn not_started(&self, now: Timestamp) -> Result<Option<NotStarted>, StoreError> {
+        let Some(status) = &self.request_status else {
+            return Ok(None);
+        };
+        let over = self.request_ends_at.is_some_and(|end| end <= now.0);
+        Ok(match read("status", status.parse::<Status>())? {
+            Status::Pending if over => Some(NotStarted::Expired),
+            Status::Rejected => Some(NotStarted::Rejected),
+            Status::Cancelled => Some(NotStarted::Cancelled),
+            Status::Expired => Some(NotStarted::Expired),
+            Status::Pending
+            | Status::Allowed
+            | Status::Bypassed
+            | Status::Approved
+            | Status::Executed
+            | Status::Completed => None,
+        })
+    }
+
+    fn review(&self) -> Option<Review> {
+        Some(Review {
+            by: self.reviewer.as_deref()?.into(),
+            note: self.review_note.clone()?,
+            at: Timestamp(self.reviewed_at?),
+        })
+    }
+}
+
+/// An alert as it stands in Slack.
+#[derive(Debug, Clone)]
+pub struct SessionPost {
+    /// Which of a session's alerts it is.
+    pub part: String,
+    /// Where.
+    pub channel: ChannelId,
+    /// Slack's id of the message.
+    pub ts: String,
+    /// What it says.
+    pub alert: SessionAlert,
+}
+
+type UseRow = (
+    String,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    Option<String>,
+);
+
+impl Tx {
+    /// Stores a new session, pending or active.
+    pub async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        let (scope, responders) = (json(&session.scope)?, json(&session.responders)?);
+        let ran = session.state.ran();
+        on_db!(self, |c| sqlx::query(INSERT)
+            .bind(session.id.as_str())
+            .bind(session.state.status().as_str())
+            .bind(session.initiator.as_str())
+            .bind(&session.reason)
+            .bind(&scope)
+            .bind(&responders)
+            .bind(session.duration.0)
+            .bind(session.channel.as_str())
+            .bind(session.request.as_ref().map(|asked| asked.id.as_str()))
+            .bind(session.asked_at.0)
+            .bind(ran.map(|(from, _)| from.0))
+            .bind(ran.map(|(_, until)| until.0))
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Saves where a session stands, and when its owed review is asked for next.
+    pub async fn save_session(
+        &mut self,
+        session: &Session,
+        remind_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let (ran, ended_by) = (session.state.ran(), session.state.ended_by());
+        let review = match &session.state {
+            SessionState::Reviewed { review, .. } => Some(review),
+            SessionState::Pending
+            | SessionState::NotStarted(_)
+            | SessionState::Active { .. }
+            | SessionState::Ended { .. } => None,
+        };
+        on_db!(self, |c| sqlx::query(SAVE)
+            .bind(session.id.as_str())
+            .bind(session.state.status().as_str())
+            .bind(ran.map(|(from, _)| from.0))
+            .bind(ran.map(|(_, until)| until.0))
+            .bind(ended_by.as_deref())
+            .bind(review.map(|review| review.by.as_str()))
+            .bind(review.map(|review| review.note.as_str()))
+            .bind(review.map(|review| review.at.0))
+            .bind(remind_at.map(|at| at.0))
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// One session, as it is at `now`.
+    pub async fn session(
+        &mut self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        let row: Option<Row> = on_db!(self, |c| sqlx::query_as(GET)
+            .bind(id.as_str())
+            .fetch_optional(c)
+            .await)?;
+        row.map(|row| row.session(now)).transpose()
+    }
+
+    /// The sessions that bypass policies at `now`.
+    pub async fn active_sessions(&mut self, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(ACTIVE)
+            .bind(now.0)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(|row| row.session(now)).collect()
+    }
+
+    /// Sessions that time has ended by `now` and nobody has closed yet.
+    pub async fn lapsed_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(LAPSED)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(|row| row.session(now)).collect()
+    }
+
+    /// Sessions whose owed review is to be asked for by `now`.
+    pub async fn nagging_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(NAGGING)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(|row| row.session(now)).collect()
+    }
+
+    /// Sessions that owe a review, the oldest reminder first.
+    pub async fn owed_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(OWED)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(|row| row.session(now)).collect()
+    }
+
+    /// A page of all sessions, newest first, below a cursor.
+    pub async fn list_sessions(
+        &mut self,
+        below: &str,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(LIST)
+            .bind(below)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(|row| row.session(now)).collect()
+    }
+
+    /// An owed review is asked for again at this time.
+    pub async fn remind_of_session(
+        &mut self,
+        id: &SessionId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(REMIND_AT)
+            .bind(id.as_str())
+            .bind(at.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// What was let past policies under a session, oldest first.
+    pub async fn uses_of(&mut self, session: &Session, limit: i64) -> Result<Vec<Use>, StoreError> {
+        let start = session
+            .request
+            .as_ref()
+            .map_or("", |asked| asked.id.as_str());
+        let rows: Vec<UseRow> = on_db!(self, |c| sqlx::query_as(USES)
+            .bind(session.id.as_str())
+            .bind(start)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter().map(one_use).collect()
+    }
+
+    /// What a session has granted and nobody has executed ends with it.
+    pub async fn cut_grants_of(
+        &mut self,
+        id: &SessionId,
+        end: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(CUT_GRANTS)
+            .bind(id.as_str())
+            .bind(end.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Remembers where an alert stands.
+    pub async fn keep_session_post(
+        &mut self,
+        session: &SessionId,
+        post: &SessionPost,
+    ) -> Result<(), StoreError> {
+        let alert = json(&post.alert)?;
+        on_db!(self, |c| sqlx::query(KEEP_POST)
+            .bind(session.as_str())
+            .bind(&post.part)
+            .bind(post.channel.as_str())
+            .bind(&post.ts)
+            .bind(&alert)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Where a session's alerts stand.
+    pub async fn session_posts(&mut self, id: &SessionId) -> Result<Vec<SessionPost>, StoreError> {
+        let rows: Vec<(String, String, String, String)> = on_db!(self, |c| sqlx::query_as(POSTS)
+            .bind(id.as_str())
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter()
+            .map(|(part, channel, ts, alert)| {
+                Ok(SessionPost {
+                    part,
+                    channel: channel.as_str().into(),
+                    ts,
+                    alert: read("alert", serde_json::from_str(&alert))?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn one_use(
+    (id, number, action, target, by, requester, at, status, outcome): UseRow,
+) -> Result<Use, StoreError> {
+    let id: RequestId = read("id", id.parse())?;
+    Ok(Use {
+        request: id,
+        number,
+        action: action.as_str().into(),
+        target: read("target", serde_json::from_str(&target))?,
+        by: read("submitter", Principal::try_from(by))?,
+        requester: read("requester", Principal::try_from(requester))?,
+        at: Timestamp(at),
+        status: read("status", status.parse())?,
+        outcome: match outcome.as_deref() {
+            Some("succeeded") => Some(Outcome::Succeeded),
+            Some("failed") => Some(Outcome::Failed),
+            _ => None,
+        },
+    })
+}
