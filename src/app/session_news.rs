@@ -53,7 +53,7 @@ impl App {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let alert = SessionAlert::new(session, event, rules);
+        let alert = SessionAlert::new(session, event, rules, now);
         let mut messages = vec![Message::Session {
             channel: rules.security_channel(session).clone(),
             alert: Box::new(alert.clone()),

@@ -15,8 +15,8 @@ use futures::future::join_all;
 
 /// Messages that are delivered at once.
 const AT_ONCE: i64 = 8;
-/// Longer than opening a conversation and posting into it may take.
-const LEASE: Span = Span::seconds(15);
+/// Longer than opening a conversation and posting into it, or bringing a session's three alerts up to date, may take.
+const LEASE: Span = Span::seconds(20);
 /// A direct message nobody could deliver for so long is given up; alerts never are.
 const GIVE_UP_AFTER: Span = Span::hours(48);
 
@@ -67,13 +67,30 @@ impl Workers {
                 Ok(tx.claim_messages(lane, now, now.plus(LEASE), limit).await?)
             })
             .await?;
-        for result in join_all(due.iter().map(|message| self.deliver_and_settle(message))).await {
-            result?;
+        if lane == Lane::Alert {
+            self.deliver_in_order(&due).await?;
+        } else {
+            for result in join_all(due.iter().map(|one| self.deliver_and_settle(one))).await {
+                result?;
+            }
         }
         Ok(i64::try_from(due.len()).unwrap_or(limit))
     }
 
-    async fn deliver_and_settle(&self, due: &DueMessage) -> Result<(), AppError> {
+    /// Alerts read in the order of what happened. While Slack does not answer, the others wait for the end of their lease.
+    async fn deliver_in_order(&self, due: &[DueMessage]) -> Result<(), AppError> {
+        let mut in_order: Vec<&DueMessage> = due.iter().collect();
+        in_order.sort_by(|a, b| a.id.cmp(&b.id));
+        for one in in_order {
+            if !self.deliver_and_settle(one).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is worth trying others: it was delivered, or the fault is its own.
+    async fn deliver_and_settle(&self, due: &DueMessage) -> Result<bool, AppError> {
         let delivered = match self.deliver(&due.message).await {
             Ok(post) => Ok(post),
             Err(Undelivered::Slack(error)) => Err(error),
@@ -100,7 +117,7 @@ impl Workers {
                         self.app.tell(tx, told, now).await?;
                     }
                 }
-                Ok(())
+                Ok(delivered.as_ref().err().is_none_or(SlackError::is_final))
             })
             .await
     }
@@ -143,8 +160,8 @@ impl Workers {
                     .slack
                     .post_message(channel.as_str(), &said, None)
                     .await?;
-                return Ok(Some(SessionPost {
-                    part: alert.event.part(),
+                return Ok(alert.event.part().map(|part| SessionPost {
+                    part: part.to_owned(),
                     channel: channel.clone(),
                     ts: posted.ts,
                     alert: (**alert).clone(),

@@ -2,6 +2,7 @@
 
 mod api;
 mod architecture;
+mod break_glass;
 mod browser;
 mod client;
 mod command_line;

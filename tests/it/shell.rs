@@ -21,14 +21,14 @@ const TOO_LONG: Duration = Duration::from_mins(1);
 
 /// What a process left behind.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// Somebody's terminal.
-struct Shell {
+pub struct Shell {
     url: String,
     token: String,
     database: String,
@@ -44,7 +44,7 @@ impl Shell {
     }
 
     /// A person.
-    async fn person(world: &World, id: &str) -> Self {
+    pub async fn person(world: &World, id: &str) -> Self {
         Self::with(world, world.token_of(id, Scope::ALL).await)
     }
 
@@ -71,7 +71,7 @@ impl Shell {
             .expect("the program starts")
     }
 
-    async fn says(&self, args: &[&str]) -> Said {
+    pub async fn says(&self, args: &[&str]) -> Said {
         ended(self.starts(args)).await
     }
 }

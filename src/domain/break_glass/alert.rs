@@ -25,6 +25,8 @@ pub struct SessionAlert {
     pub responders: Vec<String>,
     /// What has happened.
     pub event: SessionEvent,
+    /// When, so that a late alert does not read as news.
+    pub at: Timestamp,
     /// People who are mentioned in the channel.
     pub mentioned: Vec<PersonId>,
 }
@@ -113,7 +115,7 @@ pub struct UseLine {
 
 impl SessionAlert {
     /// The alert for an event of this session.
-    pub fn new(session: &Session, event: SessionEvent, rules: &Rules) -> Self {
+    pub fn new(session: &Session, event: SessionEvent, rules: &Rules, at: Timestamp) -> Self {
         Self {
             session: session.id.clone(),
             initiator: rules.directory().name(&session.initiator).to_owned(),
@@ -125,6 +127,7 @@ impl SessionAlert {
                 .map(|responder| rules.name_of(responder))
                 .collect(),
             event,
+            at,
             mentioned: rules
                 .told_of_sessions()
                 .into_iter()
@@ -135,24 +138,22 @@ impl SessionAlert {
 }
 
 impl SessionEvent {
-    /// Which of a session's alerts it is, so that a later one of the same kind takes its place when buttons go.
-    pub fn part(&self) -> String {
+    /// Which of a session's alerts it is; none for one that asks nobody for anything, and so needs no looking after.
+    pub fn part(&self) -> Option<&'static str> {
         match self {
-            Self::Started { .. } => "started".to_owned(),
-            Self::Used { request, .. } => format!("used {request}"),
-            Self::Ended { .. } => "ended".to_owned(),
-            Self::CompletedLate { line, .. } => format!("completed {}", line.number),
-            Self::Reviewed { .. } => "reviewed".to_owned(),
-            Self::ReviewOwed { .. } => "owed".to_owned(),
+            Self::Started { .. } => Some("started"),
+            Self::Ended { .. } => Some("ended"),
+            Self::ReviewOwed { .. } => Some("owed"),
+            Self::Used { .. } | Self::CompletedLate { .. } | Self::Reviewed { .. } => None,
         }
     }
 
     /// While its session stands so, the alert asks people to do something.
     pub fn asks_while(&self) -> Option<SessionStatus> {
         match self {
-            Self::Started { .. } | Self::Used { .. } => Some(SessionStatus::Active),
+            Self::Started { .. } => Some(SessionStatus::Active),
             Self::Ended { .. } | Self::ReviewOwed { .. } => Some(SessionStatus::Ended),
-            Self::CompletedLate { .. } | Self::Reviewed { .. } => None,
+            Self::Used { .. } | Self::CompletedLate { .. } | Self::Reviewed { .. } => None,
         }
     }
 }

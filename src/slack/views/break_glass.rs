@@ -30,7 +30,11 @@ pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[St
     if !lines.is_empty() {
         blocks.extend(kit::packed(&lines, 12_000));
     }
-    let mut small = vec![format!("Session {}", code(alert.session.as_str()))];
+    let mut small = vec![format!(
+        "{} · session {}",
+        date(alert.at),
+        code(alert.session.as_str())
+    )];
     if !mentions.is_empty() {
         let mentions: Vec<String> = mentions.iter().map(|id| format!("<@{id}>")).collect();
         small.push(format!("For {}", mentions.join(" ")));
@@ -64,7 +68,7 @@ fn headline(alert: &SessionAlert) -> String {
             } else {
                 format!("{} policies", bypassed.len())
             };
-            format!("{} past {policies}", use_line(line))
+            format!("{} went past {policies}", use_line(line))
         }
         SessionEvent::Ended {
             revoked_by,
@@ -133,7 +137,13 @@ fn lines(alert: &SessionAlert) -> Vec<String> {
         SessionEvent::Ended { uses, more, .. } => {
             let mut lines: Vec<String> = uses
                 .iter()
-                .map(|line| format!("• {} ({})", use_line(line), escape(&line.status)))
+                .map(|line| {
+                    let outcome = match line.status.as_str() {
+                        "bypassed" | "expired" => "not carried out",
+                        other => other,
+                    };
+                    format!("• {} ({})", use_line(line), escape(outcome))
+                })
                 .collect();
             if *more > 0 {
                 lines.push(format!("• and {more} more; the audit log has all of them"));

@@ -1,0 +1,93 @@
+//! Everybody hears it: alerts are rows of the same commit, go first, survive outages, and are kept until delivered (threats OP7, B74).
+
+use super::{masked, opened, revoke, said, start};
+use crate::client::{Api, command, deploy, text};
+use crate::database::on_both;
+use crate::world::world;
+use countersign::domain::time::Span;
+use countersign::sandbox::Fault;
+use serde_json::json;
+
+on_both! {
+    async fn op7_an_outage_loses_no_alert_and_delays_no_emergency(kind) {
+        let mut world = world!(kind);
+        world.slack.set_outage(true);
+        let dan = world.person("dan").await;
+        let id = opened(&world, &dan).await;
+        let used = dan.submit(command()).await.ok();
+        dan.execute(&text(&used, "id"), &text(&used, "digest")).await.ok();
+        world.passes(Span::minutes(61)).await;
+        assert_eq!(said(&world, "security"), Vec::<String>::new());
+        // the bot dies meanwhile; its memory is not what keeps them
+        world.restart().await;
+        world.passes(Span::hours(3)).await;
+        world.slack.set_outage(false);
+        world.passes(Span::minutes(2)).await;
+        let alerts = said(&world, "security");
+        assert_eq!(alerts.len(), 3, "{alerts:?}");
+        for (alert, says) in alerts.iter().zip(["has started a session", "went past one policy", "is over after 1 h"]) {
+            assert!(alert.contains(says), "{says}: {alert}");
+        }
+        // the first one came too late for its button
+        assert!(world.slack.messages("security")[0].actions.is_empty());
+        assert_eq!(world.slack.messages("security")[2].actions, ["bg_review"]);
+        let dan = world.person("dan").await;
+        assert_eq!(dan.get(&format!("/v1/break-glass/{id}")).await.ok()["status"], "ended");
+        world.finish().await;
+    }
+
+    async fn alerts_overtake_everything_else(kind) {
+        let world = world!(kind);
+        world.slack.set_outage(true);
+        world.person("alice").await.submit(deploy()).await.ok();
+        let dan = world.person("dan").await;
+        dan.post("/v1/break-glass", start()).await.ok();
+        world.slack.set_outage(false);
+        world.passes(Span::minutes(2)).await;
+        let order: Vec<String> = world.slack.calls("chat.postMessage").into_iter()
+            .map(|call| call.args["channel"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        let delivered = world.slack.messages("security").first().map(|shown| shown.ts.clone());
+        let card = world.slack.messages("prod-approvals").first().map(|shown| shown.ts.clone());
+        assert!(delivered < card, "{order:?}");
+        world.finish().await;
+    }
+
+    async fn a_channel_that_refuses_is_told_to_the_administrators_and_to_the_probe(kind) {
+        let world = world!(kind);
+        let channel = |archived: bool| world.slack.change(|state| {
+            state.channels.get_mut("C03SECURITY").expect("the channel").is_archived = archived;
+        });
+        channel(true);
+        let dan = world.person("dan").await;
+        opened(&world, &dan).await;
+        insta::assert_snapshot!("unheard", masked(&world.direct("carol")));
+        let probe = Api::new(&world.url, "").get("/readyz").await;
+        assert_eq!(probe.status, 200, "it serves all the same");
+        let degraded = probe.body["degraded"][0].as_str().unwrap_or_default().to_owned();
+        assert!(degraded.contains("1 alerts have not been delivered: is_archived"), "{degraded}");
+        // told once, however often it is tried
+        world.passes(Span::minutes(10)).await;
+        assert_eq!(world.slack.direct_messages("carol").len(), 1);
+        channel(false);
+        world.passes(Span::minutes(2)).await;
+        assert_eq!(said(&world, "security").len(), 1);
+        assert_eq!(Api::new(&world.url, "").get("/readyz").await.body["degraded"], json!([]));
+        world.finish().await;
+    }
+
+    async fn b74_an_alert_whose_answer_was_lost_is_sent_again(kind) {
+        let world = world!(kind);
+        world.slack.fail_next_of("chat.postMessage", Fault::DisconnectAfterEffect);
+        let dan = world.person("dan").await;
+        let id = opened(&world, &dan).await;
+        world.passes(Span::minutes(2)).await;
+        let alerts = said(&world, "security");
+        assert!((1..=2).contains(&alerts.len()), "{alerts:?}");
+        revoke(&dan, &id).await.ok();
+        world.settle().await;
+        let last = world.slack.messages("security");
+        assert_eq!(last.last().expect("the end").actions, ["bg_review"]);
+        world.finish().await;
+    }
+}

@@ -1,0 +1,112 @@
+//! A revocation against a use, and random schedules of everything (threats C2, OP7): no use after the revocation's commit, and for each
+//! event one audit row and one alert. `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+
+use super::{revoke, rows, said, start};
+use crate::client::{command, text};
+use crate::database::on_both;
+use crate::world::world;
+use countersign::app::{AppError, RequestRef, Submission};
+use countersign::domain::break_glass::{SessionState, StartAsk};
+use countersign::domain::principal::Caller;
+use countersign::domain::request::Status;
+use countersign::domain::time::Span;
+use countersign::domain::vote::Door;
+use serde_json::json;
+
+fn rounds() -> usize {
+    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS").ok();
+    named.and_then(|text| text.parse().ok()).unwrap_or(60)
+}
+
+fn ask() -> StartAsk {
+    StartAsk {
+        reason: "checkout is down".to_owned(),
+        actions: vec!["cluster".to_owned()],
+        clusters: Some(vec!["prod-eu-1".to_owned()]),
+        duration: Some(Span::hours(1)),
+        ..StartAsk::default()
+    }
+}
+
+fn drain() -> Submission {
+    Submission {
+        action: "command.execute".to_owned(),
+        cluster: Some("prod-eu-1".to_owned()),
+        reason: Some("drain a node".to_owned()),
+        ..Submission::default()
+    }
+}
+
+on_both! {
+    async fn a_revocation_races_a_use_and_nothing_is_used_after_its_commit(kind) {
+        let world = world!(kind);
+        let (other, _) = world.replica().await;
+        let (here, there) = (world.app().clone(), other.app.clone());
+        let dan = Caller::person("dan".into(), Door::Api);
+        let (mut used, mut too_late) = (0, 0);
+        for round in 0..rounds() {
+            world.clock.advance(Span::seconds(2));
+            let session = here.start_session(&dan, ask(), None).await.expect("it starts").session.session;
+            let granted = there.submit(&dan, drain(), None).await.expect("asked").shown.request;
+            assert_eq!(granted.state.status(), Status::Bypassed);
+            let reference = RequestRef::Id(granted.id.clone());
+            let (executed, submitted, revoked) = tokio::join!(
+                there.execute(&dan, &reference, granted.digest.as_str(), None),
+                here.submit(&dan, drain(), None),
+                here.revoke_session(&dan, &session.id, None),
+            );
+            let ended = revoked.expect("dan may").session;
+            assert!(matches!(ended.state, SessionState::Ended { .. }));
+            match executed {
+                Ok(_) => used += 1,
+                Err(AppError::Refused(_)) => too_late += 1,
+                Err(other) => panic!("round {round}: {other}"),
+            }
+            // whatever went through did so before the revocation: the log says so, in the order of its commits
+            let submitted = submitted.expect("asked").shown.request;
+            let uses = there.session(&session.id).await.expect("it is there").uses.len();
+            assert_eq!(uses, 1 + usize::from(submitted.session.is_some()), "round {round}");
+            let after = there.submit(&dan, drain(), None).await.expect("asked").shown.request;
+            assert_eq!(after.state.status(), Status::Pending, "round {round}");
+            for waiting in [&after, &submitted] {
+                // a pending request of this round must not fill up the limit
+                let _ = here.cancel(&dan, &RequestRef::Id(waiting.id.clone()), None).await;
+            }
+        }
+        println!("{used} executions came before the revocation, {too_late} after it");
+        other.app.close().await;
+        world.slack.forgive();
+        world.finish().await;
+    }
+
+    /// A small random walk over the whole bot: starts, uses, ends, reviews, clock steps. Afterwards the log and the channel agree.
+    async fn op7_each_event_has_one_row_and_one_alert(kind) {
+        let world = world!(kind);
+        let (dan, erin) = (world.person("dan").await, world.person("erin").await);
+        let mut seed = 0x5eed_u64;
+        let mut next = |n: u64| { seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407); (seed >> 33) % n };
+        let mut sessions: Vec<String> = Vec::new();
+        for _ in 0..60 {
+            match next(6) {
+                0 => sessions.push(text(&dan.post("/v1/break-glass", start()).await.ok(), "id")),
+                1 | 2 => { dan.submit(command()).await.ok(); }
+                3 => if let Some(id) = sessions.last() { revoke(&dan, id).await; },
+                4 => if let Some(id) = sessions.first() {
+                    erin.post(&format!("/v1/break-glass/{id}/review"), json!({"note": "seen"})).await;
+                },
+                _ => world.passes(Span::minutes(i64::try_from(next(50)).expect("small"))).await,
+            }
+        }
+        world.passes(Span::hours(5)).await;
+        let alerts = said(&world, "security");
+        for (event, says) in [("break_glass.started", "has started a session"), ("request.bypassed", "went past one policy"),
+            ("break_glass.ended", "A review is owed"), ("break_glass.reviewed", "has reviewed the session")] {
+            let recorded = rows(&world, event).await;
+            let heard = alerts.iter().filter(|text| text.contains(says)).count();
+            assert_eq!(recorded.len(), heard, "{event}");
+            assert!(!recorded.is_empty(), "{event} never happened");
+            assert!(recorded.iter().all(|row| row["prominent"] == json!(true)), "{event}");
+        }
+        world.finish().await;
+    }
+}

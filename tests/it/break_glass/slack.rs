@@ -1,0 +1,128 @@
+//! `/breakglass` as people in a hurry type it: the command, the form, the buttons.
+
+use super::{masked, opened, said};
+use crate::database::on_both;
+use crate::world::{World, world};
+use countersign::domain::time::Span;
+use countersign::sandbox::{Forge, Values};
+use serde_json::json;
+
+const START: &str =
+    "start actions=command.execute cluster=prod-eu-1 for=1h reason=\"checkout is down\"";
+
+impl World {
+    /// Somebody types `/breakglass`; what they read in answer.
+    pub async fn breaks(&self, who: &str, text: &str) -> String {
+        let answer = self
+            .slack
+            .command(who, "/breakglass", text)
+            .await
+            .expect("the bot answers");
+        self.settle().await;
+        answer.message.unwrap_or_default()
+    }
+
+    /// The modal somebody sees.
+    pub fn modal(&self, who: &str) -> String {
+        self.slack
+            .modal(who)
+            .map(|modal| modal.text)
+            .unwrap_or_default()
+    }
+}
+
+on_both! {
+    async fn a_whole_command_opens_the_door_at_once(kind) {
+        let world = world!(kind);
+        insta::assert_snapshot!("help", world.breaks("dan", "").await);
+        insta::assert_snapshot!("mallory", world.breaks("mallory", START).await);
+        insta::assert_snapshot!("started", masked(&world.breaks("dan", START).await));
+        insta::assert_snapshot!("status", masked(&world.breaks("erin", "status").await));
+        let said = world.types("dan", "request command.execute cluster=prod-eu-1 reason=\"drain a node\"").await;
+        insta::assert_snapshot!("asked_under_it", said);
+        let over = world.breaks("dan", "revoke").await;
+        assert!(over.contains("a review is owed"), "{over}");
+        assert!(world.breaks("dan", "revoke").await.contains("You have no active session"));
+        assert!(world.breaks("dan", "stop").await.contains("I do not know"));
+        world.finish().await;
+    }
+
+    async fn what_is_missing_is_asked_in_a_form(kind) {
+        let world = world!(kind);
+        assert_eq!(world.breaks("dan", "start cluster=prod-eu-1 reason=\"checkout is down\"").await, "");
+        insta::assert_snapshot!("form", world.modal("dan"));
+        let filled = Values::default()
+            .with("reason", "x")
+            .with("actions", json!(["cluster"]))
+            .with("clusters", json!(["prod-eu-1"]))
+            .with("duration", "1h");
+        world.slack.submit_view("dan", filled).await.expect("the bot answers");
+        world.settle().await;
+        let errors = world.slack.modal("dan").expect("still there").errors;
+        assert!(errors["reason"].contains("what the emergency is"), "{errors:?}");
+        let filled = Values::default()
+            .with("reason", "checkout is down")
+            .with("actions", json!(["cluster"]))
+            .with("clusters", json!(["prod-eu-1"]))
+            .with("duration", "1h")
+            .with("responders", json!(["U05DAN", "U03CAROL"]));
+        world.slack.submit_view("dan", filled).await.expect("the bot answers");
+        world.settle().await;
+        assert!(world.modal("dan").contains("The session is"), "{}", world.modal("dan"));
+        let alerts = said(&world, "security");
+        assert!(alerts[0].contains("Responders: Dan Davis, Carol Clark"), "{alerts:?}");
+        // whoever may not start is told before filling in anything
+        assert!(world.breaks("bob", "start").await.contains("You may not start a break-glass session"));
+        world.finish().await;
+    }
+
+    async fn the_alerts_have_the_buttons_that_are_of_use(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        opened(&world, &dan).await;
+        let alert = world.slack.messages("security")[0].clone();
+        assert_eq!(alert.actions, ["bg_revoke"]);
+        assert!(alert.notification.starts_with("Break-glass: Dan Davis has started a session"), "{}", alert.notification);
+        // mallory may not, and is told so alone
+        world.slack.click("mallory", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
+        world.settle().await;
+        assert!(world.told("mallory").join("").contains("you may not do this"), "{:?}", world.told("mallory"));
+        world.slack.click("carol", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
+        world.settle().await;
+        let end = world.slack.messages("security")[1].clone();
+        assert!(end.text.contains("Carol Clark has ended the session of Dan Davis"), "{}", end.text);
+        assert_eq!(end.actions, ["bg_review"]);
+
+        // who took part is told before writing a note
+        world.slack.click("dan", &end.channel, &end.ts, "bg_review").await.expect("answered");
+        world.settle().await;
+        assert!(world.told("dan").join("").contains("You took part in this session"), "{:?}", world.told("dan"));
+        world.slack.click("erin", &end.channel, &end.ts, "bg_review").await.expect("answered");
+        world.settle().await;
+        insta::assert_snapshot!("review_form", masked(&world.modal("erin")));
+        world.slack.submit_view("erin", [("note", "a drain was needed; nothing else was touched")]).await.expect("answered");
+        world.settle().await;
+        assert!(world.modal("erin").contains("reviewed by Erin Evans"), "{}", world.modal("erin"));
+        assert!(world.slack.messages("security")[1].actions.is_empty());
+        assert!(said(&world, "security")[2].contains("a drain was needed"));
+        world.finish().await;
+    }
+
+    async fn sl13_a_form_that_somebody_else_sends_is_checked_anew(kind) {
+        let world = world!(kind);
+        world.breaks("dan", "start").await;
+        let filled = Values::default()
+            .with("reason", "checkout is down")
+            .with("actions", json!(["cluster"]))
+            .with("clusters", json!(["prod-eu-1"]))
+            .with("duration", "1h");
+        let forged = Forge { user_id: Some("U04MALLORY".to_owned()), ..Forge::default() };
+        let delivery = world.slack.submit_delivery("dan", &filled, forged).expect("it can be sent");
+        let answer = world.delivers(&delivery).await;
+        assert!(answer.body.contains("You may not start a break-glass session"), "{}", answer.body);
+        assert_eq!(said(&world, "security"), Vec::<String>::new());
+        world.passes(Span::minutes(1)).await;
+        world.slack.forgive();
+        world.finish().await;
+    }
+}
