@@ -2,13 +2,13 @@
 //! together; whatever changes a session holds the rules exclusively, so that nothing is used after a revocation's commit.
 
 use super::once::{self, Kept, Once};
+use super::session_review::A_WEEK;
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
 use crate::domain::break_glass::{
-    AskedBy, Review, Session, SessionEvent, SessionState, ShownSession, Start, StartAsk, Use,
-    UseLine,
+    AskedBy, Session, SessionEvent, SessionState, ShownSession, Start, StartAsk, UseLine,
 };
 use crate::domain::digest::{canonical, content_digest};
 use crate::domain::document::BreakGlassRules;
@@ -23,14 +23,10 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::{StoreError, Tx};
 use serde_json::{Value, json};
 
-/// Uses that are shown of one session.
-const SHOWN_USES: i64 = 500;
-/// Uses that are looked at when it is asked who took part.
-const ALL_USES: i64 = 100_000;
-/// How long after its end, and how often from then on, an owed review is asked for.
-const A_WEEK: Span = Span::hours(7 * 24);
+/// Uses that are summed up at the end; more than there will ever be.
+pub(super) const ALL_USES: i64 = 100_000;
 /// Most sessions that one unit closes.
-const AT_ONCE: i64 = 16;
+pub(super) const AT_ONCE: i64 = 16;
 
 /// What became of a start.
 #[derive(Debug, Clone)]
@@ -39,15 +35,6 @@ pub struct Started {
     pub session: ShownSession,
     /// The request that waits for approvers, where policies gate it.
     pub request: Option<Shown>,
-}
-
-/// One page of sessions, newest first.
-#[derive(Debug, Clone)]
-pub struct SessionPage {
-    /// The sessions.
-    pub items: Vec<ShownSession>,
-    /// Where the next page begins.
-    pub next: Option<String>,
 }
 
 impl App {
@@ -132,7 +119,7 @@ impl App {
     }
 
     /// The session that this very call was about before.
-    async fn kept_session(
+    pub(super) async fn kept_session(
         &self,
         tx: &mut Tx,
         kept: &Kept,
@@ -142,30 +129,6 @@ impl App {
         let id = kept.session.as_ref().ok_or(Refusal::KeyReused)?;
         let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
         self.shown_session(tx, session, rules, now).await
-    }
-
-    /// Where the configuration says so, somebody whose last session nobody has reviewed may not start another one.
-    async fn check_owed(
-        &self,
-        tx: &mut Tx,
-        door: &BreakGlassRules,
-        initiator: &PersonId,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        if !door.review_before_next {
-            return Ok(());
-        }
-        let owed = tx.owed_sessions(now, ALL_USES).await?;
-        let lapsed = tx.lapsed_sessions(now, ALL_USES).await?;
-        let mut over = owed.iter().chain(&lapsed);
-        match over.find(|session| session.initiator == *initiator) {
-            None => Ok(()),
-            Some(session) => Err(Refusal::Forbidden(format!(
-                "Your session {} has not been reviewed yet. Somebody who took no part in it can do so; then you may start another one.",
-                session.id
-            ))
-            .into()),
-        }
     }
 
     /// Its time begins now: audit row and alerts.
@@ -322,78 +285,6 @@ impl App {
         self.refresh_posts(tx, session, now).await
     }
 
-    /// Marks a session that is over as reviewed, with what the reviewer found. Nobody who took part in it may.
-    pub async fn review_session(
-        &self,
-        caller: &Caller,
-        id: &SessionId,
-        note: &str,
-        once: Option<Once>,
-    ) -> Result<ShownSession, AppError> {
-        let reviewed = self
-            .0
-            .db
-            .unit::<_, AppError>(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                if let Some(kept) = once::before(tx, once.as_ref()).await? {
-                    return self.kept_session(tx, &kept, &rules, now).await;
-                }
-                let Some(person) = caller.principal.person() else {
-                    let why = "Only people review break-glass sessions.";
-                    return Err(Refusal::Forbidden(why.to_owned()).into());
-                };
-                let mut session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
-                self.close_if_over(tx, &mut session, &rules, now).await?;
-                let uses = tx.uses_of(&session, ALL_USES).await?;
-                let acted_for: Vec<Principal> = uses.into_iter().map(|one| one.requester).collect();
-                rules.check_review(&session, &acted_for, person)?;
-                let review = Review {
-                    by: person.clone(),
-                    note: note.trim().to_owned(),
-                    at: now,
-                };
-                self.save_review(tx, caller, &mut session, review, &rules, now)
-                    .await?;
-                once::keep(tx, once.as_ref(), &Kept::session(id), now).await?;
-                self.shown_session(tx, session, &rules, now).await
-            })
-            .await?;
-        self.moved(&[]);
-        Ok(reviewed)
-    }
-
-    async fn save_review(
-        &self,
-        tx: &mut Tx,
-        caller: &Caller,
-        session: &mut Session,
-        review: Review,
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        let event = SessionEvent::Reviewed {
-            by: rules.directory().name(&review.by).to_owned(),
-            note: review.note.clone(),
-        };
-        let detail = json!({"justification": session.reason, "note": review.note});
-        session.state = session.state.clone().review(review).map_err(|wrong| {
-            Refusal::SessionClosed(wrong.0, "It can be reviewed once it is over.".to_owned())
-        })?;
-        tx.save_session(session, None).await?;
-        self.record_session(
-            tx,
-            What::SessionReviewed,
-            caller,
-            session,
-            None,
-            detail,
-            now,
-        )
-        .await?;
-        self.alert(tx, session, event, rules, now).await?;
-        self.refresh_posts(tx, session, now).await
-    }
-
     /// Closes sessions that time has ended, however late it is noticed. Says whether there may be more.
     pub async fn close_sessions(&self) -> Result<bool, AppError> {
         let now = self.now();
@@ -421,7 +312,7 @@ impl App {
         Ok(true)
     }
 
-    async fn close_if_over(
+    pub(super) async fn close_if_over(
         &self,
         tx: &mut Tx,
         session: &mut Session,
@@ -436,112 +327,7 @@ impl App {
         Ok(())
     }
 
-    /// Asks again, once a week, for reviews that are owed. Says whether there may be more.
-    pub async fn ask_for_reviews(&self) -> Result<bool, AppError> {
-        let now = self.now();
-        let owed = self
-            .0
-            .db
-            .read()
-            .await?
-            .nagging_sessions(now, AT_ONCE)
-            .await?;
-        if owed.is_empty() {
-            return Ok(false);
-        }
-        self.0
-            .db
-            .unit::<_, AppError>(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                for session in tx.nagging_sessions(now, AT_ONCE).await? {
-                    if let SessionState::Ended { at, .. } = session.state {
-                        let event = SessionEvent::ReviewOwed { ended_at: at };
-                        self.alert(tx, &session, event, &rules, now).await?;
-                    }
-                    tx.remind_of_session(&session.id, now.plus(A_WEEK)).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        self.moved(&[]);
-        Ok(true)
-    }
-
-    /// One session.
-    pub async fn session(&self, id: &SessionId) -> Result<ShownSession, AppError> {
-        let mut tx = self.0.db.read().await?;
-        let now = self.now();
-        let version = tx.config_version().await?;
-        let rules = self.rules_at(&mut tx, version).await?;
-        let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
-        self.shown_session(&mut tx, session, &rules, now).await
-    }
-
-    /// Sessions, newest first; the cursor is the last id seen.
-    pub async fn sessions(&self, below: Option<&str>, limit: u32) -> Result<SessionPage, AppError> {
-        // after every id there is
-        const FIRST: &str = "bg_~";
-        let limit = i64::from(limit.clamp(1, 100));
-        let mut tx = self.0.db.read().await?;
-        let now = self.now();
-        let listed = tx.list_sessions(below.unwrap_or(FIRST), limit, now).await?;
-        let full = i64::try_from(listed.len()).unwrap_or(0) == limit;
-        let last = listed.last().map(|session| session.id.to_string());
-        Ok(SessionPage {
-            items: self.shown_sessions(&mut tx, listed, now).await?,
-            next: last.filter(|_| full),
-        })
-    }
-
-    /// The sessions that people have to know of: those that are active, and those that owe a review.
-    pub async fn open_sessions(&self) -> Result<Vec<ShownSession>, AppError> {
-        let mut tx = self.0.db.read().await?;
-        let now = self.now();
-        let mut open = tx.active_sessions(now).await?;
-        open.extend(tx.lapsed_sessions(now, SHOWN_USES).await?);
-        open.extend(tx.owed_sessions(now, SHOWN_USES).await?);
-        self.shown_sessions(&mut tx, open, now).await
-    }
-
-    async fn shown_sessions(
-        &self,
-        tx: &mut Tx,
-        sessions: Vec<Session>,
-        now: Timestamp,
-    ) -> Result<Vec<ShownSession>, AppError> {
-        let version = tx.config_version().await?;
-        let rules = self.rules_at(tx, version).await?;
-        let mut shown = Vec::with_capacity(sessions.len());
-        for session in sessions {
-            shown.push(self.shown_session(tx, session, &rules, now).await?);
-        }
-        Ok(shown)
-    }
-
-    async fn shown_session(
-        &self,
-        tx: &mut Tx,
-        mut session: Session,
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Result<ShownSession, AppError> {
-        session.state = session.state.at(now);
-        let uses = tx.uses_of(&session, SHOWN_USES).await?;
-        let names = participants(&session, &uses)
-            .into_iter()
-            .map(|who| {
-                let name = rules.name_of(&who);
-                (who, name)
-            })
-            .collect();
-        Ok(ShownSession {
-            session,
-            uses,
-            names,
-        })
-    }
-
-    async fn hold_rules(
+    pub(super) async fn hold_rules(
         &self,
         tx: &mut Tx,
     ) -> Result<(std::sync::Arc<Rules>, Timestamp), AppError> {
@@ -550,21 +336,6 @@ impl App {
         let rules = self.rules_at(tx, version).await?;
         Ok((rules, self.now()))
     }
-}
-
-/// Everybody who occurs in a session.
-fn participants(session: &Session, uses: &[Use]) -> Vec<Principal> {
-    let mut who = vec![Principal::Person(session.initiator.clone())];
-    who.extend(session.responders.iter().cloned());
-    for one in uses {
-        who.extend([one.by.clone(), one.requester.clone()]);
-    }
-    if let SessionState::Reviewed { review, .. } = &session.state {
-        who.push(Principal::Person(review.by.clone()));
-    }
-    let revoker = session.state.ended_by().map(Principal::try_from);
-    who.extend(revoker.and_then(Result::ok));
-    who
 }
 
 fn until(session: &Session) -> Timestamp {

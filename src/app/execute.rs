@@ -226,8 +226,10 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         self.keep_cuts(tx, &request.id, votes, cut).await?;
-        let gated = |bypassed: &Gate| gates.iter().any(|gate| gate == bypassed);
-        request.bypassed.retain(|bypassed| !gated(bypassed));
+        // what gates it now is no longer bypassed
+        request
+            .bypassed
+            .retain(|bypassed| !gates.contains(bypassed));
         request.gates = gates;
         let expires_at = now.plus(execute::expires_after(&request));
         request.state = request

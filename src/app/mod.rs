@@ -15,6 +15,8 @@ mod inbox;
 mod judge;
 mod once;
 mod session_news;
+mod session_review;
+mod sessions;
 mod show;
 mod submit;
 mod sweep;
@@ -23,13 +25,14 @@ mod wait;
 
 pub use crate::domain::explain::Explained;
 pub use audit::AuditLine;
-pub use break_glass::{SessionPage, Started};
+pub use break_glass::Started;
 pub use clock::Clock;
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
 pub use once::Once;
+pub use sessions::SessionPage;
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
 

@@ -71,7 +71,6 @@ reminders: {first: 2h, factor: 2}
                 "policies[1].escalation",
                 "webhooks",
                 "reminders",
-                "breakGlass (all but its securityChannel)"
             ]
         );
     }

@@ -90,7 +90,8 @@ fn stacked(request: &Request, rules: &Rules, covered: bool, now: Timestamp) -> V
     }
     for gate in current {
         let known = gates.iter().any(|pinned| pinned.template == gate.template);
-        if !known && !(covered && gate.template.break_glass_bypass) {
+        let bypassed = covered && gate.template.break_glass_bypass;
+        if !known && !bypassed {
             gates.push(gate);
         }
     }

@@ -49,7 +49,9 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "request_not_found",
-            Self::AlreadyReviewed => "already_reviewed",
+            Self::AlreadyReviewed | Self::SessionClosed(SessionStatus::Reviewed, _) => {
+                "already_reviewed"
+            }
             Self::Closed(_) => "request_closed",
             Self::DigestMismatch => "digest_mismatch",
             Self::NotEligible(_) => "not_eligible",
@@ -58,7 +60,6 @@ impl Refusal {
             Self::RequirementsChanged(_) => "requirements_changed",
             Self::SessionEnded => "session_ended",
             Self::NoSession => "session_not_found",
-            Self::SessionClosed(SessionStatus::Reviewed, _) => "already_reviewed",
             Self::SessionClosed(..) => "session_closed",
             Self::Forbidden(_) => "forbidden",
             Self::KeyReused => "idempotency_key_reused",
@@ -73,7 +74,9 @@ impl Refusal {
     pub fn title(&self) -> String {
         match self {
             Self::NotFound => "request not found".to_owned(),
-            Self::AlreadyReviewed => "already reviewed".to_owned(),
+            Self::AlreadyReviewed | Self::SessionClosed(SessionStatus::Reviewed, _) => {
+                "already reviewed".to_owned()
+            }
             Self::Closed(status) => format!("this request is {status}"),
             Self::DigestMismatch => "the content is not what was approved".to_owned(),
             Self::NotEligible(_) => "you are not an eligible approver for this request".to_owned(),
@@ -82,7 +85,6 @@ impl Refusal {
             Self::RequirementsChanged(_) => "the requirements have changed".to_owned(),
             Self::SessionEnded => "the break-glass session has ended".to_owned(),
             Self::NoSession => "break-glass session not found".to_owned(),
-            Self::SessionClosed(SessionStatus::Reviewed, _) => "already reviewed".to_owned(),
             Self::SessionClosed(status, _) => format!("this break-glass session is {status}"),
             Self::Forbidden(_) => "you may not do this".to_owned(),
             Self::KeyReused => "this idempotency key was used for something else".to_owned(),

@@ -38,7 +38,7 @@ pub struct StartBody {
     responders: Vec<String>,
 }
 
-/// What a session covers; fields are ANDed, and one that is left out does not restrict.
+/// What a session covers: every field must fit, and one that is left out does not restrict.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScopeBody {

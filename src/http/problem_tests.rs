@@ -1,6 +1,7 @@
 //! The whole table of refusals, as programs and people read it.
 
 use super::*;
+use crate::domain::break_glass::SessionStatus;
 use crate::domain::eligibility::{Ineligible, Part};
 use crate::domain::rules;
 
@@ -24,6 +25,9 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::NotYours,
         Refusal::RequirementsChanged("one more policy holds now".to_owned()),
         Refusal::SessionEnded,
+        Refusal::NoSession,
+        Refusal::SessionClosed(SessionStatus::Active, "it runs".to_owned()),
+        Refusal::SessionClosed(SessionStatus::Reviewed, "bob has".to_owned()),
         Refusal::Forbidden("administrators only".to_owned()),
         Refusal::KeyReused,
         Refusal::InFlight,

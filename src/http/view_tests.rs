@@ -210,6 +210,7 @@ fn a_payload_that_is_never_shown_is_shown_to_who_asked_alone() {
 fn what_is_bypassed_may_hide_the_payload_too() {
     let mut shown = shown();
     shown.request.bypassed = std::mem::take(&mut shown.request.gates);
+    shown.bypassed = std::mem::take(&mut shown.policies);
     shown.request.bypassed[0].template.show_payload = ShowPayload::Never;
     let view = seen_by(&shown, Principal::Person("bob".into()));
     assert!(view.payload.is_none());

@@ -169,7 +169,8 @@ impl Workers {
             }
             Message::SessionTold { to, alert } => {
                 if let Some(account) = self.account(to).await? {
-                    let said = self.session_alert(alert).await?;
+                    // nobody would take the buttons off a direct message
+                    let said = views::break_glass::alert(alert, None, &[]);
                     self.whisper(&account, &said).await?;
                 }
             }

@@ -87,7 +87,7 @@ on_both! {
         assert_eq!(status(&world, &shown).await, "completed");
         let config = world.app().config().await.expect("it");
         assert_eq!((config.version, config.document), (3, unrouted(gated())));
-        let said = world.slack.messages("approvals");
+        let said = world.slack.messages("security");
         let alert = said.iter().find(|said| said.text.contains("configuration was changed")).expect("an announcement");
         let alert = &alert.text;
         assert!(alert.contains("routes"), "{alert}");

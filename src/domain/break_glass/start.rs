@@ -67,10 +67,10 @@ impl Rules {
             session,
             reason: ask.reason.trim().to_owned(),
             scope: Scope {
-                actions: self.scope_actions(ask, &mut broken),
-                projects: self.names(Level::Project, ask.projects.as_deref(), &mut broken),
-                clusters: self.names(Level::Cluster, ask.clusters.as_deref(), &mut broken),
-                environments: self.names(
+                actions: Self::scope_actions(ask, &mut broken),
+                projects: Self::names(Level::Project, ask.projects.as_deref(), &mut broken),
+                clusters: Self::names(Level::Cluster, ask.clusters.as_deref(), &mut broken),
+                environments: Self::names(
                     Level::Environment,
                     ask.environments.as_deref(),
                     &mut broken,
@@ -124,7 +124,7 @@ impl Rules {
         broken
     }
 
-    fn scope_actions(&self, ask: &StartAsk, broken: &mut Vec<Violation>) -> Vec<ScopeAction> {
+    fn scope_actions(ask: &StartAsk, broken: &mut Vec<Violation>) -> Vec<ScopeAction> {
         if ask.actions.is_empty() || ask.actions.len() > MOST_NAMES {
             let message = format!(
                 "the scope names 1 to {MOST_NAMES} actions, such as cluster.restart, or the groups `project` and `cluster`"
@@ -161,7 +161,6 @@ impl Rules {
 
     /// A list that is given must name something: what a script has computed to nothing must not widen a session.
     fn names<T>(
-        &self,
         level: Level,
         given: Option<&[String]>,
         broken: &mut Vec<Violation>,

@@ -104,10 +104,12 @@ pub fn form(rules: &Rules, door: &BreakGlassRules, given: &StartAsk) -> Value {
 }
 
 fn input(block: &str, label: &str, element: Value, optional: bool) -> Value {
-    json!({
+    let mut input = json!({
         "type": "input", "block_id": block, "optional": optional,
-        "label": kit::plain_text(label), "element": element,
-    })
+        "label": kit::plain_text(label)
+    });
+    input["element"] = element;
+    input
 }
 
 /// A choice of several; where there are more than Slack's select can hold, names are typed.

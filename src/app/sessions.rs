@@ -1,0 +1,113 @@
+//! Break-glass sessions as they are shown: one, a page of them, those that people have to know of.
+
+use super::{App, AppError};
+use crate::domain::break_glass::{Session, SessionState, ShownSession, Use};
+use crate::domain::id::SessionId;
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::time::Timestamp;
+use crate::store::Tx;
+
+/// Uses that are shown of one session.
+const SHOWN_USES: i64 = 500;
+
+/// One page of sessions, newest first.
+#[derive(Debug, Clone)]
+pub struct SessionPage {
+    /// The sessions.
+    pub items: Vec<ShownSession>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl App {
+    /// One session.
+    pub async fn session(&self, id: &SessionId) -> Result<ShownSession, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let now = self.now();
+        let version = tx.config_version().await?;
+        let rules = self.rules_at(&mut tx, version).await?;
+        let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
+        self.shown_session(&mut tx, session, &rules, now).await
+    }
+
+    /// Sessions, newest first; the cursor is the last id seen.
+    pub async fn sessions(&self, below: Option<&str>, limit: u32) -> Result<SessionPage, AppError> {
+        // after every id there is
+        const FIRST: &str = "bg_~";
+        let limit = i64::from(limit.clamp(1, 100));
+        let mut tx = self.0.db.read().await?;
+        let now = self.now();
+        let listed = tx.list_sessions(below.unwrap_or(FIRST), limit, now).await?;
+        let full = i64::try_from(listed.len()).unwrap_or(0) == limit;
+        let last = listed.last().map(|session| session.id.to_string());
+        Ok(SessionPage {
+            items: self.shown_sessions(&mut tx, listed, now).await?,
+            next: last.filter(|_| full),
+        })
+    }
+
+    /// The sessions that people have to know of: those that are active, and those that owe a review.
+    pub async fn open_sessions(&self) -> Result<Vec<ShownSession>, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let now = self.now();
+        let mut open = tx.active_sessions(now).await?;
+        open.extend(tx.lapsed_sessions(now, SHOWN_USES).await?);
+        open.extend(tx.owed_sessions(now, SHOWN_USES).await?);
+        self.shown_sessions(&mut tx, open, now).await
+    }
+
+    async fn shown_sessions(
+        &self,
+        tx: &mut Tx,
+        sessions: Vec<Session>,
+        now: Timestamp,
+    ) -> Result<Vec<ShownSession>, AppError> {
+        let version = tx.config_version().await?;
+        let rules = self.rules_at(tx, version).await?;
+        let mut shown = Vec::with_capacity(sessions.len());
+        for session in sessions {
+            shown.push(self.shown_session(tx, session, &rules, now).await?);
+        }
+        Ok(shown)
+    }
+
+    pub(super) async fn shown_session(
+        &self,
+        tx: &mut Tx,
+        mut session: Session,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<ShownSession, AppError> {
+        session.state = session.state.at(now);
+        let uses = tx.uses_of(&session, SHOWN_USES).await?;
+        let names = participants(&session, &uses)
+            .into_iter()
+            .map(|who| {
+                let name = rules.name_of(&who);
+                (who, name)
+            })
+            .collect();
+        Ok(ShownSession {
+            session,
+            uses,
+            names,
+        })
+    }
+}
+
+/// Everybody who occurs in a session.
+fn participants(session: &Session, uses: &[Use]) -> Vec<Principal> {
+    let mut who = vec![Principal::Person(session.initiator.clone())];
+    who.extend(session.responders.iter().cloned());
+    for one in uses {
+        who.extend([one.by.clone(), one.requester.clone()]);
+    }
+    if let SessionState::Reviewed { review, .. } = &session.state {
+        who.push(Principal::Person(review.by.clone()));
+    }
+    let revoker = session.state.ended_by().map(Principal::try_from);
+    who.extend(revoker.and_then(Result::ok));
+    who
+}
