@@ -14,6 +14,7 @@ mod policies;
 pub mod problem;
 mod requests;
 pub mod route;
+mod stats;
 pub mod view;
 
 use crate::app::App;

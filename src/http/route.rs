@@ -4,6 +4,7 @@ use super::access::{Access, Guarded, Who};
 use super::problem::{Details, PROBLEM_JSON};
 use super::{
     Api, audit, config, decisions, directory, executions, explain, operations, policies, requests,
+    stats,
 };
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
@@ -138,6 +139,7 @@ pub fn routes() -> Vec<Route> {
         route!(config::read),
         route!(config::write),
         route!(audit::read),
+        route!(stats::latency),
         route!(operations::healthz),
         route!(operations::readyz),
         route!(operations::metrics),

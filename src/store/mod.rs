@@ -10,6 +10,7 @@ mod facts;
 mod open;
 mod outbox;
 mod requests;
+mod stats;
 mod tokens;
 mod wakes;
 mod writer;
@@ -21,6 +22,7 @@ pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
 pub use outbox::DueMessage;
 pub use requests::{ListQuery, Loaded};
+pub use stats::{Backlog, Latest};
 pub use wakes::Wakes;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -157,6 +159,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     facts::STATEMENTS,
     outbox::STATEMENTS,
     requests::STATEMENTS,
+    stats::STATEMENTS,
     tokens::STATEMENTS,
 ];
 

@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod browser;
+mod bypasses;
 mod client;
 mod command_line;
 mod crash;
@@ -24,4 +25,5 @@ mod races;
 mod rule_changes;
 mod shell;
 mod store;
+mod waits;
 mod world;

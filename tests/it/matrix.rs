@@ -53,6 +53,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/config", Token(Scope::ConfigRead)),
     ("PUT", "/v1/config", Token(Scope::ConfigWrite)),
     ("GET", "/v1/audit", Token(Scope::AuditRead)),
+    ("GET", "/v1/stats/latency", Token(Scope::RequestsRead)),
     ("GET", "/healthz", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/metrics", Nothing),
