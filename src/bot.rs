@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long Slack is left alone between two questions about who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How often measured times are folded into their histogram; without it they pile up where nobody reads `/metrics`.
+const FOLD_METRICS: Duration = Duration::from_secs(10);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
@@ -70,6 +72,7 @@ pub struct Bot {
     slack: Slack,
     app_id: Option<String>,
     api: Api,
+    metrics: PrometheusHandle,
     metrics_at: MetricsAt,
     inlet: Inlet,
     troubles: Arc<watch::Sender<Troubles>>,
@@ -95,7 +98,13 @@ impl Bot {
                 dispatcher: dispatcher.clone(),
                 clock: Arc::new(move || -> Timestamp { time.now() }),
             },
-            api: Api::new(app.clone(), parts.metrics, troubles, Bounds::default()),
+            api: Api::new(
+                app.clone(),
+                parts.metrics.clone(),
+                troubles,
+                Bounds::default(),
+            ),
+            metrics: parts.metrics,
             metrics_at: parts.metrics_at,
             troubles: Arc::new(told),
             stop: CancellationToken::new(),
@@ -177,6 +186,13 @@ impl Bot {
     /// Starts the workers' loops.
     pub fn start_work(&self) {
         self.workers.start();
+        let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
+        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(FOLD_METRICS).await;
+                metrics.run_upkeep();
+            }
+        }));
     }
 
     /// Finishes what is in flight: answers to clickers, cards and messages under way, units of work.

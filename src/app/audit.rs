@@ -1,6 +1,6 @@
 //! The audit log's chain: sealing, and reading what is sealed.
 
-use super::{App, AppError};
+use super::{App, AppError, measure};
 use crate::domain::digest::canonical;
 use crate::store::{Sealed, StoreError, Unsealed};
 use serde_json::{Value, json};
@@ -28,9 +28,10 @@ impl App {
         if !self.0.db.read().await?.any_unsealed().await? {
             return Ok(false);
         }
-        self.0
+        let rows = self
+            .0
             .db
-            .unit(async |tx| {
+            .unit::<_, AppError>(async |tx| {
                 let rows = tx.unsealed(AT_ONCE).await?;
                 let (mut place, mut hash) = tx.last_seal().await?.unwrap_or((0, String::new()));
                 let mut sealed = Vec::with_capacity(rows.len());
@@ -40,9 +41,11 @@ impl App {
                     sealed.push((row.id.as_str(), place, hash.clone()));
                 }
                 tx.seal(&sealed).await?;
-                Ok(i64::try_from(rows.len()).unwrap_or(0) == AT_ONCE)
+                Ok(rows)
             })
-            .await
+            .await?;
+        measure::sealed(rows.iter().map(|row| row.what.as_str()));
+        Ok(i64::try_from(rows.len()).unwrap_or(0) == AT_ONCE)
     }
 
     /// Sealed audit rows after a place in the chain.

@@ -2,7 +2,7 @@
 
 use super::judge::Session;
 use super::once::Once;
-use super::{App, AppError, RequestRef, resolve};
+use super::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
@@ -117,6 +117,18 @@ async fn next_batch(app: &App, line: &Mutex<mpsc::Receiver<Waiting>>) -> Option<
 impl App {
     /// The one door to a decision: buttons, modals, commands, API and command line all come through here.
     pub async fn decide(&self, click: Click) -> Result<Decided, AppError> {
+        let since = Instant::now();
+        let decided = self.decide_in_line(click, since).await;
+        let outcome = match &decided {
+            Ok(_) => "decided",
+            Err(AppError::Refused(_)) => "refused",
+            Err(AppError::Busy | AppError::Internal(_)) => "failed",
+        };
+        measure::decided(outcome, since.elapsed());
+        decided
+    }
+
+    async fn decide_in_line(&self, click: Click, since: Instant) -> Result<Decided, AppError> {
         let request = match &click.request {
             RequestRef::Id(id) => id.clone(),
             number @ RequestRef::Number(_) => resolve(&mut self.0.db.read().await?, number).await?,
@@ -126,7 +138,7 @@ impl App {
             click,
             request,
             answer,
-            since: Instant::now(),
+            since,
         };
         self.0
             .clicks

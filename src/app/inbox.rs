@@ -3,14 +3,18 @@
 use super::{App, AppError};
 use crate::domain::action::Kind;
 use crate::domain::id::PersonId;
-use crate::domain::people::Directory;
+use crate::domain::people::Person;
 use crate::domain::principal::Principal;
-use crate::domain::request::Status;
+use crate::domain::request::{Request, Status};
 use crate::domain::shown::Shown;
-use crate::store::{ListQuery, Tx};
+use crate::domain::time::Timestamp;
+use crate::domain::verdict;
+use crate::store::{ListQuery, Loaded, Tx};
 
 /// Most requests that one question may look at while it searches for those that a person could approve.
 const MOST_LOOKED_AT: usize = 1_000;
+/// How many of them are read at once.
+const SEARCHED_AT_ONCE: usize = 250;
 
 /// Which requests to list.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +34,7 @@ pub struct ListFilter {
 }
 
 /// One page of a list, newest first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The requests.
     pub items: Vec<Shown>,
@@ -49,58 +53,108 @@ impl App {
         };
         let version = tx.config_version().await?;
         let rules = self.rules_at(&mut tx, version).await?;
-        let (mut items, mut looked_at) = (Vec::new(), 0);
-        loop {
-            let page = self.page(&mut tx, &filter, below, limit).await?;
-            let (found, full) = (page.len(), page.len() == limit);
-            looked_at += found;
-            for shown in page {
-                below = shown.request.number;
-                if fits(&filter, &shown, rules.directory()) {
-                    items.push(shown);
+        let person = filter.can_approve.as_ref();
+        let person = person.map(|id| rules.directory().person(id));
+        let wanted = match person {
+            // nothing waits for somebody who is nobody
+            Some(None) => return Ok(Page::default()),
+            other => Wanted {
+                filter: &filter,
+                person: other.flatten(),
+                now: self.now(),
+            },
+        };
+        let Some(statuses) = wanted.statuses() else {
+            return Ok(Page::default());
+        };
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        let next = loop {
+            let at_once = wanted.at_once(limit);
+            let page = rows(&mut tx, &filter, &statuses, below, at_once).await?;
+            let full = page.len() == at_once;
+            looked_at += page.len();
+            for loaded in page {
+                below = loaded.request.number;
+                if wanted.has(&loaded) {
+                    found.push(loaded.request.id);
                 }
-                if items.len() == limit {
-                    return Ok(Page {
-                        items,
-                        next: Some(below.to_string()),
-                    });
+                if found.len() == limit {
+                    break;
                 }
+            }
+            if found.len() == limit {
+                break Some(below);
             }
             if !full || looked_at >= MOST_LOOKED_AT {
-                return Ok(Page {
-                    items,
-                    next: full.then(|| below.to_string()),
-                });
+                break full.then_some(below);
             }
-        }
-    }
-
-    async fn page(
-        &self,
-        tx: &mut Tx,
-        filter: &ListFilter,
-        below: i64,
-        limit: usize,
-    ) -> Result<Vec<Shown>, AppError> {
-        let query = ListQuery {
-            statuses: &filter.statuses,
-            kind: filter.kind,
-            requester: filter.requester.as_ref(),
-            below,
-            limit: i64::try_from(limit).unwrap_or(100),
         };
-        let ids = tx.list(query).await?;
-        self.show_all(tx, &ids.iter().collect::<Vec<_>>()).await
+        Ok(Page {
+            items: self
+                .show_all(&mut tx, &found.iter().collect::<Vec<_>>())
+                .await?,
+            next: next.map(|below| below.to_string()),
+        })
     }
 }
 
-/// What the store cannot tell: what time has ended meanwhile, and who could approve.
-fn fits(filter: &ListFilter, shown: &Shown, directory: &Directory) -> bool {
-    let status: Status = shown.request.state.status();
-    let waits_for = |id| {
-        let person = directory.person(id);
-        person.is_some_and(|person| shown.waits_for(person))
+/// The next rows of the store, newest first, without their payloads: those are read for what is shown alone.
+async fn rows(
+    tx: &mut Tx,
+    filter: &ListFilter,
+    statuses: &[Status],
+    below: i64,
+    limit: usize,
+) -> Result<Vec<Loaded>, AppError> {
+    let query = ListQuery {
+        statuses,
+        kind: filter.kind,
+        requester: filter.requester.as_ref(),
+        below,
+        limit: i64::try_from(limit).unwrap_or(100),
     };
-    (filter.statuses.is_empty() || filter.statuses.contains(&status))
-        && filter.can_approve.as_ref().is_none_or(waits_for)
+    let ids = tx.list(query).await?;
+    let mut rows = tx.requests(&ids.iter().collect::<Vec<_>>(), false).await?;
+    rows.sort_by_key(|row| std::cmp::Reverse(row.request.number));
+    Ok(rows)
+}
+
+/// What the store cannot tell: what time has ended meanwhile, and who could approve.
+struct Wanted<'a> {
+    filter: &'a ListFilter,
+    /// Who could approve.
+    person: Option<&'a Person>,
+    now: Timestamp,
+}
+
+impl Wanted<'_> {
+    /// The statuses to look for; none where nothing can be found. Only what is pending waits for anybody.
+    fn statuses(&self) -> Option<Vec<Status>> {
+        let asked = &self.filter.statuses;
+        if self.person.is_none() {
+            return Some(asked.clone());
+        }
+        let pending = asked.is_empty() || asked.contains(&Status::Pending);
+        pending.then(|| vec![Status::Pending])
+    }
+
+    /// Whoever searches looks at many rows at once.
+    fn at_once(&self, limit: usize) -> usize {
+        self.person.map_or(limit, |_| SEARCHED_AT_ONCE)
+    }
+
+    fn has(&self, loaded: &Loaded) -> bool {
+        let Request {
+            state,
+            gates,
+            excluded,
+            ..
+        } = &loaded.request;
+        let status = state.clone().at(self.now).status();
+        let waits_for = |person: &Person| {
+            status == Status::Pending && verdict::waits_for(gates, excluded, &loaded.votes, person)
+        };
+        (self.filter.statuses.is_empty() || self.filter.statuses.contains(&status))
+            && self.person.is_none_or(waits_for)
+    }
 }

@@ -1,7 +1,9 @@
 //! What `request`, `run` and `explain` take alike.
 
 use super::trouble::Trouble;
+use crate::domain::content::{Text, is_content_type};
 use crate::domain::digest::{Payload, canonical};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -33,9 +35,12 @@ pub struct On {
     /// Why, for the people who decide
     #[arg(long)]
     reason: Option<String>,
-    /// A JSON document with what would run or change; - reads standard input
+    /// What would run or change: a JSON document, or a text such as a diff or a manifest; - reads standard input
     #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
+    /// The payload is a text of this type, such as text/x-diff; left out, the file's ending and its content tell
+    #[arg(long, value_name = "TYPE", requires = "payload", value_parser = content_type)]
+    content_type: Option<String>,
     /// For whom, when not for yourself (needs the scope requests:act-for)
     #[arg(long, value_name = "USER")]
     requester: Option<String>,
@@ -69,7 +74,9 @@ impl On {
         if !self.authors.is_empty() {
             body.insert("authors".to_owned(), self.authors.clone().into());
         }
-        let input = self.payload.as_deref().map(read).transpose()?;
+        let kind = self.content_type.as_deref();
+        let input = self.payload.as_deref().map(|path| read(path, kind));
+        let input = input.transpose()?;
         if let Some(payload) = payload(command, input) {
             body.insert("payload".to_owned(), payload);
         }
@@ -93,7 +100,24 @@ fn payload(command: Option<&[String]>, input: Option<Value>) -> Option<Value> {
     Some(Value::Object(payload))
 }
 
-fn read(path: &Path) -> Result<Value, Trouble> {
+fn content_type(text: &str) -> Result<String, String> {
+    if is_content_type(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a content type is written like text/x-diff".to_owned())
+    }
+}
+
+/// Files with these endings are texts, whatever is in them.
+const TEXTS: [(&str, &str); 5] = [
+    ("diff", "text/x-diff"),
+    ("patch", "text/x-diff"),
+    ("yaml", "application/yaml"),
+    ("yml", "application/yaml"),
+    ("txt", "text/plain"),
+];
+
+fn read(path: &Path, kind: Option<&str>) -> Result<Value, Trouble> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)
@@ -104,9 +128,33 @@ fn read(path: &Path) -> Result<Value, Trouble> {
         Trouble::Usage(format!("--payload {}: {error}", path.display()))
     };
     read.map_err(|error| unread(&error))?;
-    let payload: Payload = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    document(text, ending, kind).map_err(|error| unread(&error))
+}
+
+/// The payload that a file makes. JSON that could not be approved is refused, and never sent as a text instead.
+fn document(
+    text: String,
+    ending: Option<&str>,
+    kind: Option<&str>,
+) -> Result<Value, serde_json::Error> {
+    let by_ending = TEXTS.into_iter().find(|(known, _)| ending == Some(*known));
+    let is_json = || serde_json::from_str::<IgnoredAny>(&text).is_ok();
+    let kind = match (kind, by_ending) {
+        (Some("application/json"), _) => None,
+        (Some(kind), _) | (None, Some((_, kind))) => Some(kind),
+        (None, None) if ending == Some("json") || is_json() => None,
+        (None, None) => Some("text/plain"),
+    };
+    if let Some(kind) = kind {
+        return serde_json::to_value(Text {
+            content_type: kind.to_owned(),
+            text,
+        });
+    }
+    let payload: Payload = serde_json::from_str(&text)?;
     // a document that has no canonical form could not be approved either
-    canonical(&payload.0).map_err(|error| unread(&error))?;
+    canonical(&payload.0)?;
     Ok(payload.0)
 }
 
@@ -159,5 +207,47 @@ mod tests {
             text.starts_with("--payload /nowhere/at-all.json: "),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_file_is_json_or_a_text_with_its_type() {
+        let made = |text: &str, ending, kind| {
+            let made = document(text.to_owned(), ending, kind);
+            made.map_or_else(|error| error.to_string(), |value| value.to_string())
+        };
+        let text = |kind: &str, text: &str| {
+            serde_json::json!({"contentType": kind, "text": text}).to_string()
+        };
+        let diff = "-a\n+b \n";
+        assert_eq!(made(diff, Some("patch"), None), text("text/x-diff", diff));
+        assert_eq!(
+            made("a: 1", Some("yml"), None),
+            text("application/yaml", "a: 1")
+        );
+        // JSON's own rounding would change what a manifest says
+        assert_eq!(
+            made("1.10", Some("yaml"), None),
+            text("application/yaml", "1.10")
+        );
+        assert_eq!(made(diff, None, None), text("text/plain", diff));
+        assert_eq!(
+            made(diff, Some("patch"), Some("text/x-sql")),
+            text("text/x-sql", diff)
+        );
+        for (ending, kind) in [
+            (None, None),
+            (Some("json"), None),
+            (Some("yaml"), Some("application/json")),
+        ] {
+            assert_eq!(made("{\"a\": 1.0}", ending, kind), "{\"a\":1.0}");
+            let twice = made("{\"a\":1,\"a\":2}", ending, kind);
+            assert!(twice.contains("stands twice"), "{twice}");
+        }
+        assert!(made("{", Some("json"), None).contains("EOF"));
+        assert_eq!(
+            made("{\"a\": 1}", None, Some("text/plain")),
+            text("text/plain", "{\"a\": 1}")
+        );
+        assert!(content_type("diff").is_err() && content_type("text/x-diff").is_ok());
     }
 }

@@ -1,12 +1,12 @@
 //! A bot that serves until it is told to stop, as `serve` and `demo` run it.
 
-use crate::app::Clock;
+use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
 use crate::http::MetricsAt;
 use crate::slack::signature::SigningSecrets;
 use crate::store::Db;
 use axum::Router;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +17,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long open requests (long polls, above all) may still take once the bot is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Upper bounds, in seconds; Slack waits for three.
+const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
 /// What `serve` and `demo` decide differently.
 pub struct Start<'a> {
@@ -36,10 +39,14 @@ pub struct Start<'a> {
 
 /// Opens the database and wires the bot.
 pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
-    let metrics = PrometheusBuilder::new().build_recorder();
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(DECIDE_SECONDS.to_owned()), &DECIDE_BUCKETS)
+        .map_err(|error| AppError::Internal(error.to_string()))?
+        .build_recorder();
     let handle = metrics.handle();
     // a second recorder in one process (tests) is of no use and does no harm
     let _ = metrics::set_global_recorder(metrics);
+    describe_metrics();
     Bot::new(Parts {
         db: Db::open(start.database_url).await?,
         clock: Clock::System,

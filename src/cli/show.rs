@@ -7,8 +7,10 @@ use super::style;
 use super::trouble::Trouble;
 use crate::app::RequestRef;
 use crate::config::client::ClientArgs;
+use crate::domain::content::{self, TextPayload};
 use crate::http::view::{ExplanationView, PolicyView, RequestView};
 use serde::Serialize;
+use serde_json::json;
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +70,7 @@ pub fn text(view: &RequestView) -> String {
     if let Some(reason) = &view.reason {
         lines.push(format!("  reason   {}", style::plain(reason)));
     }
-    lines.push(format!("  payload  {}", payload(view)));
+    lines.extend(payload(view));
     lines.push(format!("  asked    {}", view.created_at));
     let moments = [
         ("expires ", &view.expires_at),
@@ -103,12 +105,27 @@ pub fn text(view: &RequestView) -> String {
     lines.join("\n") + "\n"
 }
 
-fn payload(view: &RequestView) -> String {
-    match &view.payload {
-        Some(payload) if payload.get() == "null" => "none".to_owned(),
-        Some(payload) => style::plain(payload.get()),
-        None => "hidden by a policy; the digest stands for it".to_owned(),
+fn payload(view: &RequestView) -> Vec<String> {
+    let line = |text: &str| format!("  payload  {text}");
+    let Some(payload) = &view.payload else {
+        return vec![line("hidden by a policy; the digest stands for it")];
+    };
+    if payload.get() == "null" {
+        return vec![line("none")];
     }
+    let Some(TextPayload { command, text }) = TextPayload::read(payload.get()) else {
+        return vec![line(&style::plain(payload.get()))];
+    };
+    let name = if command.is_some() {
+        "input  "
+    } else {
+        "payload"
+    };
+    let kind = format!("  {name}  {}:", style::plain(&text.content_type));
+    let command = command.map(|words| line(&style::plain(&json!({"command": words}).to_string())));
+    let seen = content::seen(&text.text);
+    let lines = seen.split('\n').map(|line| format!("    {line}"));
+    command.into_iter().chain([kind]).chain(lines).collect()
 }
 
 /// One policy and its tree.
@@ -147,6 +164,22 @@ mod tests {
     fn a_request_for_people() {
         let text = text(&view());
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn b13_a_text_is_read_line_by_line() {
+        let read = |payload: &str| {
+            let payload = serde_json::value::RawValue::from_string(payload.to_owned());
+            let mut view = view();
+            view.payload = Some(payload.expect("JSON"));
+            super::payload(&view).join("\n")
+        };
+        let diff = r#"{"contentType":"text/x-diff","text":"-a\n+\tb \n\u001b[2J"}"#;
+        let lines = "text/x-diff:\n    -a\n    +→\tb ¶\n    \\u{1b}[2J∎";
+        assert_eq!(read(diff), format!("  payload  {lines}"));
+        let fed = format!(r#"{{"command":["psql"],"input":{diff}}}"#);
+        let command = r#"  payload  {"command":["psql"]}"#;
+        assert_eq!(read(&fed), format!("{command}\n  input    {lines}"));
     }
 
     #[test]

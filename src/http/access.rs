@@ -12,6 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
@@ -86,6 +87,7 @@ rights! {
 pub struct Allowed<R> {
     /// Who calls.
     pub caller: Caller,
+    secret: SecretString,
     proof: PhantomData<R>,
 }
 
@@ -93,6 +95,40 @@ impl<R: Right> Allowed<R> {
     /// The person, where the token is a person's.
     pub fn person(&self) -> Option<&PersonId> {
         self.caller.principal.person()
+    }
+
+    /// The same caller as of now. Whoever has waited is asked again: a right that ended meanwhile sees nothing (threat B59).
+    pub async fn still(&self, api: &Api) -> Result<Self, Problem> {
+        Self::with(self.secret.expose_secret(), api).await
+    }
+
+    async fn with(secret: &str, api: &Api) -> Result<Self, Problem> {
+        let token = api.app.authenticate(secret).await?;
+        let token = token.ok_or_else(unknown_token)?;
+        let rules = api.app.rules().await?;
+        let person = token
+            .principal
+            .person()
+            .and_then(|id| rules.directory().person(id));
+        admit(&token, person, Self::ACCESS)?;
+        let mut owners = token.owners.clone();
+        if let Principal::Service(id) = &token.principal
+            && let Some(service) = rules.service(id)
+        {
+            owners.extend(service.owners.iter().cloned());
+            owners.sort();
+            owners.dedup();
+        }
+        Ok(Self {
+            caller: Caller {
+                acts_for_others: token.scopes.contains(&Scope::RequestsActFor),
+                principal: token.principal,
+                owners,
+                via: Door::Api,
+            },
+            secret: secret.into(),
+            proof: PhantomData,
+        })
     }
 }
 
@@ -147,32 +183,7 @@ impl<R: Right> FromRequestParts<Api> for Allowed<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let secret = bearer(&parts.headers)?;
-        let token = api.app.authenticate(secret).await?;
-        let token = token.ok_or_else(unknown_token)?;
-        let rules = api.app.rules().await?;
-        let person = token
-            .principal
-            .person()
-            .and_then(|id| rules.directory().person(id));
-        admit(&token, person, Self::ACCESS)?;
-        let mut owners = token.owners.clone();
-        if let Principal::Service(id) = &token.principal
-            && let Some(service) = rules.service(id)
-        {
-            owners.extend(service.owners.iter().cloned());
-            owners.sort();
-            owners.dedup();
-        }
-        Ok(Self {
-            caller: Caller {
-                acts_for_others: token.scopes.contains(&Scope::RequestsActFor),
-                principal: token.principal,
-                owners,
-                via: Door::Api,
-            },
-            proof: PhantomData,
-        })
+        Self::with(bearer(&parts.headers)?, api).await
     }
 }
 

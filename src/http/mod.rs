@@ -15,6 +15,7 @@ mod policies;
 pub mod problem;
 mod requests;
 pub mod route;
+mod stats;
 pub mod view;
 
 use crate::app::App;

@@ -66,6 +66,10 @@ pub(super) async fn readyz(_: Open, State(api): State<Api>) -> Result<Json<Readi
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "All of them", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
+    if let Err(error) = api.app.measure_backlog().await {
+        // the other numbers are wanted all the more now
+        tracing::warn!(%error, "what is still to be done could not be counted");
+    }
     let text = api.metrics.render();
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

@@ -251,6 +251,8 @@ impl From<AppError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        metrics::counter!("countersign_api_problems_total", "code" => self.code.clone())
+            .increment(1);
         let (retry_after, challenge) = (self.retry_after, self.challenge);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();

@@ -278,9 +278,11 @@ pub(super) async fn read(
     Named(request): Named,
     Params(query): Params<WaitQuery>,
 ) -> Result<Json<RequestView>, Problem> {
-    let shown = match query.patience()? {
-        Some(patience) => api.app.wait(&request, query.version, patience).await?,
-        None => api.app.show(&request).await?,
+    let Some(patience) = query.patience()? else {
+        let shown = api.app.show(&request).await?;
+        return Ok(Json(seen(&api, &allowed.caller, &shown).await?));
     };
+    let shown = api.app.wait(&request, query.version, patience).await?;
+    let allowed = allowed.still(&api).await?;
     Ok(Json(seen(&api, &allowed.caller, &shown).await?))
 }

@@ -4,7 +4,7 @@ use super::access::{Access, Guarded, Who};
 use super::problem::{Details, PROBLEM_JSON};
 use super::{
     Api, audit, break_glass, config, decisions, directory, executions, explain, operations,
-    policies, requests,
+    policies, requests, stats,
 };
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
@@ -144,6 +144,7 @@ pub fn routes() -> Vec<Route> {
         route!(break_glass::revoke),
         route!(break_glass::review),
         route!(audit::read),
+        route!(stats::latency),
         route!(operations::healthz),
         route!(operations::readyz),
         route!(operations::metrics),

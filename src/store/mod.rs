@@ -11,6 +11,7 @@ mod open;
 mod outbox;
 mod requests;
 mod sessions;
+mod stats;
 mod tokens;
 mod wakes;
 mod writer;
@@ -23,6 +24,7 @@ pub use decide::{Judgement, NewVote};
 pub use outbox::DueMessage;
 pub use requests::{ListQuery, Loaded};
 pub use sessions::SessionPost;
+pub use stats::{Backlog, Latest};
 pub use wakes::Wakes;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -160,6 +162,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     outbox::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
+    stats::STATEMENTS,
     tokens::STATEMENTS,
 ];
 

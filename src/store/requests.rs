@@ -22,11 +22,14 @@ sql! {
     PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
     ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
     ENDING = "SELECT id FROM requests WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2";
-    LIST = "SELECT id, number FROM requests WHERE number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2) ORDER BY number DESC LIMIT $3";
-    LIST_BY_STATUS = "SELECT id, number FROM requests WHERE status = $4 AND number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
-        AND (CAST($5 AS TEXT) IS NULL OR requester = $5) ORDER BY number DESC LIMIT $3";
-    LIST_BY_REQUESTER = "SELECT id, number FROM requests WHERE requester = $4 AND number < $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2)
-        ORDER BY number DESC LIMIT $3";
+    // each filter has its own text, since a condition that may be NULL uses no index
+    LIST = "SELECT id, number FROM requests WHERE number < $1 ORDER BY number DESC LIMIT $2";
+    LIST_BY_KIND = "SELECT id, number FROM requests WHERE kind = $3 AND number < $1 ORDER BY number DESC LIMIT $2";
+    LIST_BY_STATUS = "SELECT id, number FROM requests WHERE status = $3 AND number < $1 ORDER BY number DESC LIMIT $2";
+    LIST_BY_STATUS_AND_KIND = "SELECT id, number FROM requests WHERE status = $3 AND kind = $4 AND number < $1 ORDER BY number DESC LIMIT $2";
+    // one person's own are few enough to be looked through
+    LIST_BY_REQUESTER = "SELECT id, number FROM requests WHERE requester = $3 AND number < $1 AND (CAST($4 AS TEXT) IS NULL OR status = $4)
+        AND (CAST($5 AS TEXT) IS NULL OR kind = $5) ORDER BY number DESC LIMIT $2";
     CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2";
 }
 
@@ -370,41 +373,46 @@ impl Tx {
 
     /// The ids of one page, newest first.
     pub async fn list(&mut self, query: ListQuery<'_>) -> Result<Vec<RequestId>, StoreError> {
-        let kind = query.kind.map(Kind::as_str);
-        let requester = query.requester.map(ToString::to_string);
-        let mut rows: Vec<(String, i64)> = Vec::new();
-        for status in query.statuses {
-            rows.extend::<Vec<_>>(on_db!(self, |c| sqlx::query_as(LIST_BY_STATUS)
-                .bind(query.below)
-                .bind(kind)
-                .bind(query.limit)
-                .bind(status.as_str())
-                .bind(requester.as_deref())
-                .fetch_all(c)
-                .await)?);
-        }
+        let mut rows = Vec::new();
         if query.statuses.is_empty() {
-            rows = match &requester {
-                Some(requester) => on_db!(self, |c| sqlx::query_as(LIST_BY_REQUESTER)
-                    .bind(query.below)
-                    .bind(kind)
-                    .bind(query.limit)
-                    .bind(requester)
-                    .fetch_all(c)
-                    .await)?,
-                None => on_db!(self, |c| sqlx::query_as(LIST)
-                    .bind(query.below)
-                    .bind(kind)
-                    .bind(query.limit)
-                    .fetch_all(c)
-                    .await)?,
-            };
+            rows = self.list_of(query, None).await?;
+        }
+        for status in query.statuses {
+            rows.extend(self.list_of(query, Some(*status)).await?);
         }
         rows.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
         rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         rows.into_iter()
             .map(|(id, _)| read("id", id.parse()))
             .collect()
+    }
+
+    async fn list_of(
+        &mut self,
+        query: ListQuery<'_>,
+        status: Option<Status>,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let status = status.map(Status::as_str);
+        let kind = query.kind.map(Kind::as_str);
+        let requester = query.requester.map(ToString::to_string);
+        let text = match (&requester, status, kind) {
+            (Some(_), _, _) => LIST_BY_REQUESTER,
+            (None, None, None) => LIST,
+            (None, None, Some(_)) => LIST_BY_KIND,
+            (None, Some(_), None) => LIST_BY_STATUS,
+            (None, Some(_), Some(_)) => LIST_BY_STATUS_AND_KIND,
+        };
+        on_db!(self, |c| {
+            let mut list = sqlx::query_as(text).bind(query.below).bind(query.limit);
+            if let Some(requester) = &requester {
+                list = list.bind(requester).bind(status).bind(kind);
+            } else {
+                for word in [status, kind].into_iter().flatten() {
+                    list = list.bind(word);
+                }
+            }
+            list.fetch_all(c).await
+        })
     }
 
     /// Keeps a vote's cut memberships for good (design 2.5).

@@ -7,6 +7,7 @@ mod keys;
 mod people;
 mod replaces;
 mod requirements;
+mod stats;
 mod time;
 mod tokens;
 

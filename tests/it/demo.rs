@@ -150,6 +150,15 @@ async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
     insta::assert_snapshot!(words);
     demo.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
     demo.card_with("0 of 2 approvals").await;
+    let numbers = numbers(&demo.api).await;
+    assert!(
+        numbers.contains("countersign_requests_pending 1"),
+        "{numbers}"
+    );
+    assert!(
+        numbers.contains("# TYPE countersign_audit_unsealed gauge"),
+        "{numbers}"
+    );
     // an open page does not hold it up
     let open = tokio::spawn(reqwest::get(format!(
         "{}/page/state?as=U02BOB&version=999",
@@ -162,6 +171,29 @@ async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
     let _ = open.await.expect("it does not panic"); // an answer or none: the page tries again
 }
 
+async fn numbers(api: &str) -> String {
+    let answer = reqwest::get(format!("{api}/metrics")).await;
+    answer
+        .expect("an answer")
+        .text()
+        .await
+        .expect("the numbers")
+}
+
+/// The numbers, as soon as this is among them: events are counted when they are sealed, within a second or so.
+async fn numbers_with(api: &str, wanted: &str) -> String {
+    let coming = async {
+        loop {
+            let numbers = numbers(api).await;
+            if numbers.contains(wanted) {
+                return numbers;
+            }
+        }
+    };
+    let coming = tokio::time::timeout(PATIENCE, coming).await;
+    coming.unwrap_or_else(|_| panic!("never counted: {wanted}"))
+}
+
 #[tokio::test]
 async fn a_kept_demo_shows_its_pending_cards_again() {
     let folder = Folder::new();
@@ -172,6 +204,13 @@ async fn a_kept_demo_shows_its_pending_cards_again() {
     demo.card_with("0 of 2 approvals").await;
     demo.says("U02BOB", "/approval approve 1 fine").await;
     demo.card_with("1 of 2 approvals").await;
+    let counted = numbers_with(
+        &demo.api,
+        "countersign_events_total{event=\"vote.approved\"} 1",
+    )
+    .await;
+    let quick = "countersign_decide_seconds_bucket{outcome=\"decided\",le=\"+Inf\"} 1";
+    assert!(counted.contains(quick), "{counted}");
     assert!(demo.ends().await.0);
     assert_eq!(folder.holds(), ["kept.db"]);
 

@@ -330,6 +330,45 @@ on_both! {
         world.finish().await;
     }
 
+    async fn b26_b27_an_account_that_bears_somebodys_name_is_nobody(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        // the same handle and the same name as bob's, in the same workspace
+        joins(&world, "U66EVE", "bob", |user| "Bob".clone_into(&mut user.real_name));
+        let rows = world.database.count("SELECT count(*) FROM decisions").await;
+        let (status, told) = clicks_as(&world, "U66EVE", "approve").await;
+        assert!(status == 200 && told.starts_with(NOT_ELIGIBLE), "{status} {told}");
+        let renamed = Forge {
+            edit: Some(Box::new(|payload| {
+                payload["user"] = json!({"id": "U66EVE", "name": "bob", "username": "bob", "team_id": "T01TEST",
+                    "profile": {"email": "bob@example.com"}, "email": "bob@example.com"});
+            })),
+            ..Forge::default()
+        };
+        world.clicks_forged("bob", "approve", renamed).await;
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, rows);
+        assert!(world.card().contains("0 of 2"), "{}", world.card());
+        world.finish().await;
+    }
+
+    async fn b41_every_door_in_slack_asks_the_same_question(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        for who in ["alice", "mallory"] {
+            let told = world.clicks(who, "approve").await;
+            assert!(told.starts_with(NOT_ELIGIBLE), "{told}");
+            let told = world.types(who, "approve 1").await;
+            assert!(told.starts_with(NOT_ELIGIBLE), "{told}");
+            opens_details(&world, who).await;
+            world.slack.submit_view(who, approving()).await.expect("an answer");
+            let modal = world.slack.modal(who).expect("it stays").text;
+            assert!(modal.contains(NOT_ELIGIBLE), "{modal}");
+        }
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        assert!(world.card().contains("0 of 2"), "{}", world.card());
+        world.finish().await;
+    }
+
     async fn b24_two_accounts_of_one_person_are_one_vote(kind) {
         let one = "slack: {teamId: T01TEST, userId: U02BOB}";
         let two = "slack: [{teamId: T01TEST, userId: U02BOB}, {teamId: T01TEST, userId: U22BOB}]";

@@ -66,6 +66,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
         Person(Scope::BreakGlassWrite),
     ),
     ("GET", "/v1/audit", Token(Scope::AuditRead)),
+    ("GET", "/v1/stats/latency", Token(Scope::RequestsRead)),
     ("GET", "/healthz", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/metrics", Nothing),

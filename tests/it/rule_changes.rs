@@ -73,7 +73,7 @@ async fn erin_approves(world: &World, shown: &Shown) -> String {
 }
 
 on_both! {
-    async fn op4_a_gated_change_waits_and_is_applied_by_the_bot(kind) {
+    async fn op4_b19_a_gated_change_waits_for_others_and_is_applied_by_the_bot(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
 

@@ -196,102 +196,93 @@ fn every_broken_rule_of_a_start_is_told() {
     assert!(broken(&all_at_once).len() >= 3);
 }
 
+fn on_cluster() -> Scope {
+    scope(serde_json::json!({"actions": ["cluster.restart"], "clusters": ["prod-eu-1"]}))
+}
+
+/// Each scope with an action, a target (project, cluster, environment; `-` for none) and whether it is covered.
+const COVERED: [(&str, &str, [&str; 3], bool); 15] = [
+    (
+        "cluster",
+        "cluster.restart",
+        ["-", "prod-eu-1", "production"],
+        true,
+    ),
+    (
+        "cluster",
+        "cluster.sync",
+        ["-", "prod-eu-1", "production"],
+        false,
+    ),
+    ("cluster", "cluster.restart", ["-", "prod", "prod"], false),
+    (
+        "cluster",
+        "cluster.restart",
+        ["-", "-", "production"],
+        false,
+    ),
+    // `prod` is not `production`, and not `prod-eu-1` either
+    (
+        "environment",
+        "cluster.restart",
+        ["-", "prod-eu-1", "production"],
+        false,
+    ),
+    (
+        "environment",
+        "cluster.restart",
+        ["-", "prod", "prod"],
+        true,
+    ),
+    ("environment", "release.deploy", ["api", "-", "prod"], true),
+    ("environment", "project.delete", ["api", "-", "-"], false),
+    (
+        "environment",
+        action::POLICY_UPDATE,
+        ["-", "-", "prod"],
+        false,
+    ),
+    ("environment", action::POLICY_UPDATE, ["-", "-", "-"], false),
+    ("environment", action::BREAK_GLASS, ["-", "-", "-"], false),
+    ("both", "release.deploy", ["api", "-", "production"], true),
+    (
+        "both",
+        "release.deploy",
+        ["billing", "-", "production"],
+        false,
+    ),
+    ("both", "release.deploy", ["api", "-", "staging"], false),
+    (
+        "both",
+        "promotion.execute",
+        ["api", "-", "production"],
+        false,
+    ),
+];
+
 #[test]
 fn op6_a_scope_covers_exactly_what_it_names() {
     let rules = rules();
     let action = |id: &str| rules.action(&id.into()).expect("known").clone();
-    let on_cluster =
-        scope(serde_json::json!({"actions": ["cluster.restart"], "clusters": ["prod-eu-1"]}));
-    let by_environment =
-        scope(serde_json::json!({"actions": ["cluster", "project"], "environments": ["prod"]}));
-    let both = scope(
-        serde_json::json!({"actions": ["release.deploy"], "projects": ["api"], "environments": ["production"]}),
-    );
-    let eu = || target(serde_json::json!({"cluster": "prod-eu-1", "environment": "production"}));
-    let cases = [
-        (&on_cluster, "cluster.restart", eu(), true),
-        (&on_cluster, "cluster.sync", eu(), false),
-        (
-            &on_cluster,
-            "cluster.restart",
-            target(serde_json::json!({"cluster": "prod", "environment": "prod"})),
-            false,
-        ),
-        (
-            &on_cluster,
-            "cluster.restart",
-            target(serde_json::json!({"environment": "production"})),
-            false,
-        ),
-        // `prod` is not `production`, and not `prod-eu-1` either
-        (&by_environment, "cluster.restart", eu(), false),
-        (
-            &by_environment,
-            "cluster.restart",
-            target(serde_json::json!({"cluster": "prod", "environment": "prod"})),
-            true,
-        ),
-        (
-            &by_environment,
-            "release.deploy",
-            target(serde_json::json!({"project": "api", "environment": "prod"})),
-            true,
-        ),
-        (
-            &by_environment,
-            "project.delete",
-            target(serde_json::json!({"project": "api"})),
-            false,
-        ),
-        (
-            &by_environment,
-            action::POLICY_UPDATE,
-            target(serde_json::json!({"environment": "prod"})),
-            false,
-        ),
-        (
-            &by_environment,
-            action::POLICY_UPDATE,
-            Target::default(),
-            false,
-        ),
-        (
-            &by_environment,
-            action::BREAK_GLASS,
-            Target::default(),
-            false,
-        ),
-        (
-            &both,
-            "release.deploy",
-            target(serde_json::json!({"project": "api", "environment": "production"})),
-            true,
-        ),
-        (
-            &both,
-            "release.deploy",
-            target(serde_json::json!({"project": "billing", "environment": "production"})),
-            false,
-        ),
-        (
-            &both,
-            "release.deploy",
-            target(serde_json::json!({"project": "api", "environment": "staging"})),
-            false,
-        ),
-        (
-            &both,
-            "promotion.execute",
-            target(serde_json::json!({"project": "api", "environment": "production"})),
-            false,
-        ),
-    ];
-    for (scope, id, target, covered) in cases {
-        assert_eq!(
-            scope.covers(&action(id), &target),
-            covered,
-            "{scope} / {id} / {target}"
-        );
+    let some = |name: &'static str| (name != "-").then_some(name);
+    for (named, id, [project, cluster, environment], covered) in COVERED {
+        let scope = match named {
+            "cluster" => on_cluster(),
+            "environment" => scope(
+                serde_json::json!({"actions": ["cluster", "project"], "environments": ["prod"]}),
+            ),
+            _ => scope(
+                serde_json::json!({"actions": ["release.deploy"], "projects": ["api"], "environments": ["production"]}),
+            ),
+        };
+        let target = Target {
+            project: some(project).map(Into::into),
+            cluster: some(cluster).map(Into::into),
+            environment: some(environment).map(Into::into),
+            release: None,
+        };
+        let covers = scope.covers(&action(id), &target);
+        assert_eq!(covers, covered, "{scope} / {id} / {target}");
     }
     // even a scope that somebody has written by hand into the database opens neither
     let forged = Scope {
@@ -299,9 +290,10 @@ fn op6_a_scope_covers_exactly_what_it_names() {
             ScopeAction::Action(action::BREAK_GLASS.into()),
             ScopeAction::Group(ActionGroup::Security),
         ],
-        ..on_cluster.clone()
+        ..on_cluster()
     };
-    assert!(!forged.covers(&action(action::BREAK_GLASS), &eu()));
+    let on = target(serde_json::json!({"cluster": "prod-eu-1"}));
+    assert!(!forged.covers(&action(action::BREAK_GLASS), &on));
 }
 
 #[test]
@@ -355,6 +347,11 @@ fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond
     );
 }
 
+type Command = (
+    &'static str,
+    fn(SessionState, Timestamp) -> Result<SessionState, WrongSessionState>,
+);
+
 /// Every state with every command, a millisecond before its end and at its end.
 #[test]
 fn the_whole_table() {
@@ -368,17 +365,13 @@ fn the_whole_table() {
         at: NOW.plus(LENGTH),
         by: EndedBy::Time,
     };
-    let states = [
+    let stages = [
         SessionState::Pending,
         SessionState::NotStarted(NotStarted::Expired),
         active(),
         ended.clone(),
         ended.review(review.clone()).expect("it is over"),
     ];
-    type Command = (
-        &'static str,
-        fn(SessionState, Timestamp) -> Result<SessionState, WrongSessionState>,
-    );
     let commands: [Command; 4] = [
         ("start", |state, now| state.start(now, LENGTH)),
         ("revoke", |state, now| {
@@ -394,7 +387,7 @@ fn the_whole_table() {
         }),
     ];
     let mut table = String::new();
-    for state in states {
+    for state in stages {
         for (moment, now) in [
             ("before its end", Timestamp(NOW.plus(LENGTH).0 - 1)),
             ("at its end", NOW.plus(LENGTH)),

@@ -158,11 +158,7 @@ fn what_runs(shown: &Shown) -> Vec<Value> {
             code(shown.request.digest.short())
         )])],
         Offer::Whole if payload == "null" => Vec::new(),
-        Offer::Whole => {
-            let mut blocks = vec![kit::context(&["What runs, all of it:".to_owned()])];
-            blocks.extend(content::blocks(payload));
-            blocks
-        }
+        Offer::Whole => content::payload_blocks(payload),
     }
 }
 

@@ -1,21 +1,23 @@
 //! The canonical content that people approve, and where it is shown (threat SL9).
 
 use super::kit;
+use super::reading::{BLOCK, Reading};
 use super::text;
+use crate::domain::content::TextPayload;
 use crate::domain::digest::canonical;
 use crate::domain::document::ShowPayload;
 use crate::domain::policy::Gate;
 use crate::domain::shown::Shown;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Most characters, in their shown form, of a payload that still stands on the card.
-const ON_CARD: usize = 2_900;
+const ON_CARD: usize = BLOCK;
 /// Most characters of a target, in its shown form.
 const TARGET_ON_CARD: usize = 1_500;
-/// Most bytes of JSON of one page, so that a view stays far below what Slack echoes back (design 2.9).
-const PAGE_BYTES: usize = 24_000;
-/// Most shown characters of one code block.
-const BLOCK: usize = 2_900;
+/// Most lines of a text that still stands on the card; a longer one is read in Review, page by page.
+const LINES_ON_CARD: usize = 60;
+/// The longest that a sign becomes in JSON, `\u0000`.
+const LONGEST_SIGN: usize = 6;
 
 /// How a card offers what is approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +47,45 @@ fn strictness(gate: &Gate) -> ShowPayload {
 
 fn fits(shown: &Shown) -> bool {
     let target = shown.request.target.to_string();
-    json_length(&shown.request.payload) <= ON_CARD
+    let payload = &shown.request.payload;
+    // what is longer by far need not be read to know
+    payload.len() <= LONGEST_SIGN * ON_CARD
         && text::escape(&target).chars().count() <= TARGET_ON_CARD
+        && payload_fits(payload)
 }
 
-fn json_length(content: &str) -> usize {
+fn payload_fits(payload: &str) -> bool {
+    let reading = of_payload(payload);
     // a string's JSON form is never shorter than what is shown of it
-    let mut shown = String::new();
-    content.chars().for_each(|c| text::push_json(&mut shown, c));
-    Value::from(shown).to_string().chars().count()
+    let length = |block: &Value| block["text"]["text"].to_string().chars().count();
+    reading.lines() <= LINES_ON_CARD
+        && reading.blocks().iter().map(length).sum::<usize>() <= ON_CARD
+}
+
+/// The payload alone, as it is read.
+fn of_payload(payload: &str) -> Reading {
+    match TextPayload::read(payload) {
+        Some(TextPayload { command, text }) => {
+            let command = command.map(|words| json!({ "command": words }).to_string());
+            Reading::with_text(command.unwrap_or_default(), &text.text)
+        }
+        None => Reading::json(payload.to_owned()),
+    }
+}
+
+/// All of the payload, in code blocks that say what they are.
+pub fn payload_blocks(payload: &str) -> Vec<Value> {
+    let words = match TextPayload::read(payload) {
+        None => "What runs, all of it:".to_owned(),
+        Some(found) => {
+            let kind = text::code(&found.text.content_type);
+            let fed = found.command.map_or("", |_| "a command and its input, ");
+            format!("What runs, all of it: {fed}{kind}")
+        }
+    };
+    let mut blocks = vec![kit::context(&[words])];
+    blocks.extend(of_payload(payload).blocks());
+    blocks
 }
 
 /// The canonical document whose digest people approve; nothing, where a policy keeps it from Slack.
@@ -70,66 +102,21 @@ pub fn document(shown: &Shown) -> Option<String> {
     ))
 }
 
-/// Cuts a document into pages, each within a view's limits; joined they are the document.
-pub fn pages(document: &str) -> Vec<&str> {
-    split(document, PAGE_BYTES, |shown| {
-        Value::from(shown).to_string().len() - 2
-    })
-}
-
-/// Content as code blocks, within a section's limits.
-pub fn blocks(content: &str) -> Vec<Value> {
-    split(content, BLOCK, |shown| shown.chars().count())
-        .into_iter()
-        .map(|part| {
-            let mut shown = String::from("```");
-            part.chars().for_each(|c| text::push_json(&mut shown, c));
-            shown.push_str("```");
-            kit::section(&shown)
-        })
-        .collect()
-}
-
-/// Cuts where the cost of the shown form would exceed `most`; never within a character.
-fn split(content: &str, most: usize, cost: impl Fn(&str) -> usize) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut spent) = (0, 0);
-    let mut sign = String::new();
-    for (at, c) in content.char_indices() {
-        sign.clear();
-        text::push_json(&mut sign, c);
-        let price = cost(&sign);
-        if spent + price > most {
-            parts.push(&content[start..at]);
-            (start, spent) = (at, 0);
-        }
-        spent += price;
+/// The document as it is read: a text stands line by line behind the rest, which is JSON.
+pub fn reading(shown: &Shown) -> Option<Reading> {
+    let document = document(shown)?;
+    let request = &shown.request;
+    let Some(TextPayload { command, text }) = TextPayload::read(&request.payload) else {
+        return Some(Reading::json(document));
+    };
+    let mut head = json!({
+        "action": request.action.as_str(),
+        "contentType": text.content_type,
+        "target": &request.target,
+    });
+    if let Some(command) = command {
+        head["command"] = command.into();
     }
-    parts.push(&content[start..]);
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn sl9_pages_hide_nothing(filler in 0_usize..60_000, harm in "[a-z<&`\u{202e}é😀]{1,40}") {
-            let content = format!("{}{harm}{}", "<é😀\"".repeat(filler / 4), "x".repeat(filler));
-            let pages = pages(&content);
-            prop_assert_eq!(pages.concat(), content.as_str());
-            for page in pages {
-                let blocks = blocks(page);
-                prop_assert!(blocks.len() <= 30, "{}", blocks.len());
-                let json = Value::from(blocks.clone()).to_string();
-                prop_assert!(json.len() < 40_000, "{}", json.len());
-                for block in blocks {
-                    let length = block["text"]["text"].as_str().map_or(0, |t| t.chars().count());
-                    prop_assert!(length <= kit::SECTION && length > 6, "{length}");
-                }
-            }
-        }
-    }
+    let head = canonical(&head).ok()?;
+    Some(Reading::with_text(head, &text.text))
 }

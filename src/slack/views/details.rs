@@ -27,7 +27,7 @@ pub fn details(shown: &Shown) -> Value {
     }
     // a decision can be made here without having seen the card
     if content::offer(shown) == Offer::Whole && shown.request.payload != "null" {
-        blocks.extend(content::blocks(&shown.request.payload));
+        blocks.extend(content::payload_blocks(&shown.request.payload));
     }
     blocks.extend(kit::packed(&lines(shown), MOST_BYTES));
     let title = format!("Request #{}", shown.request.number);

@@ -11,6 +11,7 @@ pub mod help;
 pub mod home;
 pub mod kit;
 pub mod parts;
+pub mod reading;
 pub mod review;
 pub mod text;
 

@@ -2,6 +2,7 @@
 //! (design 2.9, threat SL9).
 
 use super::card::{approve_button, card_value, reject_button};
+use super::reading::{Page, Reading};
 use super::text::code;
 use super::{content, kit, parts};
 use crate::domain::shown::Shown;
@@ -27,15 +28,15 @@ pub fn pages_seen(view: &View) -> Vec<u32> {
 
 /// One page, counted from 1; none where there is no such page, or a policy keeps the content from Slack.
 pub fn review(shown: &Shown, page: u32, seen: &[u32]) -> Option<Value> {
-    let document = content::document(shown)?;
-    let pages = content::pages(&document);
+    let reading = content::reading(shown)?;
+    let pages = reading.pages();
     let index = usize::try_from(page.checked_sub(1)?).ok()?;
     let part = pages.get(index)?;
     let seen = with_page(seen, page, pages.len());
 
     let mut blocks = vec![kit::section(&parts::sentence(shown))];
-    blocks.push(kit::context(&[place(&document, part, page, pages.len())]));
-    blocks.extend(content::blocks(part));
+    blocks.push(kit::context(&[place(&reading, part, page, pages.len())]));
+    blocks.extend(part.blocks());
     blocks.push(kit::context(&[format!(
         "Digest of all of it: {}",
         code(shown.request.digest.as_str())
@@ -58,9 +59,9 @@ pub fn review(shown: &Shown, page: u32, seen: &[u32]) -> Option<Value> {
 }
 
 /// Where this page stands, and how much is elsewhere.
-fn place(document: &str, part: &str, page: u32, pages: usize) -> String {
-    let all = document.chars().count();
-    let here = part.chars().count();
+fn place(reading: &Reading, part: &Page<'_>, page: u32, pages: usize) -> String {
+    let all = reading.characters();
+    let here = part.characters();
     if pages == 1 {
         return format!("All of it: {all} characters.");
     }

@@ -1,5 +1,6 @@
 //! Text from people is shown, never obeyed: no mention, link, format or direction of theirs is live (threat SL8).
 
+use crate::domain::content::{is_unseen, push_code, push_seen};
 use crate::domain::shown::ShownPerson;
 use crate::domain::time::Timestamp;
 use std::fmt::Write as _;
@@ -40,7 +41,7 @@ pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for sign in text.chars() {
         if is_unseen(sign) && sign != '\n' && sign != '\t' {
-            push_visible(&mut shown, sign);
+            push_code(&mut shown, sign);
         } else {
             shown.push(sign);
         }
@@ -63,18 +64,24 @@ pub fn push_json(shown: &mut String, sign: char) {
     }
 }
 
+/// A sign of a text for a code block; marks show what else would not be seen of it.
+pub fn push_line_sign(shown: &mut String, text: &str, at: usize, sign: char) {
+    match sign {
+        // three of them would end the block
+        '`' => push_code(shown, sign),
+        '&' | '<' | '>' => push_entity(shown, sign),
+        _ => push_seen(shown, text, at, sign),
+    }
+}
+
 fn push_entity(shown: &mut String, sign: char) {
     match sign {
         '&' => shown.push_str("&amp;"),
         '<' => shown.push_str("&lt;"),
         '>' => shown.push_str("&gt;"),
-        _ if is_unseen(sign) => push_visible(shown, sign),
+        _ if is_unseen(sign) => push_code(shown, sign),
         _ => shown.push(sign),
     }
-}
-
-fn push_visible(shown: &mut String, sign: char) {
-    write_text(shown, format_args!("\\u{{{:x}}}", u32::from(sign)));
 }
 
 fn write_text(to: &mut String, text: std::fmt::Arguments<'_>) {
@@ -104,16 +111,6 @@ fn split_all(text: &str, alive: &str) -> String {
         from = at;
     }
     shown + &text[from..]
-}
-
-/// Signs that change what is seen without being seen: controls, zero width, directions, variation selectors, tags.
-fn is_unseen(sign: char) -> bool {
-    sign.is_control()
-        || matches!(sign,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// At most `most` characters; what is cut says so.

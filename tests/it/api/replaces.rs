@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn replacing_takes_the_right_to_cancel_and_fails_whole(kind) {
+    async fn b47_replacing_takes_the_right_to_cancel_and_fails_whole(kind) {
         let world = world!(kind);
         let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
         let id = text(&alice.submit(deploy()).await.ok(), "id");

@@ -4,6 +4,7 @@ use crate::client::{Api, PIPELINE, command, text};
 use crate::database::on_both;
 use crate::world::{operator, world};
 use countersign::domain::time::Span;
+use countersign::domain::token::Scope;
 use serde_json::json;
 
 on_both! {
@@ -25,6 +26,30 @@ on_both! {
             assert_eq!(reply.header("www-authenticate"), "Bearer error=\"invalid_token\"");
             assert_eq!(bob.at(url).read(&id).await["decisions"], json!([]));
         }
+        world.finish().await;
+    }
+
+    async fn b59_a_token_revoked_while_it_waits_sees_nothing(kind) {
+        let world = world!(kind);
+        let (_, other) = world.replica().await;
+        let (alice, carol) = (world.person("alice").await, world.person("carol").await);
+        let id = text(&alice.submit(command()).await.ok(), "id");
+        let waiter = Api::new(&other, &world.token_of("bob", &[Scope::RequestsRead]).await);
+        let path = format!("/v1/requests/{id}?wait=30s");
+        let waiting = tokio::spawn(async move { waiter.get(&path).await });
+        // it has come in once its use is noted
+        let token = loop {
+            let tokens = world.app().tokens().await.expect("tokens");
+            let used = tokens.into_iter().find(|token| token.scopes == [Scope::RequestsRead] && token.last_used_at.is_some());
+            match used {
+                Some(token) => break token,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        world.app().revoke_token(&operator(), &token.id).await.expect("it is revoked");
+        carol.decide(&id, "approve").await.ok();
+        let seen = waiting.await.expect("it ends");
+        assert_eq!(seen.outcome(), "401 unauthenticated");
         world.finish().await;
     }
 

@@ -64,8 +64,8 @@ on_both! {
             }
             // whatever went through did so before the revocation: the log says so, in the order of its commits
             let submitted = submitted.expect("asked").shown.request;
-            let uses = there.session(&session.id).await.expect("it is there").uses.len();
-            assert_eq!(uses, 1 + usize::from(submitted.session.is_some()), "round {round}");
+            let counted = there.session(&session.id).await.expect("it is there").uses.len();
+            assert_eq!(counted, 1 + usize::from(submitted.session.is_some()), "round {round}");
             let after = there.submit(&dan, drain(), None).await.expect("asked").shown.request;
             assert_eq!(after.state.status(), Status::Pending, "round {round}");
             for waiting in [&after, &submitted] {

@@ -50,6 +50,29 @@ on_both! {
         world.finish().await;
     }
 
+    async fn b13_a_diff_is_asked_shown_and_handed_out_as_it_is(kind) {
+        let world = world!(kind);
+        let (alice, carol) = (Shell::person(&world, "alice").await, Shell::person(&world, "carol").await);
+        let folder = std::env::temp_dir().join(format!("cs_diff_{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let file = folder.join("app.diff");
+        let diff = "-  replicas: 2 \n+\treplicas: 3\r\n";
+        std::fs::write(&file, diff).expect("a file");
+        let path = file.to_str().expect("a path");
+        let ask = ["request", "manifest.apply", "--cluster", "prod-eu-1", "--reason", "more", "--payload", path];
+        let asked = alice.says(&ask).await;
+        assert!(asked.code == 7 || asked.code == 0, "{asked:?}");
+        let shown = carol.says(&["show", "1"]).await;
+        assert!(shown.out.contains("  payload  text/x-diff:\n    -  replicas: 2 ¶\n    +→\treplicas: 3\\u{d}\n    ∎\n"), "{}", shown.out);
+        let stored = world.database.text("SELECT content FROM payloads").await;
+        assert_eq!(serde_json::from_str::<Value>(&stored).expect("JSON"), serde_json::json!({"contentType": "text/x-diff", "text": diff}));
+        let other = alice.says(&[&ask[..], &["--content-type", "nonsense"]].concat()).await;
+        assert!(other.code == 2 && other.err.contains("text/x-diff"), "{other:?}");
+        std::fs::remove_dir_all(&folder).expect("the folder goes");
+        world.settle().await;
+        world.finish().await;
+    }
+
     async fn a_token_is_printed_alone_and_works_until_it_is_revoked(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());

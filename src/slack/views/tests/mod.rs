@@ -2,7 +2,9 @@ mod fixtures;
 mod limits;
 
 use super::content::{self, Offer};
-use super::{Message, answer, card, card_value, details, direct, help, home, read_value, review};
+use super::{
+    Message, answer, card, card_value, details, direct, help, home, read_value, reading, review,
+};
 use crate::domain::digest::Digest;
 use crate::domain::document::{Risk, ShowPayload};
 use crate::domain::eligibility::{Ineligible, Part};
@@ -198,7 +200,8 @@ fn sl9_review_shows_every_byte_of_what_has_the_digest() {
     let shown = with_payload(&long);
     let document = content::document(&shown).expect("it may be shown");
     assert_eq!(Digest::of(document.as_bytes()), shown.request.digest);
-    let pages = content::pages(&document);
+    let reading = content::reading(&shown).expect("it may be read");
+    let pages = reading.pages();
     assert!(pages.len() > 2);
     let mut seen = Vec::new();
     for page in 1..=u32::try_from(pages.len()).expect("few pages") {
@@ -215,6 +218,70 @@ fn sl9_review_shows_every_byte_of_what_has_the_digest() {
     }
     assert_eq!(review::review(&shown, 0, &[]), None);
     assert_eq!(review::review(&shown, 99, &[]), None);
+}
+
+const DIFF: &str = "--- a/app.yaml\n+++ b/app.yaml\n@@ -1,3 +1,3 @@\n kind: Deployment\n \n-  replicas: 2 \n+\treplicas: 3\n+  note: <!here> `x` \u{202e}\r\n";
+
+fn text_payload(text: &str) -> String {
+    serde_json::json!({"contentType": "text/x-diff", "text": text}).to_string()
+}
+
+#[test]
+fn b13_sl9_a_text_is_read_line_by_line_and_nothing_in_it_is_unseen() {
+    let shown = with_payload(&text_payload(DIFF));
+    assert_eq!(content::offer(&shown), Offer::Whole);
+    let fed = with_payload(&format!(
+        r#"{{"command":["kubectl","apply","-f","-"],"input":{}}}"#,
+        text_payload("kind: Pod\n")
+    ));
+    let read = [
+        message(&card(&shown)),
+        blocks(&details::details(&shown)),
+        blocks(&review::review(&shown, 1, &[]).expect("a page")),
+        message(&card(&fed)),
+        blocks(&review::review(&fed, 1, &[]).expect("a page")),
+    ];
+    insta::assert_snapshot!(read.join("\n\n== next\n"));
+    assert_ne!(
+        card(&with_payload(&text_payload("tr"))),
+        card(&with_payload(&text_payload("tr ")))
+    );
+}
+
+#[test]
+fn sl9_a_long_text_is_reviewed() {
+    for long in ["x\n".repeat(61), "long ".repeat(800), "a\n".repeat(300_000)] {
+        let shown = with_payload(&text_payload(&long));
+        assert_eq!(content::offer(&shown), Offer::Review);
+        let card = message(&card(&shown));
+        assert!(card.contains("[Review]") && !card.contains("[Approve"));
+    }
+}
+
+/// The review of a text says which action, which target, which kind, and the text: what has the digest, and nothing else.
+#[test]
+fn b12_a_reviewed_text_is_what_has_the_digest() {
+    let shown = with_payload(&text_payload(&DIFF.repeat(40)));
+    let reading = content::reading(&shown).expect("it may be read");
+    let mut read = String::new();
+    for block in reading.pages().iter().flat_map(reading::Page::blocks) {
+        let text = block["text"]["text"].as_str().expect("a text").to_owned();
+        match text.strip_prefix("```\n") {
+            None => read.push_str(text.trim_matches('`')),
+            Some(lines) => read = format!("{read}\n{}", lines.trim_end_matches("\n```")),
+        }
+    }
+    let read = read.replace("&lt;", "<").replace("&gt;", ">");
+    let (head, text) = read.split_once('\n').expect("a head and a text");
+    let head: Value = serde_json::from_str(head).expect("JSON");
+    let target = crate::domain::digest::canonical(&head["target"]).expect("canonical");
+    let kind = &head["contentType"];
+    let text = Value::from(crate::domain::content::tests::read_back(text));
+    let document = format!(
+        r#"{{"action":{},"payload":{{"contentType":{kind},"text":{text}}},"target":{target}}}"#,
+        head["action"]
+    );
+    assert_eq!(Digest::of(document.as_bytes()), shown.request.digest);
 }
 
 #[test]

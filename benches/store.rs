@@ -1,0 +1,326 @@
+//! What a request costs among a thousand and among a million stored ones, on both databases (aim: the p99 grows by less than half).
+//!
+//! `cargo bench --bench store`, or with sizes: `cargo bench --bench store -- 1000 100000`. Postgres is that of
+//! `COUNTERSIGN_TEST_POSTGRES`, else the one at 127.0.0.1:5432; each run makes a schema of its own and drops it.
+
+use countersign::app::{App, Click, Clicker, Clock, ListFilter, RequestRef, Submission};
+use countersign::config::file::Source;
+use countersign::domain::action::Kind;
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::request::{Outcome, Status};
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use countersign::store::Db;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Each thing is done so often.
+const TIMES: usize = 1_000;
+/// So many of the stored requests wait, however many are stored.
+const PENDING: u64 = 500;
+/// Rows that one statement copies.
+const BATCH: u64 = 50_000;
+
+/// What is measured, by name.
+type Figures = BTreeMap<&'static str, Vec<Duration>>;
+
+#[tokio::main]
+async fn main() {
+    let named: Vec<u64> = std::env::args()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let sizes = if named.is_empty() {
+        vec![1_000, 1_000_000]
+    } else {
+        named
+    };
+    for postgres in [false, true] {
+        let mut before: Option<Figures> = None;
+        for size in &sizes {
+            let place = Place::fresh(postgres).await;
+            let figures = measure(&place, *size).await;
+            print(postgres, *size, &figures, before.as_ref());
+            before.get_or_insert(figures);
+            place.leave().await;
+        }
+    }
+}
+
+/// A database of the bench's own.
+struct Place {
+    url: String,
+    server: Option<(String, String)>,
+}
+
+impl Place {
+    async fn fresh(postgres: bool) -> Self {
+        let name = format!("cs_bench_{}", uuid::Uuid::now_v7().simple());
+        if !postgres {
+            let file = std::env::temp_dir().join(name).display().to_string();
+            let url = format!("sqlite://{file}.db");
+            return Self { url, server: None };
+        }
+        let server = std::env::var("COUNTERSIGN_TEST_POSTGRES")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        run_postgres(&server, &format!("CREATE SCHEMA {name}")).await;
+        let url = format!("{server}?options=-c%20search_path%3D{name}");
+        let server = Some((server, name));
+        Self { url, server }
+    }
+
+    async fn run(&self, sql: &str) {
+        if self.server.is_some() {
+            run_postgres(&self.url, sql).await;
+        } else {
+            let mut conn = SqliteConnection::connect(&self.url).await.expect("a file");
+            for sql in [
+                "PRAGMA synchronous = OFF",
+                "PRAGMA cache_size = -200000",
+                sql,
+            ] {
+                let sql = AssertSqlSafe(sql.to_owned());
+                conn.execute(sqlx::raw_sql(sql)).await.expect("a statement");
+            }
+        }
+    }
+
+    async fn leave(self) {
+        if let Some((server, name)) = &self.server {
+            run_postgres(server, &format!("DROP SCHEMA {name} CASCADE")).await;
+            return;
+        }
+        let file = self.url.trim_start_matches("sqlite://");
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{file}{end}"));
+        }
+    }
+}
+
+async fn run_postgres(url: &str, sql: &str) {
+    let mut conn = PgConnection::connect(url).await.expect("the server");
+    let sql = AssertSqlSafe(sql.to_owned());
+    conn.execute(sqlx::raw_sql(sql)).await.expect("a statement");
+}
+
+fn person(id: &str) -> Caller {
+    Caller::person(id.into(), Door::Api)
+}
+
+fn release(release: usize) -> Submission {
+    Submission {
+        action: "release.deploy".to_owned(),
+        project: Some("api-platform".to_owned()),
+        environment: Some("production".to_owned()),
+        release: Some(format!("v1.{release}.0")),
+        reason: Some("a measured release".to_owned()),
+        ..Submission::default()
+    }
+}
+
+async fn submit(app: &App, submission: Submission) -> (RequestRef, String) {
+    let asked = app.submit(&person("alice"), submission, None).await;
+    let request = asked.expect("a request").shown.request;
+    (RequestRef::Id(request.id), request.digest.to_string())
+}
+
+async fn approve(app: &App, request: &RequestRef, who: &str) -> Status {
+    let click = Click {
+        clicker: Clicker::Person(who.into()),
+        request: request.clone(),
+        digest: None,
+        verdict: Verdict::Approve,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    };
+    app.decide(click).await.expect("a decision").status
+}
+
+/// The example configuration without limits.
+fn document() -> Document {
+    let demo = include_str!("../manifests/demo.yaml");
+    let source = Source::read("demo.yaml", demo).expect("a configuration");
+    let mut document = serde_json::to_value(source.into_document()).expect("JSON");
+    document["limits"] = serde_json::json!({"pendingPerPrincipal": 0, "requestsPerSecond": 0});
+    serde_json::from_value(document).expect("a document")
+}
+
+/// Fills the tables past the store, with copies of three real requests: one that ran, one that waits, and one of another type.
+async fn fill(place: &Place, app: &App, size: u64) {
+    let (ran, digest) = submit(app, release(0)).await;
+    approve(app, &ran, "bob").await;
+    approve(app, &ran, "carol").await;
+    let alice = person("alice");
+    app.execute(&alice, &ran, &digest, None)
+        .await
+        .expect("it may run");
+    app.complete(&alice, &ran, Outcome::Succeeded, None, None)
+        .await
+        .expect("it ran");
+    submit(app, release(1)).await;
+    let command = Submission {
+        action: "command.execute".to_owned(),
+        cluster: Some("prod-eu-1".to_owned()),
+        reason: Some("another type".to_owned()),
+        ..Submission::default()
+    };
+    let (command, _) = submit(app, command).await;
+    app.cancel(&alice, &command, None)
+        .await
+        .expect("it is taken back");
+
+    let one_in = size / PENDING;
+    for from in (1..=size).step_by(usize::try_from(BATCH).expect("small")) {
+        let to = (from + BATCH - 1).min(size);
+        // the second template waits, the third is rare, the first is all the others
+        let template = format!(
+            "CASE WHEN i % {one_in} = 0 THEN 2 WHEN i % {} = 1 THEN 3 ELSE 1 END",
+            one_in * 10
+        );
+        let id = "'req_0000000000000000' || CAST(1000000000 + i AS TEXT)";
+        let series = format!(
+            "WITH RECURSIVE n(i) AS (SELECT CAST({from} AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < {to})"
+        );
+        let at = |column: &str| format!("t.{column} - ({size} - i) * 2000");
+        place
+            .run(&format!(
+                "{series} INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason,
+                    digest, gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces)
+                 SELECT {id}, 1000 + i, t.version, t.status, t.kind, t.action, t.target, 'person:p' || CAST(i % 500 AS TEXT),
+                    'person:p' || CAST(i % 500 AS TEXT), t.authors, t.reason, t.digest, t.gates, t.observed, t.bypassed, t.excluded,
+                    t.session_id, t.ends_at, {}, {}, {}, t.outcome, t.replaces
+                 FROM n JOIN requests t ON t.number = {template};
+                 {series} INSERT INTO payloads (request_id, content)
+                 SELECT {id}, p.content FROM n JOIN requests t ON t.number = {template} JOIN payloads p ON p.request_id = t.id;
+                 {series} INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
+                 SELECT {id}, d.person, d.verdict, d.comment, d.teams, d.roles, d.digest, d.pages, d.at - ({size} - i) * 2000, d.via
+                 FROM n JOIN requests t ON t.number = {template} JOIN decisions d ON d.request_id = t.id;
+                 {series} INSERT INTO cards (request_id, channel, touched, due_at, attempt, failures)
+                 SELECT {id}, c.channel, 1, NULL, 1, 0 FROM n JOIN requests t ON t.number = {template} JOIN cards c ON c.request_id = t.id;
+                 {series} INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail, seal, hash)
+                 SELECT 'aud_' || CAST(i AS TEXT) || a.id, a.at - ({size} - i) * 2000, a.what, a.actor, a.via, {id}, a.session_id,
+                    a.prominent, a.detail, 100000 + i, 'bench'
+                 FROM n JOIN requests t ON t.number = {template} JOIN audit a ON a.request_id = t.id AND a.what = 'request.created'",
+                at("created_at"),
+                at("decided_at"),
+                at("executed_at"),
+            ))
+            .await;
+    }
+    if place.server.is_some() {
+        place
+            .run(&format!(
+                "SELECT setval('request_number', {})",
+                2_000 + size
+            ))
+            .await;
+        place.run("ANALYZE").await;
+    }
+}
+
+async fn measure(place: &Place, size: u64) -> Figures {
+    let db = Db::open(&place.url).await.expect("a database");
+    let app = App::start(db, Clock::System).await.expect("the use cases");
+    app.load_file(document(), "demo.yaml")
+        .await
+        .expect("it loads");
+    fill(place, &app, size).await;
+    let mut figures = Figures::new();
+    // the first ones warm up connections and caches, and do not count
+    for round in 0..TIMES + 50 {
+        let mut took = Vec::new();
+        write(&app, round, &mut took).await;
+        read(&app, round, &mut took).await;
+        if round >= 50 {
+            for (what, time) in took {
+                figures.entry(what).or_default().push(time);
+            }
+        }
+    }
+    app.close().await;
+    figures
+}
+
+async fn write(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>) {
+    let since = Instant::now();
+    let (request, digest) = submit(app, release(1_000 + round)).await;
+    took.push(("submit", since.elapsed()));
+    let since = Instant::now();
+    approve(app, &request, "bob").await;
+    took.push(("decide", since.elapsed()));
+    let since = Instant::now();
+    let status = approve(app, &request, "carol").await;
+    took.push(("decide, the last", since.elapsed()));
+    assert_eq!(status, Status::Approved);
+    let since = Instant::now();
+    let executed = app.execute(&person("alice"), &request, &digest, None).await;
+    took.push(("execute", since.elapsed()));
+    executed.expect("it may run");
+}
+
+async fn read(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>) {
+    let page = |statuses: &[Status], kind, can_approve: Option<&str>| ListFilter {
+        statuses: statuses.to_vec(),
+        kind,
+        can_approve: can_approve.map(Into::into),
+        requester: None,
+        cursor: None,
+        limit: 20,
+    };
+    for (what, filter) in [
+        ("inbox, pending", page(&[Status::Pending], None, None)),
+        ("inbox, rare type", page(&[], Some(Kind::Cluster), None)),
+        (
+            "inbox, rare type and state",
+            page(&[Status::Cancelled], Some(Kind::Cluster), None),
+        ),
+        ("inbox, can approve", page(&[], None, Some("carol"))),
+        (
+            "inbox, can approve nothing",
+            page(&[], None, Some("mallory")),
+        ),
+    ] {
+        let since = Instant::now();
+        app.list(filter).await.expect("a page");
+        took.push((what, since.elapsed()));
+    }
+    // the dearest, and asked for seldom
+    if round.is_multiple_of(10) {
+        let since = Instant::now();
+        app.latency(Span::hours(24)).await.expect("figures");
+        took.push(("latency, a day", since.elapsed()));
+    }
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * percent).div_ceil(100).max(1) - 1]
+}
+
+fn print(postgres: bool, size: u64, figures: &Figures, before: Option<&Figures>) {
+    let database = if postgres { "Postgres" } else { "SQLite" };
+    println!("\n{database}, {size} stored requests");
+    println!(
+        "{:<28}{:>10}{:>10}{:>12}",
+        "", "p50 ms", "p99 ms", "p99 grew"
+    );
+    for (what, times) in figures {
+        let mut times = times.clone();
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+        let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
+        let grew = before
+            .and_then(|before| before.get(what))
+            .map_or_else(String::new, |times| {
+                let earlier = percentile(&mut times.clone(), 99);
+                format!("{:.2} x", p99.as_secs_f64() / earlier.as_secs_f64())
+            });
+        println!(
+            "{what:<28}{:>10.2}{:>10.2}{grew:>12}",
+            milliseconds(p50),
+            milliseconds(p99)
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers for the operator: few, each with a question that it answers.
+
+use super::{App, AppError};
+use crate::store::Backlog;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use std::time::Duration;
+
+/// How long decisions took, from the door to the answer.
+pub const DECIDE_SECONDS: &str = "countersign_decide_seconds";
+const EVENTS: &str = "countersign_events_total";
+const PENDING: &str = "countersign_requests_pending";
+const MESSAGES: &str = "countersign_messages_due";
+const UNDELIVERED: &str = "countersign_messages_undelivered";
+const CARDS: &str = "countersign_cards_due";
+const UNSEALED: &str = "countersign_audit_unsealed";
+
+/// Says what the numbers mean, to whoever reads them.
+pub fn describe_metrics() {
+    describe_counter!(
+        EVENTS,
+        "Audit events, counted when they are sealed: each once, by one replica"
+    );
+    describe_histogram!(
+        DECIDE_SECONDS,
+        "Seconds from a decision's arrival to its commit, or its refusal"
+    );
+    describe_gauge!(PENDING, "Requests that wait for people");
+    describe_gauge!(MESSAGES, "Messages that are to be delivered to Slack");
+    describe_gauge!(UNDELIVERED, "Messages that were given up");
+    describe_gauge!(CARDS, "Cards that are to be posted or updated");
+    describe_gauge!(
+        UNSEALED,
+        "Audit rows that wait for their place in the chain"
+    );
+}
+
+/// These events are in the log for good. What was rolled back is never counted, and what two replicas see only once.
+pub(super) fn sealed<'a>(events: impl Iterator<Item = &'a str>) {
+    for event in events {
+        counter!(EVENTS, "event" => event.to_owned()).increment(1);
+    }
+}
+
+/// A click was answered.
+pub(super) fn decided(outcome: &'static str, took: Duration) {
+    histogram!(DECIDE_SECONDS, "outcome" => outcome).record(took);
+}
+
+impl App {
+    /// Reads what is still to be done, for whoever asks for the numbers next.
+    pub async fn measure_backlog(&self) -> Result<(), AppError> {
+        let Backlog {
+            pending,
+            messages,
+            undelivered,
+            cards,
+            unsealed,
+        } = self.0.db.read().await?.backlog().await?;
+        for (name, value) in [
+            (PENDING, pending),
+            (MESSAGES, messages),
+            (UNDELIVERED, undelivered),
+            (CARDS, cards),
+            (UNSEALED, unsealed),
+        ] {
+            gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! What statistics are made from: the latest requests, never more than a bounded number of them.
+
+use super::{StoreError, Tx, on_db, read, sql};
+use crate::domain::action::Kind;
+use crate::domain::id::{PolicyId, TeamId};
+use crate::domain::latency::Asked;
+use crate::domain::policy::Gate;
+use crate::domain::request::Status;
+use crate::domain::time::Timestamp;
+use serde::Deserialize;
+
+sql! {
+    // the inner limit keeps the cost flat, whatever the window; each row's decisions are found by their key
+    ASKED_LATELY = "SELECT r.number, r.kind, r.status, r.gates, r.created_at, r.decided_at,
+            (SELECT '[' || string_agg('{\"at\":' || d.at || ',\"teams\":' || d.teams || '}', ',') || ']' FROM decisions d
+                WHERE d.request_id = r.id) AS votes
+        FROM (SELECT id, number, kind, status, gates, created_at, decided_at FROM requests ORDER BY number DESC LIMIT $2) AS r
+        WHERE r.created_at >= $1";
+    PENDING_SINCE = "SELECT created_at FROM requests WHERE status = 'pending' AND ends_at > $1 ORDER BY number LIMIT $2";
+    PENDING = "SELECT count(*) FROM requests WHERE status = 'pending'";
+    MESSAGES_DUE = "SELECT count(*) FROM outbox WHERE due_at IS NOT NULL";
+    CARDS_TO_POST = "SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL";
+    CARDS_TO_UPDATE = "SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL";
+}
+
+#[derive(sqlx::FromRow)]
+struct LatestRow {
+    number: i64,
+    kind: String,
+    status: String,
+    gates: String,
+    created_at: i64,
+    decided_at: Option<i64>,
+    votes: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct VoteJson {
+    at: Timestamp,
+    teams: Vec<TeamId>,
+}
+
+impl LatestRow {
+    fn asked(self) -> Result<Asked, StoreError> {
+        let gates: Vec<Gate> = read("gates", serde_json::from_str(&self.gates))?;
+        let policies: Vec<PolicyId> = gates.into_iter().map(|gate| gate.template.id).collect();
+        let votes = self.votes.unwrap_or_else(|| "[]".to_owned());
+        let votes: Vec<VoteJson> = read("votes", serde_json::from_str(&votes))?;
+        let kind: Kind = read("type", serde_json::from_value(self.kind.into()))?;
+        let status: Status = read("status", self.status.parse())?;
+        Ok(Asked {
+            kind,
+            status,
+            policies,
+            created_at: Timestamp(self.created_at),
+            decided_at: self.decided_at.map(Timestamp),
+            votes: votes
+                .into_iter()
+                .map(|vote| (vote.at, vote.teams))
+                .collect(),
+        })
+    }
+}
+
+/// What is still to be done; what is done is not counted, so that counting stays cheap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Requests that wait for people.
+    pub pending: i64,
+    /// Messages to be delivered.
+    pub messages: i64,
+    /// Messages that were given up.
+    pub undelivered: i64,
+    /// Cards to be posted or updated.
+    pub cards: i64,
+    /// Audit rows without a seal.
+    pub unsealed: i64,
+}
+
+/// The latest requests.
+#[derive(Debug, Clone)]
+pub struct Latest {
+    /// Those within the window.
+    pub asked: Vec<Asked>,
+    /// Whether older ones within the window may have been left out.
+    pub cut: bool,
+}
+
+impl Tx {
+    /// What is still to be done.
+    pub async fn backlog(&mut self) -> Result<Backlog, StoreError> {
+        Ok(Backlog {
+            pending: self.number(PENDING).await?,
+            messages: self.number(MESSAGES_DUE).await?,
+            undelivered: self.dead_messages().await?,
+            cards: self.number(CARDS_TO_POST).await? + self.number(CARDS_TO_UPDATE).await?,
+            unsealed: self.count_unsealed().await?,
+        })
+    }
+
+    async fn number(&mut self, statement: &'static str) -> Result<i64, StoreError> {
+        let (number,): (i64,) = on_db!(self, |c| sqlx::query_as(statement).fetch_one(c).await)?;
+        Ok(number)
+    }
+
+    /// The latest requests asked since then; at most `limit` are looked at.
+    pub async fn latest(&mut self, since: Timestamp, limit: i64) -> Result<Latest, StoreError> {
+        let rows: Vec<LatestRow> = on_db!(self, |c| sqlx::query_as(ASKED_LATELY)
+            .bind(since.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        // all that were looked at are within, and there are more
+        let cut = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit)
+            && rows.iter().all(|row| row.number > 1);
+        let asked: Result<_, StoreError> = rows.into_iter().map(LatestRow::asked).collect();
+        Ok(Latest { asked: asked?, cut })
+    }
+
+    /// Since when requests are pending, the oldest first; at most `limit`.
+    pub async fn pending_since(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let rows: Vec<(i64,)> = on_db!(self, |c| sqlx::query_as(PENDING_SINCE)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        Ok(rows.into_iter().map(|(at,)| Timestamp(at)).collect())
+    }
+}

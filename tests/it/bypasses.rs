@@ -1,0 +1,264 @@
+//! How other approval systems were bypassed, each tried here (the rows that `docs/security.md` lists under this file).
+
+use crate::client::{Api, command, deploy, text};
+use crate::database::on_both;
+use crate::world::{World, operator, world};
+use countersign::app::{App, AppError, Click, Clicker, RequestRef, Submission};
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::request::Status;
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use countersign::http::{self, Bounds, MetricsAt, Troubles};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Races of each kind; `COUNTERSIGN_RACE_ROUNDS` says more.
+fn rounds() -> usize {
+    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
+    named.ok().and_then(|text| text.parse().ok()).unwrap_or(40)
+}
+
+/// The main story's release, approved by bob and carol.
+async fn approved(world: &World, body: Value) -> Value {
+    let asked = world.person("alice").await.submit(body).await.ok();
+    let id = text(&asked, "id");
+    let mut last = asked;
+    for approver in ["bob", "carol"] {
+        last = world
+            .person(approver)
+            .await
+            .decide(&id, "approve")
+            .await
+            .ok();
+        if last["status"] == "approved" {
+            break;
+        }
+    }
+    assert_eq!(last["status"], "approved");
+    last
+}
+
+async fn stored(world: &World) -> Document {
+    world
+        .app()
+        .config()
+        .await
+        .expect("a configuration")
+        .document
+}
+
+/// Three approvals where two were enough.
+fn tightened(document: &Document) -> Document {
+    let mut json = serde_json::to_value(document).expect("JSON");
+    json["policies"][0]["quorum"]["minApprovals"] = json!(3);
+    serde_json::from_value(json).expect("a document")
+}
+
+fn alice() -> Caller {
+    Caller::person("alice".into(), Door::Api)
+}
+
+/// A release of alice's that bob and carol have approved; its id and digest.
+async fn granted(world: &World, app: &App) -> (RequestRef, String) {
+    // the limit of requests a second is not what is raced here
+    world.clock.advance(Span::seconds(1));
+    let submission = Submission {
+        action: "release.deploy".to_owned(),
+        project: Some("api-platform".to_owned()),
+        environment: Some("production".to_owned()),
+        reason: Some("a race".to_owned()),
+        ..Submission::default()
+    };
+    let asked = app.submit(&alice(), submission, None).await;
+    let asked = asked.expect("a request").shown.request;
+    let request = RequestRef::Id(asked.id);
+    for who in ["bob", "carol"] {
+        let click = Click {
+            clicker: Clicker::Person(who.into()),
+            request: request.clone(),
+            digest: None,
+            verdict: Verdict::Approve,
+            comment: None,
+            pages_seen: Vec::new(),
+            via: Door::Api,
+            once: None,
+        };
+        app.decide(click).await.expect("a decision");
+    }
+    (request, asked.digest.to_string())
+}
+
+async fn status(app: &App, request: &RequestRef) -> Status {
+    let shown = app.show(request).await.expect("it is there");
+    shown.request.state.status()
+}
+
+on_both! {
+    async fn b02_policies_come_from_the_store_and_never_from_who_asks(kind) {
+        let world = world!(kind);
+        let (replica, other) = world.replica().await;
+        let alice = world.person("alice").await;
+        for field in ["policies", "gates", "quorum", "policyVersion", "bypass", "status", "approvedBy", "risk", "digest"] {
+            let mut body = deploy();
+            body[field] = json!([]);
+            assert_eq!(alice.submit(body).await.outcome(), "422 invalid_body", "{field}");
+        }
+        // content that looks like a policy is content
+        let mut body = deploy();
+        body["payload"] = json!({"policies": [], "requesterCanApprove": true, "status": "approved"});
+        assert_eq!(alice.submit(body).await.ok()["status"], "pending");
+        // a replica that read the rules a moment ago holds to what is stored now
+        assert_eq!(alice.at(&other).submit(deploy()).await.ok()["policies"][0]["approvals"]["need"], 2);
+        let tight = tightened(&stored(&world).await);
+        world.app().change_config(&operator(), tight, None, None).await.expect("it holds");
+        assert_eq!(alice.at(&other).submit(deploy()).await.ok()["policies"][0]["approvals"]["need"], 3);
+        replica.app.close().await;
+        world.finish().await;
+    }
+
+    async fn b06_b07_a_grant_runs_what_was_approved_and_nothing_else(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let here = approved(&world, deploy()).await;
+        for (field, value) in [("project", json!("billing")), ("release", json!("v1.4.3")), ("payload", json!({"image": "api@sha256:evil"}))] {
+            let mut body = deploy();
+            body[field] = value;
+            let asked = alice.submit(body).await.ok();
+            // neither by the digest of the one, nor at the address of the other
+            assert_eq!(alice.execute(&text(&here, "id"), &text(&asked, "digest")).await.outcome(), "409 digest_mismatch", "{field}");
+            assert_eq!(alice.execute(&text(&asked, "id"), &text(&here, "digest")).await.outcome(), "409 request_closed", "{field}");
+        }
+        let path = format!("/v1/requests/{}/execute", text(&here, "id"));
+        for wrong in [json!({}), json!({"digest": ""}), json!({"digest": null}), json!({"digest": text(&here, "digest"), "environment": "staging"})] {
+            assert!(alice.post(&path, wrong.clone()).await.status >= 400, "{wrong}");
+        }
+        let executed = alice.execute(&text(&here, "id"), &text(&here, "digest")).await.ok();
+        assert_eq!(executed["content"]["target"], json!({"environment": "production", "project": "api-platform", "release": "v1.4.2"}));
+        assert_eq!(executed["content"]["payload"], deploy()["payload"]);
+        world.finish().await;
+    }
+
+    async fn b04_ap3_whoever_takes_it_back_in_the_same_moment_wins_or_loses_whole(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let (here, there) = (world.app().clone(), replica.app.clone());
+        for round in 0..rounds() {
+            let (request, digest) = granted(&world, &here).await;
+            let me = alice();
+            let cancelling = async {
+                if round % 2 == 0 {
+                    return there.cancel(&me, &request, None).await.map(|_| ());
+                }
+                let changed = Submission {
+                    action: "release.deploy".to_owned(),
+                    project: Some("billing".to_owned()),
+                    environment: Some("production".to_owned()),
+                    reason: Some("another content".to_owned()),
+                    replaces: Some(request.clone()),
+                    ..Submission::default()
+                };
+                there.submit(&me, changed, None).await.map(|_| ())
+            };
+            let (executed, cancelled) = tokio::join!(here.execute(&me, &request, &digest, None), cancelling);
+            match (&executed, &cancelled) {
+                (Ok(executed), Err(AppError::Refused(Refusal::Closed(Status::Executed)))) => {
+                    assert_eq!(executed.shown.request.digest.as_str(), digest);
+                    assert_eq!(status(&there, &request).await, Status::Executed);
+                }
+                (Err(AppError::Refused(Refusal::Closed(Status::Cancelled))), Ok(())) => {
+                    assert_eq!(status(&here, &request).await, Status::Cancelled);
+                }
+                other => panic!("round {round}: {other:?}"),
+            }
+        }
+        there.close().await;
+        world.finish().await;
+    }
+
+    async fn ap3_rules_that_tighten_in_the_same_moment_hold_or_come_after(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let (here, there) = (world.app().clone(), replica.app.clone());
+        let loose = stored(&world).await;
+        let tight = tightened(&loose);
+        for round in 0..rounds() {
+            let (request, digest) = granted(&world, &here).await;
+            let me = alice();
+            let by = operator();
+            let (executed, tightened) = tokio::join!(
+                here.execute(&me, &request, &digest, None),
+                there.change_config(&by, tight.clone(), None, None),
+            );
+            tightened.expect("the rules are changed");
+            match executed {
+                Ok(_) => assert_eq!(status(&there, &request).await, Status::Executed),
+                Err(AppError::Refused(Refusal::RequirementsChanged { .. })) => {
+                    assert_eq!(status(&there, &request).await, Status::Pending);
+                    assert!(here.execute(&me, &request, &digest, None).await.is_err(), "round {round}");
+                }
+                Err(other) => panic!("round {round}: {other:?}"),
+            }
+            here.change_config(&by, loose.clone(), None, None).await.expect("as before");
+        }
+        there.close().await;
+        world.finish().await;
+    }
+
+    async fn b23_the_actor_is_the_human_who_clicked(kind) {
+        let world = world!(kind);
+        world.types("alice", crate::world::DEPLOY).await;
+        assert_eq!(world.clicks("bob", "approve").await, "");
+        world.person("carol").await.decide("1", "approve").await.ok();
+        let asked = "SELECT actor FROM audit WHERE what = 'request.created'";
+        assert_eq!(world.database.text(asked).await, "person:alice");
+        let voted = "SELECT count(*) FROM audit WHERE what = 'vote.approved' AND actor IN ('person:bob', 'person:carol')";
+        assert_eq!(world.database.count(voted).await, 2);
+        // what follows from the last click by itself is the bot's, and nothing else
+        let by_programs = "SELECT count(*) FROM audit WHERE request_id IS NOT NULL AND actor NOT LIKE 'person:%' AND what <> 'request.approved'";
+        assert_eq!(world.database.count(by_programs).await, 0);
+        world.finish().await;
+    }
+
+    async fn b08_what_runs_is_what_was_stored_whatever_names_in_it_mean_by_then(kind) {
+        let world = world!(kind);
+        let mut body = deploy();
+        body["payload"] = json!({"contentType": "application/yaml", "text": "image: api:latest \n"});
+        let asked = approved(&world, body.clone()).await;
+        let executed = world.person("alice").await.execute(&text(&asked, "id"), &text(&asked, "digest")).await.ok();
+        assert_eq!(executed["content"]["payload"], body["payload"]);
+        world.finish().await;
+    }
+
+    async fn ap9_waits_and_calls_are_bounded_before_anybody_is_looked_at(kind) {
+        let world = world!(kind);
+        let id = text(&world.person("alice").await.submit(command()).await.ok(), "id");
+        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let (_told, troubles) = tokio::sync::watch::channel(Troubles::default());
+        let api = http::Api::new(world.app().clone(), metrics, troubles, Bounds::new(8, 1, Duration::from_secs(15)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let serving = tokio::spawn(async move { axum::serve(listener, http::router(api, MetricsAt::Public)).await });
+
+        let alice = world.person("alice").await.at(&url);
+        let wait = format!("/v1/requests/{id}?wait=30s");
+        let (waiter, path) = (alice.clone(), wait.clone());
+        let first = tokio::spawn(async move { waiter.get(&path).await });
+        // whether it has come in, only a second one can tell; a stranger is not even looked at
+        let stranger = Api::new(&url, "");
+        while stranger.get(&wait).await.status == 401 {
+            tokio::task::yield_now().await;
+        }
+        let refused = alice.get(&wait).await;
+        assert_eq!((refused.outcome().as_str(), refused.header("retry-after")), ("503 busy", "1"));
+        // long polls take no room from the others
+        alice.read(&id).await;
+        world.person("carol").await.at(&url).decide(&id, "approve").await.ok();
+        assert_eq!(first.await.expect("it ends").ok()["status"], "approved");
+        // and its place is free again
+        alice.get(&wait).await.ok();
+        serving.abort();
+        world.finish().await;
+    }
+}

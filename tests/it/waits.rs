@@ -1,0 +1,89 @@
+//! Many who wait: each is told of the decision, at the replica that decided and at another one.
+//!
+//! `COUNTERSIGN_WAITERS` says how many; 10,000 take some seconds.
+
+use crate::database::on_both;
+use crate::world::{World, world};
+use countersign::app::{App, Click, Clicker, RequestRef, Submission};
+use countersign::domain::principal::Caller;
+use countersign::domain::request::Status;
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Nobody waits in vain for so long; whoever is not woken answers `pending` then, and fails the test.
+const PATIENCE: Duration = Duration::from_mins(4);
+/// So many wait for one request.
+const TOGETHER: usize = 50;
+
+fn waiters() -> usize {
+    let named = std::env::var("COUNTERSIGN_WAITERS").ok();
+    named.and_then(|text| text.parse().ok()).unwrap_or(400)
+}
+
+async fn ask(world: &World) -> RequestRef {
+    // the limit of requests a second is not what is tested here
+    world.clock.advance(Span::seconds(1));
+    let submission = Submission {
+        action: "command.execute".to_owned(),
+        cluster: Some("prod-eu-1".to_owned()),
+        reason: Some("somebody waits".to_owned()),
+        ..Submission::default()
+    };
+    let alice = Caller::person("alice".into(), Door::Api);
+    let asked = world.app().submit(&alice, submission, None).await;
+    RequestRef::Id(asked.expect("a request").shown.request.id)
+}
+
+/// Whoever waits, and when each was answered.
+fn wait(app: &App, requests: &[RequestRef], many: usize) -> JoinSet<(Status, Instant)> {
+    let mut waiting = JoinSet::new();
+    for n in 0..many {
+        let (app, request) = (app.clone(), requests[n % requests.len()].clone());
+        waiting.spawn(async move {
+            let shown = app.wait(&request, None, PATIENCE).await.expect("an answer");
+            (shown.request.state.status(), Instant::now())
+        });
+    }
+    waiting
+}
+
+fn approval(request: &RequestRef) -> Click {
+    Click {
+        clicker: Clicker::Person("carol".into()),
+        request: request.clone(),
+        digest: None,
+        verdict: Verdict::Approve,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    }
+}
+
+on_both! {
+    async fn ap9_everybody_who_waits_is_woken_at_every_replica(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let mut requests = Vec::new();
+        for _ in 0..waiters().div_ceil(TOGETHER) {
+            requests.push(ask(&world).await);
+        }
+        let here = wait(world.app(), &requests, waiters());
+        let there = wait(&replica.app, &requests, waiters());
+        let since = Instant::now();
+        for request in &requests {
+            world.app().decide(approval(request)).await.expect("a decision");
+        }
+        for (place, waiting) in [("here", here), ("at the other replica", there)] {
+            let answers = waiting.join_all().await;
+            assert_eq!(answers.len(), waiters());
+            assert!(answers.iter().all(|(status, _)| *status == Status::Approved), "somebody {place} was not woken");
+            let last = answers.iter().map(|(_, at)| at.duration_since(since)).max();
+            eprintln!("{kind:?}: {} woken {place}, the last after {last:?}", answers.len());
+        }
+        replica.app.close().await;
+        world.finish().await;
+    }
+}
