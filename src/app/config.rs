@@ -1,16 +1,15 @@
 //! The configuration: loaded, compiled, changed.
 
+use super::announce;
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
-use crate::domain::diff::diff;
 use crate::domain::digest::{Digest, canonical, content_digest};
 use crate::domain::document::{
     Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
 };
 use crate::domain::id::{PolicyId, RequestId};
-use crate::domain::message::Message;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request, Status};
@@ -48,7 +47,8 @@ pub(super) fn no_rules() -> Result<Rules, AppError> {
     compile(0, nothing(), &BTreeMap::new())
 }
 
-fn nothing() -> Document {
+/// The document of an empty store.
+pub(super) fn nothing() -> Document {
     Document {
         organization: "unconfigured".to_owned(),
         resources: Resources::default(),
@@ -120,12 +120,7 @@ impl App {
     /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
     /// that edits made since survive a restart.
     pub async fn load_file(&self, document: Document, file: &str) -> Result<Changed, AppError> {
-        let caller = Caller {
-            principal: Principal::Operator,
-            owners: Vec::new(),
-            acts_for_others: false,
-            via: Door::File,
-        };
+        let caller = Caller::operator(Door::File);
         let digest = digest_of(&document)?;
         if self.0.db.read().await?.knows_document(&digest).await? {
             return Ok(Changed::Unchanged(self.config().await?));
@@ -185,27 +180,43 @@ impl App {
         reason: Option<&str>,
     ) -> Result<StoredConfig, AppError> {
         let (now, version) = (self.now(), rules.version() + 1);
-        let document = change.document;
-        let versions = save_templates(tx, &document, now).await?;
-        compile(version, document.clone(), &versions)?;
-        let row = ConfigRow {
-            version,
-            digest: digest_of(&document)?,
-            document,
-        };
-        tx.insert_config(&row, &caller.principal, reason, now)
+        let row = self
+            .store_document(tx, &change.document, version, caller, reason, now)
             .await?;
         let detail = json!({
             "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
         });
         tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
             .await?;
-        let news = announcement(rules, &row, caller, reason);
+        let news = announce::of_change(rules.document(), &row, &caller.principal, reason);
         self.send(tx, news.into_iter().collect(), now).await?;
         Ok(StoredConfig {
             version,
             document: row.document,
         })
+    }
+
+    /// Stores a document that makes sense as this version, with its templates. Who may, and who is told, others decide.
+    pub(super) async fn store_document(
+        &self,
+        tx: &mut Tx,
+        document: &Document,
+        version: i64,
+        caller: &Caller,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ConfigRow, AppError> {
+        let versions = save_templates(tx, document, now).await?;
+        compile(version, document.clone(), &versions)?;
+        let row = ConfigRow {
+            version,
+            digest: digest_of(document)?,
+            document: document.clone(),
+        };
+        tx.insert_config(&row, &caller.principal, reason, now)
+            .await?;
+        tx.touch_open_cards(now).await?;
+        Ok(row)
     }
 
     /// The change becomes a request whose payload is the new document.
@@ -268,12 +279,7 @@ impl App {
         let now = self.now();
         let change: Change = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
-        let bot = Caller {
-            principal: Principal::Bot,
-            owners: Vec::new(),
-            acts_for_others: false,
-            via: Door::Bot,
-        };
+        let bot = Caller::bot();
         let state = request.state.clone();
         let (state, what, detail) = if change.made_from == rules.version() {
             let applied = self
@@ -316,49 +322,6 @@ struct Change {
     document: Document,
     /// The version it was made from.
     made_from: i64,
-}
-
-/// The longest announcement, in characters; the rest is counted.
-const ANNOUNCED: usize = 2_500;
-
-/// What the security channel is told, as it was before the change (without one, the default route).
-fn announcement(
-    before: &Rules,
-    after: &ConfigRow,
-    caller: &Caller,
-    reason: Option<&str>,
-) -> Option<Message> {
-    let difference = diff(before.document(), &after.document);
-    let rules = before.document();
-    let channel = rules
-        .break_glass
-        .as_ref()
-        .map(|rules| &rules.security_channel)
-        .or(rules.routes.default.as_ref())?;
-    if !difference.is_announced() {
-        return None;
-    }
-    let mut text = format!(
-        "The configuration was changed by {} (version {}). Reason: {}",
-        caller.principal,
-        after.version,
-        reason.unwrap_or("none given")
-    );
-    let mut left = difference.lines.len();
-    for line in &difference.lines {
-        let line = format!("\n{} {}", line.change.sign(), line.text);
-        if text.chars().count() + line.chars().count() > ANNOUNCED {
-            let rest = format!("\nand {left} more; `countersign audit export` has all of them");
-            text += &rest;
-            break;
-        }
-        text += &line;
-        left -= 1;
-    }
-    Some(Message::Alert {
-        channel: channel.clone(),
-        text,
-    })
 }
 
 /// Gives every template that has changed its next, immutable version.

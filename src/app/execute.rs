@@ -74,6 +74,7 @@ impl App {
         if once::before(tx, once).await?.is_some() {
             return Ok((self.repeat(tx, &request, now).await?, false));
         }
+        self.check_clock()?;
         let status = request.state.clone().at(now).status();
         if !matches!(
             status,

@@ -1,6 +1,7 @@
 //! The use cases. Each one begins a unit of work, loads a snapshot, asks the domain, saves the change with its audit events and its
 //! outgoing messages, and commits.
 
+mod announce;
 mod audit;
 mod cancel;
 mod clock;
@@ -12,6 +13,7 @@ mod ids;
 mod inbox;
 mod judge;
 mod once;
+mod recover;
 mod show;
 mod submit;
 mod sweep;
@@ -20,12 +22,13 @@ mod wait;
 
 pub use crate::domain::explain::Explained;
 pub use audit::AuditLine;
-pub use clock::Clock;
+pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
 pub use once::Once;
+pub use recover::{Recovered, Voided};
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
 
@@ -62,6 +65,10 @@ struct Inner {
     stop: CancellationToken,
 }
 
+/// What is said while the clock is not believed.
+const CLOCK_UNSURE: &str =
+    "the clock has jumped; nothing is executed until two readings of it agree";
+
 /// Why a use case gave no answer, or said no.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppError {
@@ -71,6 +78,9 @@ pub enum AppError {
     /// Not begun, or not known to have ended, in time; nothing is promised. Try again.
     #[error("busy; try again")]
     Busy,
+    /// The clock has jumped, and what time it is is not known until two readings agree; nothing has changed. Try again.
+    #[error("{CLOCK_UNSURE}")]
+    ClockUnsure,
     /// Something of ours is broken; the text is for the log, never for a caller.
     #[error("{0}")]
     Internal(String),
@@ -114,10 +124,29 @@ impl std::str::FromStr for RequestRef {
 impl App {
     /// Starts the use cases over an open database: the deciders, and the watch over what other replicas change.
     pub async fn start(db: Db, clock: Clock) -> Result<Self, AppError> {
+        let watched = matches!(clock, Clock::System);
+        let (app, waiting) = Self::build(db, clock)?;
+        app.rules().await?;
+        if watched {
+            clock::start(&app).await;
+        }
+        decide::start(&app, waiting);
+        wait::start(&app);
+        Ok(app)
+    }
+
+    /// Opens a database for the operator alone, whether or not its rules can be read: nothing is decided, no replica watched.
+    pub async fn open(db: Db, clock: Clock) -> Result<Self, AppError> {
+        let (app, _) = Self::build(db, clock)?;
+        app.measure().await?;
+        Ok(app)
+    }
+
+    fn build(db: Db, clock: Clock) -> Result<(Self, mpsc::Receiver<decide::Waiting>), AppError> {
         let (clicks, waiting) = mpsc::channel(decide::LINE);
         let app = Self(Arc::new(Inner {
             db,
-            clock,
+            clock: clock.over_a_database(),
             ids: ids::Ids::default(),
             rules: RwLock::new(Arc::new(config::no_rules()?)),
             clicks,
@@ -126,10 +155,7 @@ impl App {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
-        app.rules().await?;
-        decide::start(&app, waiting);
-        wait::start(&app);
-        Ok(app)
+        Ok((app, waiting))
     }
 
     /// Finishes what is in flight and closes the database.
@@ -165,10 +191,28 @@ impl App {
         if self.0.stop.is_cancelled() {
             return Err("shutting down".to_owned());
         }
+        if !self.0.clock.is_set() {
+            return Err("the clock has not been read yet".to_owned());
+        }
         self.rules()
             .await
             .map(|_| ())
             .map_err(|error| format!("the database does not answer: {error}"))
+    }
+
+    /// What does not work although this replica serves, a sentence each.
+    pub fn degraded(&self) -> Vec<String> {
+        let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
+        unsure.into_iter().collect()
+    }
+
+    /// Whether what must not happen at a wrong hour may happen now (threat ST6).
+    pub(super) fn check_clock(&self) -> Result<(), AppError> {
+        if self.0.clock.is_sure() {
+            Ok(())
+        } else {
+            Err(AppError::ClockUnsure)
+        }
     }
 
     /// A fact that was learnt once, such as the Slack app's own id.

@@ -23,6 +23,7 @@ pub use outbox::DueMessage;
 pub use requests::{ListQuery, Loaded};
 pub use wakes::Wakes;
 
+use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 
@@ -204,6 +205,15 @@ impl Db {
         let value = use_case(&mut tx).await?;
         tx.commit().await?;
         Ok(value)
+    }
+
+    /// What the database's own clock shows; none where it has the machine's.
+    pub async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Self::Postgres(pool) = self else {
+            return Ok(None);
+        };
+        let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
+        Ok(Some(Timestamp(ms)))
     }
 
     /// Whether other processes may serve the same database.

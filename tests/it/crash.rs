@@ -20,20 +20,20 @@ const ASK: &str =
     "request release.deploy project=api-platform env=production release=v1 reason=hotfix";
 
 /// A workspace, and a database that outlives every process.
-struct Ground {
-    slack: Sandbox,
-    database: Database,
-    folder: PathBuf,
+pub struct Ground {
+    pub slack: Sandbox,
+    pub database: Database,
+    pub folder: PathBuf,
 }
 
 /// `countersign serve` as a process of its own.
-struct Serving {
+pub struct Serving {
     child: Child,
     log: UnboundedReceiver<Value>,
 }
 
 impl Ground {
-    async fn new(database: Database) -> Self {
+    pub async fn new(database: Database) -> Self {
         let now = || {
             let since = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -63,7 +63,7 @@ impl Ground {
     }
 
     /// Starts the bot; it serves, and the workspace knows where.
-    async fn serve(&self) -> Serving {
+    pub async fn serve(&self) -> Serving {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/demo.yaml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--config", manifest])
@@ -110,7 +110,7 @@ impl Ground {
     }
 
     /// Waits for the card to show something; a lease of the dead process may have to end first.
-    async fn card_shows(&self, wanted: &str) -> String {
+    pub async fn card_shows(&self, wanted: &str) -> String {
         for _ in 0..8 {
             let found = self.slack.wait_for(|state| {
                 let card = state.channels["C02PROD"].messages.values().next_back()?;
@@ -152,7 +152,7 @@ impl Ground {
         }
     }
 
-    async fn clicks(&self, who: &str) {
+    pub async fn clicks(&self, who: &str) {
         let card = self.slack.card("prod-approvals").expect("a card");
         let answer = self
             .slack
@@ -166,7 +166,7 @@ impl Ground {
         );
     }
 
-    async fn asks(&self) {
+    pub async fn asks(&self) {
         let said = self
             .slack
             .command("alice", "/approval", ASK)
@@ -175,7 +175,7 @@ impl Ground {
         assert!(said.body.contains("Asked as *#1*"), "{}", said.body);
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         assert_eq!(self.slack.leftovers(), Vec::<String>::new());
         self.slack.stop().await;
         self.database.drop().await;
@@ -208,7 +208,7 @@ impl Serving {
     }
 
     /// kill -9.
-    async fn dies(mut self) {
+    pub async fn dies(mut self) {
         self.child.kill().await.expect("it was alive");
     }
 

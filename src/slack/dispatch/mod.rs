@@ -200,7 +200,7 @@ fn admit(home: Option<&Installation>, origin: Option<Origin>) -> Result<&Install
 fn failed(error: &AppError) -> Told {
     match error {
         AppError::Refused(refusal) => refused(refusal),
-        AppError::Busy => Told::Again,
+        AppError::Busy | AppError::ClockUnsure => Told::Again,
         AppError::Internal(reason) => {
             error!(reason, "a use case failed");
             Told::Answer(answer::broken())
