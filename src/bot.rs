@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long Slack is left alone between two questions about who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether Slack must be asked for its people again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
@@ -174,9 +176,21 @@ impl Bot {
         }
     }
 
-    /// Starts the workers' loops.
+    /// Starts the workers' loops, and asks Slack for its people.
     pub fn start_work(&self) {
         self.workers.start();
+        let (bot, stop) = (self.clone(), self.stop.clone());
+        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                if let Err(error) = bot.dispatcher.sync_people().await {
+                    tracing::warn!(%error, "what Slack tells of its people was not taken in");
+                }
+                tokio::select! {
+                    () = bot.dispatcher.people_doubted() => {}
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                }
+            }
+        }));
     }
 
     /// Finishes what is in flight: answers to clickers, cards and messages under way, units of work.

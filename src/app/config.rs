@@ -9,15 +9,14 @@ use crate::domain::digest::{Digest, canonical, content_digest};
 use crate::domain::document::{
     Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
 };
-use crate::domain::id::{PolicyId, RequestId};
+use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request, Status};
 use crate::domain::rules::{Ask, Problem, Rules};
 use crate::domain::shown::Shown;
-use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
-use crate::store::{ConfigRow, StoreError, Tx};
+use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -44,7 +43,8 @@ pub enum Changed {
 
 /// The rules of an empty store: no resources, no people, so that everything is refused.
 pub(super) fn no_rules() -> Result<Rules, AppError> {
-    compile(0, nothing(), &BTreeMap::new())
+    Rules::compile(0, nothing(), &BTreeMap::new())
+        .map_err(|problems| Refusal::Invalid(problems).into())
 }
 
 /// The document of an empty store.
@@ -66,15 +66,6 @@ pub(super) fn nothing() -> Document {
     }
 }
 
-fn compile(
-    version: i64,
-    document: Document,
-    templates: &BTreeMap<PolicyId, i64>,
-) -> Result<Rules, AppError> {
-    Rules::compile(version, document, templates)
-        .map_err(|problems| Refusal::Invalid(problems).into())
-}
-
 /// The rules that are stored.
 pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
     let Some(row) = tx.config().await? else {
@@ -86,7 +77,8 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
         .into_iter()
         .map(|(id, (version, _))| (id, version))
         .collect();
-    Rules::compile(row.version, row.document, &versions).map_err(|problems| {
+    let roster = tx.roster().await?;
+    Rules::compile_with(row.version, row.document, &versions, roster).map_err(|problems| {
         AppError::Internal(format!(
             "the stored configuration does not compile: {}",
             in_words(&problems)
@@ -102,7 +94,7 @@ fn in_words(problems: &[Problem]) -> String {
         .join("; ")
 }
 
-fn digest_of(document: &Document) -> Result<String, AppError> {
+pub(super) fn digest_of(document: &Document) -> Result<String, AppError> {
     let text = canonical(document).map_err(|error| AppError::Internal(error.to_string()))?;
     Ok(Digest::of(text.as_bytes()).to_string())
 }
@@ -143,8 +135,8 @@ impl App {
             .db
             .unit::<_, AppError>(async |tx| {
                 tx.lock_rules().await?;
-                let version = tx.config_version().await?;
-                let rules = self.rules_at(tx, version).await?;
+                let stamp = tx.rules_version().await?;
+                let (rules, version) = (self.rules_at(tx, stamp).await?, stamp.config);
                 check_right(&rules, caller)?;
                 check_version(&rules, made_from)?;
                 if *rules.document() == document && version > 0 {
@@ -180,9 +172,12 @@ impl App {
         reason: Option<&str>,
     ) -> Result<StoredConfig, AppError> {
         let (now, version) = (self.now(), rules.version() + 1);
-        let row = self
-            .store_document(tx, &change.document, version, caller, reason, now)
+        let document = (&change.document, version);
+        let plan = self
+            .plan(tx, rules.document(), document, caller, now)
             .await?;
+        plan.check_reach(rules)?;
+        let row = self.carry_through(tx, &plan, caller, reason, now).await?;
         let detail = json!({
             "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
         });
@@ -196,29 +191,6 @@ impl App {
         })
     }
 
-    /// Stores a document that makes sense as this version, with its templates. Who may, and who is told, others decide.
-    pub(super) async fn store_document(
-        &self,
-        tx: &mut Tx,
-        document: &Document,
-        version: i64,
-        caller: &Caller,
-        reason: Option<&str>,
-        now: Timestamp,
-    ) -> Result<ConfigRow, AppError> {
-        let versions = save_templates(tx, document, now).await?;
-        compile(version, document.clone(), &versions)?;
-        let row = ConfigRow {
-            version,
-            digest: digest_of(document)?,
-            document: document.clone(),
-        };
-        tx.insert_config(&row, &caller.principal, reason, now)
-            .await?;
-        tx.touch_open_cards(now).await?;
-        Ok(row)
-    }
-
     /// The change becomes a request whose payload is the new document.
     async fn request_change(
         &self,
@@ -230,11 +202,11 @@ impl App {
     ) -> Result<Changed, AppError> {
         let now = self.now();
         // what makes no sense never becomes a request
-        compile(
-            change.made_from + 1,
-            change.document.clone(),
-            &BTreeMap::new(),
-        )?;
+        let document = (&change.document, change.made_from + 1);
+        let plan = self
+            .plan(tx, rules.document(), document, caller, now)
+            .await?;
+        plan.check_reach(rules)?;
         let ask = Ask {
             action: action::POLICY_UPDATE.to_owned(),
             project: None,
@@ -279,31 +251,28 @@ impl App {
         let now = self.now();
         let change: Change = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
-        let bot = Caller::bot();
+        // whoever has a part in the request answers for what is changed in their name
+        let bot = Caller {
+            owners: request.excluded.0.keys().cloned().collect(),
+            ..Caller::bot()
+        };
         let state = request.state.clone();
-        let (state, what, detail) = if change.made_from == rules.version() {
-            let applied = self
-                .apply(tx, &bot, rules, change, request.reason.as_deref())
-                .await?;
-            let done = state
-                .execute(now)
-                .and_then(|state| state.complete(Outcome::Succeeded));
-            (
-                done,
+        let applied = self
+            .apply_if_it_can_be(tx, &bot, rules, change, request.reason.as_deref())
+            .await?;
+        let (state, what, detail) = match applied {
+            Ok(applied) => (
+                state
+                    .execute(now)
+                    .and_then(|state| state.complete(Outcome::Succeeded)),
                 What::RequestCompleted,
                 json!({"version": applied.version, "outcome": Outcome::Succeeded}),
-            )
-        } else {
-            let why = format!(
-                "config_changed: it was made from version {}, and version {} is stored now; nothing was applied",
-                change.made_from,
-                rules.version()
-            );
-            (
+            ),
+            Err(why) => (
                 state.cancel(now),
                 What::RequestCancelled,
-                json!({"message": why}),
-            )
+                json!({"message": format!("config_changed: {why}; nothing was applied")}),
+            ),
         };
         request.state = state.map_err(|wrong| Refusal::Closed(wrong.0))?;
         tx.save_request(&mut request).await?;
@@ -311,6 +280,35 @@ impl App {
             .await?;
         tx.touch_cards(&request.id, now).await?;
         Ok(request.state.status())
+    }
+}
+
+impl App {
+    /// Applies an approved change, or says why it cannot be applied any more.
+    async fn apply_if_it_can_be(
+        &self,
+        tx: &mut Tx,
+        bot: &Caller,
+        rules: &Rules,
+        change: Change,
+        reason: Option<&str>,
+    ) -> Result<Result<StoredConfig, String>, AppError> {
+        if change.made_from != rules.version() {
+            return Ok(Err(format!(
+                "it was made from version {}, and version {} is stored now",
+                change.made_from,
+                rules.version()
+            )));
+        }
+        match self.apply(tx, bot, rules, change, reason).await {
+            Ok(applied) => Ok(Ok(applied)),
+            // found before anything was written
+            Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(format!(
+                "it does not make sense any more: {}",
+                in_words(&problems)
+            ))),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -322,32 +320,6 @@ struct Change {
     document: Document,
     /// The version it was made from.
     made_from: i64,
-}
-
-/// Gives every template that has changed its next, immutable version.
-async fn save_templates(
-    tx: &mut Tx,
-    document: &Document,
-    now: Timestamp,
-) -> Result<BTreeMap<PolicyId, i64>, AppError> {
-    let stored = tx.templates().await?;
-    let mut versions = BTreeMap::new();
-    for template in &document.policies {
-        let version = match stored.get(&template.id) {
-            Some((version, same)) if same == template => *version,
-            Some((version, _)) => version + 1,
-            None => 1,
-        };
-        if stored
-            .get(&template.id)
-            .is_none_or(|(latest, _)| *latest < version)
-            && versions.insert(template.id.clone(), version).is_none()
-        {
-            tx.insert_template(version, template, now).await?;
-        }
-        versions.insert(template.id.clone(), version);
-    }
-    Ok(versions)
 }
 
 fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {

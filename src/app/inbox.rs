@@ -47,7 +47,7 @@ impl App {
             None => i64::MAX,
             Some(cursor) => cursor.parse().unwrap_or(0), // a cursor of somebody's own making ends the list
         };
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(&mut tx, version).await?;
         let (mut items, mut looked_at) = (Vec::new(), 0);
         loop {
@@ -98,8 +98,8 @@ impl App {
 fn fits(filter: &ListFilter, shown: &Shown, directory: &Directory) -> bool {
     let status: Status = shown.request.state.status();
     let waits_for = |id| {
-        let person = directory.person(id);
-        person.is_some_and(|person| shown.waits_for(person))
+        let person = directory.person_as_of(id, shown.request.created_at);
+        person.is_some_and(|person| shown.waits_for(&person))
     };
     (filter.statuses.is_empty() || filter.statuses.contains(&status))
         && filter.can_approve.as_ref().is_none_or(waits_for)

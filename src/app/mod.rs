@@ -13,6 +13,8 @@ mod ids;
 mod inbox;
 mod judge;
 mod once;
+mod people;
+mod plan;
 mod recover;
 mod show;
 mod submit;
@@ -28,6 +30,7 @@ pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
 pub use once::Once;
+pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
@@ -35,9 +38,11 @@ pub use tokens::NewToken;
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
 use crate::domain::message::Message;
+use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
+use crate::domain::roster::Stamp;
 use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
@@ -201,9 +206,10 @@ impl App {
     }
 
     /// What does not work although this replica serves, a sentence each.
-    pub fn degraded(&self) -> Vec<String> {
+    pub async fn degraded(&self) -> Result<Vec<String>, AppError> {
         let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
-        unsure.into_iter().collect()
+        let people = self.people_trouble().await?;
+        Ok(unsure.into_iter().chain(people).collect())
     }
 
     /// Whether what must not happen at a wrong hour may happen now (threat ST6).
@@ -231,23 +237,23 @@ impl App {
     /// The rules in force.
     pub async fn rules(&self) -> Result<Arc<Rules>, AppError> {
         let mut tx = self.0.db.read().await?;
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         self.rules_at(&mut tx, version).await
     }
 
-    /// The rules of this version, which is the one in force in this unit.
-    async fn rules_at(&self, tx: &mut Tx, version: i64) -> Result<Arc<Rules>, AppError> {
+    /// The rules of these versions, which are those in force in this unit.
+    async fn rules_at(&self, tx: &mut Tx, version: Stamp) -> Result<Arc<Rules>, AppError> {
         let held = self
             .0
             .rules
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if held.version() == version {
+        if held.stamp() == version {
             return Ok(held);
         }
         let rules = Arc::new(config::load(tx).await?);
-        if rules.version() != version {
+        if rules.stamp() != version {
             return Err(AppError::Busy); // it moved between two reads; nothing has been written yet
         }
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
@@ -269,7 +275,7 @@ impl App {
             .pop()
             .ok_or(Refusal::NotFound)?;
         let rules = self.rules_at(tx, loaded.rules).await?;
-        Ok((loaded, rules))
+        Ok((recognised(loaded, rules.directory()), rules))
     }
 
     /// An audit event of this moment.
@@ -337,6 +343,31 @@ async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppErro
             Ok(tx.id_of_number(*number).await?.ok_or(Refusal::NotFound)?)
         }
     }
+}
+
+/// The request as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the listed
+/// id, so that requests, votes and exclusions under the old one are theirs (design 2.5).
+fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
+    let listed = |id: &PersonId| directory.canonical(id).clone();
+    let acting = |principal: &mut Principal| {
+        if let Principal::Person(id) = principal {
+            *id = listed(id);
+        }
+    };
+    let request = &mut loaded.request;
+    acting(&mut request.requester);
+    acting(&mut request.submitted_by);
+    for author in &mut request.authors {
+        *author = listed(author);
+    }
+    let excluded = std::mem::take(&mut request.excluded.0);
+    for (id, part) in excluded {
+        request.excluded.0.entry(listed(&id)).or_insert(part);
+    }
+    for vote in &mut loaded.votes {
+        vote.by = listed(&vote.by);
+    }
+    loaded
 }
 
 /// What the people who asked are told.

@@ -76,8 +76,12 @@ impl App {
             });
         }
         let by = Caller::operator(Door::Cli);
+        let old = before.clone().unwrap_or_else(nothing);
+        let plan = self
+            .plan(tx, &old, (document, version + 1), &by, now)
+            .await?;
         let row = self
-            .store_document(tx, document, version + 1, &by, Some(reason), now)
+            .carry_through(tx, &plan, &by, Some(reason), now)
             .await?;
         let detail = json!({
             "version": row.version, "digest": row.digest, "reason": reason, "before": before, "after": row.document,
@@ -90,7 +94,6 @@ impl App {
             "The operator has put a configuration into force past its gates and administrators (`countersign recover`, version {}). Reason: {reason}",
             row.version
         );
-        let old = before.clone().unwrap_or_else(nothing);
         let text = announce::told(head, &diff(&old, document));
         self.alert(tx, channel.as_ref(), text, now).await?;
         Ok(Recovered {

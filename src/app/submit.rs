@@ -97,7 +97,7 @@ impl App {
                 repeated: true,
             });
         }
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
         let (admitted, payload, requester) = admit(&rules, caller, submission, now)?;
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);

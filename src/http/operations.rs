@@ -47,7 +47,7 @@ pub(super) async fn readyz(_: Open, State(api): State<Api>) -> Result<Json<Readi
     {
         Ok(()) => Ok(Json(Readiness {
             ready: true,
-            degraded: [troubles.degraded, api.app.degraded()].concat(),
+            degraded: [troubles.degraded, api.app.degraded().await?].concat(),
         })),
         Err(why) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

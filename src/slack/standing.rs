@@ -5,6 +5,7 @@ use super::error::SlackError;
 use super::installation::Installation;
 use super::reply::SlackUser;
 use crate::domain::people::SlackAccount;
+use crate::domain::roster::Account;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -125,6 +126,46 @@ fn judge(home: &Installation, user_id: &str, user: &SlackUser) -> Standing {
         team_id: home.team_id.clone(),
         user_id: user_id.to_owned(),
     })
+}
+
+/// An account as the directory keeps it; nothing where it is no person's of our home.
+pub(super) fn account(home: &Installation, user: &SlackUser) -> Option<Account> {
+    let (is_active, is_full) = match judge(home, &user.id, user) {
+        Ok(_) => (true, true),
+        Err(NoStanding::Guest) => (true, false),
+        // Slack tells little of whom it has switched off, and they may do nothing anyway
+        Err(NoStanding::Deactivated) if is_home(home, user) && user.is_bot != Some(true) => {
+            (false, true)
+        }
+        Err(NoStanding::Deactivated | NoStanding::Bot | NoStanding::Stranger) => return None,
+    };
+    let is_id = !user.id.is_empty()
+        && user
+            .id
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    is_id.then(|| Account {
+        identity: home.identity(&user.id),
+        name: shown_name(user),
+        is_active,
+        is_full,
+    })
+}
+
+/// The name a person gave themselves, within bounds; nobody is recognised by it.
+fn shown_name(user: &SlackUser) -> String {
+    const LONGEST: usize = 80;
+    let name = user.real_name.as_deref().or(user.name.as_deref());
+    let plain: String = name
+        .unwrap_or_default()
+        .chars()
+        .filter(|sign| !sign.is_control())
+        .take(LONGEST)
+        .collect();
+    match plain.trim() {
+        "" => user.id.clone(),
+        name => name.to_owned(),
+    }
 }
 
 fn is_home(home: &Installation, user: &SlackUser) -> bool {

@@ -9,6 +9,7 @@ pub(crate) mod dialect;
 mod facts;
 mod open;
 mod outbox;
+mod people;
 mod requests;
 mod tokens;
 mod wakes;
@@ -157,6 +158,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     dialect::STATEMENTS,
     facts::STATEMENTS,
     outbox::STATEMENTS,
+    people::STATEMENTS,
     requests::STATEMENTS,
     tokens::STATEMENTS,
 ];

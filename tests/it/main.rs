@@ -19,6 +19,7 @@ mod markup;
 mod matrix;
 mod outage;
 mod pace;
+mod people;
 mod plans;
 mod policies;
 mod races;

@@ -11,6 +11,7 @@ use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::shown::Shown;
+use countersign::domain::time::Span;
 use countersign::domain::vote::{Door, Verdict};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -27,7 +28,7 @@ fn locked() -> Document {
     let mut locked = document(
         "  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {users: [erin]}}",
         "  - {policy: rules-gate, level: organization}",
-        "breakGlass: {securityChannel: C03SECURITY}",
+        "breakGlass: {securityChannel: C03SECURITY, allowed: {teams: [sre]}}",
     );
     locked.administrators.org_roles.clear();
     locked
@@ -150,7 +151,8 @@ on_both! {
         world.settle().await;
         executes(world.app(), &used).await.expect("once");
         executes(world.app(), &done).await.expect("once");
-        let back = format!("UPDATE requests SET status = 'approved', executed_at = NULL WHERE id = '{}'", used.request.id);
+        let back = format!("UPDATE requests SET status = 'approved', executed_at = NULL, ends_at = {} WHERE id = '{}'",
+            world.clock.now().plus(Span::hours(1)).0, used.request.id);
         world.database.execute(&back).await.expect("restored");
 
         let voided = world.app().void_grants("the disk broke").await.expect("void");

@@ -4,6 +4,7 @@ mod clicks;
 mod commands;
 mod events;
 mod outlet;
+mod people;
 
 use super::client::Slack;
 use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
@@ -44,6 +45,7 @@ struct Inner {
     outlet: Outlet,
     home: OnceLock<Installation>,
     standing: StandingCache,
+    doubts: people::Doubts,
 }
 
 /// What a use case's end means for the one who clicked.
@@ -69,6 +71,7 @@ impl Dispatcher {
             outlet: Outlet::new(slack, PATIENCE),
             home: OnceLock::new(),
             standing: StandingCache::default(),
+            doubts: people::Doubts::default(),
         }))
     }
 
