@@ -283,6 +283,57 @@ mod tests {
     }
 
     #[test]
+    fn sl5_only_accounts_of_our_people_are_kept() {
+        let kept = |user: &SlackUser| {
+            let account = account(&example(), user)?;
+            assert_eq!(account.identity, example().identity("U1"));
+            Some((account.name, account.is_active, account.is_full))
+        };
+        let named = |name: &str| SlackUser {
+            real_name: Some(name.to_owned()),
+            ..member()
+        };
+        let yes = Some(true);
+        assert_eq!(kept(&named("Ann")), Some(("Ann".to_owned(), true, true)));
+        assert_eq!(kept(&member()), Some(("U1".to_owned(), true, true)));
+        let odd = format!("\u{1b}[2J Ann{}", "n".repeat(200));
+        let (name, _, _) = kept(&named(&odd)).expect("a member");
+        assert!(name.starts_with("[2J Ann") && name.len() <= 80, "{name}");
+        let guest = SlackUser {
+            is_restricted: yes,
+            ..member()
+        };
+        assert_eq!(kept(&guest), Some(("U1".to_owned(), true, false)));
+        let off = SlackUser {
+            deleted: yes,
+            ..member()
+        };
+        assert_eq!(kept(&off), Some(("U1".to_owned(), false, true)));
+        for nobody in [
+            SlackUser {
+                is_bot: yes,
+                ..member()
+            },
+            SlackUser {
+                deleted: yes,
+                is_bot: yes,
+                ..member()
+            },
+            SlackUser {
+                team_id: Some("T2".to_owned()),
+                ..member()
+            },
+            SlackUser {
+                team_id: Some("T2".to_owned()),
+                deleted: yes,
+                ..member()
+            },
+        ] {
+            assert_eq!(kept(&nobody), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
     fn a_look_up_is_kept_ten_minutes_and_dropped_on_a_change() {
         let cache = StandingCache::default();
         let now = Timestamp(1_000_000);

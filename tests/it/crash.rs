@@ -14,8 +14,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const SECRET: &str = "the-secret-of-the-crashes";
-const TOKEN: &str = "xoxb-crash";
+pub const SECRET: &str = "the-secret-of-the-crashes";
+pub const TOKEN: &str = "xoxb-crash";
 const ASK: &str =
     "request release.deploy project=api-platform env=production release=v1 reason=hotfix";
 
@@ -30,6 +30,7 @@ pub struct Ground {
 pub struct Serving {
     child: Child,
     log: UnboundedReceiver<Value>,
+    pub url: String,
 }
 
 impl Ground {
@@ -64,6 +65,11 @@ impl Ground {
 
     /// Starts the bot; it serves, and the workspace knows where.
     pub async fn serve(&self) -> Serving {
+        self.serve_telling("info").await
+    }
+
+    /// The same with so much in the log.
+    pub async fn serve_telling(&self, log: &str) -> Serving {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/demo.yaml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--config", manifest])
@@ -74,26 +80,31 @@ impl Ground {
             .env("SLACK_API_URL", self.slack.api_url())
             .env("COUNTERSIGN_LISTEN", "127.0.0.1:0")
             .env("COUNTERSIGN_LOG_FORMAT", "json")
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", log)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let (tell, log) = unbounded_channel();
+        let (tell, log) = unbounded_channel::<Value>();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let read = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 let _ = tell.send(read); // nobody listens at the end
             }
         });
-        let mut serving = Serving { child, log };
+        let mut serving = Serving {
+            child,
+            log,
+            url: String::new(),
+        };
         let said = serving.says("serving").await;
         let address = said.to_string();
         let address = address.split("127.0.0.1:").nth(1).expect("an address");
         let port: String = address.chars().take_while(char::is_ascii_digit).collect();
         let url = format!("http://127.0.0.1:{port}");
+        serving.url.clone_from(&url);
         self.slack.set_bot_url(&url);
         let ready = async {
             while !reqwest::get(format!("{url}/readyz"))
@@ -210,6 +221,17 @@ impl Serving {
     /// kill -9.
     pub async fn dies(mut self) {
         self.child.kill().await.expect("it was alive");
+    }
+
+    /// Ends kindly; everything it has logged since it began to serve.
+    pub async fn ends_with_its_log(mut self) -> Vec<String> {
+        self.terminate();
+        self.ends().await;
+        let mut lines = Vec::new();
+        while let Some(line) = self.log.recv().await {
+            lines.push(line.to_string());
+        }
+        lines
     }
 
     fn terminate(&self) {

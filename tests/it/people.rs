@@ -13,14 +13,18 @@ use serde_json::{Value, json};
 
 impl World {
     /// Slack is asked for whatever is due, and everything settles.
-    async fn syncs(&self) {
+    pub async fn syncs(&self) {
         let asked = self.bot.dispatcher.sync_people().await;
         asked.expect("what Slack tells is taken in");
         self.settle().await;
     }
 
     /// An administrator changes the configuration.
-    async fn edits(&self, who: &str, change: impl FnOnce(&mut Value)) -> Result<Changed, AppError> {
+    pub async fn edits(
+        &self,
+        who: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Changed, AppError> {
         let stored = self.app().config().await.expect("a configuration");
         let mut document = serde_json::to_value(&stored.document).expect("JSON");
         change(&mut document);
@@ -32,7 +36,7 @@ impl World {
     }
 
     /// Somebody (by id) changes a user group, and Slack says so.
-    async fn regroups(&self, group: &str, by: &str, users: &[&str]) {
+    pub async fn regroups(&self, group: &str, by: &str, users: &[&str]) {
         self.slack.change(|state| {
             let group = state.groups.get_mut(group).expect("a group");
             group.users = users.iter().map(|&user| user.to_owned()).collect();
@@ -44,7 +48,7 @@ impl World {
     }
 
     /// Slack changes somebody's account (by id), and says so.
-    async fn account(&self, id: &str, change: impl FnOnce(&mut countersign::sandbox::User)) {
+    pub async fn account(&self, id: &str, change: impl FnOnce(&mut countersign::sandbox::User)) {
         self.slack
             .change(|state| change(state.users.get_mut(id).expect("a user")));
         let event = json!({"type": "user_change", "user": {"id": id}});
@@ -53,9 +57,10 @@ impl World {
     }
 
     /// The members of a team, by id.
-    async fn team(&self, team: &str) -> Vec<String> {
+    pub async fn team(&self, team: &str) -> Vec<String> {
         let rules = self.app().rules().await.expect("the rules");
-        let members = rules.directory().members(&team.into());
+        let team = team.into();
+        let members = rules.directory().members(&team);
         members.map(|person| person.id.to_string()).collect()
     }
 }

@@ -164,12 +164,13 @@ on_both! {
         world.syncs().await;
         let (alice, carol, dan) = (world.person("alice").await, world.person("carol").await, world.person("dan").await);
         let asked = text(&alice.submit(deploy()).await.ok(), "id");
+        let typed = world.command_of("carol", "inbox");
         world.account("U03CAROL", |user| user.deleted = true).await;
         world.account("U05DAN", |user| user.deleted = true).await;
         assert_eq!(carol.get("/v1/requests").await.outcome(), "403 forbidden");
         assert_eq!(carol.decide(&asked, "approve").await.outcome(), "403 forbidden");
         assert_eq!(carol.get("/v1/config").await.outcome(), "403 forbidden");
-        assert!(world.types("carol", "inbox").await.contains("deactivated"));
+        assert!(world.delivers(&typed).await.body.contains("deactivated"));
         assert_eq!(dan.decide(&asked, "approve").await.outcome(), "200", "his other account is not switched off");
 
         world.account("U03CAROL", |user| user.deleted = false).await;
