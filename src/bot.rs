@@ -23,6 +23,8 @@ use tokio_util::task::TaskTracker;
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How often measured times are folded into their histogram; without it they pile up where nobody reads `/metrics`.
 const FOLD_METRICS: Duration = Duration::from_secs(10);
+/// How often it is looked whether Slack must be asked for its people again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
@@ -183,7 +185,7 @@ impl Bot {
         }
     }
 
-    /// Starts the workers' loops.
+    /// Starts the workers' loops, and asks Slack for its people.
     pub fn start_work(&self) {
         self.workers.start();
         let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
@@ -191,6 +193,18 @@ impl Bot {
             loop {
                 tokio::time::sleep(FOLD_METRICS).await;
                 metrics.run_upkeep();
+            }
+        }));
+        let (bot, stop) = (self.clone(), self.stop.clone());
+        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                if let Err(error) = bot.dispatcher.sync_people().await {
+                    tracing::warn!(%error, "what Slack tells of its people was not taken in");
+                }
+                tokio::select! {
+                    () = bot.dispatcher.people_doubted() => {}
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                }
             }
         }));
     }

@@ -63,7 +63,7 @@ impl App {
     ) -> Result<Started, AppError> {
         tx.lock_rules().await?;
         let now = self.now();
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
         if let Some(kept) = once::before(tx, once).await? {
             return self.started_before(tx, &kept, &rules, now).await;
@@ -156,7 +156,7 @@ impl App {
         let event = SessionEvent::Started {
             until: until(session),
         };
-        self.alert(tx, session, event, rules, now).await
+        self.alert_session(tx, session, event, rules, now).await
     }
 
     /// The start becomes a request whose payload is the start.
@@ -281,7 +281,7 @@ impl App {
             uses: lines,
             more,
         };
-        self.alert(tx, session, event, rules, now).await?;
+        self.alert_session(tx, session, event, rules, now).await?;
         self.refresh_posts(tx, session, now).await
     }
 
@@ -332,7 +332,7 @@ impl App {
         tx: &mut Tx,
     ) -> Result<(std::sync::Arc<Rules>, Timestamp), AppError> {
         tx.lock_rules().await?;
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
         Ok((rules, self.now()))
     }

@@ -70,9 +70,9 @@ pub(super) fn check_right(caller: &Caller, loaded: &Loaded, rules: &Rules) -> Re
         let person = caller
             .principal
             .person()
-            .and_then(|id| rules.directory().person(id));
+            .and_then(|id| rules.directory().person_as_of(id, request.created_at));
         person.is_some_and(|person| {
-            eligibility::check(&request.gates, &request.excluded, person).is_ok()
+            eligibility::check(&request.gates, &request.excluded, &person).is_ok()
         })
     };
     if own || rules.is_administrator(&caller.principal) || approver() {

@@ -1,15 +1,25 @@
 //! The one source of time; tests set theirs by hand.
 
+mod measured;
+
+pub use measured::{Machine, Measured};
+
+use super::{App, AppError};
 use crate::domain::time::{Span, Timestamp};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
+
+/// How often it is asked whether the clock must be read again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Tells the time, and waits for a point in it.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The machine's clock. Use cases over a database measure it, see [`Measured`].
     System,
+    /// The clock of the database, counted on by the machine.
+    Measured(Arc<Measured>),
     /// A clock that moves when it is told to.
     Manual(Arc<watch::Sender<Timestamp>>),
 }
@@ -20,24 +30,48 @@ impl Clock {
         Self::Manual(Arc::new(watch::Sender::new(at)))
     }
 
+    /// A clock that reads what it is told, and counts on by these machine's clocks.
+    pub fn measured(machine: impl Fn() -> Machine + Send + Sync + 'static) -> Self {
+        Self::Measured(Arc::new(Measured::new(machine)))
+    }
+
+    /// The clock that use cases go by.
+    pub(super) fn over_a_database(self) -> Self {
+        match self {
+            Self::System => Self::measured(this_machine),
+            other @ (Self::Measured(_) | Self::Manual(_)) => other,
+        }
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => Timestamp(
-                SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| {
-                        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-                    }),
-            ),
+            Self::System => this_machine().wall,
+            Self::Measured(clock) => clock.now(),
             Self::Manual(time) => *time.borrow(),
+        }
+    }
+
+    /// Whether it has ever been read.
+    pub fn is_set(&self) -> bool {
+        match self {
+            Self::Measured(clock) => clock.is_set(),
+            Self::System | Self::Manual(_) => true,
+        }
+    }
+
+    /// Whether it is believed; not after a jump, until two readings agree.
+    pub fn is_sure(&self) -> bool {
+        match self {
+            Self::Measured(clock) => clock.is_sure(),
+            Self::System | Self::Manual(_) => true,
         }
     }
 
     /// Waits until the clock shows `at`.
     pub async fn until(&self, at: Timestamp) {
         match self {
-            Self::System => {
+            Self::System | Self::Measured(_) => {
                 let left = at.0.saturating_sub(self.now().0);
                 tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
             }
@@ -53,5 +87,64 @@ impl Clock {
         if let Self::Manual(time) = self {
             time.send_modify(|now| *now = now.plus(by));
         }
+    }
+}
+
+/// Both clocks of this machine at once: the one on the wall, which can be set, and the one that only counts.
+fn this_machine() -> Machine {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let whole = |length: Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+    let steady = whole(START.elapsed());
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    Machine {
+        wall: Timestamp(wall.map_or(0, whole)),
+        steady: Span(steady),
+    }
+}
+
+/// Reads the clock, and goes on reading it.
+pub(super) async fn start(app: &App) {
+    measure_or_tell(app).await;
+    let reading = app.clone();
+    let stop = app.0.stop.clone();
+    app.0
+        .tasks
+        .spawn(stop.run_until_cancelled_owned(async move {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                if let Clock::Measured(clock) = &reading.0.clock
+                    && clock.is_due()
+                {
+                    measure_or_tell(&reading).await;
+                }
+            }
+        }));
+}
+
+async fn measure_or_tell(app: &App) {
+    if let Err(error) = app.measure().await {
+        tracing::warn!(%error, "the clock could not be read");
+    }
+}
+
+impl App {
+    /// Reads the database's clock once; on `SQLite`, the machine's.
+    pub(super) async fn measure(&self) -> Result<(), AppError> {
+        let Clock::Measured(clock) = &self.0.clock else {
+            return Ok(());
+        };
+        let asked = clock.machine();
+        let told = self.0.db.time().await?;
+        let heard = clock.machine();
+        let was_sure = clock.is_sure();
+        clock.hear(told.unwrap_or(heard.wall), asked, heard);
+        match (was_sure, clock.is_sure()) {
+            (true, false) => {
+                tracing::error!("the clock has jumped; nothing is executed until it is sure")
+            }
+            (false, true) => tracing::info!("the clock is sure"),
+            (true, true) | (false, false) => {}
+        }
+        Ok(())
     }
 }

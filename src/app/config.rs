@@ -1,24 +1,22 @@
 //! The configuration: loaded, compiled, changed.
 
+use super::announce;
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
-use crate::domain::diff::diff;
 use crate::domain::digest::{Digest, canonical, content_digest};
 use crate::domain::document::{
     Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
 };
-use crate::domain::id::{PolicyId, RequestId};
-use crate::domain::message::Message;
+use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request};
 use crate::domain::rules::{Ask, Problem, Rules};
 use crate::domain::shown::Shown;
-use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
-use crate::store::{ConfigRow, StoreError, Tx};
+use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -45,10 +43,12 @@ pub enum Changed {
 
 /// The rules of an empty store: no resources, no people, so that everything is refused.
 pub(super) fn no_rules() -> Result<Rules, AppError> {
-    compile(0, nothing(), &BTreeMap::new())
+    Rules::compile(0, nothing(), &BTreeMap::new())
+        .map_err(|problems| Refusal::Invalid(problems).into())
 }
 
-fn nothing() -> Document {
+/// The document of an empty store.
+pub(super) fn nothing() -> Document {
     Document {
         organization: "unconfigured".to_owned(),
         resources: Resources::default(),
@@ -66,15 +66,6 @@ fn nothing() -> Document {
     }
 }
 
-fn compile(
-    version: i64,
-    document: Document,
-    templates: &BTreeMap<PolicyId, i64>,
-) -> Result<Rules, AppError> {
-    Rules::compile(version, document, templates)
-        .map_err(|problems| Refusal::Invalid(problems).into())
-}
-
 /// The rules that are stored.
 pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
     let Some(row) = tx.config().await? else {
@@ -86,7 +77,8 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
         .into_iter()
         .map(|(id, (version, _))| (id, version))
         .collect();
-    Rules::compile(row.version, row.document, &versions).map_err(|problems| {
+    let roster = tx.roster().await?;
+    Rules::compile_with(row.version, row.document, &versions, roster).map_err(|problems| {
         AppError::Internal(format!(
             "the stored configuration does not compile: {}",
             in_words(&problems)
@@ -102,7 +94,7 @@ fn in_words(problems: &[Problem]) -> String {
         .join("; ")
 }
 
-fn digest_of(document: &Document) -> Result<String, AppError> {
+pub(super) fn digest_of(document: &Document) -> Result<String, AppError> {
     let text = canonical(document).map_err(|error| AppError::Internal(error.to_string()))?;
     Ok(Digest::of(text.as_bytes()).to_string())
 }
@@ -120,12 +112,7 @@ impl App {
     /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
     /// that edits made since survive a restart.
     pub async fn load_file(&self, document: Document, file: &str) -> Result<Changed, AppError> {
-        let caller = Caller {
-            principal: Principal::Operator,
-            owners: Vec::new(),
-            acts_for_others: false,
-            via: Door::File,
-        };
+        let caller = Caller::operator(Door::File);
         let digest = digest_of(&document)?;
         if self.0.db.read().await?.knows_document(&digest).await? {
             return Ok(Changed::Unchanged(self.config().await?));
@@ -148,10 +135,19 @@ impl App {
             .db
             .unit::<_, AppError>(async |tx| {
                 tx.lock_rules().await?;
-                let version = tx.config_version().await?;
-                let rules = self.rules_at(tx, version).await?;
+                let stamp = tx.rules_version().await?;
+                let (rules, version) = (self.rules_at(tx, stamp).await?, stamp.config);
                 check_right(&rules, caller)?;
                 check_version(&rules, made_from)?;
+                // asked once more under the lock: two replicas may start with the same new file
+                let known =
+                    caller.via == Door::File && tx.knows_document(&digest_of(&document)?).await?;
+                if known {
+                    return Ok(Changed::Unchanged(StoredConfig {
+                        version,
+                        document: rules.document().clone(),
+                    }));
+                }
                 if *rules.document() == document && version > 0 {
                     return Ok(Changed::Unchanged(StoredConfig {
                         version,
@@ -185,22 +181,18 @@ impl App {
         reason: Option<&str>,
     ) -> Result<StoredConfig, AppError> {
         let (now, version) = (self.now(), rules.version() + 1);
-        let document = change.document;
-        let versions = save_templates(tx, &document, now).await?;
-        compile(version, document.clone(), &versions)?;
-        let row = ConfigRow {
-            version,
-            digest: digest_of(&document)?,
-            document,
-        };
-        tx.insert_config(&row, &caller.principal, reason, now)
+        let document = (&change.document, version);
+        let plan = self
+            .plan(tx, rules.document(), document, caller, now)
             .await?;
+        plan.check_reach(rules)?;
+        let row = self.carry_through(tx, &plan, caller, reason, now).await?;
         let detail = json!({
             "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
         });
         tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
             .await?;
-        let news = announcement(rules, &row, caller, reason);
+        let news = announce::of_change(rules.document(), &row, &caller.principal, reason);
         self.send(tx, news.into_iter().collect(), now).await?;
         Ok(StoredConfig {
             version,
@@ -219,11 +211,11 @@ impl App {
     ) -> Result<Changed, AppError> {
         let now = self.now();
         // what makes no sense never becomes a request
-        compile(
-            change.made_from + 1,
-            change.document.clone(),
-            &BTreeMap::new(),
-        )?;
+        let document = (&change.document, change.made_from + 1);
+        let plan = self
+            .plan(tx, rules.document(), document, caller, now)
+            .await?;
+        plan.check_reach(rules)?;
         let ask = Ask {
             action: action::POLICY_UPDATE.to_owned(),
             project: None,
@@ -268,19 +260,46 @@ impl App {
     ) -> Result<Result<Value, String>, AppError> {
         let change: Change = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
+        // whoever has a part in the request answers for what is changed in their name
+        let bot = Caller {
+            owners: request.excluded.0.keys().cloned().collect(),
+            ..bot.clone()
+        };
+        let applied = self
+            .apply_if_it_can_be(tx, &bot, rules, change, request.reason.as_deref())
+            .await?;
+        Ok(applied
+            .map(|applied| json!({"version": applied.version, "outcome": Outcome::Succeeded}))
+            .map_err(|why| format!("config_changed: {why}; nothing was applied")))
+    }
+}
+
+impl App {
+    /// Applies an approved change, or says why it cannot be applied any more.
+    async fn apply_if_it_can_be(
+        &self,
+        tx: &mut Tx,
+        bot: &Caller,
+        rules: &Rules,
+        change: Change,
+        reason: Option<&str>,
+    ) -> Result<Result<StoredConfig, String>, AppError> {
         if change.made_from != rules.version() {
             return Ok(Err(format!(
-                "config_changed: it was made from version {}, and version {} is stored now; nothing was applied",
+                "it was made from version {}, and version {} is stored now",
                 change.made_from,
                 rules.version()
             )));
         }
-        let applied = self
-            .apply(tx, bot, rules, change, request.reason.as_deref())
-            .await?;
-        Ok(Ok(
-            json!({"version": applied.version, "outcome": Outcome::Succeeded}),
-        ))
+        match self.apply(tx, bot, rules, change, reason).await {
+            Ok(applied) => Ok(Ok(applied)),
+            // found before anything was written
+            Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(format!(
+                "it does not make sense any more: {}",
+                in_words(&problems)
+            ))),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -292,75 +311,6 @@ struct Change {
     document: Document,
     /// The version it was made from.
     made_from: i64,
-}
-
-/// The longest announcement, in characters; the rest is counted.
-const ANNOUNCED: usize = 2_500;
-
-/// What the security channel is told, as it was before the change (without one, the default route).
-fn announcement(
-    before: &Rules,
-    after: &ConfigRow,
-    caller: &Caller,
-    reason: Option<&str>,
-) -> Option<Message> {
-    let difference = diff(before.document(), &after.document);
-    let rules = before.document();
-    let channel = rules
-        .break_glass
-        .as_ref()
-        .map(|rules| &rules.security_channel)
-        .or(rules.routes.default.as_ref())?;
-    if !difference.is_announced() {
-        return None;
-    }
-    let mut text = format!(
-        "The configuration was changed by {} (version {}). Reason: {}",
-        caller.principal,
-        after.version,
-        reason.unwrap_or("none given")
-    );
-    let mut left = difference.lines.len();
-    for line in &difference.lines {
-        let line = format!("\n{} {}", line.change.sign(), line.text);
-        if text.chars().count() + line.chars().count() > ANNOUNCED {
-            let rest = format!("\nand {left} more; `countersign audit export` has all of them");
-            text += &rest;
-            break;
-        }
-        text += &line;
-        left -= 1;
-    }
-    Some(Message::Alert {
-        channel: channel.clone(),
-        text,
-    })
-}
-
-/// Gives every template that has changed its next, immutable version.
-async fn save_templates(
-    tx: &mut Tx,
-    document: &Document,
-    now: Timestamp,
-) -> Result<BTreeMap<PolicyId, i64>, AppError> {
-    let stored = tx.templates().await?;
-    let mut versions = BTreeMap::new();
-    for template in &document.policies {
-        let version = match stored.get(&template.id) {
-            Some((version, same)) if same == template => *version,
-            Some((version, _)) => version + 1,
-            None => 1,
-        };
-        if stored
-            .get(&template.id)
-            .is_none_or(|(latest, _)| *latest < version)
-            && versions.insert(template.id.clone(), version).is_none()
-        {
-            tx.insert_template(version, template, now).await?;
-        }
-        versions.insert(template.id.clone(), version);
-    }
-    Ok(versions)
 }
 
 fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {

@@ -122,7 +122,7 @@ impl App {
         let outcome = match &decided {
             Ok(_) => "decided",
             Err(AppError::Refused(_)) => "refused",
-            Err(AppError::Busy | AppError::Internal(_)) => "failed",
+            Err(AppError::Busy | AppError::ClockUnsure | AppError::Internal(_)) => "failed",
         };
         measure::decided(outcome, since.elapsed());
         decided

@@ -84,6 +84,7 @@ impl App {
         if once::before(tx, once).await?.is_some() {
             return Ok((self.repeat(tx, &request, now).await?, false));
         }
+        self.check_clock()?;
         let covered = match self.cover(tx, &request, caller, rules, now).await? {
             Cover::Over if request.state.status() == Status::Bypassed => {
                 return Err(Refusal::SessionEnded.into());

@@ -3,7 +3,7 @@
 use super::{App, AppError};
 use crate::domain::action::Kind;
 use crate::domain::id::PersonId;
-use crate::domain::people::Person;
+use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Request, Status};
 use crate::domain::shown::Shown;
@@ -51,7 +51,7 @@ impl App {
             None => i64::MAX,
             Some(cursor) => cursor.parse().unwrap_or(0), // a cursor of somebody's own making ends the list
         };
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(&mut tx, version).await?;
         let person = filter.can_approve.as_ref();
         let person = person.map(|id| rules.directory().person(id));
@@ -61,6 +61,7 @@ impl App {
             other => Wanted {
                 filter: &filter,
                 person: other.flatten(),
+                directory: rules.directory(),
                 now: self.now(),
             },
         };
@@ -124,6 +125,7 @@ struct Wanted<'a> {
     filter: &'a ListFilter,
     /// Who could approve.
     person: Option<&'a Person>,
+    directory: &'a Directory,
     now: Timestamp,
 }
 
@@ -148,11 +150,16 @@ impl Wanted<'_> {
             state,
             gates,
             excluded,
+            created_at,
             ..
         } = &loaded.request;
         let status = state.clone().at(self.now).status();
         let waits_for = |person: &Person| {
-            status == Status::Pending && verdict::waits_for(gates, excluded, &loaded.votes, person)
+            // what they have given themselves since it was asked does not count
+            let then = self.directory.person_as_of(&person.id, *created_at);
+            status == Status::Pending
+                && then
+                    .is_some_and(|then| verdict::waits_for(gates, excluded, &loaded.votes, &then))
         };
         (self.filter.statuses.is_empty() || self.filter.statuses.contains(&status))
             && self.person.is_none_or(waits_for)

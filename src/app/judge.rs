@@ -2,7 +2,7 @@
 
 use super::decide::{Click, Clicker, Decided};
 use super::once::Kept;
-use super::{App, AppError, news_of};
+use super::{App, AppError, news_of, recognised};
 use crate::domain::audit::What;
 use crate::domain::decide::{self, Cast};
 use crate::domain::id::{OutboxId, RequestId};
@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::vote::{Door, Verdict};
 use crate::store::{Answer, Judgement, Loaded, NewVote};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One unit's decisions: the requests as they move from click to click, and what is to be written in the end.
@@ -38,6 +39,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let dockets = loaded
             .into_iter()
+            .map(|one| recognised(one, rules.directory()))
             .map(|one| (one.request.id.clone(), one))
             .collect();
         Self {
@@ -89,9 +91,12 @@ impl<'a> Session<'a> {
         let Some(mut docket) = self.dockets.remove(id) else {
             return Ok(Err(Refusal::NotFound));
         };
-        let voter = self.voter(&click.clicker);
+        let asked = docket.request.created_at;
+        let voter = self.voter(&click.clicker, asked);
+        let voter = voter.as_deref();
         let cast = Cast {
             voter,
+            linked_since: self.is_linked_since(&click.clicker, asked),
             digest: click.digest.as_deref(),
             verdict: click.verdict,
             comment: click.comment.as_deref(),
@@ -115,10 +120,20 @@ impl<'a> Session<'a> {
         Ok(heard)
     }
 
-    fn voter(&self, clicker: &Clicker) -> Option<&'a Person> {
+    /// The clicker as they count for what was asked at that time (threat B68).
+    fn voter(&self, clicker: &Clicker, asked: Timestamp) -> Option<Cow<'a, Person>> {
+        let directory = self.rules.directory();
+        let id = match clicker {
+            Clicker::Slack(account) => &directory.by_slack(account)?.id,
+            Clicker::Person(id) => id,
+        };
+        directory.person_as_of(id, asked)
+    }
+
+    fn is_linked_since(&self, clicker: &Clicker, asked: Timestamp) -> bool {
         match clicker {
-            Clicker::Slack(account) => self.rules.directory().by_slack(account),
-            Clicker::Person(id) => self.rules.directory().person(id),
+            Clicker::Slack(account) => self.rules.directory().is_linked_since(account, asked),
+            Clicker::Person(_) => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The use cases. Each one begins a unit of work, loads a snapshot, asks the domain, saves the change with its audit events and its
 //! outgoing messages, and commits.
 
+mod announce;
 mod audit;
 mod break_glass;
 mod cancel;
@@ -15,6 +16,9 @@ mod inbox;
 mod judge;
 mod measure;
 mod once;
+mod people;
+mod plan;
+mod recover;
 mod session_news;
 mod session_review;
 mod sessions;
@@ -28,13 +32,15 @@ mod wait;
 pub use crate::domain::explain::Explained;
 pub use audit::AuditLine;
 pub use break_glass::Started;
-pub use clock::Clock;
+pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
 pub use measure::{DECIDE_SECONDS, describe_metrics};
 pub use once::Once;
+pub use people::{Due, HeardGroup};
+pub use recover::{Recovered, Voided};
 pub use sessions::SessionPage;
 pub use stats::LatencyStats;
 pub use submit::{Submission, Submitted};
@@ -43,9 +49,11 @@ pub use tokens::NewToken;
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
+use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
+use crate::domain::roster::Stamp;
 use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
@@ -76,6 +84,10 @@ struct Inner {
     stop: CancellationToken,
 }
 
+/// What is said while the clock is not believed.
+const CLOCK_UNSURE: &str =
+    "the clock has jumped; nothing is executed until two readings of it agree";
+
 /// Why a use case gave no answer, or said no.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppError {
@@ -85,6 +97,9 @@ pub enum AppError {
     /// Not begun, or not known to have ended, in time; nothing is promised. Try again.
     #[error("busy; try again")]
     Busy,
+    /// The clock has jumped, and what time it is is not known until two readings agree; nothing has changed. Try again.
+    #[error("{CLOCK_UNSURE}")]
+    ClockUnsure,
     /// Something of ours is broken; the text is for the log, never for a caller.
     #[error("{0}")]
     Internal(String),
@@ -128,10 +143,29 @@ impl std::str::FromStr for RequestRef {
 impl App {
     /// Starts the use cases over an open database: the deciders, and the watch over what other replicas change.
     pub async fn start(db: Db, clock: Clock) -> Result<Self, AppError> {
+        let watched = matches!(clock, Clock::System);
+        let (app, waiting) = Self::build(db, clock)?;
+        app.rules().await?;
+        if watched {
+            clock::start(&app).await;
+        }
+        decide::start(&app, waiting);
+        wait::start(&app);
+        Ok(app)
+    }
+
+    /// Opens a database for the operator alone, whether or not its rules can be read: nothing is decided, no replica watched.
+    pub async fn open(db: Db, clock: Clock) -> Result<Self, AppError> {
+        let (app, _) = Self::build(db, clock)?;
+        app.measure().await?;
+        Ok(app)
+    }
+
+    fn build(db: Db, clock: Clock) -> Result<(Self, mpsc::Receiver<decide::Waiting>), AppError> {
         let (clicks, waiting) = mpsc::channel(decide::LINE);
         let app = Self(Arc::new(Inner {
             db,
-            clock,
+            clock: clock.over_a_database(),
             ids: ids::Ids::default(),
             rules: RwLock::new(Arc::new(config::no_rules()?)),
             clicks,
@@ -140,10 +174,7 @@ impl App {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
-        app.rules().await?;
-        decide::start(&app, waiting);
-        wait::start(&app);
-        Ok(app)
+        Ok((app, waiting))
     }
 
     /// Finishes what is in flight and closes the database.
@@ -179,14 +210,26 @@ impl App {
         if self.0.stop.is_cancelled() {
             return Err("shutting down".to_owned());
         }
+        if !self.0.clock.is_set() {
+            return Err("the clock has not been read yet".to_owned());
+        }
         self.rules()
             .await
             .map(|_| ())
             .map_err(|error| format!("the database does not answer: {error}"))
     }
 
+    /// What does not work although this replica serves, a sentence each.
+    pub async fn degraded(&self) -> Result<Vec<String>, AppError> {
+        let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
+        let people = self.people_trouble().await?;
+        let mut troubles: Vec<String> = unsure.into_iter().chain(people).collect();
+        troubles.extend(self.undelivered().await?);
+        Ok(troubles)
+    }
+
     /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
-    pub async fn undelivered(&self) -> Result<Vec<String>, AppError> {
+    async fn undelivered(&self) -> Result<Vec<String>, AppError> {
         let mut tx = self.0.db.read().await?;
         let alerts = tx.unheard(Lane::Alert).await?;
         let to_post = tx.stuck_cards(Card::ToPost, STUCK_AFTER).await?;
@@ -201,6 +244,15 @@ impl App {
             .filter(|((count, _), _)| *count > 0)
             .map(|((count, why), what)| format!("{count} {what}: {}", why.unwrap_or_default()))
             .collect())
+    }
+
+    /// Whether what must not happen at a wrong hour may happen now (threat ST6).
+    pub(super) fn check_clock(&self) -> Result<(), AppError> {
+        if self.0.clock.is_sure() {
+            Ok(())
+        } else {
+            Err(AppError::ClockUnsure)
+        }
     }
 
     /// A fact that was learnt once, such as the Slack app's own id.
@@ -219,23 +271,23 @@ impl App {
     /// The rules in force.
     pub async fn rules(&self) -> Result<Arc<Rules>, AppError> {
         let mut tx = self.0.db.read().await?;
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         self.rules_at(&mut tx, version).await
     }
 
-    /// The rules of this version, which is the one in force in this unit.
-    async fn rules_at(&self, tx: &mut Tx, version: i64) -> Result<Arc<Rules>, AppError> {
+    /// The rules of these versions, which are those in force in this unit.
+    async fn rules_at(&self, tx: &mut Tx, version: Stamp) -> Result<Arc<Rules>, AppError> {
         let held = self
             .0
             .rules
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if held.version() == version {
+        if held.stamp() == version {
             return Ok(held);
         }
         let rules = Arc::new(config::load(tx).await?);
-        if rules.version() != version {
+        if rules.stamp() != version {
             return Err(AppError::Busy); // it moved between two reads; nothing has been written yet
         }
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
@@ -257,7 +309,7 @@ impl App {
             .pop()
             .ok_or(Refusal::NotFound)?;
         let rules = self.rules_at(tx, loaded.rules).await?;
-        Ok((loaded, rules))
+        Ok((recognised(loaded, rules.directory()), rules))
     }
 
     /// An audit event of this moment.
@@ -325,6 +377,31 @@ async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppErro
             Ok(tx.id_of_number(*number).await?.ok_or(Refusal::NotFound)?)
         }
     }
+}
+
+/// The request as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the listed
+/// id, so that requests, votes and exclusions under the old one are theirs (design 2.5).
+fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
+    let listed = |id: &PersonId| directory.canonical(id).clone();
+    let acting = |principal: &mut Principal| {
+        if let Principal::Person(id) = principal {
+            *id = listed(id);
+        }
+    };
+    let request = &mut loaded.request;
+    acting(&mut request.requester);
+    acting(&mut request.submitted_by);
+    for author in &mut request.authors {
+        *author = listed(author);
+    }
+    let excluded = std::mem::take(&mut request.excluded.0);
+    for (id, part) in excluded {
+        request.excluded.0.entry(listed(&id)).or_insert(part);
+    }
+    for vote in &mut loaded.votes {
+        vote.by = listed(&vote.by);
+    }
+    loaded
 }
 
 /// What the people who asked are told.

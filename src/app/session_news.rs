@@ -45,7 +45,7 @@ impl App {
     }
 
     /// Tells the security channel, and whoever is to be told besides.
-    pub(super) async fn alert(
+    pub(super) async fn alert_session(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -158,7 +158,7 @@ impl App {
                 .map(|gate| gate.template.name.clone())
                 .collect(),
         };
-        self.alert(tx, &session, event, rules, now).await?;
+        self.alert_session(tx, &session, event, rules, now).await?;
         Ok(detail(&session, &missing))
     }
 
@@ -208,7 +208,7 @@ impl App {
         };
         let line = UseLine::of(&use_of(request), rules);
         let event = SessionEvent::CompletedLate { line, ended_at: at };
-        self.alert(tx, &session, event, rules, now).await?;
+        self.alert_session(tx, &session, event, rules, now).await?;
         Ok(true)
     }
 }

@@ -86,7 +86,7 @@ impl App {
             now,
         )
         .await?;
-        self.alert(tx, session, event, rules, now).await?;
+        self.alert_session(tx, session, event, rules, now).await?;
         self.refresh_posts(tx, session, now).await
     }
 
@@ -110,7 +110,7 @@ impl App {
                 for session in tx.nagging_sessions(now, AT_ONCE).await? {
                     if let SessionState::Ended { at, .. } = session.state {
                         let event = SessionEvent::ReviewOwed { ended_at: at };
-                        self.alert(tx, &session, event, &rules, now).await?;
+                        self.alert_session(tx, &session, event, &rules, now).await?;
                     }
                     tx.remind_of_session(&session.id, now.plus(A_WEEK)).await?;
                 }

@@ -26,7 +26,7 @@ impl App {
     pub async fn session(&self, id: &SessionId) -> Result<ShownSession, AppError> {
         let mut tx = self.0.db.read().await?;
         let now = self.now();
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(&mut tx, version).await?;
         let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
         self.shown_session(&mut tx, session, &rules, now).await
@@ -64,7 +64,7 @@ impl App {
         sessions: Vec<Session>,
         now: Timestamp,
     ) -> Result<Vec<ShownSession>, AppError> {
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
         let mut shown = Vec::with_capacity(sessions.len());
         for session in sessions {

@@ -1,6 +1,6 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, resolve};
+use super::{App, AppError, RequestRef, recognised, resolve};
 use crate::domain::action::{Action, Kind};
 use crate::domain::break_glass::Session;
 use crate::domain::document::{ActionGroup, Risk};
@@ -105,13 +105,12 @@ pub(super) fn shown(
 ) -> Shown {
     let Loaded {
         mut request, votes, ..
-    } = loaded;
+    } = recognised(loaded, rules.directory());
     request.state = request.state.at(now);
     let directory = rules.directory();
+    let then = directory.as_of(request.created_at);
     let waiting = match request.state.status() {
-        Status::Pending => {
-            verdict::waiting_for(&request.gates, &request.excluded, &votes, directory)
-        }
+        Status::Pending => verdict::waiting_for(&request.gates, &request.excluded, &votes, &then),
         _ => Vec::new(),
     };
     let waiting_for: Vec<PersonId> = waiting

@@ -97,10 +97,13 @@ impl App {
                 repeated: true,
             });
         }
-        let version = tx.config_version().await?;
+        let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
         let sessions = tx.active_sessions(now).await?;
         let (admitted, payload, requester) = admit(&rules, caller, submission, &sessions, now)?;
+        if admitted.session.is_some() {
+            self.check_clock()?; // nobody goes past a policy at an hour that is in doubt
+        }
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
         // what a session lets through at once does not join what still waits
         if submission.join_identical

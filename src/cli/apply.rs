@@ -111,7 +111,8 @@ fn located(source: &Source, problem: Problem) -> Trouble {
     Trouble::Usage(source.locate(&flaws).to_string())
 }
 
-fn text(difference: &Difference) -> String {
+/// The difference in colours, and below it what it weakens.
+pub(super) fn text(difference: &Difference) -> String {
     let mut lines = Vec::new();
     for line in &difference.lines {
         let plain = style::plain(&format!("{} {}", line.change.sign(), line.text));

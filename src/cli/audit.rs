@@ -6,6 +6,7 @@ use super::token::{open, told};
 use super::trouble::Trouble;
 use crate::app::{App, AppError, AuditLine};
 use clap::Subcommand;
+use serde_json::Value;
 
 /// Lines that are read at once.
 const AT_ONCE: u32 = 1_000;
@@ -96,10 +97,10 @@ async fn show(app: &App, last: u32) -> Result<Ending, AppError> {
 fn text(line: &AuditLine) -> String {
     let part = |key: &str| line.event[key].as_str().unwrap_or("-").to_owned();
     let event = part("event");
-    let mark = if line.event["prominent"] == true {
-        style::bad("BREAK-GLASS ")
-    } else {
-        String::new()
+    let mark = match (&line.event["prominent"], event.as_str()) {
+        (Value::Bool(true), "operator.recovered") => style::bad("RECOVERY "),
+        (Value::Bool(true), _) => style::bad("BREAK-GLASS "),
+        _ => String::new(),
     };
     format!(
         "{}  {mark}{}  {}  {}",

@@ -17,6 +17,7 @@ mod explain;
 mod inbox;
 mod manifest;
 mod progress;
+mod recover;
 mod request;
 mod run;
 mod running;
@@ -96,6 +97,8 @@ pub enum Command {
     Token(token::Args),
     /// Read and check the audit log
     Audit(audit::Args),
+    /// Get back in after a lock-out, or void permissions after restoring a back-up
+    Recover(recover::Args),
     /// Print the Slack app's manifest
     Manifest(manifest::Args),
     /// Print shell completions
@@ -125,6 +128,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::main(args).await,
         Command::Token(args) => token::main(args).await,
         Command::Audit(args) => audit::main(args).await,
+        Command::Recover(args) => recover::main(args).await,
         Command::Manifest(args) => Ok(manifest::main(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

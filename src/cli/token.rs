@@ -67,12 +67,24 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
 
 /// The use cases over the database that the environment names.
 pub(super) async fn open() -> Result<App, Trouble> {
+    App::start(database().await?, Clock::System)
+        .await
+        .map_err(told)
+}
+
+/// The same for the operator alone, whether or not the stored rules can be read.
+pub(super) async fn open_past_rules() -> Result<App, Trouble> {
+    App::open(database().await?, Clock::System)
+        .await
+        .map_err(told)
+}
+
+async fn database() -> Result<Db, Trouble> {
     let url =
         database_url(environment).map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
-    let db = Db::open(url.expose_secret())
+    Db::open(url.expose_secret())
         .await
-        .map_err(|error| Trouble::Usage(error.to_string()))?;
-    App::start(db, Clock::System).await.map_err(told)
+        .map_err(|error| Trouble::Usage(error.to_string()))
 }
 
 /// What the use case said, in words.
@@ -84,12 +96,7 @@ pub(super) fn told(error: AppError) -> Trouble {
 }
 
 async fn run(app: &App, command: Command) -> Result<(), AppError> {
-    let operator = Caller {
-        principal: Principal::Operator,
-        owners: Vec::new(),
-        acts_for_others: false,
-        via: Door::Cli,
-    };
+    let operator = Caller::operator(Door::Cli);
     match command {
         Command::Create(create) => {
             let (token, secret) = app.create_token(&operator, create.into()).await?;

@@ -94,7 +94,16 @@ mod tests {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        assert_eq!(scopes, ["commands", "chat:write", "im:write", "users:read"]);
+        assert_eq!(
+            scopes,
+            [
+                "commands",
+                "chat:write",
+                "im:write",
+                "users:read",
+                "usergroups:read"
+            ]
+        );
         assert!(
             !manifest["oauth_config"]["scopes"]
                 .as_object()

@@ -8,15 +8,6 @@ pub const NOT_CARRIED_OUT: &str = "accepted and checked, but not carried out by 
 /// The places of a document that have no effect yet, as they are written in the file; none where everything is carried out.
 pub fn not_carried_out(document: &Document) -> Vec<String> {
     let mut places = Vec::new();
-    if document.directory.slack.members {
-        places.push("directory.slack.members".to_owned());
-    }
-    let grouped = document.directory.teams.iter().enumerate();
-    places.extend(
-        grouped
-            .filter(|(_, team)| team.slack_user_group.is_some())
-            .map(|(at, _)| format!("directory.teams[{at}].slackUserGroup")),
-    );
     let escalating = document.policies.iter().enumerate();
     places.extend(
         escalating
@@ -51,11 +42,6 @@ mod tests {
     fn every_key_without_effect_is_named_with_its_place() {
         let said = places(
             "organization: acme
-directory:
-  slack: {members: true}
-  teams:
-    - {id: backend, name: Backend}
-    - {id: sre, name: SRE, slackUserGroup: S0SRE}
 policies:
   - {id: a, name: A, scope: organization, approvers: anyone}
   - {id: b, name: B, scope: organization, approvers: anyone, escalation: {after: 1h, channel: C1}}
@@ -63,16 +49,7 @@ webhooks: [{url: 'https://example.com/', secretEnv: HOOK_SECRET, events: [reques
 reminders: {first: 2h, factor: 2}
 ",
         );
-        assert_eq!(
-            said,
-            [
-                "directory.slack.members",
-                "directory.teams[1].slackUserGroup",
-                "policies[1].escalation",
-                "webhooks",
-                "reminders",
-            ]
-        );
+        assert_eq!(said, ["policies[1].escalation", "webhooks", "reminders",]);
     }
 
     #[test]

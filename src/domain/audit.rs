@@ -76,6 +76,8 @@ events! {
     ExecutionRefused = "execution.refused",
     /// A new version of the configuration holds.
     ConfigChanged = "config.changed",
+    /// Slack told of other people or groups, and the directory followed.
+    DirectoryChanged = "directory.changed",
     /// An API token was made.
     TokenCreated = "token.created",
     /// An API token was revoked.
@@ -125,6 +127,7 @@ impl AuditEvent {
                 | What::RequestReopened
                 | What::ExecutionRefused
                 | What::ConfigChanged
+                | What::DirectoryChanged
                 | What::TokenCreated
                 | What::TokenRevoked => false,
             }

@@ -17,6 +17,8 @@ pub const VALID_FOR: Span = Span::hours(1);
 pub struct Cast<'a> {
     /// Who, as the directory knows them now; nobody where the account belongs to nobody.
     pub voter: Option<&'a Person>,
+    /// Whether the account they use became theirs only after it was asked.
+    pub linked_since: bool,
     /// The digest of what they saw, where they say so.
     pub digest: Option<&'a str>,
     /// What.
@@ -48,6 +50,9 @@ pub fn cast(request: &mut Request, votes: &mut Vec<Vote>, cast: Cast<'_>) -> Res
     let person = cast
         .voter
         .ok_or(Refusal::NotEligible(Ineligible::Unknown))?;
+    if cast.linked_since {
+        return Err(Refusal::NotEligible(Ineligible::LinkedSince));
+    }
     eligibility::check(&request.gates, &request.excluded, person).map_err(Refusal::NotEligible)?;
     votes.push(Vote {
         by: person.id.clone(),

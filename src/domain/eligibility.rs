@@ -40,6 +40,8 @@ pub enum Ineligible {
     Inactive,
     /// Nobody in the directory.
     Unknown,
+    /// The account became theirs only after it was asked.
+    LinkedSince,
 }
 
 impl fmt::Display for Ineligible {
@@ -57,6 +59,9 @@ impl fmt::Display for Ineligible {
             Self::Inactive => "Your account is not active.",
             Self::Unknown => {
                 "You are not in Countersign's directory; ask an administrator to add you."
+            }
+            Self::LinkedSince => {
+                "Your Slack account was linked to you after this was asked, so it does not count here. It does for what is asked from now on."
             }
         })
     }

@@ -50,7 +50,8 @@ pub fn recheck(
     if gates.is_empty() && (bypassed || request.state.status() == Status::Allowed) {
         return Recheck::Holds;
     }
-    let votes = verdict::cut(votes, rules.directory(), &gates);
+    let directory = &*rules.directory().as_of(request.created_at);
+    let votes = verdict::cut(votes, directory, &gates);
     if verdict::all_satisfied(&gates, &request.excluded, &votes) {
         return Recheck::Holds;
     }
@@ -60,19 +61,18 @@ pub fn recheck(
         );
         return Recheck::NobodyLeft { votes, why };
     }
-    if !satisfiable::satisfiable(&gates, &request.excluded, &votes, rules.directory()) {
+    if !satisfiable::satisfiable(&gates, &request.excluded, &votes, directory) {
         let why = "More is required now than when it was granted, and nobody left could approve it; it was cancelled. Ask again.";
         return Recheck::NobodyLeft {
             votes,
             why: why.to_owned(),
         };
     }
-    let missing: Vec<String> =
-        verdict::evaluate(&gates, &request.excluded, &votes, rules.directory())
-            .into_iter()
-            .filter(|policy| !policy.satisfied)
-            .map(|policy| format!("{} ({})", policy.name, policy.missing.join(", ")))
-            .collect();
+    let missing: Vec<String> = verdict::evaluate(&gates, &request.excluded, &votes, directory)
+        .into_iter()
+        .filter(|policy| !policy.satisfied)
+        .map(|policy| format!("{} ({})", policy.name, policy.missing.join(", ")))
+        .collect();
     let why = format!(
         "More is required now than when it was granted, so it waits again: {}.",
         missing.join("; ")

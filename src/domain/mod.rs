@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod request;
 pub mod resolve;
 pub mod resources;
+pub mod roster;
 pub mod rules;
 pub mod satisfiable;
 pub mod shown;

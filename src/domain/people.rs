@@ -2,6 +2,9 @@
 
 use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
+use super::roster::{Account, Gained, Membership, Roster};
+use super::time::Timestamp;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A person as the directory knows them now.
@@ -65,6 +68,14 @@ impl SlackKey {
             &identity.user_id,
         )
     }
+
+    fn of_account(account: &SlackAccount) -> Option<Self> {
+        Self::new(
+            account.enterprise_id.as_deref(),
+            Some(&account.team_id),
+            &account.user_id,
+        )
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -73,18 +84,27 @@ struct Team {
     members: BTreeSet<PersonId>,
 }
 
-/// Everybody the configuration knows, indexed for every question that is asked of it.
+/// Everybody the configuration and the workspace know, indexed for every question that is asked of them.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     people: BTreeMap<PersonId, Person>,
     slack: HashMap<SlackKey, PersonId>,
     teams: BTreeMap<TeamId, Team>,
     holders: BTreeMap<RoleId, BTreeSet<PersonId>>,
+    /// The ids that members of the workspace go by, for those who are listed under another one.
+    aliases: BTreeMap<PersonId, PersonId>,
+    /// What is too new for older requests, the newest last.
+    gained: Vec<Gained>,
 }
 
 impl Directory {
     /// Indexes a directory; what contradicts itself in it is found by the checks of [`super::rules::Rules::compile`].
     pub fn compile(document: &DirectoryDocument) -> Self {
+        Self::compile_with(document, &Roster::default())
+    }
+
+    /// The same with what is known besides the configuration.
+    pub fn compile_with(document: &DirectoryDocument, roster: &Roster) -> Self {
         let mut directory = Self::default();
         for user in &document.users {
             directory.add(Person {
@@ -96,14 +116,54 @@ impl Directory {
                 active: true,
             });
         }
+        directory.add_accounts(document.slack.members, &roster.accounts);
         for team in &document.teams {
             let entry = directory.teams.entry(team.id.clone()).or_default();
             entry.name.clone_from(&team.name);
-            for member in &team.members {
+            let group = team.slack_user_group.as_ref();
+            let group = group.and_then(|id| roster.groups.get(id));
+            let from_slack = group.into_iter().flat_map(|group| &group.people);
+            for member in team.members.iter().chain(from_slack) {
                 directory.join(member, &team.id);
             }
         }
+        directory.gained.clone_from(&roster.gained);
+        directory.gained.sort_by_key(|gained| gained.since);
         directory
+    }
+
+    /// The accounts of the workspace: a listed person with none that is active is inactive; where members are people, so is every other
+    /// full member.
+    fn add_accounts(&mut self, members: bool, accounts: &[Account]) {
+        let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
+        for account in accounts {
+            let Some(key) = SlackKey::of(&account.identity) else {
+                continue;
+            };
+            let own_id = PersonId::new(&*account.identity.user_id);
+            if let Some(listed) = self.slack.get(&key).cloned() {
+                if !account.is_active {
+                    *standing.entry(listed.clone()).or_default() += 1;
+                }
+                if listed != own_id && !self.people.contains_key(&own_id) {
+                    self.aliases.insert(own_id, listed);
+                }
+            } else if members && account.is_full && !self.people.contains_key(&own_id) {
+                self.add(Person {
+                    id: own_id,
+                    name: account.name.clone(),
+                    slack: vec![account.identity.clone()],
+                    teams: BTreeSet::new(),
+                    roles: BTreeSet::new(),
+                    active: account.is_active,
+                });
+            }
+        }
+        for (listed, switched_off) in standing {
+            if let Some(person) = self.people.get_mut(&listed) {
+                person.active = switched_off < person.slack.len();
+            }
+        }
     }
 
     fn add(&mut self, person: Person) {
@@ -118,12 +178,13 @@ impl Directory {
     }
 
     fn join(&mut self, member: &PersonId, team: &TeamId) {
-        let Some(person) = self.people.get_mut(member) else {
+        let member = self.canonical(member).clone();
+        let Some(person) = self.people.get_mut(&member) else {
             return;
         };
         person.teams.insert(team.clone());
         let entry = self.teams.entry(team.clone()).or_default();
-        entry.members.insert(member.clone());
+        entry.members.insert(member);
     }
 
     /// The person with this id, active or not.
@@ -131,14 +192,89 @@ impl Directory {
         self.people.get(id)
     }
 
+    /// The id a person goes by: that of the list, for a member of the workspace who was only known by the account before.
+    pub fn canonical<'a>(&'a self, id: &'a PersonId) -> &'a PersonId {
+        self.aliases.get(id).unwrap_or(id)
+    }
+
     /// The person behind a Slack account: matched by enterprise and user where the account has an enterprise, else by workspace and user.
     pub fn by_slack(&self, account: &SlackAccount) -> Option<&Person> {
-        let key = SlackKey::new(
-            account.enterprise_id.as_deref(),
-            Some(&account.team_id),
-            &account.user_id,
-        )?;
+        let key = SlackKey::of_account(account)?;
         self.people.get(self.slack.get(&key)?)
+    }
+
+    /// The person with this Slack identity.
+    pub fn by_identity(&self, identity: &SlackIdentity) -> Option<&Person> {
+        self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
+    }
+
+    /// Whether this person has this membership.
+    pub fn has(&self, person: &PersonId, what: &Membership) -> bool {
+        self.person(person).is_some_and(|person| match what {
+            Membership::Team(team) => person.teams.contains(team),
+            Membership::Role(role) => person.roles.contains(role),
+            Membership::Slack(identity) => person.slack.contains(identity),
+        })
+    }
+
+    /// What came to whom at this time or later; a request of the same moment counts as older.
+    fn gained_since(&self, asked: Timestamp) -> &[Gained] {
+        let first = self.gained.partition_point(|gained| gained.since < asked);
+        &self.gained[first..]
+    }
+
+    /// A person as they count for what was asked at that time: without what they gave themselves since.
+    pub fn person_as_of(&self, id: &PersonId, asked: Timestamp) -> Option<Cow<'_, Person>> {
+        let mut person = Cow::Borrowed(self.person(id)?);
+        for gained in self.gained_since(asked) {
+            if gained.person == *id {
+                strip(person.to_mut(), &gained.what);
+            }
+        }
+        Some(person)
+    }
+
+    /// Whether an edit gave this account to its person after that time, so that it does not count for what was asked then.
+    pub fn is_linked_since(&self, account: &SlackAccount, asked: Timestamp) -> bool {
+        let key = SlackKey::of_account(account);
+        self.gained_since(asked)
+            .iter()
+            .any(|gained| match &gained.what {
+                Membership::Slack(identity) => key.is_some() && SlackKey::of(identity) == key,
+                Membership::Team(_) | Membership::Role(_) => false,
+            })
+    }
+
+    /// The whole directory as it counts for what was asked at that time.
+    pub fn as_of(&self, asked: Timestamp) -> Cow<'_, Self> {
+        let since = self.gained_since(asked);
+        if since.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut then = self.clone();
+        for gained in since {
+            then.take_away(gained);
+        }
+        Cow::Owned(then)
+    }
+
+    fn take_away(&mut self, gained: &Gained) {
+        if let Some(person) = self.people.get_mut(&gained.person) {
+            strip(person, &gained.what);
+        }
+        match &gained.what {
+            Membership::Team(team) => {
+                if let Some(team) = self.teams.get_mut(team) {
+                    team.members.remove(&gained.person);
+                }
+            }
+            Membership::Role(role) => {
+                if let Some(holders) = self.holders.get_mut(role) {
+                    holders.remove(&gained.person);
+                }
+            }
+            Membership::Slack(_) => {}
+        }
     }
 
     /// Everybody, by id.
@@ -204,5 +340,18 @@ impl Directory {
     pub fn holders(&self, role: &RoleId) -> impl Iterator<Item = &Person> {
         let ids = self.holders.get(role).into_iter().flatten();
         ids.filter_map(|id| self.people.get(id))
+    }
+}
+
+/// Takes one membership from a person. An account stays theirs: what it may not do is asked of the account.
+fn strip(person: &mut Person, what: &Membership) {
+    match what {
+        Membership::Team(team) => {
+            person.teams.remove(team);
+        }
+        Membership::Role(role) => {
+            person.roles.remove(role);
+        }
+        Membership::Slack(_) => {}
     }
 }

@@ -73,20 +73,24 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Countersign itself, at work that nobody asked for at this moment.
+    /// Whoever can open the database.
+    pub fn operator(via: Door) -> Self {
+        Self::of(Principal::Operator, via)
+    }
+
+    /// Countersign itself.
     pub fn bot() -> Self {
-        Self {
-            principal: Principal::Bot,
-            owners: Vec::new(),
-            acts_for_others: false,
-            via: Door::Bot,
-        }
+        Self::of(Principal::Bot, Door::Bot)
     }
 
     /// A person at one of the doors.
     pub fn person(id: PersonId, via: Door) -> Self {
+        Self::of(Principal::Person(id), via)
+    }
+
+    fn of(principal: Principal, via: Door) -> Self {
         Self {
-            principal: Principal::Person(id),
+            principal,
             owners: Vec::new(),
             acts_for_others: false,
             via,

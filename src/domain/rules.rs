@@ -5,14 +5,17 @@ pub use super::ask::{Admitted, Ask, Rule, Violation};
 use super::binding::Bindings;
 use super::check;
 use super::document::{Document, Route, ServiceDocument, Template};
+use super::eligibility::Exclusion;
 use super::id::{ActionId, ChannelId, PolicyId, ServiceId};
 use super::people::Directory;
 use super::policy::Gate;
 use super::principal::Principal;
 use super::resources::Registry;
+use super::roster::{Roster, Stamp, bound_groups};
+use super::satisfiable;
 use super::target::Target;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// One thing that is wrong with a document.
@@ -36,6 +39,7 @@ impl fmt::Display for Problem {
 pub struct Rules {
     version: i64,
     document: Document,
+    roster: Roster,
     directory: Directory,
     registry: Registry,
     actions: Vec<Action>,
@@ -57,11 +61,21 @@ impl Rules {
         document: Document,
         template_versions: &BTreeMap<PolicyId, i64>,
     ) -> Result<Self, Vec<Problem>> {
-        let directory = Directory::compile(&document.directory);
+        Self::compile_with(version, document, template_versions, Roster::default())
+    }
+
+    /// The same beside what is known of people otherwise. Nothing that happens in Slack makes a document wrong that was right.
+    pub fn compile_with(
+        version: i64,
+        document: Document,
+        template_versions: &BTreeMap<PolicyId, i64>,
+        roster: Roster,
+    ) -> Result<Self, Vec<Problem>> {
+        let listed = Directory::compile(&document.directory);
         let registry = Registry::new(&document.resources);
         let own = document.actions.iter().map(Action::from);
         let actions: Vec<Action> = action::catalogue().chain(own).collect();
-        let problems = check::document(&document, &directory, &registry, &actions);
+        let problems = check::document(&document, &listed, &registry, &actions);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -82,7 +96,8 @@ impl Rules {
                 .collect(),
             bindings: Bindings::new(&document, &template_places),
             template_places,
-            directory,
+            directory: Directory::compile_with(&document.directory, &roster),
+            roster,
             registry,
             actions,
             document,
@@ -92,6 +107,48 @@ impl Rules {
     /// The version of the stored document these rules were compiled from; 0 for the rules of an empty store.
     pub fn version(&self) -> i64 {
         self.version
+    }
+
+    /// The versions of the document and of what is known of people besides.
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            config: self.version,
+            directory: self.roster.version,
+        }
+    }
+
+    /// What is known of people besides the document.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The bound policies that nobody could complete now, with the reason in words. A policy that may draw on a group, or on members,
+    /// of whom Slack has told nothing yet is not among them.
+    pub fn out_of_reach(&self) -> Vec<satisfiable::Shortfall> {
+        let bound = self.document.bindings.iter().map(|binding| &binding.policy);
+        let bound: BTreeSet<&PolicyId> = bound.collect();
+        let gates: Vec<Gate> = bound
+            .into_iter()
+            .filter_map(|id| self.template(id))
+            .map(|(place, template)| Gate {
+                version: self.template_version(place),
+                template: template.clone(),
+                bound: Vec::new(),
+            })
+            .collect();
+        if self.knows_everybody() {
+            satisfiable::shortfalls(&gates, &Exclusion::default(), &[], &self.directory)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether Slack has told of everybody whom the document leaves to it.
+    fn knows_everybody(&self) -> bool {
+        let directory = &self.document.directory;
+        let groups = &self.roster.groups;
+        (!directory.slack.members || !self.roster.accounts.is_empty())
+            && bound_groups(directory).all(|id| groups.contains_key(id))
     }
 
     /// The document.

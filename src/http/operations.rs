@@ -45,14 +45,10 @@ pub(super) async fn readyz(_: Open, State(api): State<Api>) -> Result<Json<Readi
         .await
         .and(troubles.unready.map_or(Ok(()), Err))
     {
-        Ok(()) => {
-            let mut degraded = troubles.degraded;
-            degraded.extend(api.app.undelivered().await?);
-            Ok(Json(Readiness {
-                ready: true,
-                degraded,
-            }))
-        }
+        Ok(()) => Ok(Json(Readiness {
+            ready: true,
+            degraded: [troubles.degraded, api.app.degraded().await?].concat(),
+        })),
         Err(why) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "not_ready",

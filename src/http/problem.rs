@@ -141,6 +141,18 @@ impl Problem {
         problem
     }
 
+    /// What time it is, is not known.
+    pub fn clock_unsure() -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "clock_unsure",
+            "the clock has jumped",
+            "Nothing is executed until two readings of the database's clock agree, which takes seconds. Try again with the same `Idempotency-Key`.",
+        );
+        problem.retry_after = Some(2);
+        problem
+    }
+
     /// Understood, but a value does not fit.
     pub fn unfit(code: &str, detail: &str) -> Self {
         Self::new(
@@ -240,6 +252,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Refused(refusal) => refusal.into(),
             AppError::Busy => Self::busy(),
+            AppError::ClockUnsure => Self::clock_unsure(),
             AppError::Internal(why) => {
                 tracing::error!(%why, "a call failed");
                 Self::internal()

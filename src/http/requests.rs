@@ -6,12 +6,13 @@ use super::body::{self, Call, Named, Params};
 use super::bounds::LONGEST_WAIT;
 use super::problem::Problem;
 use super::view::{RequestView, Viewer};
-use crate::app::{ListFilter, Submission};
+use crate::app::{AppError, ListFilter, Submission};
 use crate::domain::action::Kind;
 use crate::domain::digest::{Payload, canonical};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
+use crate::domain::rules::Rules;
 use crate::domain::shown::Shown;
 use axum::Json;
 use axum::extract::State;
@@ -127,12 +128,16 @@ pub(super) async fn seen(
     caller: &Caller,
     shown: &Shown,
 ) -> Result<RequestView, Problem> {
-    let rules = api.app.rules().await?;
-    let person = caller
-        .principal
-        .person()
-        .and_then(|id| rules.directory().person(id));
-    Ok(RequestView::of(shown, Viewer { caller, person })?)
+    Ok(seen_by(&*api.app.rules().await?, caller, shown)?)
+}
+
+/// The same by these rules. What somebody gave himself since it was asked is not his here.
+fn seen_by(rules: &Rules, caller: &Caller, shown: &Shown) -> Result<RequestView, AppError> {
+    let asked = shown.request.created_at;
+    let person = caller.principal.person();
+    let person = person.and_then(|id| rules.directory().person_as_of(id, asked));
+    let person = person.as_deref();
+    RequestView::of(shown, Viewer { caller, person })
 }
 
 /// Ask for something to be allowed
@@ -224,14 +229,10 @@ pub(super) async fn list(
 ) -> Result<Json<RequestPage>, Problem> {
     let page = api.app.list(query.filter()?).await?;
     let rules = api.app.rules().await?;
-    let viewer = Viewer {
-        caller: &allowed.caller,
-        person: allowed.person().and_then(|id| rules.directory().person(id)),
-    };
     let items: Result<Vec<RequestView>, _> = page
         .items
         .iter()
-        .map(|shown| RequestView::of(shown, viewer))
+        .map(|shown| seen_by(&rules, &allowed.caller, shown))
         .collect();
     Ok(Json(RequestPage {
         items: items?,

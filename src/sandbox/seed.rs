@@ -134,6 +134,7 @@ impl Seed {
             handle: handle.to_owned(),
             name: name.to_owned(),
             users: users.iter().filter_map(known).collect(),
+            updated_by: "USLACKBOT".to_owned(),
             is_disabled: false,
         };
         self.0.groups.insert(group.id.clone(), group);

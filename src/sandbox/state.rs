@@ -118,6 +118,8 @@ pub struct Group {
     pub name: String,
     /// User ids.
     pub users: Vec<String>,
+    /// Who changed it last.
+    pub updated_by: String,
     /// A disabled group resolves to nobody.
     pub is_disabled: bool,
 }

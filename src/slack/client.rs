@@ -3,7 +3,7 @@
 use super::error::SlackError;
 use super::reply::{
     AuthTest, BotReply, ChannelReply, Done, HookReply, OpenedView, Posted, Reply, SlackUser,
-    UserReply, ViewReply,
+    UserGroup, UserGroupsReply, UserReply, UsersPage, ViewReply,
 };
 use super::views::Message;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +24,9 @@ pub const SLACK_API_URL: &str = "https://slack.com/api";
 
 /// How long a call may take (design 2.9); after it the outcome is unknown.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Users of a page; Slack gives a thousand at most, and may give fewer.
+const USERS_AT_ONCE: &str = "500";
 
 /// Where a `response_url` may lead, besides the host of the Web API (threat NO7).
 const HOOK_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
@@ -84,6 +87,31 @@ impl Slack {
         let params = vec![("user", Some(user_id.to_owned()))];
         let reply: UserReply = self.get("users.info", &params).await?;
         Ok(reply.user)
+    }
+
+    /// A page of the workspace's users; an organization's token needs the workspace named.
+    pub async fn users_list(
+        &self,
+        team_id: &str,
+        cursor: Option<&str>,
+    ) -> Result<UsersPage, SlackError> {
+        let params = vec![
+            ("team_id", Some(team_id.to_owned())),
+            ("limit", Some(USERS_AT_ONCE.to_owned())),
+            ("cursor", cursor.map(str::to_owned)),
+        ];
+        self.get("users.list", &params).await
+    }
+
+    /// Every user group that is not switched off, with its users and who changed it last, in one answer: what is asked for in two
+    /// could belong to two moments.
+    pub async fn user_groups(&self, team_id: &str) -> Result<Vec<UserGroup>, SlackError> {
+        let params = vec![
+            ("team_id", Some(team_id.to_owned())),
+            ("include_users", Some("true".to_owned())),
+        ];
+        let reply: UserGroupsReply = self.get("usergroups.list", &params).await?;
+        Ok(reply.usergroups)
     }
 
     /// Posts a message, into a thread where one is named.

@@ -3,6 +3,7 @@
 use super::client::Slack;
 use super::error::SlackError;
 use super::inbound::Origin;
+use crate::domain::document::SlackIdentity;
 
 /// The app and its home, as `auth.test` and `bots.info` tell.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,6 +62,18 @@ impl Installation {
             Ok(())
         } else {
             Err(NotForUs::Workspace)
+        }
+    }
+
+    /// How a user of our home is listed: by the organization where there is one, else by the workspace.
+    pub(super) fn identity(&self, user_id: &str) -> SlackIdentity {
+        SlackIdentity {
+            team_id: match self.enterprise_id {
+                Some(_) => None,
+                None => Some(self.team_id.clone()),
+            },
+            enterprise_id: self.enterprise_id.clone(),
+            user_id: user_id.to_owned(),
         }
     }
 

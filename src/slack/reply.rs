@@ -61,6 +61,8 @@ pub struct Posted {
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct SlackUser {
     pub id: String,
+    pub name: Option<String>,
+    pub real_name: Option<String>,
     pub team_id: Option<String>,
     pub deleted: Option<bool>,
     pub is_bot: Option<bool>,
@@ -79,6 +81,38 @@ pub struct SlackUser {
 pub struct EnterpriseUser {
     pub enterprise_id: Option<String>,
     pub teams: Option<Vec<String>>,
+}
+
+/// A page of the workspace's users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UsersPage {
+    /// The users, deactivated ones too.
+    pub members: Vec<SlackUser>,
+    /// Where the next page begins.
+    pub response_metadata: Option<Cursor>,
+}
+
+/// Where a list goes on; empty at its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Cursor {
+    pub next_cursor: Option<String>,
+}
+
+/// A user group with its users, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct UserGroup {
+    pub id: String,
+    pub updated_by: Option<String>,
+    pub users: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserGroupsReply {
+    pub(super) usergroups: Vec<UserGroup>,
 }
 
 #[derive(Deserialize)]

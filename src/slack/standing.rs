@@ -5,6 +5,7 @@ use super::error::SlackError;
 use super::installation::Installation;
 use super::reply::SlackUser;
 use crate::domain::people::SlackAccount;
+use crate::domain::roster::Account;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -127,6 +128,46 @@ fn judge(home: &Installation, user_id: &str, user: &SlackUser) -> Standing {
     })
 }
 
+/// An account as the directory keeps it; nothing where it is no person's of our home.
+pub(super) fn account(home: &Installation, user: &SlackUser) -> Option<Account> {
+    let (is_active, is_full) = match judge(home, &user.id, user) {
+        Ok(_) => (true, true),
+        Err(NoStanding::Guest) => (true, false),
+        // Slack tells little of whom it has switched off, and they may do nothing anyway
+        Err(NoStanding::Deactivated) if is_home(home, user) && user.is_bot != Some(true) => {
+            (false, true)
+        }
+        Err(NoStanding::Deactivated | NoStanding::Bot | NoStanding::Stranger) => return None,
+    };
+    let is_id = !user.id.is_empty()
+        && user
+            .id
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    is_id.then(|| Account {
+        identity: home.identity(&user.id),
+        name: shown_name(user),
+        is_active,
+        is_full,
+    })
+}
+
+/// The name a person gave themselves, within bounds; nobody is recognised by it.
+fn shown_name(user: &SlackUser) -> String {
+    const LONGEST: usize = 80;
+    let name = user.real_name.as_deref().or(user.name.as_deref());
+    let plain: String = name
+        .unwrap_or_default()
+        .chars()
+        .filter(|sign| !sign.is_control())
+        .take(LONGEST)
+        .collect();
+    match plain.trim() {
+        "" => user.id.clone(),
+        name => name.to_owned(),
+    }
+}
+
 fn is_home(home: &Installation, user: &SlackUser) -> bool {
     if user.team_id.as_deref() == Some(&home.team_id) {
         return true;
@@ -239,6 +280,57 @@ mod tests {
             judge(&grid(true), "U1", &foreign),
             Err(NoStanding::Stranger)
         );
+    }
+
+    #[test]
+    fn sl5_only_accounts_of_our_people_are_kept() {
+        let kept = |user: &SlackUser| {
+            let account = super::account(&example(), user)?;
+            assert_eq!(account.identity, example().identity("U1"));
+            Some((account.name, account.is_active, account.is_full))
+        };
+        let named = |name: &str| SlackUser {
+            real_name: Some(name.to_owned()),
+            ..member()
+        };
+        let yes = Some(true);
+        assert_eq!(kept(&named("Ann")), Some(("Ann".to_owned(), true, true)));
+        assert_eq!(kept(&member()), Some(("U1".to_owned(), true, true)));
+        let odd = format!("\u{1b}[2J Ann{}", "n".repeat(200));
+        let (name, _, _) = kept(&named(&odd)).expect("a member");
+        assert!(name.starts_with("[2J Ann") && name.len() <= 80, "{name}");
+        let guest = SlackUser {
+            is_restricted: yes,
+            ..member()
+        };
+        assert_eq!(kept(&guest), Some(("U1".to_owned(), true, false)));
+        let off = SlackUser {
+            deleted: yes,
+            ..member()
+        };
+        assert_eq!(kept(&off), Some(("U1".to_owned(), false, true)));
+        for nobody in [
+            SlackUser {
+                is_bot: yes,
+                ..member()
+            },
+            SlackUser {
+                deleted: yes,
+                is_bot: yes,
+                ..member()
+            },
+            SlackUser {
+                team_id: Some("T2".to_owned()),
+                ..member()
+            },
+            SlackUser {
+                team_id: Some("T2".to_owned()),
+                deleted: yes,
+                ..member()
+            },
+        ] {
+            assert_eq!(kept(&nobody), None, "{nobody:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ sql! {
     INSERT = "INSERT INTO cards (request_id, channel, touched, due_at, attempt, failures) VALUES ($1, $2, 0, $3, 0, 0)
         ON CONFLICT (request_id, channel) DO NOTHING";
     TOUCH = "UPDATE cards SET due_at = $2, touched = touched + 1 WHERE request_id = $1";
+    TOUCH_OPEN = "UPDATE cards SET due_at = $1, touched = touched + 1 WHERE request_id IN (SELECT id FROM requests WHERE status = 'pending')";
     SETTLE = "UPDATE cards SET ts = $4, shown = $5, failures = 0, trouble = NULL,
             due_at = CASE WHEN touched > $6 THEN CAST($7 AS BIGINT) END
         WHERE request_id = $1 AND channel = $2 AND attempt = $3";
@@ -85,6 +86,15 @@ impl Tx {
     ) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(TOUCH)
             .bind(request.as_str())
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// The rules or the directory have changed, so the cards of everything that waits may be behind.
+    pub async fn touch_open_cards(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(TOUCH_OPEN)
             .bind(now.0)
             .execute(c)
             .await

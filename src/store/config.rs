@@ -4,12 +4,15 @@ use super::{StoreError, Tx, dialect, json, on_db, read, sql};
 use crate::domain::document::{Document, Template};
 use crate::domain::id::PolicyId;
 use crate::domain::principal::Principal;
+use crate::domain::roster::Stamp;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 sql! {
     LATEST = "SELECT version, document, digest FROM config ORDER BY version DESC LIMIT 1";
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config";
+    RULES_VERSION = "SELECT (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config),
+        (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions)";
     INSERT = "INSERT INTO config (version, document, digest, made_at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)";
     KNOW = "INSERT INTO known_documents (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
     KNOWN = "SELECT count(*) FROM known_documents WHERE digest = $1";
@@ -34,6 +37,13 @@ impl Tx {
     pub async fn config_version(&mut self) -> Result<i64, StoreError> {
         let (version,): (i64,) = on_db!(self, |c| sqlx::query_as(VERSION).fetch_one(c).await)?;
         Ok(version)
+    }
+
+    /// The versions of everything that decides.
+    pub async fn rules_version(&mut self) -> Result<Stamp, StoreError> {
+        let (config, directory): (i64, i64) =
+            on_db!(self, |c| sqlx::query_as(RULES_VERSION).fetch_one(c).await)?;
+        Ok(Stamp { config, directory })
     }
 
     /// The configuration in force.

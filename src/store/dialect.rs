@@ -10,6 +10,7 @@ macro_rules! request_columns {
                 r.digest, r.gates, r.observed, r.bypassed, r.excluded, r.session_id, r.ends_at, r.created_at, r.decided_at,
                 r.executed_at, r.outcome, r.replaces,
                 (SELECT coalesce(max(c.version), CAST(0 AS BIGINT)) FROM config c) AS rules,
+                (SELECT coalesce(max(v.version), CAST(0 AS BIGINT)) FROM directory_versions v) AS directory,
                 CASE WHEN CAST($2 AS BIGINT) = 1 THEN (SELECT p.content FROM payloads p WHERE p.request_id = r.id) END AS payload,
                 coalesce((", $votes, " FROM decisions d WHERE d.request_id = r.id), '[]') AS votes
              FROM requests r WHERE r.id IN ")
@@ -75,6 +76,13 @@ sql! {
         INSERT INTO answers (key, fingerprint, answer, keep_until)
             SELECT k, f, a, u FROM jsonb_to_recordset(CAST($5 AS jsonb)) AS x(k text, f text, a text, u bigint)";
 
+    SAVE_ACCOUNTS_SQLITE @sqlite = "INSERT INTO slack_accounts (account, name, is_active, is_full)
+        SELECT value->>'i', value->>'n', value->>'a', value->>'f' FROM json_each($1) WHERE true
+        ON CONFLICT (account) DO UPDATE SET name = excluded.name, is_active = excluded.is_active, is_full = excluded.is_full";
+    SAVE_ACCOUNTS_POSTGRES @postgres = "INSERT INTO slack_accounts (account, name, is_active, is_full)
+        SELECT i, n, a, f FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, n text, a boolean, f boolean)
+        ON CONFLICT (account) DO UPDATE SET name = excluded.name, is_active = excluded.is_active, is_full = excluded.is_full";
+
     NEXT_NUMBER_SQLITE @sqlite = "SELECT coalesce(max(number), 0) + 1 FROM requests";
     NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
 
@@ -102,6 +110,9 @@ sql! {
     SEAL_POSTGRES @postgres = "UPDATE audit SET seal = x.s, hash = x.h
         FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, s bigint, h text) WHERE audit.id = x.i";
     LOCK_SEALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('seals'), hashtext(current_schema()))";
+
+    /// The one clock of all replicas; SQLite has the machine's.
+    CLOCK @postgres = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 
     NOTIFY @postgres = "SELECT pg_notify('countersign_' || current_schema(), $1)";
 }

@@ -9,6 +9,7 @@ pub(crate) mod dialect;
 mod facts;
 mod open;
 mod outbox;
+mod people;
 mod requests;
 mod sessions;
 mod stats;
@@ -27,6 +28,7 @@ pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use wakes::Wakes;
 
+use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 
@@ -160,6 +162,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     dialect::STATEMENTS,
     facts::STATEMENTS,
     outbox::STATEMENTS,
+    people::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
     stats::STATEMENTS,
@@ -210,6 +213,15 @@ impl Db {
         let value = use_case(&mut tx).await?;
         tx.commit().await?;
         Ok(value)
+    }
+
+    /// What the database's own clock shows; none where it has the machine's.
+    pub async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Self::Postgres(pool) = self else {
+            return Ok(None);
+        };
+        let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
+        Ok(Some(Timestamp(ms)))
     }
 
     /// Whether other processes may serve the same database.

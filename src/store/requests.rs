@@ -6,6 +6,7 @@ use crate::domain::action::Kind;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State, Status};
+use crate::domain::roster::Stamp;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Vote;
 use serde::de::DeserializeOwned;
@@ -40,8 +41,8 @@ pub struct Loaded {
     pub request: Request,
     /// The votes.
     pub votes: Vec<Vote>,
-    /// The version of the stored configuration at that moment.
-    pub rules: i64,
+    /// The versions of the rules at that moment.
+    pub rules: Stamp,
 }
 
 /// Which requests to list.
@@ -84,6 +85,7 @@ struct Row {
     outcome: Option<String>,
     replaces: Option<String>,
     rules: i64,
+    directory: i64,
     payload: Option<String>,
     votes: String,
 }
@@ -156,7 +158,10 @@ impl Row {
         Ok(Loaded {
             request,
             votes,
-            rules: self.rules,
+            rules: Stamp {
+                config: self.rules,
+                directory: self.directory,
+            },
         })
     }
 }

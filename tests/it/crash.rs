@@ -14,26 +14,27 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const SECRET: &str = "the-secret-of-the-crashes";
-const TOKEN: &str = "xoxb-crash";
+pub const SECRET: &str = "the-secret-of-the-crashes";
+pub const TOKEN: &str = "xoxb-crash";
 const ASK: &str =
     "request release.deploy project=api-platform env=production release=v1 reason=hotfix";
 
 /// A workspace, and a database that outlives every process.
-struct Ground {
-    slack: Sandbox,
-    database: Database,
-    folder: PathBuf,
+pub struct Ground {
+    pub slack: Sandbox,
+    pub database: Database,
+    pub folder: PathBuf,
 }
 
 /// `countersign serve` as a process of its own.
-struct Serving {
+pub struct Serving {
     child: Child,
     log: UnboundedReceiver<Value>,
+    pub url: String,
 }
 
 impl Ground {
-    async fn new(database: Database) -> Self {
+    pub async fn new(database: Database) -> Self {
         let now = || {
             let since = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -63,7 +64,12 @@ impl Ground {
     }
 
     /// Starts the bot; it serves, and the workspace knows where.
-    async fn serve(&self) -> Serving {
+    pub async fn serve(&self) -> Serving {
+        self.serve_telling("info").await
+    }
+
+    /// The same with so much in the log.
+    pub async fn serve_telling(&self, log: &str) -> Serving {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/demo.yaml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--config", manifest])
@@ -74,26 +80,31 @@ impl Ground {
             .env("SLACK_API_URL", self.slack.api_url())
             .env("COUNTERSIGN_LISTEN", "127.0.0.1:0")
             .env("COUNTERSIGN_LOG_FORMAT", "json")
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", log)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let (tell, log) = unbounded_channel();
+        let (tell, log) = unbounded_channel::<Value>();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let read = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 let _ = tell.send(read); // nobody listens at the end
             }
         });
-        let mut serving = Serving { child, log };
+        let mut serving = Serving {
+            child,
+            log,
+            url: String::new(),
+        };
         let said = serving.says("serving").await;
         let address = said.to_string();
         let address = address.split("127.0.0.1:").nth(1).expect("an address");
         let port: String = address.chars().take_while(char::is_ascii_digit).collect();
         let url = format!("http://127.0.0.1:{port}");
+        serving.url.clone_from(&url);
         self.slack.set_bot_url(&url);
         let ready = async {
             while !reqwest::get(format!("{url}/readyz"))
@@ -110,7 +121,7 @@ impl Ground {
     }
 
     /// Waits for the card to show something; a lease of the dead process may have to end first.
-    async fn card_shows(&self, wanted: &str) -> String {
+    pub async fn card_shows(&self, wanted: &str) -> String {
         for _ in 0..8 {
             let found = self.slack.wait_for(|state| {
                 let card = state.channels["C02PROD"].messages.values().next_back()?;
@@ -152,7 +163,7 @@ impl Ground {
         }
     }
 
-    async fn clicks(&self, who: &str) {
+    pub async fn clicks(&self, who: &str) {
         let card = self.slack.card("prod-approvals").expect("a card");
         let answer = self
             .slack
@@ -166,7 +177,7 @@ impl Ground {
         );
     }
 
-    async fn asks(&self) {
+    pub async fn asks(&self) {
         let said = self
             .slack
             .command("alice", "/approval", ASK)
@@ -175,7 +186,7 @@ impl Ground {
         assert!(said.body.contains("Asked as *#1*"), "{}", said.body);
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         assert_eq!(self.slack.leftovers(), Vec::<String>::new());
         self.slack.stop().await;
         self.database.drop().await;
@@ -208,8 +219,19 @@ impl Serving {
     }
 
     /// kill -9.
-    async fn dies(mut self) {
+    pub async fn dies(mut self) {
         self.child.kill().await.expect("it was alive");
+    }
+
+    /// Ends kindly; everything it has logged since it began to serve.
+    pub async fn ends_with_its_log(mut self) -> Vec<String> {
+        self.terminate();
+        self.ends().await;
+        let mut lines = Vec::new();
+        while let Some(line) = self.log.recv().await {
+            lines.push(line.to_string());
+        }
+        lines
     }
 
     fn terminate(&self) {

@@ -160,10 +160,11 @@ on_both! {
         world.types("alice", DEPLOY).await;
         opens_details(&world, "dan").await;
         let click = world.click_of("dan", "approve", Forge::default());
-        let rows = world.rows().await;
         world.slack.change(|state| state.users.get_mut("U05DAN").expect("dan").deleted = true);
         let told = json!({"type": "user_change", "user": {"id": "U05DAN", "deleted": true}});
         assert_eq!(world.slack.event(&told).await.map(|answer| answer.status), Ok(200));
+        world.settle().await;
+        let rows = world.rows().await;
         world.delivers(&click).await;
         assert_eq!(world.rows().await, rows);
         assert!(world.told("dan").join("").contains("deactivated"));

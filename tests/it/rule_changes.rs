@@ -136,4 +136,73 @@ on_both! {
         assert_eq!(app.config().await.expect("it").document, unrouted(demo));
         world.finish().await;
     }
+
+    async fn a_new_file_is_applied_once_by_replicas_that_start_together(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let new = unrouted(world.app().config().await.expect("it").document);
+        let (here, there) = tokio::join!(
+            world.app().load_file(new.clone(), "new.yaml"),
+            replica.app.load_file(new.clone(), "new.yaml"),
+        );
+        let applied = [here.expect("loaded"), there.expect("loaded")];
+        let applied = applied.iter().filter(|changed| matches!(changed, Changed::Applied(_))).count();
+        assert_eq!((applied, world.app().config().await.expect("it").version), (1, 2));
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    async fn a_new_file_that_is_gated_becomes_one_request_whatever_becomes_of_it(kind) {
+        let world = world!(kind);
+        world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
+        let (replica, _) = world.replica().await;
+        let new = unrouted(gated());
+        let (here, there) = tokio::join!(
+            world.app().load_file(new.clone(), "new.yaml"),
+            replica.app.load_file(new.clone(), "new.yaml"),
+        );
+        let asked = [here.expect("loaded"), there.expect("loaded")];
+        let asked = asked.iter().filter(|changed| matches!(changed, Changed::Requested(_))).count();
+        assert_eq!((asked, world.database.count("SELECT count(*) FROM requests").await), (1, 1));
+        assert!(world.types("erin", "reject 1").await.contains("Rejected"));
+        let again = world.app().load_file(new, "new.yaml").await.expect("a restart");
+        assert!(matches!(again, Changed::Unchanged(_)), "it was asked once, and refused: {again:?}");
+        assert_eq!(world.app().config().await.expect("it").document, gated());
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    async fn a_policy_tightened_since_survives_a_restart_with_the_old_file(kind) {
+        let mut world = world!(kind);
+        let demo = world.app().config().await.expect("it").document;
+        world.edits("carol", |document| document["policies"][0]["quorum"]["minApprovals"] = serde_json::json!(3)).await.expect("an edit");
+        world.restart().await;
+        let loaded = world.app().load_file(demo, "demo.yaml").await.expect("a restart");
+        assert!(matches!(loaded, Changed::Unchanged(_)), "{loaded:?}");
+        world.types("alice", crate::world::DEPLOY).await;
+        assert!(world.card().contains("0 of 3 approvals"), "{}", world.card());
+        world.finish().await;
+    }
+
+    async fn op4_the_last_approver_of_the_rules_cannot_be_edited_away_and_a_lock_is_recovered(kind) {
+        let world = world!(kind);
+        world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
+        world.syncs().await;
+        let mut without = gated();
+        without.directory.teams[2].members.clear();
+        let refused = world.app().change_config(&carol(), without, None, None).await;
+        assert!(matches!(refused, Err(AppError::Refused(Refusal::Invalid(_)))), "{refused:?}");
+
+        world.account("U06ERIN", |erin| erin.deleted = true).await;
+        let alarm = world.slack.messages("approvals").pop().expect("an alarm");
+        assert!(alarm.text.contains("rules-gate"), "{}", alarm.text);
+        let locked = world.app().change_config(&carol(), unrouted(gated()), None, None).await;
+        assert!(matches!(locked, Err(AppError::Refused(Refusal::Violations(_)))), "{locked:?}");
+        let open = world.app().config().await.expect("it").document;
+        let mut open = Document { bindings: Vec::new(), ..open };
+        open.policies.clear();
+        world.app().recover(&open, "erin has left").await.expect("the way back in");
+        world.app().change_config(&carol(), unrouted(open), None, None).await.expect("nothing gates it any more");
+        world.finish().await;
+    }
 }

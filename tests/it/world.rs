@@ -52,12 +52,7 @@ pub(crate) use world;
 
 /// The operator at the database.
 pub fn operator() -> Caller {
-    Caller {
-        principal: Principal::Operator,
-        owners: Vec::new(),
-        acts_for_others: false,
-        via: Door::Cli,
-    }
+    Caller::operator(Door::Cli)
 }
 
 impl World {
@@ -67,8 +62,12 @@ impl World {
 
     /// A world with another configuration.
     pub async fn start_with(kind: Kind, configuration: &str) -> Option<Self> {
+        Self::start_by(kind, configuration, Clock::manual(MONDAY)).await
+    }
+
+    /// A world that goes by another clock.
+    pub async fn start_by(kind: Kind, configuration: &str, clock: Clock) -> Option<Self> {
         let database = Database::fresh(kind).await?;
-        let clock = Clock::manual(MONDAY);
         let time = clock.clone();
         let slack = Sandbox::start(Setup {
             listen: local(),

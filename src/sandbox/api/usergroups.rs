@@ -27,7 +27,7 @@ pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Value {
                 "date_delete": i64::from(group.is_disabled) * 1_446_670_362,
                 "auto_type": null,
                 "created_by": "USLACKBOT",
-                "updated_by": "USLACKBOT",
+                "updated_by": group.updated_by,
                 "deleted_by": null,
                 "prefs": {"channels": [], "groups": []},
                 "user_count": group.users.len(),

@@ -1,7 +1,7 @@
 //! What happened in the workspace. Nothing here decides anything.
 
 use super::Dispatcher;
-use crate::app::ListFilter;
+use crate::app::{Due, ListFilter};
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;
 use crate::slack::inbound::event::Happening;
@@ -14,7 +14,12 @@ impl Dispatcher {
     pub(super) fn happened(&self, happening: &Happening) {
         let kind = happening.kind.as_deref().unwrap_or_default();
         match (kind, happening.user_id()) {
-            ("user_change", Some(user)) => self.0.standing.forget(user),
+            ("user_change" | "team_join", Some(user)) => {
+                self.0.standing.forget(user);
+                let (this, user) = (self.clone(), user.to_owned());
+                let look = async move { this.look_at(&user).await };
+                self.0.outlet.spawn(look);
+            }
             ("app_home_opened", Some(user)) if happening.tab.as_deref() != Some("messages") => {
                 let (this, user) = (self.clone(), user.to_owned());
                 let publish = async move { this.publish_home(&user).await };
@@ -23,7 +28,13 @@ impl Dispatcher {
             ("app_uninstalled" | "tokens_revoked", _) => {
                 error!(kind, "Slack has taken the app's access; install it again");
             }
-            (kind, _) if kind.starts_with("subteam_") => info!(kind, "a user group has changed"),
+            (kind, _) if kind.starts_with("subteam_") => {
+                info!(kind, "a user group has changed");
+                self.0.doubts.raise(Due {
+                    groups: true,
+                    members: false,
+                });
+            }
             (kind, _) => debug!(kind, "an event that has no use here"),
         }
     }

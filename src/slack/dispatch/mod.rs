@@ -5,6 +5,7 @@ mod clicks;
 mod commands;
 mod events;
 mod outlet;
+mod people;
 
 use super::client::Slack;
 use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
@@ -45,6 +46,7 @@ struct Inner {
     outlet: Outlet,
     home: OnceLock<Installation>,
     standing: StandingCache,
+    doubts: people::Doubts,
 }
 
 /// What a use case's end means for the one who clicked.
@@ -70,6 +72,7 @@ impl Dispatcher {
             outlet: Outlet::new(slack, PATIENCE),
             home: OnceLock::new(),
             standing: StandingCache::default(),
+            doubts: people::Doubts::default(),
         }))
     }
 
@@ -201,7 +204,7 @@ fn admit(home: Option<&Installation>, origin: Option<Origin>) -> Result<&Install
 fn failed(error: &AppError) -> Told {
     match error {
         AppError::Refused(refusal) => refused(refusal),
-        AppError::Busy => Told::Again,
+        AppError::Busy | AppError::ClockUnsure => Told::Again,
         AppError::Internal(reason) => {
             error!(reason, "a use case failed");
             Told::Answer(answer::broken())

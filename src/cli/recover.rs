@@ -1,0 +1,111 @@
+//! `countersign recover`: the operator's way back in, at the database.
+
+use super::apply;
+use super::ending::Ending;
+use super::style;
+use super::token::{open_past_rules, told};
+use super::trouble::Trouble;
+use crate::app::{App, AppError, Recovered};
+use crate::config::file::Source;
+use crate::domain::diff::diff;
+use crate::domain::id::ChannelId;
+use crate::domain::refusal::Refusal;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is told of a restored back-up where no reason is given.
+const RESTORED: &str = "a back-up was restored";
+
+/// Arguments of `recover`.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("what").required(true).args(["config", "restored"]),
+    after_help = "Examples:\n  countersign recover --config countersign.yaml --reason 'the last administrator has left'\n  countersign recover --restored --reason 'disk failure on 12 May'\n\nThis opens the database named by DATABASE_URL, also while `countersign serve` runs. It asks no administrator and no policy; it is\naudited as prominent, and the security channel is told. See docs/recovery.md."
+)]
+pub struct Args {
+    /// Put this configuration into force, whatever gates it
+    #[arg(long, value_name = "FILE", requires = "reason")]
+    config: Option<PathBuf>,
+    /// After restoring a back-up: void every permission that was not used
+    #[arg(long)]
+    restored: bool,
+    /// Why; it is announced, and stays in the audit log
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// Carries it out.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let reason = args.reason.as_deref().unwrap_or(RESTORED);
+    match &args.config {
+        Some(file) => put_into_force(file, reason).await,
+        None => void(reason).await,
+    }
+}
+
+async fn put_into_force(file: &Path, reason: &str) -> Result<Ending, Trouble> {
+    let source = Source::open(file).map_err(|faults| Trouble::Usage(faults.to_string()))?;
+    // told with its line, before anything is opened
+    if let Err(faults) = source.compile(0, &BTreeMap::new()) {
+        return Err(Trouble::Usage(faults.to_string()));
+    }
+    let app = open_past_rules().await?;
+    let done = app.recover(source.document(), reason).await;
+    app.close().await;
+    let recovered = done.map_err(|error| located(&source, error))?;
+    tell(&recovered);
+    Ok(Ending::Done)
+}
+
+fn located(source: &Source, error: AppError) -> Trouble {
+    match error {
+        AppError::Refused(Refusal::Invalid(problems)) => {
+            Trouble::Usage(source.locate(&problems).to_string())
+        }
+        other => told(other),
+    }
+}
+
+fn tell(recovered: &Recovered) {
+    if !recovered.changed {
+        anstream::eprintln!("Nothing differs.");
+        return;
+    }
+    match &recovered.before {
+        Some(before) => {
+            let difference = diff(before, &recovered.config.document);
+            anstream::print!("{}", apply::text(&difference));
+        }
+        None => anstream::eprintln!("Nothing that reads was stored before."),
+    }
+    let holds = format!("It holds now, as version {}.", recovered.config.version);
+    anstream::eprintln!("{}", style::good(&holds));
+    tell_where(recovered.announced.as_ref());
+}
+
+async fn void(reason: &str) -> Result<Ending, Trouble> {
+    let app: App = open_past_rules().await?;
+    let done = app.void_grants(reason).await;
+    app.close().await;
+    let voided = done.map_err(told)?;
+    for number in &voided.requests {
+        anstream::println!("#{number}");
+    }
+    let count = format!("{} permissions are void now.", voided.requests.len());
+    anstream::eprintln!("{}", style::good(&count));
+    tell_where(voided.announced.as_ref());
+    Ok(Ending::Done)
+}
+
+fn tell_where(channel: Option<&ChannelId>) {
+    match channel {
+        Some(channel) => anstream::eprintln!(
+            "{} is told by a running server within seconds, else at its next start.",
+            style::plain(channel.as_str())
+        ),
+        None => anstream::eprintln!(
+            "{} nobody is told: there is no security channel and no default route",
+            style::waiting("warning:")
+        ),
+    }
+}

@@ -1,0 +1,215 @@
+//! What is known of people besides the configuration: Slack's accounts and groups, and what is too new for older requests.
+
+use super::dialect::{self, on};
+use super::{StoreError, Tx, json, on_db, read, sql};
+use crate::domain::document::SlackIdentity;
+use crate::domain::roster::{Account, Gained, Group, Roster};
+use crate::domain::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+sql! {
+    VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions";
+    INSERT_VERSION = "INSERT INTO directory_versions (version, made_at) VALUES ($1, $2)";
+    GAINED = "SELECT person, what, since FROM gained";
+    FORGET_GAINED = "DELETE FROM gained WHERE person = $1 AND what = $2";
+    GAIN = "INSERT INTO gained (person, what, since) VALUES ($1, $2, $3)
+        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since";
+    GROUPS = "SELECT id, accounts, people, synced_at FROM slack_groups";
+    FORGET_GROUP = "DELETE FROM slack_groups WHERE id = $1";
+    SAVE_GROUP = "INSERT INTO slack_groups (id, accounts, people, synced_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET accounts = excluded.accounts, people = excluded.people, synced_at = excluded.synced_at";
+    ACCOUNTS = "SELECT account, name, is_active, is_full FROM slack_accounts";
+    GROUPS_SYNCED = "SELECT id, synced_at FROM slack_groups";
+    MEMBERS_SYNCED = "SELECT at FROM slack_members_synced WHERE id = 1";
+    SET_MEMBERS_SYNCED = "INSERT INTO slack_members_synced (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+}
+
+impl Tx {
+    /// Everything that is known of people besides the configuration.
+    pub async fn roster(&mut self) -> Result<Roster, StoreError> {
+        let (version,): (i64,) = on_db!(self, |c| sqlx::query_as(VERSION).fetch_one(c).await)?;
+        Ok(Roster {
+            version,
+            groups: self.groups().await?,
+            accounts: self.accounts().await?,
+            gained: self.gained().await?,
+        })
+    }
+
+    async fn groups(&mut self) -> Result<BTreeMap<String, Group>, StoreError> {
+        let rows: Vec<(String, String, String, i64)> =
+            on_db!(self, |c| sqlx::query_as(GROUPS).fetch_all(c).await)?;
+        rows.into_iter()
+            .map(|(id, accounts, people, synced_at)| {
+                let group = Group {
+                    accounts: read("accounts of a group", serde_json::from_str(&accounts))?,
+                    people: read("people of a group", serde_json::from_str(&people))?,
+                    synced_at: Timestamp(synced_at),
+                };
+                Ok((id, group))
+            })
+            .collect()
+    }
+
+    async fn accounts(&mut self) -> Result<Vec<Account>, StoreError> {
+        let rows: Vec<(String, String, bool, bool)> =
+            on_db!(self, |c| sqlx::query_as(ACCOUNTS).fetch_all(c).await)?;
+        let mut accounts = rows
+            .into_iter()
+            .map(|(identity, name, is_active, is_full)| {
+                Ok(Account {
+                    identity: read("account", serde_json::from_str(&identity))?,
+                    name,
+                    is_active,
+                    is_full,
+                })
+            })
+            .collect::<Result<Vec<Account>, StoreError>>()?;
+        accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
+        Ok(accounts)
+    }
+
+    async fn gained(&mut self) -> Result<Vec<Gained>, StoreError> {
+        let rows: Vec<(String, String, i64)> =
+            on_db!(self, |c| sqlx::query_as(GAINED).fetch_all(c).await)?;
+        let gained: Result<BTreeSet<Gained>, StoreError> = rows
+            .into_iter()
+            .map(|(person, what, since)| {
+                Ok(Gained {
+                    person: person.as_str().into(),
+                    what: read("membership", serde_json::from_str(&what))?,
+                    since: Timestamp(since),
+                })
+            })
+            .collect();
+        Ok(gained?.into_iter().collect())
+    }
+
+    /// Saves what differs; another version makes every replica read it anew.
+    pub async fn save_roster(
+        &mut self,
+        before: &Roster,
+        after: &Roster,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if after.version > before.version {
+            on_db!(self, |c| sqlx::query(INSERT_VERSION)
+                .bind(after.version)
+                .bind(now.0)
+                .execute(c)
+                .await
+                .map(|_| ()))?;
+        }
+        for gone in before.groups.keys() {
+            if !after.groups.contains_key(gone) {
+                on_db!(self, |c| sqlx::query(FORGET_GROUP)
+                    .bind(gone)
+                    .execute(c)
+                    .await
+                    .map(|_| ()))?;
+            }
+        }
+        for (id, group) in &after.groups {
+            if before.groups.get(id) != Some(group) {
+                self.save_group(id, group).await?;
+            }
+        }
+        self.save_gained(&before.gained, &after.gained).await?;
+        let known: BTreeMap<&SlackIdentity, &Account> = before
+            .accounts
+            .iter()
+            .map(|account| (&account.identity, account))
+            .collect();
+        let differing = after.accounts.iter();
+        let differing = differing.filter(|account| known.get(&account.identity) != Some(account));
+        self.save_accounts(&differing.collect::<Vec<_>>()).await
+    }
+
+    async fn save_group(&mut self, id: &str, group: &Group) -> Result<(), StoreError> {
+        let (accounts, people) = (json(&group.accounts)?, json(&group.people)?);
+        on_db!(self, |c| sqlx::query(SAVE_GROUP)
+            .bind(id)
+            .bind(&accounts)
+            .bind(&people)
+            .bind(group.synced_at.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    async fn save_gained(&mut self, before: &[Gained], after: &[Gained]) -> Result<(), StoreError> {
+        for gone in before.iter().filter(|row| !after.contains(row)) {
+            let what = json(&gone.what)?;
+            on_db!(self, |c| sqlx::query(FORGET_GAINED)
+                .bind(gone.person.as_str())
+                .bind(&what)
+                .execute(c)
+                .await
+                .map(|_| ()))?;
+        }
+        for new in after.iter().filter(|row| !before.contains(row)) {
+            let what = json(&new.what)?;
+            on_db!(self, |c| sqlx::query(GAIN)
+                .bind(new.person.as_str())
+                .bind(&what)
+                .bind(new.since.0)
+                .execute(c)
+                .await
+                .map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    async fn save_accounts(&mut self, accounts: &[&Account]) -> Result<(), StoreError> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let text = on!(
+            self,
+            dialect::SAVE_ACCOUNTS_SQLITE,
+            dialect::SAVE_ACCOUNTS_POSTGRES
+        );
+        let rows = accounts
+            .iter()
+            .map(|account| {
+                Ok(json!({
+                    "i": json(&account.identity)?, "n": account.name, "a": account.is_active, "f": account.is_full,
+                }))
+            })
+            .collect::<Result<Vec<Value>, StoreError>>()?;
+        let rows = json(&rows)?;
+        on_db!(self, |c| sqlx::query(text)
+            .bind(&rows)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// When Slack last told of each group.
+    pub async fn groups_synced(&mut self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            on_db!(self, |c| sqlx::query_as(GROUPS_SYNCED).fetch_all(c).await)?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, at)| (id, Timestamp(at)))
+            .collect())
+    }
+
+    /// When Slack last listed its members.
+    pub async fn members_synced(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(i64,)> = on_db!(self, |c| sqlx::query_as(MEMBERS_SYNCED)
+            .fetch_optional(c)
+            .await)?;
+        Ok(row.map(|(at,)| Timestamp(at)))
+    }
+
+    /// Remembers when Slack listed its members.
+    pub async fn set_members_synced(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(SET_MEMBERS_SYNCED)
+            .bind(at.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+}

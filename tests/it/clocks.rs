@@ -1,0 +1,99 @@
+//! A clock that jumps (threat ST6): whatever happens at a wrong hour, nothing is executed until two readings agree.
+
+use crate::database::on_both;
+use crate::policies::{Caller, release};
+use crate::world::{MONDAY, World};
+use countersign::app::{Clock, Machine};
+use countersign::domain::time::{Span, Timestamp};
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+
+/// The machine's clocks and the database's, set by hand.
+struct Hands {
+    machine: Arc<Mutex<Machine>>,
+    clock: Clock,
+}
+
+impl Hands {
+    fn new() -> Self {
+        let machine = Arc::new(Mutex::new(Machine {
+            wall: MONDAY,
+            steady: Span(0),
+        }));
+        let shown = machine.clone();
+        let clock = Clock::measured(move || *shown.lock().expect("the hands"));
+        Self { machine, clock }
+    }
+
+    /// Time passes, and the database's clock then shows what is `ahead` of the machine's.
+    fn reads(&self, after: Span, ahead: i64) {
+        let now = {
+            let mut machine = self.machine.lock().expect("the hands");
+            machine.wall = machine.wall.plus(after);
+            machine.steady = Span(machine.steady.0 + after.0);
+            *machine
+        };
+        let Clock::Measured(clock) = &self.clock else {
+            panic!("a measured clock");
+        };
+        clock.hear(Timestamp(now.wall.0 + ahead), now, now);
+    }
+}
+
+async fn ready(world: &World) -> (u16, Value) {
+    let answer = reqwest::get(format!("{}/readyz", world.url)).await;
+    let answer = answer.expect("an answer");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+on_both! {
+    async fn st6_nothing_is_executed_while_the_clock_is_unsure(kind) {
+        let hands = Hands::new();
+        let demo = include_str!("../../manifests/demo.yaml");
+        let Some(world) = World::start_by(kind, demo, hands.clock.clone()).await else { return };
+        let (status, body) = ready(&world).await;
+        assert_eq!((status, body["detail"].as_str()), (503, Some("the clock has not been read yet")));
+        hands.reads(Span(0), 0);
+        assert_eq!(ready(&world).await.0, 200);
+
+        let alice = Caller::of(&world, "alice").await;
+        let asked = alice.asks(&release()).await.1;
+        world.settle().await;
+        world.clicks("bob", "approve").await;
+        world.clicks("carol", "approve").await;
+        for step in [600_000, -600_000] {
+            hands.reads(Span::seconds(10), step);
+            let (status, refused) = alice.executes(&asked).await;
+            assert_eq!((status, refused["code"].as_str()), (503, Some("clock_unsure")), "{refused}");
+            let (status, body) = ready(&world).await;
+            assert_eq!((status, body["degraded"].as_array().map(Vec::len)), (200, Some(1)), "it serves all else: {body}");
+            hands.reads(Span::seconds(1), 0);
+            assert_eq!(alice.executes(&asked).await.0, 503, "one reading does not agree with itself");
+            hands.reads(Span::seconds(1), 0);
+            assert_eq!(ready(&world).await.1["degraded"].as_array().map(Vec::len), Some(0));
+        }
+        assert_eq!(alice.executes(&asked).await.0, 200);
+        world.finish().await;
+    }
+
+    /// The database's clock decides, wherever the machine's is.
+    async fn st6_an_approval_ends_by_the_databases_clock(kind) {
+        let hands = Hands::new();
+        let demo = include_str!("../../manifests/demo.yaml");
+        let Some(world) = World::start_by(kind, demo, hands.clock.clone()).await else { return };
+        hands.reads(Span(0), 7_200_000);
+        let alice = Caller::of(&world, "alice").await;
+        let asked = alice.asks(&release()).await.1;
+        world.settle().await;
+        world.clicks("bob", "approve").await;
+        world.clicks("carol", "approve").await;
+        // somebody sets the wall clock back by the hour that the approval holds; the readings go on
+        hands.machine.lock().expect("the hands").wall.0 -= 3_600_000;
+        for _ in 0..361 {
+            hands.reads(Span::seconds(10), 7_200_000 + 3_600_000);
+        }
+        let (status, refused) = alice.executes(&asked).await;
+        assert_eq!((status, refused["code"].as_str(), refused["state"].as_str()), (409, Some("request_closed"), Some("expired")));
+        world.finish().await;
+    }
+}

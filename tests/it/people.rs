@@ -1,0 +1,86 @@
+//! Who is who, while it changes: what somebody gave himself does not count for what was asked before (threat B68), and what Slack tells
+//! of its people becomes part of the directory, or stays out of it (design 2.5).
+
+mod memberships;
+mod slack;
+
+use crate::world::World;
+use countersign::app::{AppError, Changed};
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::vote::Door;
+use serde_json::{Value, json};
+
+impl World {
+    /// Slack is asked for whatever is due, and everything settles.
+    pub async fn syncs(&self) {
+        let asked = self.bot.dispatcher.sync_people().await;
+        asked.expect("what Slack tells is taken in");
+        self.settle().await;
+    }
+
+    /// An administrator changes the configuration.
+    pub async fn edits(
+        &self,
+        who: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Changed, AppError> {
+        let stored = self.app().config().await.expect("a configuration");
+        let mut document = serde_json::to_value(&stored.document).expect("JSON");
+        change(&mut document);
+        let document: Document = serde_json::from_value(document).expect("a document");
+        let caller = Caller::person(who.into(), Door::Api);
+        self.app()
+            .change_config(&caller, document, None, None)
+            .await
+    }
+
+    /// Somebody (by id) changes a user group, and Slack says so.
+    pub async fn regroups(&self, group: &str, by: &str, users: &[&str]) {
+        self.slack.change(|state| {
+            let group = state.groups.get_mut(group).expect("a group");
+            group.users = users.iter().map(|&user| user.to_owned()).collect();
+            by.clone_into(&mut group.updated_by);
+        });
+        let event = json!({"type": "subteam_members_changed", "subteam_id": group});
+        self.slack.event(&event).await.expect("the bot hears it");
+        self.syncs().await;
+    }
+
+    /// Slack changes somebody's account (by id), and says so.
+    pub async fn account(&self, id: &str, change: impl FnOnce(&mut countersign::sandbox::User)) {
+        self.slack
+            .change(|state| change(state.users.get_mut(id).expect("a user")));
+        let event = json!({"type": "user_change", "user": {"id": id}});
+        self.slack.event(&event).await.expect("the bot hears it");
+        self.settle().await;
+    }
+
+    /// The members of a team, by id.
+    pub async fn team(&self, team: &str) -> Vec<String> {
+        let rules = self.app().rules().await.expect("the rules");
+        let team = team.into();
+        let members = rules.directory().members(&team);
+        members.map(|person| person.id.to_string()).collect()
+    }
+}
+
+/// Adds a person to a listed team.
+fn join(document: &mut Value, team: usize, person: &str) {
+    let members = &mut document["directory"]["teams"][team]["members"];
+    members.as_array_mut().expect("a list").push(json!(person));
+}
+
+/// Takes a person out of a listed team.
+fn leave(document: &mut Value, team: usize, person: &str) {
+    let members = &mut document["directory"]["teams"][team]["members"];
+    members
+        .as_array_mut()
+        .expect("a list")
+        .retain(|member| member != person);
+}
+
+/// The place of SRE among the demo's teams.
+const SRE: usize = 1;
+/// The place of Security.
+const SECURITY: usize = 2;

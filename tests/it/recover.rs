@@ -1,0 +1,206 @@
+//! The operator's way back in (threats OP4, OP5): past every gate, prominent in the log, told in the channel, followed by replicas.
+
+use crate::crash::Ground;
+use crate::database::{fresh, on_both};
+use crate::policies::{configure, document};
+use crate::world::{World, world};
+use countersign::app::{App, AppError, Click, Clicker, RequestRef, Submission};
+use countersign::config::file::Source;
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::request::Status;
+use countersign::domain::shown::Shown;
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use std::process::Stdio;
+use tokio::process::Command;
+
+const DEMO: &str = include_str!("../../manifests/demo.yaml");
+
+fn demo() -> Document {
+    let source = Source::read("demo.yaml", DEMO).expect("a configuration");
+    source.into_document()
+}
+
+/// Every change needs Erin, nobody administers, and alarms go to the security channel.
+fn locked() -> Document {
+    let mut locked = document(
+        "  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {users: [erin]}}",
+        "  - {policy: rules-gate, level: organization}",
+        "breakGlass: {securityChannel: C03SECURITY, allowed: {teams: [sre]}}",
+    );
+    locked.administrators.org_roles.clear();
+    locked
+}
+
+/// The prominent rows of the log, with the reason each gives.
+async fn prominent(world: &World) -> Vec<(String, String)> {
+    while world.app().seal().await.expect("sealed") {}
+    let lines = world.app().audit(0, 1_000).await.expect("the log");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    lines
+        .iter()
+        .filter(|line| line.event["prominent"] == true)
+        .map(|line| {
+            let event = &line.event;
+            (text(&event["event"]), text(&event["detail"]["reason"]))
+        })
+        .collect()
+}
+
+/// Alice's release to production, approved by bob and carol.
+async fn approved(world: &World) -> Shown {
+    let ask = Submission {
+        action: "release.deploy".to_owned(),
+        project: Some("api-platform".to_owned()),
+        environment: Some("production".to_owned()),
+        reason: Some("hotfix".to_owned()),
+        ..Submission::default()
+    };
+    let alice = Caller::person("alice".into(), Door::Api);
+    let asked = world.app().submit(&alice, ask, None).await.expect("asked");
+    let request = RequestRef::Id(asked.shown.request.id);
+    for who in ["bob", "carol"] {
+        let click = Click {
+            clicker: Clicker::Person(who.into()),
+            request: request.clone(),
+            digest: None,
+            verdict: Verdict::Approve,
+            comment: None,
+            pages_seen: Vec::new(),
+            via: Door::Api,
+            once: None,
+        };
+        world.app().decide(click).await.expect("a vote");
+    }
+    world.app().show(&request).await.expect("it is there")
+}
+
+async fn status(app: &App, shown: &Shown) -> Status {
+    let now = app
+        .show(&RequestRef::Id(shown.request.id.clone()))
+        .await
+        .expect("it is there");
+    now.request.state.status()
+}
+
+async fn executes(app: &App, shown: &Shown) -> Result<(), AppError> {
+    let alice = Caller::person("alice".into(), Door::Api);
+    let request = RequestRef::Id(shown.request.id.clone());
+    let digest = shown.request.digest.as_str();
+    app.execute(&alice, &request, digest, None)
+        .await
+        .map(|_| ())
+}
+
+on_both! {
+    async fn op4_the_operator_gets_past_gates_and_administrators_and_everybody_hears_of_it(kind) {
+        let world = world!(kind);
+        configure(&world, locked()).await;
+        world.settle().await;
+        let (replica, _) = world.replica().await;
+        assert_eq!(replica.app.config().await.expect("it").version, 2);
+        let carol = Caller::person("carol".into(), Door::Api);
+        let refused = world.app().change_config(&carol, demo(), None, None).await;
+        assert!(matches!(refused, Err(AppError::Refused(Refusal::Forbidden(_)))), "{refused:?}");
+
+        let silent = world.app().recover(&demo(), "  ").await;
+        assert!(matches!(silent, Err(AppError::Refused(Refusal::Forbidden(_)))), "{silent:?}");
+        let recovered = world.app().recover(&demo(), "nobody administers any more").await.expect("it holds");
+        assert_eq!((recovered.config.version, recovered.changed), (3, true));
+        // in the channel as it was before: the new document has none
+        assert_eq!(recovered.announced, Some("C03SECURITY".into()));
+        let before = world.slack.messages("security").len();
+        world.settle().await;
+        let alarms = world.slack.messages("security").split_off(before);
+        assert_eq!(alarms.len(), 1);
+        insta::assert_snapshot!("recovered", alarms[0].text);
+        // another replica goes by it with its next question
+        assert_eq!(replica.app.config().await.expect("it").document, demo());
+        assert_eq!(prominent(&world).await, [("operator.recovered".to_owned(), "nobody administers any more".to_owned())]);
+
+        let again = world.app().recover(&demo(), "once more").await.expect("the same");
+        assert!(!again.changed, "what holds already is not written again");
+        let known = world.app().load_file(demo(), "demo.yaml").await.expect("a restart");
+        assert!(matches!(known, countersign::app::Changed::Unchanged(_)), "a recovered document is known");
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    async fn op4_rules_that_do_not_compile_any_more_are_no_lock(kind) {
+        let world = world!(kind);
+        let senseless = r#"{"organization":"acme","administrators":{"users":["nobody"]}}"#;
+        world.database.execute(&format!(
+            "INSERT INTO config (version, document, digest, made_at, actor) VALUES (2, '{senseless}', 'x', 0, 'operator')"
+        )).await.expect("a row");
+        let closed = App::start(world.database.again().await, world.clock.clone()).await;
+        assert!(matches!(closed, Err(AppError::Internal(_))), "rules that nobody can read refuse everything");
+        let operator = App::open(world.database.again().await, world.clock.clone()).await.expect("the database opens");
+        let recovered = operator.recover(&demo(), "an old release wrote it").await.expect("it holds");
+        assert_eq!(recovered.config.version, 3);
+        operator.close().await;
+        assert_eq!(world.app().config().await.expect("it").document, demo());
+        world.finish().await;
+    }
+
+    /// The table is put back as it was before the execution, as a restored back-up would.
+    async fn op5_what_was_used_before_a_back_up_was_restored_is_void(kind) {
+        let world = world!(kind);
+        let (used, unused, done) = (approved(&world).await, approved(&world).await, approved(&world).await);
+        world.settle().await;
+        executes(world.app(), &used).await.expect("once");
+        executes(world.app(), &done).await.expect("once");
+        let back = format!("UPDATE requests SET status = 'approved', executed_at = NULL, ends_at = {} WHERE id = '{}'",
+            world.clock.now().plus(Span::hours(1)).0, used.request.id);
+        world.database.execute(&back).await.expect("restored");
+
+        let voided = world.app().void_grants("the disk broke").await.expect("void");
+        assert_eq!(voided.requests, [used.request.number, unused.request.number]);
+        for grant in [&used, &unused] {
+            let again = executes(world.app(), grant).await;
+            assert!(matches!(again, Err(AppError::Refused(Refusal::Closed(Status::Cancelled)))), "{again:?}");
+        }
+        assert_eq!(status(world.app(), &done).await, Status::Executed);
+        world.settle().await;
+        let alarm = world.slack.messages("approvals").pop().expect("without a security channel: the default route");
+        insta::assert_snapshot!("voided", alarm.text);
+        assert!(world.direct("alice").contains("cancelled"), "{}", world.direct("alice"));
+        assert_eq!(prominent(&world).await, [("operator.recovered".to_owned(), "the disk broke".to_owned())]);
+        let none = world.app().void_grants("again").await.expect("nothing is left");
+        assert_eq!(none.requests, Vec::<i64>::new());
+        world.finish().await;
+    }
+
+    async fn op4_a_running_server_tells_and_follows_what_another_process_recovers(kind) {
+        let ground = Ground::new(fresh!(kind)).await;
+        let serving = ground.serve().await;
+        let file = ground.folder.join("better.yaml");
+        std::fs::write(&file, DEMO.replace("organization: acme", "organization: acme-two")).expect("a file");
+        let recover = async |args: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+            command.arg("recover").args(args).current_dir(&ground.folder).env("DATABASE_URL", &ground.database.url)
+                .env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
+            let output = command.output().await.expect("it runs");
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let path = file.display().to_string();
+        let (code, _, err) = recover(&["--config", &path]).await;
+        assert_eq!(code, Some(2), "without a reason: {err}");
+        let (code, out, err) = recover(&["--config", &path, "--reason", "locked out"]).await;
+        assert_eq!((code, out.as_str()), (Some(0), "~ organization: \"acme\" -> \"acme-two\"\n"), "{err}");
+        assert!(err.contains("as version 2") && err.contains("C01APPROVALS is told"), "{err}");
+        let told = ground.slack.wait_for(|state| {
+            let mut said = state.channels["C01APPROVALS"].messages.values();
+            said.any(|message| message.text.contains("locked out")).then_some(())
+        }).await;
+        assert!(told.is_some(), "the server tells it");
+
+        ground.asks().await;
+        let (code, out, _) = recover(&["--restored"]).await;
+        assert_eq!((code, out.as_str()), (Some(0), ""), "what waits stays");
+        ground.card_shows("0 of 2").await;
+        serving.dies().await;
+        ground.end().await;
+    }
+}

@@ -1,0 +1,209 @@
+//! Rules that change while something is decided (threats ST3, ST4, AP3, B04): never a decision by rules that an earlier commit replaced,
+//! never a deadlock, never a lost click.
+//!
+//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+
+use crate::database::{Kind, on_both};
+use crate::policies::{configure, document};
+use crate::world::{World, world};
+use countersign::app::{App, AppError, Changed, Click, Clicker, Decided, RequestRef, Submission};
+use countersign::domain::document::Document;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::request::{Request, Status};
+use countersign::domain::time::Span;
+use countersign::domain::vote::{Door, Verdict};
+use std::time::Duration;
+
+/// A round that takes longer is stuck.
+const STUCK: Duration = Duration::from_mins(1);
+
+fn rounds(otherwise: usize) -> usize {
+    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
+    let named = named.ok().and_then(|text| text.parse().ok());
+    named.unwrap_or(otherwise)
+}
+
+/// One policy on production: so many approvals of backend and SRE, and security on every change of the rules where it is `gated`.
+fn gate(least: u32, gated: bool) -> Document {
+    let mut policies = format!(
+        "  - {{id: gate, name: Gate, scope: environment, approvers: {{teams: [backend, sre]}}, quorum: {{minApprovals: {least}}}}}"
+    );
+    let mut bindings = "  - {policy: gate, level: environment, resource: production}".to_owned();
+    if gated {
+        policies += "\n  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {teams: [security]}}";
+        bindings += "\n  - {policy: rules-gate, level: organization}";
+    }
+    document(&policies, &bindings, "")
+}
+
+async fn asks(world: &World) -> Request {
+    // the limit of requests a second is not what is raced here
+    world.clock.advance(Span::seconds(1));
+    let ask = Submission {
+        action: "release.deploy".to_owned(),
+        project: Some("api-platform".to_owned()),
+        environment: Some("production".to_owned()),
+        reason: Some("a race".to_owned()),
+        ..Submission::default()
+    };
+    let asked = world.app().submit(&alice(), ask, None).await;
+    asked.expect("a request").shown.request
+}
+
+fn alice() -> Caller {
+    Caller::person("alice".into(), Door::Api)
+}
+
+fn click(request: &Request, who: &str) -> Click {
+    Click {
+        clicker: Clicker::Person(who.into()),
+        request: RequestRef::Id(request.id.clone()),
+        digest: None,
+        verdict: Verdict::Approve,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    }
+}
+
+/// Decides, and again for as long as the answer is that nothing was done.
+async fn decides(app: &App, request: &Request, who: &str) -> Result<Decided, AppError> {
+    loop {
+        match app.decide(click(request, who)).await {
+            Err(AppError::Busy) => tokio::task::yield_now().await,
+            other => return other,
+        }
+    }
+}
+
+/// Whether an event of this request was written after the last change of the rules: units write in the order in which they got the
+/// rules lock, and number their rows (`SQLite`) or themselves (Postgres) when they first write.
+async fn came_after_the_change(world: &World, kind: Kind, what: &str, request: &Request) -> bool {
+    let place = match kind {
+        Kind::Sqlite => "rowid",
+        Kind::Postgres => "CAST(CAST(xmin AS TEXT) AS BIGINT)",
+    };
+    let sql = format!(
+        "SELECT count(*) FROM audit WHERE what = '{what}' AND request_id = '{}'
+         AND {place} > (SELECT max({place}) FROM audit WHERE what = 'config.changed')",
+        request.id
+    );
+    world.database.count(&sql).await > 0
+}
+
+on_both! {
+    async fn st3_b04_an_execution_and_a_tightened_policy_never_pass_each_other(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let rounds = rounds(60);
+        let mut executed = 0;
+        for round in 0..rounds {
+            configure(&world, gate(1, false)).await;
+            let request = asks(&world).await;
+            decides(world.app(), &request, "carol").await.expect("one is enough");
+            let (here, there) = if round % 2 == 0 { (world.app(), &replica.app) } else { (&replica.app, world.app()) };
+            let (id, digest) = (RequestRef::Id(request.id.clone()), request.digest.to_string());
+            let alice = alice();
+            let operator = crate::world::operator();
+            let (outcome, changed) = tokio::join!(
+                here.execute(&alice, &id, &digest, None),
+                there.change_config(&operator, gate(2, false), None, None),
+            );
+            assert!(matches!(changed, Ok(Changed::Applied(_))), "round {round}: {changed:?}");
+            match outcome {
+                Ok(_) => {
+                    executed += 1;
+                    assert!(!came_after_the_change(&world, kind, "request.executed", &request).await, "round {round}");
+                }
+                Err(AppError::Refused(Refusal::RequirementsChanged(_))) => {}
+                Err(other) => panic!("round {round}: {other:?}"),
+            }
+        }
+        println!("{executed} of {rounds} executions were faster than the change");
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    async fn st4_a_completing_vote_and_a_lost_membership_never_pass_each_other(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        let rounds = rounds(60);
+        let mut voted = 0;
+        for round in 0..rounds {
+            configure(&world, gate(2, false)).await;
+            let request = asks(&world).await;
+            decides(world.app(), &request, "bob").await.expect("the first of two");
+            let mut without = gate(2, false);
+            without.directory.teams[1].members.retain(|member| member.as_str() != "carol");
+            let (here, there) = if round % 2 == 0 { (world.app(), &replica.app) } else { (&replica.app, world.app()) };
+            let operator = crate::world::operator();
+            let (vote, changed) = tokio::join!(
+                decides(here, &request, "carol"),
+                there.change_config(&operator, without, None, None),
+            );
+            assert!(matches!(changed, Ok(Changed::Applied(_))), "round {round}: {changed:?}");
+            match vote {
+                Ok(decided) => {
+                    voted += 1;
+                    assert_eq!(decided.status, Status::Approved, "round {round}");
+                    assert!(!came_after_the_change(&world, kind, "request.approved", &request).await, "round {round}");
+                }
+                Err(AppError::Refused(Refusal::NotEligible(_))) => {}
+                Err(other) => panic!("round {round}: {other:?}"),
+            }
+        }
+        println!("{voted} of {rounds} votes were faster than the change");
+        replica.stop().await;
+        world.finish().await;
+    }
+
+    /// A click on a change of the rules needs the rules alone, ordinary ones share them, and other changes hold them meanwhile.
+    async fn st9_clicks_on_rule_changes_among_ordinary_ones_lock_nobody_out(kind) {
+        const ORDINARY: usize = 8;
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        configure(&world, gate(2, true)).await;
+        let (mut carried_out, rounds) = (0, rounds(60) / 3);
+        for round in 0..rounds {
+            let mut requests = Vec::with_capacity(ORDINARY);
+            for _ in 0..ORDINARY {
+                requests.push(asks(&world).await);
+            }
+            let carol = Caller::person("carol".into(), Door::Api);
+            let mut document = world.app().config().await.expect("it").document;
+            document.organization = format!("acme-{round}-by-request");
+            let changed = world.app().change_config(&carol, document.clone(), None, Some("a race".to_owned())).await;
+            let Ok(Changed::Requested(change)) = changed else { panic!("round {round}: {changed:?}") };
+            document.organization = format!("acme-{round}-by-the-operator");
+
+            let ordinary = requests.iter().flat_map(|request| [(world.app(), request, "bob"), (&replica.app, request, "carol")]);
+            let ordinary = ordinary.map(|(app, request, who)| decides(app, request, who));
+            let all = async {
+                tokio::join!(
+                    futures::future::join_all(ordinary),
+                    decides(&replica.app, &change.request, "erin"),
+                    world.app().recover(&document, "a race"),
+                )
+            };
+            let (votes, decided, recovered) = tokio::time::timeout(STUCK, all).await.expect("nobody waits for somebody who waits for them");
+            for vote in votes {
+                vote.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            }
+            recovered.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            match decided.unwrap_or_else(|error| panic!("round {round}: {error}")).status {
+                Status::Completed => carried_out += 1,
+                Status::Cancelled => {}
+                other => panic!("round {round}: the change is {other}"),
+            }
+            for request in &requests {
+                let shown = world.app().show(&RequestRef::Id(request.id.clone())).await.expect("it is there");
+                assert_eq!((shown.request.state.status(), shown.votes.len()), (Status::Approved, 2), "round {round}");
+            }
+        }
+        println!("{carried_out} of {rounds} changes were faster than the operator's");
+        replica.stop().await;
+        world.finish().await;
+    }
+}
