@@ -16,8 +16,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Each thing is done so often.
+/// Each thing is done so often, unless `COUNTERSIGN_BENCH_TIMES` says otherwise.
 const TIMES: usize = 1_000;
+/// The first ones warm up connections and caches, and do not count.
+const WARM_UP: usize = 20;
 /// So many of the stored requests wait, however many are stored.
 const PENDING: u64 = 500;
 /// Rows that one statement copies.
@@ -229,12 +231,13 @@ async fn measure(place: &Place, size: u64) -> Figures {
         .expect("it loads");
     fill(place, &app, size).await;
     let mut figures = Figures::new();
-    // the first ones warm up connections and caches, and do not count
-    for round in 0..TIMES + 50 {
+    let times = std::env::var("COUNTERSIGN_BENCH_TIMES").ok();
+    let times = times.and_then(|text| text.parse().ok()).unwrap_or(TIMES);
+    for round in 0..times + WARM_UP {
         let mut took = Vec::new();
         write(&app, round, &mut took).await;
         read(&app, round, &mut took).await;
-        if round >= 50 {
+        if round >= WARM_UP {
             for (what, time) in took {
                 figures.entry(what).or_default().push(time);
             }

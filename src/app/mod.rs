@@ -114,7 +114,7 @@ impl From<Refusal> for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Writer => Self::Busy,
+            StoreError::Writer | StoreError::Crowded => Self::Busy,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use crate::domain::shown::Shown;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How often the database is asked for what no wake has told; also the longest delay of a change at another `SQLite` process.
@@ -15,12 +15,26 @@ const SLOW_POLL: Duration = Duration::from_secs(1);
 /// How often other replicas are told what has moved here.
 const COALESCE: Duration = Duration::from_millis(20);
 
+/// How many of those who wait may read at once: however many are woken in one moment, clicks find a connection free.
+const READING_AT_ONCE: usize = 3;
+
 /// Who waits for what, and what has moved since other replicas were told.
-#[derive(Default)]
 pub(super) struct Waits {
     watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
     untold: Mutex<Vec<RequestId>>,
+    turns: Semaphore,
     over: CancellationToken,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            watched: Mutex::default(),
+            untold: Mutex::default(),
+            turns: Semaphore::new(READING_AT_ONCE),
+            over: CancellationToken::new(),
+        }
+    }
 }
 
 impl Waits {
@@ -100,12 +114,13 @@ impl App {
         newer_than: Option<i64>,
         patience: Duration,
     ) -> Result<Shown, AppError> {
-        let id = resolve(&mut self.0.db.read().await?, request).await?;
+        let id = self.in_turn(|| self.id_of(request)).await?;
+        let named = RequestRef::Id(id.clone());
         let mut versions = self.0.waits.watch(&id, 0);
         let moved = async {
             loop {
                 versions.mark_unchanged();
-                let shown = self.show(&RequestRef::Id(id.clone())).await?;
+                let shown = self.in_turn(|| self.show(&named)).await?;
                 let status = shown.request.state.clone().at(self.now()).status();
                 let arrived = newer_than.map_or(status != Status::Pending, |seen| {
                     shown.request.version > seen
@@ -118,8 +133,18 @@ impl App {
         let patient = tokio::time::timeout(patience, moved);
         match self.0.waits.over.run_until_cancelled(patient).await {
             Some(Ok(shown)) => shown,
-            Some(Err(_)) | None => self.show(&RequestRef::Id(id)).await,
+            Some(Err(_)) | None => self.in_turn(|| self.show(&named)).await,
         }
+    }
+
+    async fn id_of(&self, request: &RequestRef) -> Result<RequestId, AppError> {
+        resolve(&mut self.0.db.read().await?, request).await
+    }
+
+    /// What somebody who waits has to read, when it is their turn. Until then it takes up no memory.
+    pub async fn in_turn<F: Future>(&self, reading: impl FnOnce() -> F) -> F::Output {
+        let _turn = self.0.waits.turns.acquire().await; // the line is never closed
+        Box::pin(reading()).await
     }
 
     /// Whoever waits is answered now, with what is: the process is about to stop.

@@ -30,14 +30,16 @@ pub fn man() -> Result<Ending, Trouble> {
     command.build();
     let mut page = Vec::new();
     render(&command, &mut page).map_err(|error| unprinted(&error))?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        render(sub, &mut page).map_err(|error| unprinted(&error))?;
-    }
     print(&page)
 }
 
+/// A command and those below it, `token create` among them.
 fn render(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
-    clap_mangen::Man::new(command.clone()).render(page)
+    clap_mangen::Man::new(command.clone()).render(page)?;
+    let below = command.get_subcommands();
+    below
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+        .try_for_each(|sub| render(sub, page))
 }
 
 fn print(bytes: &[u8]) -> Result<Ending, Trouble> {

@@ -40,8 +40,9 @@ Examples:
   countersign request cluster.restart --cluster prod-eu-1 --reason 'new kernel' --wait --timeout 2h
   countersign request manifest.apply --cluster prod-eu-1 --reason 'more memory' --payload app.diff
 
-A payload is JSON, or a text that people read line by line: .diff and .patch are text/x-diff, .yaml and
-.yml application/yaml, .txt and what is not JSON text/plain. --content-type says otherwise.
+A payload is JSON, or a text that people read line by line: .diff and .patch are
+text/x-diff, .yaml and .yml application/yaml, .txt and what is no JSON text/plain.
+--content-type says otherwise.
 
 Exit status: 0 allowed, approved or bypassed; 1 rejected; 2 wrong call; 3 expired or timed out;
 4 cancelled; 5 policy violations; 6 no answer from the server; 7 pending (without --wait).
@@ -102,11 +103,11 @@ async fn wait(
         Waited::Stopped(stop) => {
             let cancelled = waiting::wants_cancel(stop, view, &mut progress).await
                 && waiting::cancel(client, view, &mut progress).await;
-            Ok(if cancelled {
-                Ending::Cancelled
-            } else {
-                Ending::Pending
-            })
+            if !cancelled {
+                return Ok(Ending::Pending);
+            }
+            *view = super::show::read(client, &view.id).await?;
+            Ok(Ending::Cancelled)
         }
     }
 }

@@ -7,11 +7,23 @@ use crate::app::{App, AppError, Clock, NewToken};
 use crate::config::settings::{database_url, environment};
 use crate::domain::id::TokenId;
 use crate::domain::principal::{Caller, Principal};
+use crate::domain::time::Timestamp;
 use crate::domain::token::{Scope, Token};
 use crate::domain::vote::Door;
 use crate::store::Db;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+const CREATE: &str = "\
+Examples:
+  countersign token create --name laptop --user alice --scopes requests:read,decisions:write
+  countersign token create --name ci --service ci --owner bob \\
+    --scopes requests:read,requests:write,requests:execute
+
+Keep what is printed: only its hash is stored. A person's token speaks for that person. A service
+never decides; its owners cannot approve what it asks for, and without owners it may only ask for a
+person, with requests:act-for. Give a token the scopes it needs and no more.";
 
 /// Arguments of `token`.
 #[derive(Debug, clap::Args)]
@@ -27,8 +39,12 @@ pub struct Args {
 enum Command {
     /// Make a token; it is printed once, alone, on standard output
     Create(Create),
-    /// List all tokens, without their secrets
-    List,
+    /// List all tokens, without their secrets: whose they are, what they may do, when they were last used
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Revoke a token, at once and at every replica
     Revoke {
         /// The token's id, as `list` prints it
@@ -37,6 +53,7 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREATE)]
 #[command(group = clap::ArgGroup::new("whose").required(true).args(["user", "service"]))]
 struct Create {
     /// What it is for
@@ -108,8 +125,14 @@ async fn run(app: &App, command: Command) -> Result<(), AppError> {
                 token.principal
             );
         }
-        Command::List => {
-            for token in app.tokens().await? {
+        Command::List { json } => {
+            let tokens = app.tokens().await?;
+            if json {
+                let tokens: Vec<Value> = tokens.iter().map(document).collect();
+                println!("{:#}", Value::from(tokens));
+                return Ok(());
+            }
+            for token in tokens {
                 anstream::println!("{}", line(&token));
             }
         }
@@ -141,8 +164,26 @@ impl From<Create> for NewToken {
     }
 }
 
+/// A token as the API would show it.
+fn document(token: &Token) -> Value {
+    let moment = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "for": token.principal,
+        "owners": token.owners,
+        "scopes": scopes(token),
+        "createdAt": token.created_at.rfc3339(),
+        "lastUsedAt": moment(token.last_used_at),
+        "revokedAt": moment(token.revoked_at),
+    })
+}
+
+fn scopes(token: &Token) -> Vec<&'static str> {
+    token.scopes.iter().map(|scope| scope.as_str()).collect()
+}
+
 fn line(token: &Token) -> String {
-    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
     let state = match (token.revoked_at, token.last_used_at) {
         (Some(at), _) => style::bad(&format!("revoked {}", at.rfc3339())),
         (None, Some(at)) => style::good(&format!("last used {}", at.rfc3339())),
@@ -153,6 +194,6 @@ fn line(token: &Token) -> String {
         token.id,
         style::plain(&token.name),
         token.principal,
-        scopes.join(",")
+        scopes(token).join(",")
     )
 }

@@ -284,6 +284,6 @@ pub(super) async fn read(
         return Ok(Json(seen(&api, &allowed.caller, &shown).await?));
     };
     let shown = api.app.wait(&request, query.version, patience).await?;
-    let allowed = allowed.still(&api).await?;
+    let allowed = api.app.in_turn(|| allowed.still(&api)).await?;
     Ok(Json(seen(&api, &allowed.caller, &shown).await?))
 }

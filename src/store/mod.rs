@@ -41,6 +41,9 @@ pub enum StoreError {
     /// The one writer of an `SQLite` file is busy or has stopped.
     #[error("the database's writer is busy or has stopped")]
     Writer,
+    /// No connection became free in time.
+    #[error("every connection to the database is taken")]
+    Crowded,
     /// A statement of this unit failed, so nothing of it is kept.
     #[error("a statement of this unit failed, so it cannot be committed")]
     Failed,
@@ -54,7 +57,10 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Driver(Arc::new(error))
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Crowded,
+            other => Self::Driver(Arc::new(other)),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ fn locked() -> Document {
     let mut locked = document(
         "  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {users: [erin]}}",
         "  - {policy: rules-gate, level: organization}",
-        "breakGlass: {securityChannel: C03SECURITY, allowed: {teams: [sre]}}",
+        "",
     );
     locked.administrators.org_roles.clear();
     locked
@@ -163,7 +163,7 @@ on_both! {
         }
         assert_eq!(status(world.app(), &done).await, Status::Executed);
         world.settle().await;
-        let alarm = world.slack.messages("approvals").pop().expect("without a security channel: the default route");
+        let alarm = world.slack.messages("security").pop().expect("an alarm");
         insta::assert_snapshot!("voided", alarm.text);
         assert!(world.direct("alice").contains("cancelled"), "{}", world.direct("alice"));
         assert_eq!(prominent(&world).await, [("operator.recovered".to_owned(), "the disk broke".to_owned())]);
@@ -189,9 +189,9 @@ on_both! {
         assert_eq!(code, Some(2), "without a reason: {err}");
         let (code, out, err) = recover(&["--config", &path, "--reason", "locked out"]).await;
         assert_eq!((code, out.as_str()), (Some(0), "~ organization: \"acme\" -> \"acme-two\"\n"), "{err}");
-        assert!(err.contains("as version 2") && err.contains("C01APPROVALS is told"), "{err}");
+        assert!(err.contains("as version 2") && err.contains("C03SECURITY is told"), "{err}");
         let told = ground.slack.wait_for(|state| {
-            let mut said = state.channels["C01APPROVALS"].messages.values();
+            let mut said = state.channels["C03SECURITY"].messages.values();
             said.any(|message| message.text.contains("locked out")).then_some(())
         }).await;
         assert!(told.is_some(), "the server tells it");

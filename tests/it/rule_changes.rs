@@ -194,7 +194,7 @@ on_both! {
         assert!(matches!(refused, Err(AppError::Refused(Refusal::Invalid(_)))), "{refused:?}");
 
         world.account("U06ERIN", |erin| erin.deleted = true).await;
-        let alarm = world.slack.messages("approvals").pop().expect("an alarm");
+        let alarm = world.slack.messages("security").pop().expect("an alarm");
         assert!(alarm.text.contains("rules-gate"), "{}", alarm.text);
         let locked = world.app().change_config(&carol(), unrouted(gated()), None, None).await;
         assert!(matches!(locked, Err(AppError::Refused(Refusal::Violations(_)))), "{locked:?}");

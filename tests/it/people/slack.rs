@@ -234,7 +234,7 @@ on_both! {
         assert!(problems[0].message.contains("could not be met any more: needs three approvals"), "{}", problems[0].message);
 
         world.regroups("S02SRE", "U05DAN", &[]).await;
-        let alarm = world.slack.messages("approvals").pop().expect("an alarm");
+        let alarm = world.slack.messages("security").pop().expect("an alarm");
         insta::assert_snapshot!("locked_by_slack", alarm.text);
         assert_eq!(alice.submit(command()).await.outcome(), "422 policy_violations");
         // what is locked already is no reason to refuse another edit

@@ -87,6 +87,9 @@ on_both! {
         let list = shell.says(&["token", "list"]).await;
         assert!(list.out.contains("laptop") && list.out.contains("last used") && !list.out.contains(token), "{}", list.out);
         let id = list.out.split_whitespace().find(|word| word.starts_with("tok_")).expect("an id");
+        let json: Value = serde_json::from_str(&shell.says(&["token", "list", "--json"]).await.out).expect("JSON");
+        assert_eq!((&json[0]["id"], &json[0]["for"], &json[0]["revokedAt"]), (&id.into(), &"person:alice".into(), &Value::Null));
+        assert!(json[0]["lastUsedAt"].is_string() && !json.to_string().contains(token), "{json}");
         assert_eq!(shell.says(&["token", "revoke", id]).await.code, 0);
         assert_eq!(alice.get("/v1/requests").await.status, 401);
         for wrong in [
