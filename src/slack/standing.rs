@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn sl5_only_accounts_of_our_people_are_kept() {
         let kept = |user: &SlackUser| {
-            let account = account(&example(), user)?;
+            let account = super::account(&example(), user)?;
             assert_eq!(account.identity, example().identity("U1"));
             Some((account.name, account.is_active, account.is_full))
         };
