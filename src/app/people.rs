@@ -342,7 +342,7 @@ fn alarm(before: &Rules, document: &Document, roster: Roster) -> Option<Message>
         .out_of_reach()
         .into_iter()
         .filter(|short| !old.contains(&short.policy))
-        .map(|short| format!("\n{}: {}", short.policy, short.message))
+        .map(|short| format!("\n- {}: {}", short.policy, short.message))
         .collect();
     (!lost.is_empty()).then(|| Message::Alert {
         channel,
