@@ -140,7 +140,7 @@ impl App {
         clock.hear(told.unwrap_or(heard.wall), asked, heard);
         match (was_sure, clock.is_sure()) {
             (true, false) => {
-                tracing::error!("the clock has jumped; nothing is executed until it is sure")
+                tracing::error!("the clock has jumped; nothing is executed until it is sure");
             }
             (false, true) => tracing::info!("the clock is sure"),
             (true, true) | (false, false) => {}

@@ -51,7 +51,9 @@ impl App {
         let old = |at: Option<&Timestamp>| at.is_none_or(|at| at.plus(ASK_AGAIN) <= now);
         Ok(Due {
             groups: bound_groups(document).any(|id| old(heard.groups.get(id))),
-            members: wants_members(document) && old(heard.members.as_ref()),
+            // an edit may have listed accounts of which nothing is known yet
+            members: wants_members(document)
+                && (old(heard.members.as_ref()) || heard.members < heard.configured),
         })
     }
 
@@ -92,6 +94,7 @@ impl App {
         let heard = Heard {
             groups: tx.groups_synced().await?,
             members: tx.members_synced().await?,
+            configured: tx.configured_at().await?,
         };
         Ok((rules, heard))
     }
@@ -135,15 +138,19 @@ impl App {
                 return Ok((roster, Vec::new()));
             }
             tx.set_members_synced(asked_at).await?;
+            let by_identity = |account: &Account| (account.identity.clone(), account.clone());
+            let mut told: BTreeMap<SlackIdentity, Account> =
+                accounts.iter().map(by_identity).collect();
             let mut all: BTreeMap<SlackIdentity, Account> = BTreeMap::new();
-            for mut gone in std::mem::take(&mut roster.accounts) {
-                gone.is_active = false;
-                all.insert(gone.identity.clone(), gone);
+            for known in std::mem::take(&mut roster.accounts) {
+                let now = told.remove(&known.identity).unwrap_or(Account {
+                    is_active: false,
+                    ..known
+                });
+                all.insert(now.identity.clone(), now);
             }
             let matters = whose(rules);
-            for account in accounts.iter().filter(|account| matters(account)) {
-                all.insert(account.identity.clone(), account.clone());
-            }
+            all.extend(told.into_iter().filter(|(_, account)| matters(account)));
             roster.accounts = all.into_values().collect();
             Ok((roster, Vec::new()))
         })
@@ -204,9 +211,13 @@ impl App {
         let old = Directory::compile_with(&document.directory, before);
         let new = Directory::compile_with(&document.directory, &after);
         after.gained = before.gained_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
-        after
-            .gained
-            .extend(self_given(&document.directory, (&old, &new), heard, now));
+        after.gained.extend(too_new(
+            &document.directory,
+            before,
+            (&old, &new),
+            heard,
+            now,
+        ));
         after.gained.sort();
         let difference = difference(&old, &new);
         let changed = difference.is_some() || after.gained != before.gained;
@@ -229,6 +240,8 @@ impl App {
 struct Heard {
     groups: BTreeMap<String, Timestamp>,
     members: Option<Timestamp>,
+    /// When the configuration was changed last.
+    configured: Option<Timestamp>,
 }
 
 /// Whether it matters who is a member: everybody is a person then, or somebody listed may have been switched off.
@@ -243,28 +256,37 @@ fn whose(rules: &Rules) -> impl Fn(&Account) -> bool {
     move |account| members || listed.by_identity(&account.identity).is_some()
 }
 
-/// What the one who changed a group last gave himself by it.
-fn self_given(
+/// What is too new for older requests: what the one who changed a group last gave himself by it, and what a group gives that was never
+/// heard of before, since an edit has bound it, and whoever made that edit may be in it.
+fn too_new(
     document: &DirectoryDocument,
+    known: &Roster,
     (before, after): (&Directory, &Directory),
     heard: &[HeardGroup],
     now: Timestamp,
 ) -> Vec<Gained> {
-    let own = |group: &HeardGroup| {
-        let team = document
-            .teams
-            .iter()
-            .find(|team| team.slack_user_group.as_deref() == Some(&group.id))?;
-        let by = after.by_identity(group.updated_by.as_ref()?)?;
+    let mut gained = Vec::new();
+    for group in heard {
+        let mut teams = document.teams.iter();
+        let Some(team) = teams.find(|team| team.slack_user_group.as_deref() == Some(&group.id))
+        else {
+            continue;
+        };
+        let is_first = !known.groups.contains_key(&group.id);
+        let by = group.updated_by.as_ref();
+        let by = by.and_then(|identity| after.by_identity(identity));
         let what = Membership::Team(team.id.clone());
-        let is_new = after.has(&by.id, &what) && !before.has(&by.id, &what);
-        is_new.then(|| Gained {
-            person: by.id.clone(),
-            what,
+        let new = after
+            .members(&team.id)
+            .filter(|person| !before.has(&person.id, &what))
+            .filter(|person| is_first || by.is_some_and(|by| by.id == person.id));
+        gained.extend(new.map(|person| Gained {
+            person: person.id.clone(),
+            what: what.clone(),
             since: now,
-        })
-    };
-    heard.iter().filter_map(own).collect()
+        }));
+    }
+    gained
 }
 
 /// What an audit row tells of a change; nothing where none can be seen.
@@ -320,7 +342,7 @@ fn alarm(before: &Rules, document: &Document, roster: Roster) -> Option<Message>
         .out_of_reach()
         .into_iter()
         .filter(|short| !old.contains(&short.policy))
-        .map(|short| format!("\n{}: {}", short.policy, short.message))
+        .map(|short| format!("\n- {}: {}", short.policy, short.message))
         .collect();
     (!lost.is_empty()).then(|| Message::Alert {
         channel,

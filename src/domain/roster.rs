@@ -81,6 +81,11 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.accounts.is_empty() && self.gained.is_empty()
+    }
+
     /// The same beside this directory: a group gives its team to whoever it gave it to before, and to others only while what was heard
     /// of it is fresh. A group that no team is bound to is forgotten, so that it starts anew when it is bound again.
     #[must_use]

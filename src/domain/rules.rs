@@ -96,7 +96,11 @@ impl Rules {
                 .collect(),
             bindings: Bindings::new(&document, &template_places),
             template_places,
-            directory: Directory::compile_with(&document.directory, &roster),
+            directory: if roster.is_empty() {
+                listed
+            } else {
+                Directory::compile_with(&document.directory, &roster)
+            },
             roster,
             registry,
             actions,

@@ -13,6 +13,7 @@ sql! {
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config";
     RULES_VERSION = "SELECT (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config),
         (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions)";
+    MADE_AT = "SELECT made_at FROM config ORDER BY version DESC LIMIT 1";
     INSERT = "INSERT INTO config (version, document, digest, made_at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)";
     KNOW = "INSERT INTO known_documents (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
     KNOWN = "SELECT count(*) FROM known_documents WHERE digest = $1";
@@ -44,6 +45,13 @@ impl Tx {
         let (config, directory): (i64, i64) =
             on_db!(self, |c| sqlx::query_as(RULES_VERSION).fetch_one(c).await)?;
         Ok(Stamp { config, directory })
+    }
+
+    /// When the configuration in force was stored.
+    pub async fn configured_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(i64,)> =
+            on_db!(self, |c| sqlx::query_as(MADE_AT).fetch_optional(c).await)?;
+        Ok(row.map(|(at,)| Timestamp(at)))
     }
 
     /// The configuration in force.

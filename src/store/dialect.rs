@@ -111,7 +111,7 @@ sql! {
         FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, s bigint, h text) WHERE audit.id = x.i";
     LOCK_SEALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('seals'), hashtext(current_schema()))";
 
-    /// The one clock of all replicas; SQLite has the machine's.
+    /// The one clock of all replicas; `SQLite` has the machine's.
     CLOCK @postgres = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 
     NOTIFY @postgres = "SELECT pg_notify('countersign_' || current_schema(), $1)";

@@ -38,6 +38,7 @@ const EXEMPT: [(&str, &str); 4] = [
         "reads so many rows and no more, from the end of an index, for statistics",
     ),
     ("LATEST", "reads one row, from the end of its key"),
+    ("MADE_AT", "reads one row, from the end of its key"),
 ];
 
 /// The lines of an `SQLite` plan that read through a growing table.

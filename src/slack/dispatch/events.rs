@@ -17,7 +17,9 @@ impl Dispatcher {
             ("user_change" | "team_join", Some(user)) => {
                 self.0.standing.forget(user);
                 let (this, user) = (self.clone(), user.to_owned());
-                let look = async move { this.look_at(&user).await };
+                // an id alone tells nothing of the account
+                let told = serde_json::from_value(happening.user.clone()).unwrap_or_default();
+                let look = async move { this.look_at(&user, &told).await };
                 self.0.outlet.spawn(look);
             }
             ("app_home_opened", Some(user)) if happening.tab.as_deref() != Some("messages") => {

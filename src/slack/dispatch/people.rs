@@ -8,6 +8,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::slack::client::Slack;
 use crate::slack::error::SlackError;
 use crate::slack::installation::Installation;
+use crate::slack::reply::SlackUser;
 use crate::slack::standing;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -78,19 +79,24 @@ impl Dispatcher {
             groups: raised.groups || known.groups,
             members: raised.members || known.members,
         };
-        let slack = &self.0.outlet.slack;
         let asked_at = app.now();
         if due.members {
-            match members(slack, home).await {
+            match members(&self.0.outlet.slack, home).await {
                 Ok(accounts) => app.hear_members(&accounts, asked_at).await?,
-                Err(error) => return Ok(self.slack_is_silent(due, &error)),
+                Err(error) => {
+                    self.slack_is_silent(due, &error);
+                    return Ok(());
+                }
             };
             due.members = false;
         }
         if due.groups {
-            match groups(slack, home).await {
+            match groups(&self.0.outlet.slack, home).await {
                 Ok(groups) => app.hear_groups(&groups, asked_at).await?,
-                Err(error) => return Ok(self.slack_is_silent(due, &error)),
+                Err(error) => {
+                    self.slack_is_silent(due, &error);
+                    return Ok(());
+                }
             };
         }
         Ok(())
@@ -101,14 +107,28 @@ impl Dispatcher {
         self.0.doubts.raised.notified().await;
     }
 
-    /// Looks at one account that Slack says has changed.
-    pub(super) async fn look_at(&self, user_id: &str) {
+    /// Looks at one account that Slack says has changed, if it matters, and if what was `told` of it differs from what is known:
+    /// people change their status all day.
+    pub(super) async fn look_at(&self, user_id: &str, told: &SlackUser) {
         let Some(home) = self.home() else {
             return;
         };
+        let Ok(rules) = self.0.app.rules().await else {
+            return self.0.doubts.raise(ALL_MEMBERS);
+        };
+        let identity = home.identity(user_id);
+        let members = rules.document().directory.slack.members;
+        if !members && rules.directory().by_identity(&identity).is_none() {
+            return;
+        }
+        let told = standing::account(home, told);
+        let mut known = rules.roster().accounts.iter();
+        if told.is_some() && known.any(|known| Some(known) == told.as_ref()) {
+            return;
+        }
         let looked = self.0.outlet.slack.users_info(user_id).await;
         let heard = match looked.as_ref().map(|user| standing::account(home, user)) {
-            Ok(Some(account)) if account.identity == home.identity(user_id) => {
+            Ok(Some(account)) if account.identity == identity => {
                 self.0.app.hear_member(&account).await
             }
             Ok(Some(_) | None) => return,

@@ -34,6 +34,12 @@ async fn open_house(kind: Kind) -> Option<World> {
     World::start_with(kind, &configuration).await
 }
 
+/// What a group gives when it is first heard of counts for what is asked after that.
+async fn first_sync(world: &World) {
+    world.syncs().await;
+    world.passes(Span::seconds(1)).await;
+}
+
 async fn degraded(world: &World) -> Vec<String> {
     let answer = reqwest::get(format!("{}/readyz", world.url)).await;
     let body: Value = answer.expect("an answer").json().await.expect("JSON");
@@ -56,7 +62,7 @@ on_both! {
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         assert_eq!(degraded(&world).await, ["Slack has not told yet who is in the user group S02SRE"]);
         assert_eq!(alice.submit(deploy()).await.outcome(), "422 policy_violations", "nobody could approve it");
-        world.syncs().await;
+        first_sync(&world).await;
         assert_eq!((degraded(&world).await.len(), world.team("sre").await), (0, vec!["carol".to_owned(), "dan".to_owned()]));
         let asked = text(&alice.submit(deploy()).await.ok(), "id");
         for person in [&bob, &carol] {
@@ -78,7 +84,7 @@ on_both! {
 
     async fn b68_who_adds_himself_to_a_group_does_not_decide_what_waits(kind) {
         let Some(world) = grouped(kind).await else { return };
-        world.syncs().await;
+        first_sync(&world).await;
         let (alice, erin, mallory) = (world.person("alice").await, world.person("erin").await, world.person("mallory").await);
         let old = text(&alice.submit(deploy()).await.ok(), "id");
         world.passes(Span::seconds(1)).await;
@@ -94,9 +100,25 @@ on_both! {
         world.finish().await;
     }
 
+    async fn b68_who_binds_his_own_group_to_a_team_does_not_decide_what_waits(kind) {
+        let Some(world) = World::start(kind).await else { return };
+        first_sync(&world).await;
+        world.reconfigure(|document| document["directory"]["users"][4]["orgRoles"] = json!(["platform-admin"])).await;
+        let (alice, erin) = (world.person("alice").await, world.person("erin").await);
+        let old = text(&alice.submit(deploy()).await.ok(), "id");
+        world.passes(Span::seconds(1)).await;
+        world.edits("erin", |document| document["directory"]["teams"][SRE]["slackUserGroup"] = json!("S03SECURITY")).await.expect("she administers");
+        first_sync(&world).await;
+        assert_eq!(world.team("sre").await, ["carol", "dan", "erin"]);
+        assert_eq!(erin.decide(&old, "approve").await.outcome(), "403 not_eligible");
+        let new = text(&alice.submit(deploy()).await.ok(), "id");
+        assert_eq!(erin.decide(&new, "approve").await.outcome(), "200");
+        world.finish().await;
+    }
+
     async fn st4_who_leaves_a_group_does_not_hold_up_an_approval(kind) {
         let Some(world) = grouped(kind).await else { return };
-        world.syncs().await;
+        first_sync(&world).await;
         let (alice, carol, dan) = (world.person("alice").await, world.person("carol").await, world.person("dan").await);
         let asked = alice.submit(command()).await.ok();
         let id = text(&asked, "id");
@@ -175,6 +197,22 @@ on_both! {
 
         world.account("U03CAROL", |user| user.deleted = false).await;
         assert_eq!(carol.get("/v1/requests").await.outcome(), "200");
+        // what changes nothing here is not looked up, and neither is who matters to nobody
+        let calls = world.slack.call_count("users.info");
+        let carol_again = json!({"id": "U03CAROL", "team_id": "T01TEST", "real_name": "Carol Clark", "profile": {"status_text": "at lunch"}});
+        for user in [carol_again, json!({"id": "U0BOT"})] {
+            world.slack.event(&json!({"type": "user_change", "user": user})).await.expect("the bot hears it");
+            world.settle().await;
+        }
+        assert_eq!(world.slack.call_count("users.info"), calls);
+        // whoever is listed anew is looked up at once
+        let calls = world.slack.call_count("users.list");
+        world.passes(Span::seconds(1)).await;
+        world.edits("carol", |document| document["directory"]["users"][4]["orgRoles"] = json!(["auditor"])).await.expect("she administers");
+        for _ in 0..2 {
+            world.syncs().await;
+            assert_eq!(world.slack.call_count("users.list"), calls + 1, "and once");
+        }
         // without a word of Slack's the next list finds it out
         world.slack.change(|state| state.users.get_mut("U03CAROL").expect("carol").deleted = true);
         world.passes(Span::minutes(5)).await;
@@ -226,7 +264,7 @@ on_both! {
 
     async fn a_change_in_slack_that_locks_a_policy_is_told_and_one_by_edit_is_refused(kind) {
         let Some(world) = grouped(kind).await else { return };
-        world.syncs().await;
+        first_sync(&world).await;
         let alice = world.person("alice").await;
         let more = world.edits("carol", |document| document["policies"][1]["quorum"]["minApprovals"] = json!(3)).await;
         let Err(AppError::Refused(Refusal::Invalid(problems))) = more else { panic!("not refused: {more:?}") };
