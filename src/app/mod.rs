@@ -19,7 +19,7 @@ mod tokens;
 mod wait;
 
 pub use crate::domain::explain::Explained;
-pub use audit::AuditLine;
+pub use audit::{AuditLine, LoggedEvent};
 pub use clock::Clock;
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};

@@ -1,6 +1,6 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, resolve};
+use super::{App, AppError, RequestRef, config, resolve};
 use crate::domain::action::{Action, Kind};
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict;
 use crate::domain::vote::Door;
 use crate::store::{Loaded, StoreError, TimelineRow, Tx};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many of the people a request waits for are named; in a large company `anyone` may be everybody.
@@ -65,31 +66,40 @@ impl App {
                 .push(timeline_event(row)?);
         }
         let now = self.now();
-        Ok(ids
-            .iter()
-            .filter_map(|id| loaded.remove(*id))
-            .map(|one| {
-                let timeline = timelines.remove(&one.request.id).unwrap_or_default();
-                shown(one, timeline, &rules, now)
-            })
-            .collect())
+        let mut all = Vec::with_capacity(loaded.len());
+        for one in ids.iter().filter_map(|id| loaded.remove(*id)) {
+            let timeline = timelines.remove(&one.request.id).unwrap_or_default();
+            let difference = config::difference(tx, &one.request, &rules).await?;
+            all.push(Shown {
+                difference,
+                ..shown(one, timeline, &rules, now)
+            });
+        }
+        Ok(all)
     }
 }
 
 fn timeline_event(row: TimelineRow) -> Result<TimelineEvent, AppError> {
-    let via: Door = serde_json::from_value(row.via.into())
-        .map_err(|error| StoreError::Unreadable(format!("door: {error}")))?;
-    let note = ["comment", "message", "reason", "why"]
-        .iter()
-        .find_map(|key| row.detail.get(key)?.as_str())
-        .map(str::to_owned);
     Ok(TimelineEvent {
         at: row.at,
         what: row.what,
         actor: row.actor,
-        via,
-        note,
+        via: door(row.via)?,
+        note: note(&row.detail),
     })
+}
+
+/// The door of an audit row.
+pub(super) fn door(stored: String) -> Result<Door, AppError> {
+    let door = serde_json::from_value(stored.into());
+    door.map_err(|error| StoreError::Unreadable(format!("door: {error}")).into())
+}
+
+/// What somebody said, as an audit row keeps it.
+pub(super) fn note(detail: &Value) -> Option<String> {
+    let said = ["comment", "message", "reason", "why"];
+    let note = said.iter().find_map(|key| detail.get(key)?.as_str());
+    note.map(str::to_owned)
 }
 
 /// Puts together what is shown; what time has ended reads as expired.
@@ -156,6 +166,7 @@ pub(super) fn shown(
         waiting_more: waiting.len() - waiting_for.len(),
         waiting_for,
         timeline,
+        difference: None,
     }
 }
 

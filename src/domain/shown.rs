@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::audit::What;
+use super::diff::Difference;
 use super::document::SlackIdentity;
 use super::eligibility::{self, Ineligible};
 use super::id::PersonId;
@@ -34,6 +35,8 @@ pub struct Shown {
     pub waiting_more: usize,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// How a change of the configuration differs from the version it was made from.
+    pub difference: Option<Difference>,
 }
 
 /// How a person is shown.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 sql! {
     LATEST = "SELECT version, document, digest FROM config ORDER BY version DESC LIMIT 1";
+    AT = "SELECT document FROM config WHERE version = $1";
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config";
     INSERT = "INSERT INTO config (version, document, digest, made_at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)";
     KNOW = "INSERT INTO known_documents (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
@@ -48,6 +49,16 @@ impl Tx {
             })
         })
         .transpose()
+    }
+
+    /// The configuration as it was in a version.
+    pub async fn config_at(&mut self, version: i64) -> Result<Option<Document>, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(AT)
+            .bind(version)
+            .fetch_optional(c)
+            .await)?;
+        row.map(|(document,)| read("configuration", serde_json::from_str(&document)))
+            .transpose()
     }
 
     /// The latest version of every template that ever was.

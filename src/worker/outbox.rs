@@ -1,15 +1,15 @@
 //! Messages that left with a commit are delivered: alerts first, then direct messages.
 
 use super::Workers;
-use super::cards::is_due;
+use super::cards::{hash_of, is_due};
 use super::pause::next_try;
 use crate::app::{AppError, RequestRef};
-use crate::domain::id::PersonId;
+use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Span;
 use crate::slack::error::SlackError;
 use crate::slack::views;
-use crate::store::DueMessage;
+use crate::store::{Direct, DueMessage};
 use futures::future::join_all;
 
 /// Messages that are delivered at once.
@@ -34,6 +34,27 @@ impl From<SlackError> for Undelivered {
 impl From<AppError> for Undelivered {
     fn from(error: AppError) -> Self {
         Self::Us(error)
+    }
+}
+
+/// A direct message that is kept up to date after its delivery, as a card is.
+struct Kept {
+    request: RequestId,
+    person: PersonId,
+    channel: ChannelId,
+    ts: String,
+    shown: String,
+}
+
+impl Kept {
+    fn row(&self) -> Direct<'_> {
+        Direct {
+            request: &self.request,
+            person: &self.person,
+            channel: &self.channel,
+            ts: &self.ts,
+            shown: &self.shown,
+        }
     }
 }
 
@@ -74,16 +95,23 @@ impl Workers {
 
     async fn deliver_and_settle(&self, due: &DueMessage) -> Result<(), AppError> {
         let delivered = match self.deliver(&due.message).await {
-            Ok(()) => Ok(()),
+            Ok(kept) => Ok(kept),
             Err(Undelivered::Slack(error)) => Err(error),
             Err(Undelivered::Us(error)) => return Err(error), // the lease runs out, and it is tried again
         };
         let now = self.app.now();
-        self.app
+        let older = self.app
             .db()
-            .unit(async |tx| {
+            .unit::<_, AppError>(async |tx| {
+                let mut older = None;
                 match &delivered {
-                    Ok(()) => tx.delivered(due).await?,
+                    Ok(kept) => {
+                        tx.delivered(due).await?;
+                        if let Some(kept) = kept {
+                            older = tx.card_ts(&kept.request, &kept.channel).await?;
+                            tx.keep_direct(&kept.row(), now).await?;
+                        }
+                    }
                     Err(error) => {
                         let old = due.made_at.plus(GIVE_UP_AFTER) <= now && due.message.lane() != Lane::Alert;
                         let next = (!old).then(|| next_try(error, due.failures, now));
@@ -91,22 +119,45 @@ impl Workers {
                         tx.put_off_message(due, next, &error.to_string()).await?;
                     }
                 }
-                Ok(())
+                Ok(older)
             })
-            .await
+            .await?;
+        if let (Ok(Some(kept)), Some(older)) = (&delivered, older) {
+            self.retire(kept, &older).await;
+        }
+        Ok(())
     }
 
-    async fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
+    /// An older message about the same request is not kept up to date any more, and must not look as if it were.
+    async fn retire(&self, kept: &Kept, older: &str) {
+        let slack = &self.slack;
+        let said = views::answer::old_copy();
+        let updated = slack
+            .update_message(kept.channel.as_str(), older, &said)
+            .await;
+        if let Err(error) = updated {
+            tracing::warn!(request = %kept.request, %error, "an older message about a request still stands");
+        }
+    }
+
+    /// Delivers a message; tells the one that is to be kept up to date from now on.
+    async fn deliver(&self, message: &Message) -> Result<Option<Kept>, Undelivered> {
         match message {
             Message::News { to, request } => {
                 let Some(account) = self.account(to).await? else {
-                    return Ok(()); // nobody to tell in Slack: the API and the card tell it
+                    return Ok(None); // nobody to tell in Slack: the API and the card tell it
                 };
                 let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
                 let channel = self.slack.open_dm(&account).await?;
-                self.slack
-                    .post_message(&channel, &views::direct::news(&shown), None)
-                    .await?;
+                let news = views::direct::news(&shown);
+                let posted = self.slack.post_message(&channel, &news, None).await?;
+                return Ok(Some(Kept {
+                    request: request.clone(),
+                    person: to.clone(),
+                    channel: posted.channel.as_str().into(),
+                    ts: posted.ts,
+                    shown: hash_of(&news),
+                }));
             }
             Message::Alert { channel, text } => {
                 self.slack
@@ -118,7 +169,7 @@ impl Workers {
                     .await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The Slack user that a person is told by.

@@ -27,13 +27,17 @@ const OF_WORK: [&str; 6] = [
     "requests_identical",
 ];
 /// Statements that no request, decision or list pays for, and why they may read a whole table.
-const EXEMPT: [(&str, &str); 3] = [
+const EXEMPT: [(&str, &str); 4] = [
     ("LAST_SEAL", "reads one row, the last of its index"),
     (
         "DEAD",
         "counts what could not be delivered, for the metrics; delivered rows are gone from that table",
     ),
     ("LATEST", "reads one row, from the end of its key"),
+    (
+        "LATEST_EVENTS",
+        "reads the few rows that are shown, from the end of their key",
+    ),
 ];
 
 /// The lines of an `SQLite` plan that read through a growing table.

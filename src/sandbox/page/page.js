@@ -52,7 +52,10 @@ function become(id) {
   asking.abort();
 }
 
-async function send(path, body) {
+const send = async (path, body) => (await ask(path, body)).ok;
+
+/** Sends what somebody does; what went wrong is shown, and the whole answer given. */
+async function ask(path, body) {
   notice(null);
   try {
     const answer = await fetch(`/page/${path}`, {
@@ -63,10 +66,10 @@ async function send(path, body) {
     const told = await answer.json();
     if (told.errors) showErrors(told.errors);
     if (told.error) notice(told.error);
-    return told.ok;
+    return told;
   } catch {
     notice("The sandbox does not answer.");
-    return false;
+    return { ok: false };
   }
 }
 
@@ -102,6 +105,7 @@ function show() {
     user: me,
     names: names(),
     act: actor("modal"),
+    suggest: async (action_id, typed) => (await ask("suggest", { action_id, typed })).options ?? [],
     submit: (values) => send("submit", { values }),
     close: () => send("close", {}),
   });
