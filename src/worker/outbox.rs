@@ -131,7 +131,7 @@ impl Workers {
     /// An older message about the same request is not kept up to date any more, and must not look as if it were.
     async fn retire(&self, kept: &Kept, older: &str) {
         let slack = &self.slack;
-        let said = views::answer::old_copy();
+        let said = views::answer::old_message();
         let updated = slack
             .update_message(kept.channel.as_str(), older, &said)
             .await;

@@ -35,8 +35,7 @@ on_both! {
         assert!(still.contains("! This action needs it."), "{still}");
         assert_eq!(requests(&world).await, 0);
         let asked = world.fills("alice", Values::from([("project", "api-platform"), ("reason", "hotfix for checkout")])).await;
-        assert!(asked.contains("Asked as #1"), "{asked}");
-        insta::assert_snapshot!("form_asked", asked);
+        assert!(asked.contains("Asked as *#1*"), "{asked}");
         let card = world.card();
         assert!(card.contains("Why: hotfix for checkout") && card.contains("v1.4.2"), "{card}");
         world.finish().await;
@@ -55,12 +54,12 @@ on_both! {
         assert!(wrong.contains("! Cluster `prod-eu-1` belongs to `production`, not to `staging`."), "{wrong}");
         assert_eq!(requests(&world).await, 0);
         let asked = world.fills("alice", release().with("payload", r#"{"image": "api:1.4.2"}"#)).await;
-        assert!(asked.contains("Asked as #1"), "{asked}");
+        assert!(asked.contains("Asked as *#1*"), "{asked}");
         assert!(world.card().contains(r#"{"image":"api:1.4.2"}"#), "{}", world.card());
         // the very same again is shown, not asked
         world.types("alice", "request").await;
         let again = world.fills("alice", release().with("payload", r#"{"image": "api:1.4.2"}"#)).await;
-        assert!(again.contains("You have asked for the same already, as #1"), "{again}");
+        assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
         assert_eq!(requests(&world).await, 1);
         world.finish().await;
     }
@@ -71,7 +70,7 @@ on_both! {
         let wrong = world.fills("alice", Values::default()).await;
         assert!(wrong.contains("! Production Deploy Gate needs a reason; say why."), "{wrong}");
         let asked = world.fills("alice", Values::from([("reason", "because")])).await;
-        assert!(asked.contains("Asked as #1"), "{asked}");
+        assert!(asked.contains("Asked as *#1*"), "{asked}");
         // what is wrong and not only missing is told at once, in words
         let said = world.types("alice", "request release.deploy project=api-platform env=prod").await;
         assert!(said.contains("did you mean `production`"), "{said}");
@@ -90,7 +89,7 @@ on_both! {
             assert_eq!(world.rows().await, rows);
         }
         world.delivers(&sent(by("U02BOB"))).await;
-        assert!(world.card().contains("Bob Brown asks for"), "{}", world.card());
+        assert!(world.card().contains("*Bob Brown* asks for"), "{}", world.card());
         assert!(world.clicks("bob", "approve").await.contains("You asked for it"));
         world.finish().await;
     }
@@ -110,7 +109,7 @@ on_both! {
 
         world.rejects("bob", "frozen until <!channel> Monday").await;
         assert_eq!(world.modal("bob"), "== Countersign ==\nYou rejected #1. It has ended.\n[Close]");
-        assert!(world.card().contains("#1 Rejected") && world.card().contains("frozen until <!channel> Monday"), "{}", world.card());
+        assert!(world.card().contains("*#1 Rejected*") && world.card().contains("frozen until <!channel> Monday"), "{}", world.card());
         assert!(world.direct("alice").contains("was rejected. *Bob Brown* rejected"), "{}", world.direct("alice"));
         world.finish().await;
     }
@@ -161,7 +160,7 @@ on_both! {
         assert_eq!(world.slack.suggest("alice", "project", "").await.expect("options").len(), 100);
         assert!(world.slack.suggest("alice", "project", "xyz").await.expect("none").is_empty());
         let asked = world.fills("alice", release().with("project", "service-149")).await;
-        assert!(asked.contains("Asked as #1"), "{asked}");
+        assert!(asked.contains("Asked as *#1*"), "{asked}");
         assert!(world.card().contains("service-149"), "{}", world.card());
         world.finish().await;
     }

@@ -78,10 +78,10 @@ on_both! {
         let all = opens(&world, "carol").await;
         assert!(all.contains("Waiting for you (10+)") && all.contains("[Review]"), "{all}");
         let older = clicks(&world, "carol", "home_older").await;
-        assert!(older.contains("Waiting for you (4, a later page)") && older.contains("#1 "), "{older}");
-        assert!(!older.contains("#14 Alice"), "{older}");
+        assert!(older.contains("Waiting for you (4, a later page)") && older.contains("*#1* Alice"), "{older}");
+        assert!(!older.contains("*#14* Alice"), "{older}");
         let newest = clicks(&world, "carol", "home_first").await;
-        assert!(newest.contains("#14"), "{newest}");
+        assert!(newest.contains("*#14* Alice"), "{newest}");
         let cluster = Element { option: Some("cluster"), ..Element::from("home_kind") };
         world.slack.press("carol", Place::Home, cluster, Forge::default()).await.expect("a choice");
         world.settle().await;
@@ -89,7 +89,7 @@ on_both! {
         // bob approves nothing on clusters, but may see what waits for others
         opens(&world, "bob").await;
         let others = clicks(&world, "bob", "home_all").await;
-        assert!(others.contains("Pending requests (10+)") && others.contains("#14"), "{others}");
+        assert!(others.contains("Pending requests (10+)") && others.contains("*#14* Alice"), "{others}");
         world.finish().await;
     }
 
@@ -123,7 +123,7 @@ on_both! {
         }
         let said = world.types("carol", "audit 3").await;
         insta::assert_snapshot!("audit_of_carol", said);
-        assert!(opens(&world, "carol").await.contains("vote.approved #1 by Bob Brown"), "{}", home(&world, "carol"));
+        assert!(opens(&world, "carol").await.contains("*vote.approved* #1 by Bob Brown"), "{}", home(&world, "carol"));
         world.finish().await;
     }
 

@@ -1,7 +1,7 @@
 //! What only the clicker is told: the specification's sentence first, then why, then who can and what to do.
 
 use super::text::{code, escape};
-use super::{Message, parts};
+use super::{Message, kit, parts};
 use crate::app::{Changed, Decided};
 use crate::domain::eligibility::Ineligible;
 use crate::domain::refusal::Refusal;
@@ -105,6 +105,15 @@ pub fn old_copy() -> Message {
     Message::plain(
         "This copy of a card is not kept up to date. The newer one further down shows how the request stands.",
     )
+}
+
+/// In the place of a direct message about a request of which there is a newer one; without blocks of its own the old ones would stay.
+pub fn old_message() -> Message {
+    let text = "There is a newer message about this request further down; this one is not kept up to date.";
+    Message {
+        blocks: vec![kit::section(text)],
+        text: text.to_owned(),
+    }
 }
 
 /// Taken back.
