@@ -46,7 +46,9 @@ async fn sends(world: &World, browser: &mut Browser, line: &str) {
     browser.types(line).await;
     browser.press("Enter").await;
     browser
-        .until("document.querySelector('#line').value === ''")
+        .until(
+            "document.querySelector('#line').value === '' && !document.querySelector('[aria-busy]')",
+        )
         .await;
     world.settle().await;
 }

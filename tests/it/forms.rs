@@ -73,7 +73,7 @@ on_both! {
         assert!(asked.contains("Asked as *#1*"), "{asked}");
         // what is wrong and not only missing is told at once, in words
         let said = world.types("alice", "request release.deploy project=api-platform env=prod").await;
-        assert!(said.contains("did you mean `production`"), "{said}");
+        assert!(said.contains("did you mean 'production'"), "{said}");
         world.finish().await;
     }
 

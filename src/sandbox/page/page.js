@@ -247,7 +247,10 @@ $("composer").addEventListener("submit", async (event) => {
   at = history.length;
   toEnd = true;
   sessionStorage.setItem(HISTORY, JSON.stringify(history));
-  if (!(await send("say", { channel: here, text })) && $("line").value === "") $("line").value = text;
+  $("line").setAttribute("aria-busy", "true");
+  const sent = await send("say", { channel: here, text });
+  $("line").removeAttribute("aria-busy");
+  if (!sent && $("line").value === "") $("line").value = text;
 });
 $("line").addEventListener("keydown", (event) => {
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];

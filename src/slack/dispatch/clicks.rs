@@ -13,7 +13,20 @@ use crate::domain::vote::Verdict;
 use crate::slack::inbound::{Delivery, Interaction, InteractionKind};
 use crate::slack::installation::Installation;
 use crate::slack::views::{answer, details, read_value, review};
+use serde_json::Value;
 use tracing::debug;
+
+/// Buttons that open a modal.
+const OPENS: [&str; 8] = [
+    "details",
+    "review",
+    "new_request",
+    "policy_view",
+    "policy_new",
+    "policy_edit",
+    "policy_bind",
+    "policy_unbind",
+];
 
 impl Dispatcher {
     pub(super) async fn interaction(
@@ -58,18 +71,6 @@ impl Dispatcher {
                 Ok(account) => self.rejected(account, &seen, &value, delivery).await,
                 Err(told) => told,
             },
-            "details" => {
-                let this = self.clone();
-                let content = async move { this.details(&account.await?, &value).await };
-                self.open(&Opening::of_click(&seen), Box::pin(content))
-                    .await
-            }
-            "review" => {
-                let this = self.clone();
-                let content = async move { this.first_page(&account.await?, &value).await };
-                self.open(&Opening::of_click(&seen), Box::pin(content))
-                    .await
-            }
             "page_next" | "page_previous" => {
                 let turned = async { self.turn_page(&account.await?, &seen, &value).await };
                 turned.await.err().unwrap_or(Told::Nothing)
@@ -83,16 +84,9 @@ impl Dispatcher {
                 self.completed(account.await, &value, Outcome::Failed, delivery)
                     .await
             }
-            "new_request" => {
-                let this = self.clone();
-                let content = async move { this.empty_form(&account.await?).await };
-                self.open(&Opening::of_click(&seen), Box::pin(content))
-                    .await
-            }
-            "policy_view" | "policy_new" | "policy_edit" | "policy_bind" | "policy_unbind" => {
-                let (this, pressed) = (self.clone(), action_id.clone());
-                let content =
-                    async move { this.policy_page(&account.await?, &pressed, &value).await };
+            pressed if OPENS.contains(&pressed) => {
+                let (this, pressed) = (self.clone(), pressed.to_owned());
+                let content = async move { this.page(&account.await?, &pressed, &value).await };
                 self.open(&Opening::of_click(&seen), Box::pin(content))
                     .await
             }
@@ -101,20 +95,25 @@ impl Dispatcher {
         }
     }
 
-    async fn details(
+    /// What a button opens.
+    async fn page(
         &self,
         account: &SlackAccount,
+        pressed: &str,
         value: &str,
-    ) -> Result<serde_json::Value, Told> {
-        let (shown, _) = self.look(account, value).await?;
-        Ok(details::details(&shown))
+    ) -> Result<Value, Told> {
+        match pressed {
+            "details" => {
+                let (shown, _) = self.look(account, value).await?;
+                Ok(details::details(&shown))
+            }
+            "review" => self.first_page(account, value).await,
+            "new_request" => self.empty_form(account).await,
+            policies => self.policy_page(account, policies, value).await,
+        }
     }
 
-    async fn first_page(
-        &self,
-        account: &SlackAccount,
-        value: &str,
-    ) -> Result<serde_json::Value, Told> {
+    async fn first_page(&self, account: &SlackAccount, value: &str) -> Result<Value, Told> {
         let (shown, digest) = self.look(account, value).await?;
         if shown.request.digest != digest {
             return Err(super::refused(&Refusal::DigestMismatch));

@@ -14,6 +14,7 @@ use crate::slack::installation::Installation;
 use crate::slack::views::{
     Message, answer, details, policy_form, read_value, reject, request_form, review,
 };
+use serde_json::Value;
 use tracing::warn;
 
 impl Dispatcher {
@@ -125,11 +126,7 @@ impl Dispatcher {
     }
 
     /// The form that asks why, where this account could reject now.
-    async fn reject_form(
-        &self,
-        account: &SlackAccount,
-        value: &str,
-    ) -> Result<serde_json::Value, Told> {
+    async fn reject_form(&self, account: &SlackAccount, value: &str) -> Result<Value, Told> {
         let (shown, digest) = self.look(account, value).await?;
         let person = self.person(account).await?;
         if shown.request.digest == digest && could_decide(&shown, &person) {
@@ -144,7 +141,7 @@ impl Dispatcher {
         &self,
         account: &SlackAccount,
         request: &RequestRef,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<Value> {
         let person = self.person(account).await.ok()?;
         let shown = self.0.app.show(request).await.ok()?;
         could_decide(&shown, &person).then(|| reject::form(&shown))

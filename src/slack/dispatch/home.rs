@@ -3,6 +3,7 @@
 use super::{Dispatcher, Told, failed};
 use crate::app::{AppError, ListFilter};
 use crate::domain::digest::Digest;
+use crate::domain::people::Person;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
@@ -85,11 +86,7 @@ impl Dispatcher {
         drawn.map_err(|error| unavailable(failed(&error)))
     }
 
-    async fn draw(
-        &self,
-        person: &crate::domain::people::Person,
-        look: &Look,
-    ) -> Result<Value, AppError> {
+    async fn draw(&self, person: &Person, look: &Look) -> Result<Value, AppError> {
         let app = &self.0.app;
         let pending = ListFilter {
             statuses: vec![Status::Pending],

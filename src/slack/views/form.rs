@@ -197,18 +197,24 @@ fn chosen(select: &Select<'_>, mut element: Value, choices: &[Choice], now: Opti
     )
 }
 
-/// A list to choose several from; `None` where there is nothing to choose.
+/// A list to choose several from; `None` where there is nothing to choose. What is chosen keeps its order, and what is not offered any
+/// more stays chosen: only a person takes it out.
 pub fn several_of(select: &Select<'_>, choices: &[Choice], now: &[String]) -> Option<Value> {
-    let option_of = |choice: &Choice| choice.option();
-    let options: Vec<Value> = choices.iter().filter_map(option_of).collect();
+    let offered = |id: &String| choices.iter().find(|choice| choice.value == *id).cloned();
+    let chosen: Vec<Choice> = now
+        .iter()
+        .map(|id| offered(id).unwrap_or_else(|| Choice::named(id)))
+        .collect();
+    let unknown = chosen.iter().filter(|choice| !choices.contains(choice));
+    let options: Vec<Value> = choices
+        .iter()
+        .chain(unknown)
+        .filter_map(Choice::option)
+        .collect();
     if options.is_empty() {
         return None;
     }
-    let chosen: Vec<Value> = choices
-        .iter()
-        .filter(|choice| now.contains(&choice.value))
-        .filter_map(option_of)
-        .collect();
+    let chosen: Vec<Value> = chosen.iter().filter_map(Choice::option).collect();
     let mut element = json!({
         "type": "multi_static_select",
         "action_id": select.name,

@@ -177,7 +177,9 @@ fn types(chosen: Option<Kind>) -> Value {
     };
     let now = chosen.map_or_else(|| every.clone(), kind);
     let choices = std::iter::once(every).chain(Kind::ALL.map(kind));
-    let options: Vec<Value> = choices.filter_map(|choice| choice.option()).collect();
+    let options: Vec<Value> = choices
+        .filter_map(|choice: Choice| choice.option())
+        .collect();
     json!({
         "type": "static_select",
         "action_id": "home_kind",
