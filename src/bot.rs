@@ -94,7 +94,7 @@ impl Bot {
         });
         let time = app.clone();
         Ok(Self {
-            workers: Workers::new(app.clone(), slack.clone()),
+            workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),
             inlet: Inlet {
                 secrets: Arc::new(parts.signing_secrets),
                 dispatcher: dispatcher.clone(),

@@ -1,8 +1,14 @@
 //! The audit log's chain: sealing, and reading what is sealed.
 
+use super::show::{door, note};
 use super::{App, AppError, measure};
+use crate::domain::audit::What;
 use crate::domain::digest::canonical;
-use crate::store::{Sealed, StoreError, Unsealed};
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
+use crate::domain::vote::Door;
+use crate::store::{Logged, Sealed, StoreError, Unsealed};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +66,21 @@ impl App {
         rows.into_iter().map(line).collect()
     }
 
+    /// The latest events as people read them, newest first, sealed or not; for administrators.
+    pub async fn latest_events(
+        &self,
+        caller: &Caller,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, AppError> {
+        if !self.rules().await?.is_administrator(&caller.principal) {
+            let why = "Only administrators may read the audit log.";
+            return Err(Refusal::Forbidden(why.to_owned()).into());
+        }
+        let mut tx = self.0.db.read().await?;
+        let rows = tx.latest_events(i64::from(limit)).await?;
+        rows.into_iter().map(logged).collect()
+    }
+
     /// Walks the whole chain: how many rows are sealed, how many are not yet, and the place of the first row that does not fit.
     pub async fn verify_audit(&self) -> Result<Verified, AppError> {
         let mut tx = self.0.db.read().await?;
@@ -102,6 +123,40 @@ pub struct Verified {
     pub unsealed: i64,
     /// The first row that does not fit: its place and id.
     pub broken_at: Option<(i64, String)>,
+}
+
+/// An event of the audit log, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+    /// Who.
+    pub actor: Principal,
+    /// Through which door.
+    pub via: Door,
+    /// Whether it is highlighted.
+    pub prominent: bool,
+    /// The number of the request it is about.
+    pub number: Option<i64>,
+    /// A reason, comment or message, where there was one.
+    pub note: Option<String>,
+}
+
+fn logged(row: Logged) -> Result<LoggedEvent, AppError> {
+    let unreadable = |error: String| AppError::from(StoreError::Unreadable(error));
+    let detail: Value =
+        serde_json::from_str(&row.detail).map_err(|error| unreadable(error.to_string()))?;
+    Ok(LoggedEvent {
+        at: Timestamp(row.at),
+        what: row.what.parse().map_err(unreadable)?,
+        actor: Principal::try_from(row.actor).map_err(unreadable)?,
+        via: door(row.via)?,
+        prominent: row.prominent,
+        number: row.number,
+        note: note(&detail),
+    })
 }
 
 fn line(sealed: Sealed) -> Result<AuditLine, AppError> {

@@ -5,6 +5,7 @@ use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
+use crate::domain::diff::{Difference, diff};
 use crate::domain::digest::{Digest, canonical, content_digest};
 use crate::domain::document::{
     Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
@@ -12,7 +13,7 @@ use crate::domain::document::{
 use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Outcome, Request};
+use crate::domain::request::{Carried, Outcome, Request};
 use crate::domain::rules::{Ask, Problem, Rules};
 use crate::domain::shown::Shown;
 use crate::domain::vote::Door;
@@ -311,6 +312,26 @@ struct Change {
     document: Document,
     /// The version it was made from.
     made_from: i64,
+}
+
+/// How a request that changes the configuration differs from the version it was made from; nothing for any other request, and
+/// where one of the two cannot be read.
+pub(super) async fn difference(
+    tx: &mut Tx,
+    request: &Request,
+    rules: &Rules,
+) -> Result<Option<Difference>, AppError> {
+    if request.carries() != Some(Carried::ConfigChange) {
+        return Ok(None);
+    }
+    let Ok(change) = serde_json::from_str::<Change>(&request.payload) else {
+        return Ok(None);
+    };
+    if change.made_from == rules.version() {
+        return Ok(Some(diff(rules.document(), &change.document)));
+    }
+    let before = tx.config_at(change.made_from).await?;
+    Ok(before.map(|before| diff(&before, &change.document)))
 }
 
 fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {

@@ -99,6 +99,16 @@ impl App {
     }
 }
 
+impl App {
+    /// The requests that somebody decided on last, newest decision first.
+    pub async fn decided_by(&self, person: &PersonId, limit: u32) -> Result<Vec<Shown>, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let ids = tx.decided_by(person, i64::from(limit)).await?;
+        self.show_all(&mut tx, &ids.iter().collect::<Vec<_>>())
+            .await
+    }
+}
+
 /// The next rows of the store, newest first, without their payloads: those are read for what is shown alone.
 async fn rows(
     tx: &mut Tx,

@@ -30,7 +30,7 @@ mod tokens;
 mod wait;
 
 pub use crate::domain::explain::Explained;
-pub use audit::AuditLine;
+pub use audit::{AuditLine, LoggedEvent};
 pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};

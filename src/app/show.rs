@@ -1,6 +1,6 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, recognised, resolve};
+use super::{App, AppError, RequestRef, config, recognised, resolve};
 use crate::domain::action::{Action, Kind};
 use crate::domain::break_glass::Session;
 use crate::domain::document::{ActionGroup, Risk};
@@ -14,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict;
 use crate::domain::vote::Door;
 use crate::store::{Loaded, StoreError, TimelineRow, Tx};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many of the people a request waits for are named; in a large company `anyone` may be everybody.
@@ -66,40 +67,54 @@ impl App {
                 .push(timeline_event(row)?);
         }
         let now = self.now();
-        let mut all = Vec::with_capacity(ids.len());
+        let mut all = Vec::with_capacity(loaded.len());
         for one in ids.iter().filter_map(|id| loaded.remove(*id)) {
             let timeline = timelines.remove(&one.request.id).unwrap_or_default();
             let session = match &one.request.session {
-                Some(id) => tx.session(id, now).await?.map(cover),
+                Some(id) => tx
+                    .session(id, now)
+                    .await?
+                    .map(|session| cover(session, &rules)),
                 None => None,
             };
-            all.push(shown(one, timeline, session, &rules, now));
+            let difference = config::difference(tx, &one.request, &rules).await?;
+            all.push(Shown {
+                session,
+                difference,
+                ..shown(one, timeline, &rules, now)
+            });
         }
         Ok(all)
     }
 }
 
 fn timeline_event(row: TimelineRow) -> Result<TimelineEvent, AppError> {
-    let via: Door = serde_json::from_value(row.via.into())
-        .map_err(|error| StoreError::Unreadable(format!("door: {error}")))?;
-    let note = ["comment", "message", "reason", "why"]
-        .iter()
-        .find_map(|key| row.detail.get(key)?.as_str())
-        .map(str::to_owned);
     Ok(TimelineEvent {
         at: row.at,
         what: row.what,
         actor: row.actor,
-        via,
-        note,
+        via: door(row.via)?,
+        note: note(&row.detail),
     })
+}
+
+/// The door of an audit row.
+pub(super) fn door(stored: String) -> Result<Door, AppError> {
+    let door = serde_json::from_value(stored.into());
+    door.map_err(|error| StoreError::Unreadable(format!("door: {error}")).into())
+}
+
+/// What somebody said, as an audit row keeps it.
+pub(super) fn note(detail: &Value) -> Option<String> {
+    let said = ["comment", "message", "reason", "why"];
+    let note = said.iter().find_map(|key| detail.get(key)?.as_str());
+    note.map(str::to_owned)
 }
 
 /// Puts together what is shown; what time has ended reads as expired.
 pub(super) fn shown(
     loaded: Loaded,
     timeline: Vec<TimelineEvent>,
-    session: Option<ShownCover>,
     rules: &Rules,
     now: Timestamp,
 ) -> Shown {
@@ -126,7 +141,6 @@ pub(super) fn shown(
         .chain(&request.authors)
         .chain(request.excluded.0.keys())
         .chain(&waiting_for)
-        .chain(session.as_ref().map(|session| &session.initiator))
         .collect();
     let people = everybody
         .into_iter()
@@ -155,21 +169,22 @@ pub(super) fn shown(
             directory,
         ),
         bypassed: verdict::evaluate(&request.bypassed, &request.excluded, &[], directory),
-        session,
+        session: None,
         request,
         votes,
         people,
         waiting_more: waiting.len() - waiting_for.len(),
         waiting_for,
         timeline,
+        difference: None,
     }
 }
 
-fn cover(session: Session) -> ShownCover {
+fn cover(session: Session, rules: &Rules) -> ShownCover {
     ShownCover {
+        initiator: rules.directory().name(&session.initiator).to_owned(),
         id: session.id,
         reason: session.reason,
-        initiator: session.initiator,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Asking: what gates the action is found and pinned, and the request is stored with its card and its audit row.
 
 use super::once::{self, Kept, Once};
-use super::{App, AppError, RequestRef, cancel};
+use super::{App, AppError, RequestRef, cancel, news_of};
 use crate::domain::audit::What;
 use crate::domain::break_glass::Session;
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
@@ -135,6 +135,10 @@ impl App {
         let request = self
             .file_request(tx, caller, &rules, &admitted, draft, now)
             .await?;
+        if matches!(request.state, State::Granted { .. }) && caller.via.is_slack() {
+            // what is granted at once is carried out from there
+            self.send(tx, news_of(&request), now).await?;
+        }
         once::keep(tx, once, &Kept::request(&request.id), now).await?;
         Ok(Submitted {
             shown: self.show_in(tx, &request.id).await?,

@@ -43,6 +43,8 @@ mod tests {
         let settings = &manifest["settings"];
         assert_eq!(settings["event_subscriptions"]["request_url"], inbound);
         assert_eq!(settings["interactivity"]["request_url"], inbound);
+        let lists = &settings["interactivity"]["message_menu_options_url"];
+        assert_eq!(*lists, inbound);
         assert_eq!(settings["socket_mode_enabled"], Value::from(false));
         assert!(!manifest.to_string().contains("example.com"));
     }

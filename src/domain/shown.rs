@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::audit::What;
+use super::diff::Difference;
 use super::document::SlackIdentity;
 use super::eligibility::{self, Ineligible};
 use super::id::{PersonId, SessionId};
@@ -38,6 +39,8 @@ pub struct Shown {
     pub waiting_more: usize,
     /// What happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// How a change of the configuration differs from the version it was made from.
+    pub difference: Option<Difference>,
 }
 
 /// What is shown of the session that let a request past policies, or that it starts.
@@ -47,8 +50,8 @@ pub struct ShownCover {
     pub id: SessionId,
     /// Its justification.
     pub reason: String,
-    /// Who started it.
-    pub initiator: PersonId,
+    /// Who started it, by name.
+    pub initiator: String,
 }
 
 /// How a person is shown.

@@ -35,6 +35,16 @@ pub enum Door {
     Bot,
 }
 
+impl Door {
+    /// Whether somebody came in through Slack.
+    pub fn is_slack(self) -> bool {
+        match self {
+            Self::Button | Self::Modal | Self::Command => true,
+            Self::Api | Self::Cli | Self::File | Self::Bot => false,
+        }
+    }
+}
+
 /// A vote with the memberships its author had when it was cast (design 2.5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -133,6 +133,7 @@ pub(crate) fn shown() -> Shown {
         people: names(),
         waiting_for: Vec::new(),
         waiting_more: 0,
+        difference: None,
         timeline: vec![
             event(
                 ASKED,

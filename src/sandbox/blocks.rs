@@ -17,6 +17,11 @@ impl Problems {
         self.0.push(format!("[ERROR] {what} [json-pointer:{at}]"));
     }
 
+    /// The first of them.
+    pub(super) fn first(self) -> Option<String> {
+        self.0.into_iter().next()
+    }
+
     fn refuse_as(self, code: &'static str) -> Result<(), ApiError> {
         if self.0.is_empty() {
             Ok(())

@@ -209,7 +209,7 @@ fn action(blocks: &[Value], wanted: Element<'_>, action_ts: &str) -> Result<Valu
         let option = option.ok_or_else(missing)?;
         let many = matches!(
             element["type"].as_str(),
-            Some("checkboxes" | "multi_static_select")
+            Some("checkboxes" | "multi_static_select" | "multi_external_select")
         );
         if many {
             action["selected_options"] = json!([option]);

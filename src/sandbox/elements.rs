@@ -156,6 +156,16 @@ fn check_options(options: &Value, max: usize, at: &str, problems: &mut Problems)
     });
 }
 
+/// What Slack would not take of the options that were offered for a long list; none may be found.
+pub(super) fn options_problem(options: &[Value]) -> Option<String> {
+    if options.is_empty() {
+        return None;
+    }
+    let mut problems = Problems::default();
+    check_options(&options.into(), limits::OPTIONS, "/options", &mut problems);
+    problems.first()
+}
+
 /// An initial option must be among the options.
 fn check_initial(element: &Value, at: &str, problems: &mut Problems) {
     let flat = element["options"].as_array().cloned().unwrap_or_default();

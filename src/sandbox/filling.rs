@@ -4,8 +4,44 @@ use serde_json::{Value, json};
 
 use super::acting::{ActError, Forge, person, top};
 use super::deliver::{After, Answer, Delivery};
+use super::elements::options_problem;
 use super::forms::{Values, state_values};
 use super::{Sandbox, payload};
+
+/// The block of a long list, once so much is typed that the client asks.
+fn long_list<'a>(view: &'a Value, action_id: &str, typed: &str) -> Result<&'a Value, ActError> {
+    let missing = || ActError::NoElement {
+        wanted: action_id.to_owned(),
+        there: "no long list of this name".to_owned(),
+    };
+    let mut blocks = view["blocks"].as_array().into_iter().flatten();
+    let block = blocks.find(|block| {
+        let element = &block["element"];
+        let long =
+            element["type"] == "external_select" || element["type"] == "multi_external_select";
+        long && element["action_id"] == action_id
+    });
+    let block = block.ok_or_else(missing)?;
+    let least = block["element"]["min_query_length"].as_u64().unwrap_or(3);
+    let length = u64::try_from(typed.chars().count()).unwrap_or(u64::MAX);
+    if length < least {
+        return Err(missing());
+    }
+    Ok(block)
+}
+
+/// The options of an answer, as Slack would take them.
+fn offered(answer: &Answer) -> Result<Vec<Value>, ActError> {
+    let bad = |what: String| Err(ActError::BadAnswer(what));
+    let body = answer.json().unwrap_or_default();
+    let Some(options) = body["options"].as_array().filter(|_| answer.is_ack()) else {
+        return bad("a long list is answered with options".to_owned());
+    };
+    if let Some(problem) = options_problem(options) {
+        return bad(problem);
+    }
+    Ok(options.clone())
+}
 
 impl Sandbox {
     /// Fills in and submits the modal on top.
@@ -41,7 +77,7 @@ impl Sandbox {
                     there: "close".to_owned(),
                 });
             }
-            let values = state_values(&view.body, values).map_err(ActError::Form)?;
+            let values = state_values(&view.with_offered(), values).map_err(ActError::Form)?;
             let trigger = state.tickets.trigger(&person.id, now_ms);
             let mut payload =
                 payload::envelope(&state.install, "view_submission", &person, &trigger);
@@ -57,6 +93,45 @@ impl Sandbox {
         })?;
         forge.apply(&mut payload);
         Ok(self.interaction(&payload, after))
+    }
+
+    /// Types into a long list of the modal on top; what the bot offers there, as value and words.
+    ///
+    /// # Errors
+    /// [`ActError`].
+    pub async fn suggest(
+        &self,
+        user: &str,
+        action_id: &str,
+        typed: &str,
+    ) -> Result<Vec<(String, String)>, ActError> {
+        let (payload, view_id) = self.change(|state| {
+            let person = person(state, user)?;
+            let view = top(state, &person.id)?.clone();
+            let block = long_list(&view.body, action_id, typed)?;
+            let mut payload = payload::envelope(&state.install, "block_suggestion", &person, "");
+            if let Some(fields) = payload.as_object_mut() {
+                fields.remove("trigger_id");
+            }
+            payload["action_id"] = json!(action_id);
+            payload["block_id"] = block["block_id"].clone();
+            payload["value"] = json!(typed);
+            payload["container"] = json!({"type": "view", "view_id": view.id});
+            payload["view"] = payload::view_json(state, &view, &json!({}));
+            Ok((payload, view.id))
+        })?;
+        let delivery = self.interaction(&payload, After::Nothing);
+        let answer = self.send(&delivery).await?;
+        let options = offered(&answer)?;
+        self.change(|state| {
+            let view = state.view_mut(&view_id).ok_or(ActError::NoView)?;
+            let all = view.offered.entry(action_id.to_owned()).or_default();
+            all.extend(options.iter().cloned());
+            Ok(())
+        })?;
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let read = |option: &Value| (word(&option["value"]), word(&option["text"]["text"]));
+        Ok(options.iter().map(read).collect())
     }
 
     /// Closes the modal on top; the bot hears of it only when it asked to. `None`: it did not ask.

@@ -117,7 +117,7 @@ fn element_state(element: &Value, given: Option<&Value>) -> Option<Result<Value,
             };
             chosen.map(|option| json!({"type": kind, "selected_option": option}))
         }
-        "multi_static_select" | "checkboxes" => several(element, given)
+        "multi_static_select" | "multi_external_select" | "checkboxes" => several(element, given)
             .map(|options| json!({"type": kind, "selected_options": options})),
         "datepicker" => {
             Ok(json!({"type": kind, "selected_date": blank_to_null(text("initial_date"))}))

@@ -62,6 +62,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/page/say", post(say))
         .route("/page/press", post(press))
         .route("/page/submit", post(submit))
+        .route("/page/suggest", post(suggest))
         .route("/page/close", post(close))
         .route("/page/home", post(home))
         .layer(from_fn(same_origin))
@@ -265,6 +266,25 @@ async fn submit(Shared(sandbox): Shared<Sandbox>, Json(submitted): Json<Submitte
         .submit_view(&submitted.user, Values::from_json(&submitted.values))
         .await;
     told(answer.map(Some))
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    user: String,
+    action_id: String,
+    typed: String,
+}
+
+/// What the bot offers in a long list for the letters typed so far.
+async fn suggest(Shared(sandbox): Shared<Sandbox>, Json(typed): Json<Typed>) -> Response {
+    let offered = sandbox
+        .suggest(&typed.user, &typed.action_id, &typed.typed)
+        .await;
+    let body = match offered {
+        Ok(options) => json!({"ok": true, "options": options}),
+        Err(error) => json!({"ok": false, "error": error.to_string(), "options": []}),
+    };
+    Json(body).into_response()
 }
 
 #[derive(Deserialize)]

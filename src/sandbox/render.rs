@@ -122,12 +122,31 @@ fn control(state: &State, element: &Value) -> String {
     match element["type"].as_str().unwrap_or_default() {
         "button" | "workflow_button" => format!("[{}]", text(state, &element["text"])),
         "image" => format!("[image: {}]", word(element, "alt_text")),
-        "radio_buttons" | "checkboxes" | "overflow" | "static_select" | "multi_static_select" => {
+        "radio_buttons"
+        | "checkboxes"
+        | "overflow"
+        | "static_select"
+        | "multi_static_select"
+        | "external_select"
+        | "multi_external_select" => {
+            let groups = items(&element["option_groups"]);
+            let grouped = groups.flat_map(|group| items(&group["options"]));
             let all: Vec<_> = items(&element["options"])
+                .chain(grouped)
                 .map(|option| text(state, &option["text"]))
                 .collect();
-            let chosen = first(&["initial_option"]).map(|chosen| format!(", now {chosen}"));
-            format!("<{}{}>", all.join(" | "), chosen.unwrap_or_default())
+            let many =
+                items(&element["initial_options"]).map(|option| text(state, &option["text"]));
+            let now: Vec<_> = first(&["initial_option"]).into_iter().chain(many).collect();
+            let all = if all.is_empty() {
+                "a long list".to_owned()
+            } else {
+                all.join(" | ")
+            };
+            match now.join(", ") {
+                now if now.is_empty() => format!("<{all}>"),
+                now => format!("<{all}, now {now}>"),
+            }
         }
         _ => {
             let placeholder = || items_text(state, &element["placeholder"]);

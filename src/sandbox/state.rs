@@ -105,6 +105,33 @@ pub struct View {
     pub previous_id: Option<String>,
     /// What the app said beside the fields, by block id.
     pub errors: BTreeMap<String, String>,
+    /// What the app offered for the letters typed into long lists, by action id.
+    pub offered: BTreeMap<String, Vec<Value>>,
+}
+
+impl View {
+    /// The body with everything in its long lists that was offered so far: nothing else can be chosen there.
+    pub(super) fn with_offered(&self) -> Value {
+        let mut body = self.body.clone();
+        let blocks = body["blocks"].as_array_mut().into_iter().flatten();
+        for block in blocks.filter(|block| block["type"] == "input") {
+            let element = &mut block["element"];
+            let long = matches!(
+                element["type"].as_str(),
+                Some("external_select" | "multi_external_select")
+            );
+            if !long {
+                continue;
+            }
+            let action_id = element["action_id"].as_str().unwrap_or_default();
+            let mut options = self.offered.get(action_id).cloned().unwrap_or_default();
+            let initial = element["initial_options"].as_array().cloned();
+            options.extend(initial.unwrap_or_default());
+            options.extend(element.get("initial_option").cloned());
+            element["options"] = options.into();
+        }
+        body
+    }
 }
 
 /// A user group ("subteam").
@@ -262,6 +289,7 @@ impl State {
             root_id: below.map_or_else(|| id.clone(), |view| view.root_id.clone()),
             previous_id: below.map(|view| view.id.clone()),
             errors: BTreeMap::new(),
+            offered: BTreeMap::new(),
             id,
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::digest::Payload;
 pub enum Approval {
     /// Nothing, or `help`.
     Help,
-    /// Asks for something.
+    /// Asks for something; whatever is missing, a form asks for.
     Request(Form),
     /// Asks what would happen.
     Explain(Form),
@@ -21,10 +21,12 @@ pub enum Approval {
     Cancel(RequestRef),
     /// Approves, with a comment.
     Approve(RequestRef, Option<String>),
-    /// Rejects, with a comment.
+    /// Rejects; without a reason, a form asks for it.
     Reject(RequestRef, Option<String>),
     /// The policies.
     Policies,
+    /// The latest events of the audit log, so many of them.
+    Audit(u32),
 }
 
 /// What `request` and `explain` take.
@@ -60,9 +62,14 @@ impl From<Form> for Submission {
 #[error("{0}")]
 pub struct Misread(pub String);
 
-const VERBS: [&str; 9] = [
-    "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "help",
+const VERBS: [&str; 10] = [
+    "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "audit",
+    "help",
 ];
+/// Events of the audit log that are shown when nobody says how many.
+const EVENTS: u32 = 10;
+/// The most that are shown.
+const MOST_EVENTS: u32 = 50;
 const KEYS: [&str; 8] = [
     "project",
     "cluster",
@@ -87,7 +94,8 @@ pub fn parse(text: &str) -> Result<Approval, Misread> {
         "approve" => number(rest).map(|(request, said)| Approval::Approve(request, said)),
         "reject" => number(rest).map(|(request, said)| Approval::Reject(request, said)),
         "request" => form(rest).map(Approval::Request),
-        "explain" => form(rest).map(Approval::Explain),
+        "explain" => form_with_action(rest).map(Approval::Explain),
+        "audit" => audit(rest),
         unknown => Err(unknown_word(unknown, &VERBS)),
     }
 }
@@ -145,12 +153,30 @@ fn form(rest: &str) -> Result<Form, Misread> {
             }
         }
     }
+    Ok(form)
+}
+
+/// The same, for what no form can complete.
+fn form_with_action(rest: &str) -> Result<Form, Misread> {
+    let form = form(rest)?;
     if form.action.is_empty() {
         return Err(Misread(
             "Say which action, such as release.deploy.".to_owned(),
         ));
     }
     Ok(form)
+}
+
+fn audit(rest: &str) -> Result<Approval, Misread> {
+    if rest.is_empty() {
+        return Ok(Approval::Audit(EVENTS));
+    }
+    match rest.parse() {
+        Ok(events) if (1..=MOST_EVENTS).contains(&events) => Ok(Approval::Audit(events)),
+        _ => Err(Misread(format!(
+            "`{rest}` is no number of events from 1 to {MOST_EVENTS}."
+        ))),
+    }
 }
 
 fn set(form: &mut Form, key: &str, value: &str) -> Result<(), Misread> {

@@ -5,6 +5,7 @@ pub mod client;
 pub mod command;
 pub mod dispatch;
 pub mod error;
+pub mod homes;
 pub mod inbound;
 pub mod installation;
 pub mod reply;

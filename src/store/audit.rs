@@ -15,6 +15,8 @@ sql! {
     ANY_UNSEALED = "SELECT id FROM audit WHERE seal IS NULL LIMIT 1";
     SEALED_AFTER = "SELECT id, at, what, actor, via, request_id, session_id, prominent, detail, seal, hash FROM audit
         WHERE seal > $1 ORDER BY seal LIMIT $2";
+    LATEST_EVENTS = "SELECT a.at, a.what, a.actor, a.via, a.prominent, a.detail, r.number
+        FROM audit a LEFT JOIN requests r ON r.id = a.request_id ORDER BY a.id DESC LIMIT $1";
     COUNT_UNSEALED = "SELECT count(*) FROM audit WHERE seal IS NULL";
 }
 
@@ -51,6 +53,25 @@ pub struct Sealed {
     pub seal: i64,
     /// The chain's hash up to and with this row.
     pub hash: String,
+}
+
+/// A row as people read it, sealed or not.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Logged {
+    /// When.
+    pub at: i64,
+    /// What.
+    pub what: String,
+    /// Who.
+    pub actor: String,
+    /// Through which door.
+    pub via: String,
+    /// Whether it is highlighted.
+    pub prominent: bool,
+    /// What else, as JSON.
+    pub detail: String,
+    /// The number of the request it is about.
+    pub number: Option<i64>,
 }
 
 /// One line of a request's timeline, as it is stored.
@@ -170,6 +191,14 @@ impl Tx {
     ) -> Result<Vec<Sealed>, StoreError> {
         on_db!(self, |c| sqlx::query_as(SEALED_AFTER)
             .bind(after)
+            .bind(limit)
+            .fetch_all(c)
+            .await)
+    }
+
+    /// The latest rows, newest first.
+    pub async fn latest_events(&mut self, limit: i64) -> Result<Vec<Logged>, StoreError> {
+        on_db!(self, |c| sqlx::query_as(LATEST_EVENTS)
             .bind(limit)
             .fetch_all(c)
             .await)

@@ -2,7 +2,7 @@
 
 use super::dialect::{self, on};
 use super::{StoreError, Tx, on_db, read, sql};
-use crate::domain::id::{ChannelId, RequestId};
+use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::time::Timestamp;
 
 sql! {
@@ -18,7 +18,11 @@ sql! {
     LOSE = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $4 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     TS = "SELECT ts FROM cards WHERE request_id = $1 AND channel = $2";
     LOSE_PENDING = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $1, attempt = attempt + 1
-        WHERE request_id IN (SELECT id FROM requests WHERE status = 'pending')";
+        WHERE person IS NULL AND request_id IN (SELECT id FROM requests WHERE status = 'pending')";
+    KEEP_DIRECT = "INSERT INTO cards (request_id, channel, ts, shown, touched, due_at, attempt, failures, person)
+        VALUES ($1, $2, $3, $4, 0, $5, 0, 0, $6)
+        ON CONFLICT (request_id, channel) DO UPDATE SET ts = excluded.ts, shown = excluded.shown, due_at = excluded.due_at,
+            attempt = cards.attempt + 1, failures = 0, trouble = NULL";
     STUCK_TO_POST = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL AND failures >= $1";
     STUCK_TO_UPDATE = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL AND failures >= $1";
     NEXT_TO_POST = "SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL";
@@ -47,8 +51,25 @@ pub struct DueCard {
     pub shown: Option<String>,
     /// How many failed calls in a row.
     pub failures: i64,
+    /// Whose direct message it is; none for a card in a channel.
+    pub person: Option<PersonId>,
     touched: i64,
     attempt: i64,
+}
+
+/// A direct message about a request, as it was delivered.
+#[derive(Debug, Clone, Copy)]
+pub struct Direct<'a> {
+    /// The request it is about.
+    pub request: &'a RequestId,
+    /// Whose it is.
+    pub person: &'a PersonId,
+    /// The conversation.
+    pub channel: &'a ChannelId,
+    /// Slack's id of the message.
+    pub ts: &'a str,
+    /// The hash of what it shows.
+    pub shown: &'a str,
 }
 
 type Row = (
@@ -59,6 +80,7 @@ type Row = (
     i64,
     i64,
     i64,
+    Option<String>,
 );
 
 impl Tx {
@@ -129,13 +151,14 @@ impl Tx {
             .await)?;
         rows.into_iter()
             .map(
-                |(request, channel, ts, shown, touched, attempt, failures)| {
+                |(request, channel, ts, shown, touched, attempt, failures, person)| {
                     Ok(DueCard {
                         request: read("id", request.parse())?,
                         channel: channel.as_str().into(),
                         ts,
                         shown,
                         failures,
+                        person: person.as_deref().map(PersonId::from),
                         touched,
                         attempt,
                     })
@@ -190,6 +213,25 @@ impl Tx {
             .bind(card.channel.as_str())
             .bind(card.attempt)
             .bind(due.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// A direct message about a request has been delivered: from now on it is kept up to date as a card is. It is due at once, for
+    /// what has happened while it was under way.
+    pub async fn keep_direct(
+        &mut self,
+        direct: &Direct<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(KEEP_DIRECT)
+            .bind(direct.request.as_str())
+            .bind(direct.channel.as_str())
+            .bind(direct.ts)
+            .bind(direct.shown)
+            .bind(now.0)
+            .bind(direct.person.as_str())
             .execute(c)
             .await
             .map(|_| ()))

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 sql! {
     LATEST = "SELECT version, document, digest FROM config ORDER BY version DESC LIMIT 1";
+    AT = "SELECT document FROM config WHERE version = $1";
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config";
     RULES_VERSION = "SELECT (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config),
         (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions)";
@@ -66,6 +67,16 @@ impl Tx {
             })
         })
         .transpose()
+    }
+
+    /// The configuration as it was in a version.
+    pub async fn config_at(&mut self, version: i64) -> Result<Option<Document>, StoreError> {
+        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(AT)
+            .bind(version)
+            .fetch_optional(c)
+            .await)?;
+        row.map(|(document,)| read("configuration", serde_json::from_str(&document)))
+            .transpose()
     }
 
     /// The latest version of every template that ever was.

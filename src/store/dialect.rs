@@ -89,16 +89,16 @@ sql! {
     /// Work is claimed by pushing its due time to the end of a lease; the attempt number fences whoever comes back late (NO8).
     CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
             (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
             (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
             (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
             (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
             (SELECT id FROM outbox WHERE lane = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3)
         RETURNING id, message, attempt, failures, made_at";

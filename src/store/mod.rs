@@ -7,6 +7,7 @@ mod config;
 mod decide;
 pub(crate) mod dialect;
 mod facts;
+mod lately;
 mod open;
 mod outbox;
 mod people;
@@ -18,8 +19,8 @@ mod wakes;
 mod writer;
 
 pub use answers::Answer;
-pub use audit::{Sealed, TimelineRow, Unsealed};
-pub use cards::{Card, DueCard};
+pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
+pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
 pub use outbox::DueMessage;
@@ -167,6 +168,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     config::STATEMENTS,
     dialect::STATEMENTS,
     facts::STATEMENTS,
+    lately::STATEMENTS,
     outbox::STATEMENTS,
     people::STATEMENTS,
     requests::STATEMENTS,

@@ -8,7 +8,7 @@ use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::error::SlackError;
-use crate::slack::views::{Message, card};
+use crate::slack::views::{Message, card, direct};
 use crate::store::{Card, DueCard};
 use futures::future::join_all;
 
@@ -65,8 +65,11 @@ impl Workers {
 
     async fn reconcile(&self, due: &DueCard) -> Result<(), AppError> {
         let shown = self.app.show(&RequestRef::Id(due.request.clone())).await?;
-        let message = card(&shown);
-        let hash = Digest::of(message.body().to_string().as_bytes()).to_string();
+        let message = match &due.person {
+            Some(_) => direct::news(&shown),
+            None => card(&shown),
+        };
+        let hash = hash_of(&message);
         let sent = match &due.ts {
             Some(ts) if due.shown.as_ref() == Some(&hash) => Ok(ts.clone()),
             ts => self.send_card(due, ts.as_deref(), &message).await,
@@ -118,6 +121,11 @@ impl Workers {
             })
             .await
     }
+}
+
+/// What tells one state of a message from another.
+pub(super) fn hash_of(message: &Message) -> String {
+    Digest::of(message.body().to_string().as_bytes()).to_string()
 }
 
 /// Whether the next due time has come.

@@ -5,10 +5,12 @@ mod cards;
 mod outbox;
 mod pace;
 mod pause;
+mod sessions;
 mod sweep;
 
 use crate::app::{App, AppError};
 use crate::slack::client::Slack;
+use crate::slack::dispatch::Dispatcher;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,9 @@ use tokio_util::task::TaskTracker;
 /// How often a worker looks although nobody woke it: for what time, another replica or another process has made due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Home tabs that are looked at in one go.
+const HOMES_AT_ONCE: i64 = 8;
+
 /// All workers of one replica; cheap to clone.
 #[derive(Clone)]
 pub struct Workers {
@@ -26,6 +31,8 @@ pub struct Workers {
     posts: Arc<Pace>,
     updates: Arc<Pace>,
     messages: Arc<Pace>,
+    homes: Arc<Pace>,
+    dispatcher: Dispatcher,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -36,11 +43,12 @@ enum Work {
     Cards,
     Messages,
     Sweeps,
+    Homes,
 }
 
 impl Workers {
     /// Workers that do nothing yet: call [`Workers::start`], or [`Workers::settle`] in a test.
-    pub fn new(app: App, slack: Slack) -> Self {
+    pub fn new(app: App, slack: Slack, dispatcher: Dispatcher) -> Self {
         Self {
             app,
             slack,
@@ -49,6 +57,9 @@ impl Workers {
             updates: Arc::new(Pace::new(50, 1_000)),
             // direct messages: conversations.open, then chat.postMessage
             messages: Arc::new(Pace::new(50, 500)),
+            // views.publish: 100 a minute, and every look at a Home costs the database something
+            homes: Arc::new(Pace::new(20, 600)),
+            dispatcher,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
@@ -56,7 +67,7 @@ impl Workers {
 
     /// Starts the loops.
     pub fn start(&self) {
-        for work in [Work::Cards, Work::Messages, Work::Sweeps] {
+        for work in [Work::Cards, Work::Messages, Work::Sweeps, Work::Homes] {
             self.tasks.spawn(self.clone().run(work));
         }
     }
@@ -72,7 +83,7 @@ impl Workers {
     pub async fn settle(&self) -> Result<(), AppError> {
         loop {
             let mut more = false;
-            for work in [Work::Sweeps, Work::Messages, Work::Cards] {
+            for work in [Work::Sweeps, Work::Messages, Work::Cards, Work::Homes] {
                 more |= self.tick(work).await?;
             }
             if !more {
@@ -87,7 +98,16 @@ impl Workers {
             Work::Cards => self.tick_cards().await,
             Work::Messages => self.tick_messages().await,
             Work::Sweeps => self.tick_sweeps().await,
+            Work::Homes => Ok(self.tick_homes().await),
         }
+    }
+
+    /// Home tabs that somebody looks at are published anew where they show something else by now.
+    async fn tick_homes(&self) -> bool {
+        let allowed = self.homes.take(HOMES_AT_ONCE, self.app.now());
+        let looked_at = self.dispatcher.refresh_homes(allowed).await;
+        self.homes.give_back(allowed - looked_at);
+        looked_at > 0
     }
 
     async fn run(self, work: Work) {

@@ -1,16 +1,16 @@
 //! Messages that left with a commit are delivered: alerts first, then direct messages.
 
 use super::Workers;
-use super::cards::is_due;
+use super::cards::{hash_of, is_due};
 use super::pause::next_try;
 use crate::app::{AppError, RequestRef};
-use crate::domain::break_glass::SessionAlert;
-use crate::domain::id::{PersonId, SessionId};
+use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Span;
 use crate::slack::error::SlackError;
+use crate::slack::reply::Posted;
 use crate::slack::views;
-use crate::store::{DueMessage, SessionPost};
+use crate::store::{Direct, DueMessage, SessionPost};
 use futures::future::join_all;
 
 /// Messages that are delivered at once.
@@ -21,7 +21,7 @@ const LEASE: Span = Span::seconds(20);
 const GIVE_UP_AFTER: Span = Span::hours(48);
 
 /// Why a message has not been delivered.
-enum Undelivered {
+pub(super) enum Undelivered {
     Slack(SlackError),
     Us(AppError),
 }
@@ -35,6 +35,35 @@ impl From<SlackError> for Undelivered {
 impl From<AppError> for Undelivered {
     fn from(error: AppError) -> Self {
         Self::Us(error)
+    }
+}
+
+/// A message that is kept up to date after its delivery.
+enum Kept {
+    /// What a requester is told, as a card is kept.
+    News(News),
+    /// An alert of a break-glass session that asks people for something.
+    Alert(Box<SessionPost>),
+}
+
+/// A direct message that is kept up to date after its delivery, as a card is.
+struct News {
+    request: RequestId,
+    person: PersonId,
+    channel: ChannelId,
+    ts: String,
+    shown: String,
+}
+
+impl News {
+    fn row(&self) -> Direct<'_> {
+        Direct {
+            request: &self.request,
+            person: &self.person,
+            channel: &self.channel,
+            ts: &self.ts,
+            shown: &self.shown,
+        }
     }
 }
 
@@ -92,32 +121,63 @@ impl Workers {
     /// Whether it is worth trying others: it was delivered, or the fault is its own.
     async fn deliver_and_settle(&self, due: &DueMessage) -> Result<bool, AppError> {
         let delivered = match self.deliver(&due.message).await {
-            Ok(post) => Ok(post),
+            Ok(kept) => Ok(kept),
             Err(Undelivered::Slack(error)) => Err(error),
             Err(Undelivered::Us(error)) => return Err(error), // the lease runs out, and it is tried again
         };
+        let older = match &delivered {
+            Ok(kept) => self.settle_delivered(due, kept.as_ref()).await?,
+            Err(error) => {
+                self.put_off(due, error).await?;
+                return Ok(error.is_final());
+            }
+        };
+        if let (Ok(Some(Kept::News(news))), Some(older)) = (&delivered, older) {
+            self.retire(news, &older).await;
+        }
+        Ok(true)
+    }
+
+    /// It is there; where it is to be kept up to date, it is remembered. Says which older message it takes the place of.
+    async fn settle_delivered(
+        &self,
+        due: &DueMessage,
+        kept: Option<&Kept>,
+    ) -> Result<Option<String>, AppError> {
         let now = self.app.now();
-        let administrators = self.administrators(due, delivered.as_ref().err()).await?;
         self.app
             .db()
             .unit(async |tx| {
-                match &delivered {
-                    Ok(post) => {
-                        tx.delivered(due).await?;
-                        if let Some(post) = post {
-                            self.app.keep_session_post(tx, post, now).await?;
-                        }
+                tx.delivered(due).await?;
+                match kept {
+                    None => Ok(None),
+                    Some(Kept::Alert(post)) => {
+                        self.app.keep_session_post(tx, post, now).await?;
+                        Ok(None)
                     }
-                    Err(error) => {
-                        let old = due.made_at.plus(GIVE_UP_AFTER) <= now && due.message.lane() != Lane::Alert;
-                        let next = (!old).then(|| next_try(error, due.failures, now));
-                        tracing::warn!(message = %due.id, %error, given_up = old, "a message was not delivered");
-                        tx.put_off_message(due, next, &error.to_string()).await?;
-                        let told = due.message.unheard(&error.to_string(), &administrators);
-                        self.app.tell(tx, told, now).await?;
+                    Some(Kept::News(news)) => {
+                        let older = tx.card_ts(&news.request, &news.channel).await?;
+                        tx.keep_direct(&news.row(), now).await?;
+                        Ok(older)
                     }
                 }
-                Ok(delivered.as_ref().err().is_none_or(SlackError::is_final))
+            })
+            .await
+    }
+
+    /// Tried again later, or given up; an alert that its channel refuses is told to the administrators.
+    async fn put_off(&self, due: &DueMessage, error: &SlackError) -> Result<(), AppError> {
+        let now = self.app.now();
+        let old = due.made_at.plus(GIVE_UP_AFTER) <= now && due.message.lane() != Lane::Alert;
+        let next = (!old).then(|| next_try(error, due.failures, now));
+        tracing::warn!(message = %due.id, %error, given_up = old, "a message was not delivered");
+        let administrators = self.administrators(due, error).await?;
+        let told = due.message.unheard(&error.to_string(), &administrators);
+        self.app
+            .db()
+            .unit(async |tx| {
+                tx.put_off_message(due, next, &error.to_string()).await?;
+                self.app.tell(tx, told.clone(), now).await
             })
             .await
     }
@@ -126,46 +186,40 @@ impl Workers {
     async fn administrators(
         &self,
         due: &DueMessage,
-        error: Option<&SlackError>,
+        error: &SlackError,
     ) -> Result<Vec<PersonId>, AppError> {
-        if due.failures > 0 || !error.is_some_and(SlackError::is_final) {
+        if due.failures > 0 || !error.is_final() {
             return Ok(Vec::new());
         }
         let rules = self.app.rules().await?;
-        let administrators = rules.administrators();
-        Ok(administrators
-            .into_iter()
-            .map(|one| one.id.clone())
-            .collect())
+        let administrators = rules.administrators().into_iter();
+        Ok(administrators.map(|one| one.id.clone()).collect())
     }
 
-    /// Delivers; says where an alert of a break-glass session stands now.
-    async fn deliver(&self, message: &Message) -> Result<Option<SessionPost>, Undelivered> {
+    /// An older message about the same request is not kept up to date any more, and must not look as if it were.
+    async fn retire(&self, news: &News, older: &str) {
+        let slack = &self.slack;
+        let said = views::answer::old_message();
+        let updated = slack
+            .update_message(news.channel.as_str(), older, &said)
+            .await;
+        if let Err(error) = updated {
+            tracing::warn!(request = %news.request, %error, "an older message about a request still stands");
+        }
+    }
+
+    /// Delivers a message; tells the one that is to be kept up to date from now on.
+    async fn deliver(&self, message: &Message) -> Result<Option<Kept>, Undelivered> {
         match message {
-            Message::News { to, request } => {
-                if let Some(account) = self.account(to).await? {
-                    let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
-                    self.whisper(&account, &views::direct::news(&shown)).await?;
-                }
-            }
+            Message::News { to, request } => return self.deliver_news(to, request).await,
             Message::Alert { channel, text } => {
                 let said = views::Message::plain(views::text::escape(text));
-                self.slack
-                    .post_message(channel.as_str(), &said, None)
-                    .await?;
+                let channel = channel.as_str();
+                self.slack.post_message(channel, &said, None).await?;
             }
             Message::Session { channel, alert } => {
-                let said = self.session_alert(alert).await?;
-                let posted = self
-                    .slack
-                    .post_message(channel.as_str(), &said, None)
-                    .await?;
-                return Ok(alert.event.part().map(|part| SessionPost {
-                    part: part.to_owned(),
-                    channel: channel.clone(),
-                    ts: posted.ts,
-                    alert: (**alert).clone(),
-                }));
+                let post = self.post_session_alert(channel, alert).await?;
+                return Ok(post.map(|post| Kept::Alert(Box::new(post))));
             }
             Message::SessionTold { to, alert } => {
                 if let Some(account) = self.account(to).await? {
@@ -174,7 +228,7 @@ impl Workers {
                     self.whisper(&account, &said).await?;
                 }
             }
-            Message::SessionPosts { session } => self.refresh(session).await?,
+            Message::SessionPosts { session } => self.refresh_session(session).await?,
             Message::Unheard {
                 to,
                 channel,
@@ -182,16 +236,7 @@ impl Workers {
                 alert,
             } => {
                 if let Some(account) = self.account(to).await? {
-                    let said = match &**alert {
-                        Message::Session { alert, .. } => self.session_alert(alert).await?,
-                        Message::Alert { text, .. } => {
-                            views::Message::plain(views::text::escape(text))
-                        }
-                        Message::News { .. }
-                        | Message::SessionTold { .. }
-                        | Message::SessionPosts { .. }
-                        | Message::Unheard { .. } => return Ok(None), // none of these is an alert
-                    };
+                    let said = self.said(alert).await?;
                     let told = views::break_glass::unheard(channel.as_str(), why, &said);
                     self.whisper(&account, &told).await?;
                 }
@@ -200,46 +245,33 @@ impl Workers {
         Ok(None)
     }
 
-    async fn whisper(&self, account: &str, said: &views::Message) -> Result<(), Undelivered> {
+    async fn deliver_news(
+        &self,
+        to: &PersonId,
+        request: &RequestId,
+    ) -> Result<Option<Kept>, Undelivered> {
+        let Some(account) = self.account(to).await? else {
+            return Ok(None); // nobody to tell in Slack: the API and the card tell it
+        };
+        let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
+        let news = views::direct::news(&shown);
+        let posted = self.whisper(&account, &news).await?;
+        Ok(Some(Kept::News(News {
+            request: request.clone(),
+            person: to.clone(),
+            channel: posted.channel.as_str().into(),
+            ts: posted.ts,
+            shown: hash_of(&news),
+        })))
+    }
+
+    async fn whisper(&self, account: &str, said: &views::Message) -> Result<Posted, Undelivered> {
         let channel = self.slack.open_dm(account).await?;
-        self.slack.post_message(&channel, said, None).await?;
-        Ok(())
-    }
-
-    /// An alert with the buttons that are of use as its session stands now.
-    async fn session_alert(&self, alert: &SessionAlert) -> Result<views::Message, AppError> {
-        let status = self
-            .app
-            .session(&alert.session)
-            .await?
-            .session
-            .state
-            .status();
-        let mut mentions = Vec::new();
-        for person in &alert.mentioned {
-            mentions.extend(self.account(person).await?);
-        }
-        Ok(views::break_glass::alert(alert, Some(status), &mentions))
-    }
-
-    /// Brings what was posted of a session up to date; a message that is gone needs nothing.
-    async fn refresh(&self, session: &SessionId) -> Result<(), Undelivered> {
-        for post in self.app.session_posts(session).await? {
-            let said = self.session_alert(&post.alert).await?;
-            let channel = post.channel.as_str();
-            match self.slack.update_message(channel, &post.ts, &said).await {
-                Ok(_) => {}
-                Err(error) if error.is_final() => {
-                    tracing::info!(%session, %error, "an old alert keeps its button");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        Ok(self.slack.post_message(&channel, said, None).await?)
     }
 
     /// The Slack user that a person is told by.
-    async fn account(&self, person: &PersonId) -> Result<Option<String>, AppError> {
+    pub(super) async fn account(&self, person: &PersonId) -> Result<Option<String>, AppError> {
         let rules = self.app.rules().await?;
         let person = rules.directory().person(person);
         Ok(person

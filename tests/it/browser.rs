@@ -46,7 +46,9 @@ async fn sends(world: &World, browser: &mut Browser, line: &str) {
     browser.types(line).await;
     browser.press("Enter").await;
     browser
-        .until("document.querySelector('#line').value === ''")
+        .until(
+            "document.querySelector('#line').value === '' && !document.querySelector('[aria-busy]')",
+        )
         .await;
     world.settle().await;
 }
@@ -161,12 +163,12 @@ async fn everything_can_be_done_with_the_keyboard() {
     becomes(&mut browser, "Bob").await;
     browser.tab_to("[data-action=reject]").await;
     browser.press("Enter").await;
-    browser
-        .until("document.activeElement.textContent === 'Back'")
-        .await;
+    browser.until("document.querySelector('#modal').open").await;
     browser.reads("One rejection ends the request").await;
-    browser.screenshot("11-confirm").await;
     browser.press("Escape").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
     browser
         .until("document.activeElement.dataset.action === 'reject'")
         .await;
@@ -281,6 +283,83 @@ async fn a_phone_shows_the_whole_story() {
     finish(world, browser).await;
 }
 
+/// Every page that people meet, looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forms_home_and_policies_in_a_browser() {
+    looking!(world, browser);
+    sends(
+        &world,
+        &mut browser,
+        "/approval request release.deploy env=production release=v1.4.2",
+    )
+    .await;
+    browser.reads("What do you want to do?").await;
+    browser.screenshot("41-request-form").await;
+    browser.click("Ask for approval").await;
+    browser.reads("This action needs it.").await;
+    browser.screenshot("42-request-form-missing").await;
+    browser.click("Close").await;
+    world.settle().await;
+
+    sends(&world, &mut browser, &format!("/approval {DEPLOY}")).await;
+    becomes(&mut browser, "Bob").await;
+    browser.click("# prod-approvals").await;
+    browser.reads("0 of 2 approvals").await;
+    clicks(&world, &mut browser, "Reject").await;
+    browser.reads("Whoever asked reads this").await;
+    browser.screenshot("43-reject-form").await;
+    browser.tab_to("textarea").await;
+    browser.types("frozen until Monday").await;
+    browser.click("Reject request").await;
+    browser.reads("You rejected #1").await;
+    world.settle().await;
+    browser.click("Close").await;
+    browser.reads("#1 Rejected").await;
+    browser.screenshot("44-rejected").await;
+
+    let second = DEPLOY.replace("v1.4.2", "v1.4.3");
+    for (who, line) in [
+        ("alice", second.as_str()),
+        ("bob", "approve 2"),
+        ("carol", "approve 2"),
+    ] {
+        world.types(who, line).await;
+    }
+    for release in ["v1.5.0", "v1.5.1"] {
+        world
+            .types("alice", &DEPLOY.replace("v1.4.2", release))
+            .await;
+    }
+    becomes(&mut browser, "Alice").await;
+    browser.click("Countersign 2").await;
+    browser.reads("Press Start").await;
+    browser.screenshot("45-start").await;
+    clicks(&world, &mut browser, "Start").await;
+    browser.reads("Say how it ended").await;
+    browser.screenshot("46-started").await;
+
+    becomes(&mut browser, "Carol").await;
+    browser.click("Countersign Home").await;
+    world.settle().await;
+    browser.reads("Audit log").await;
+    browser.screenshot("47-home").await;
+    browser.click("# approvals").await;
+    sends(&world, &mut browser, "/approval policies").await;
+    browser.reads("Off-Hours Change Gate").await;
+    browser.screenshot("48-policies").await;
+    let view =
+        "document.querySelector('[aria-label=\"View policy Off-Hours Change Gate\"]').click()";
+    browser.evaluate(view).await;
+    browser.reads("The hours in which it applies").await;
+    browser.screenshot("49-policy").await;
+    clicks(&world, &mut browser, "Edit").await;
+    browser.reads("Why this change?").await;
+    browser.screenshot("50-policy-form").await;
+    browser.click("Close").await;
+    world.settle().await;
+    finish(world, browser).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn news_disturbs_nobody() {
     looking!(world, browser);
@@ -320,7 +399,10 @@ async fn news_disturbs_nobody() {
     let at = browser.middle_of("Reject").await;
     browser.mouse("mouseReleased", &at).await;
     browser.reads("One rejection ends the request").await;
-    browser.click("Back").await;
+    browser.click("Close").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
 
     // the reader's place, and a line that is being written
     browser

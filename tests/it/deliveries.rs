@@ -3,7 +3,7 @@
 use crate::database::on_both;
 use crate::world::{DEPLOY, SIGNING_SECRET, World, world};
 use countersign::domain::time::Span;
-use countersign::sandbox::{Answer, Delivery, Forge, sign};
+use countersign::sandbox::{Answer, Delivery, Forge, Values, sign};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -92,7 +92,9 @@ on_both! {
         let world = world!(kind);
         let command = world.command_of("alice", DEPLOY);
         world.delivers(&command).await;
-        let click = world.click_of("bob", "reject", Forge::default());
+        world.clicks("bob", "reject").await;
+        let why = Values::from([("reason", "not today")]);
+        let click = world.slack.submit_delivery("bob", &why, Forge::default()).expect("a form");
         world.delivers(&click).await;
         assert!(world.card().contains("Rejected"), "{}", world.card());
         world.clock.advance(Span::seconds(3));

@@ -392,7 +392,7 @@ on_both! {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let (late, wrong) = (world.click_of("carol", "approve", Forge::default()), world.click_of("bob", "reject", Forge::default()));
-        world.clicks("dan", "reject").await;
+        world.rejects("dan", "not today").await;
         for (who, click) in [("carol", &late), ("bob", &wrong)] {
             let rows = world.rows().await;
             world.delivers(click).await;

@@ -11,7 +11,7 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::token::Scope;
 use countersign::domain::vote::Door;
 use countersign::http::MetricsAt;
-use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup};
+use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup, Values};
 use countersign::slack::signature::SigningSecrets;
 use countersign::store::Db;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -149,6 +149,47 @@ impl World {
     /// Somebody clicks a button of the newest card in `#prod-approvals`; what only they read in answer.
     pub async fn clicks(&self, who: &str, button: &str) -> String {
         self.clicks_forged(who, button, Forge::default()).await.1
+    }
+
+    /// Somebody rejects on the newest card, and says why.
+    pub async fn rejects(&self, who: &str, why: &str) {
+        assert_eq!(self.clicks(who, "reject").await, "");
+        self.fills(who, Values::from([("reason", why)])).await;
+    }
+
+    /// Somebody fills in the modal in front of them and sends it; what it says then.
+    pub async fn fills(&self, who: &str, values: Values) -> String {
+        let answer = self.slack.submit_view(who, values).await;
+        assert_eq!(answer.expect("the bot answers").status, 200);
+        self.settle().await;
+        self.modal(who)
+    }
+
+    /// The modal in front of somebody.
+    pub fn modal(&self, who: &str) -> String {
+        let modal = self.slack.modal(who);
+        modal.map(|modal| modal.text).unwrap_or_default()
+    }
+
+    /// Somebody clicks in the modal in front of them.
+    pub async fn clicks_in_modal(&self, who: &str, button: &str) -> String {
+        let answer = self.slack.click_in_modal(who, button).await;
+        assert_eq!(answer.expect("the bot answers").status, 200);
+        self.settle().await;
+        self.modal(who)
+    }
+
+    /// Somebody clicks a button of the last direct message that they got.
+    pub async fn clicks_direct(&self, who: &str, button: &str) -> String {
+        let message = self.slack.direct_messages(who).pop().expect("a message");
+        let before = self.slack.ephemerals(who).len();
+        let (channel, ts) = (&message.channel, &message.ts);
+        let answer = self.slack.click(who, channel, ts, button).await;
+        assert_eq!(answer.expect("the bot answers").status, 200);
+        self.settle().await;
+        let told = self.slack.ephemerals(who).split_off(before);
+        let told: Vec<String> = told.into_iter().map(|shown| shown.text).collect();
+        told.join("\n")
     }
 
     /// The same, after an attacker has changed what Slack would have sent.

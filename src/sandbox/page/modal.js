@@ -43,7 +43,7 @@ export function showErrors(errors) {
 
 function build(modal, typed, context) {
   const { view, errors } = modal;
-  const inner = { ...context, field: (block) => field(block, typed[block.block_id], errors[block.block_id], context.names) };
+  const inner = { ...context, field: (block) => field(block, typed[block.block_id], errors[block.block_id], context) };
   const close = el("button", { type: "button" }, view.close?.text ?? "Close");
   close.addEventListener("click", context.close);
   const buttons = [close];
@@ -63,13 +63,13 @@ function build(modal, typed, context) {
   return form;
 }
 
-function field(block, typed, error, names) {
+function field(block, typed, error, context) {
   const { element } = block;
   const id = `field-${block.block_id}`;
   const many = element.type === "checkboxes" || element.type === "radio_buttons";
   const label = [block.label.text, block.optional ? el("small", {}, " (optional)") : ""];
   const said = [block.hint ? `${id}-hint` : "", error ? `${id}-error` : ""].join(" ").trim();
-  const input = widget(element, id, typed, { describedby: said, invalid: Boolean(error), names });
+  const input = widget(element, id, typed, { describedby: said, invalid: Boolean(error), ...context });
   const box = many ? el("fieldset", { className: "block field" }, el("legend", {}, ...label)) : el("div", { className: "block field" }, el("label", { for: id }, ...label));
   box.dataset.block = block.block_id;
   box.dataset.type = element.type;
@@ -79,7 +79,7 @@ function field(block, typed, error, names) {
   return box;
 }
 
-function widget(element, id, typed, { describedby, invalid, names }) {
+function widget(element, id, typed, { describedby, invalid, names, suggest }) {
   const common = { id, "aria-describedby": describedby || undefined, "aria-invalid": invalid ? "true" : undefined };
   const placeholder = element.placeholder?.text;
   const chosen = typed ?? (element.initial_options ?? []).map((option) => option.value);
@@ -93,6 +93,9 @@ function widget(element, id, typed, { describedby, invalid, names }) {
       else select.value = typed ?? element.initial_option?.value ?? "";
       return select;
     }
+    case "external_select":
+    case "multi_external_select":
+      return longList(element, common, typed, suggest);
     case "checkboxes":
     case "radio_buttons": {
       const kind = element.type === "checkboxes" ? "checkbox" : "radio";
@@ -118,6 +121,29 @@ function widget(element, id, typed, { describedby, invalid, names }) {
   }
 }
 
+/** A list that asks for what fits the letters typed so far; what is chosen stays in it. */
+function longList(element, common, typed, suggest) {
+  const multiple = element.type === "multi_external_select";
+  const first = element.initial_options ?? (element.initial_option ? [element.initial_option] : []);
+  const select = el("select", { ...common, multiple });
+  const filter = el("input", { type: "search", placeholder: "Type to search", "aria-label": "Search the list" });
+  const node = (value, words, selected) => el("option", { value, selected }, words);
+  const offer = (options) => {
+    const kept = [...select.selectedOptions].filter((option) => option.value);
+    const others = options.filter(([value]) => !kept.some((option) => option.value === value));
+    const none = multiple ? [] : [node("", element.placeholder?.text ?? "Choose", false)];
+    select.replaceChildren(...none, ...kept, ...others.map(([value, words]) => node(value, words, false)));
+  };
+  const chosen = typed === undefined ? first.map((option) => option.value) : [typed].flat();
+  select.append(...first.map((option) => node(option.value, option.text.text, chosen.includes(option.value))));
+  const refill = async () => {
+    if (filter.value.length >= (element.min_query_length ?? 3)) offer(await suggest(element.action_id, filter.value));
+  };
+  filter.addEventListener("input", refill);
+  refill();
+  return el("div", { className: "long-list" }, filter, select);
+}
+
 function filled(input, value) {
   input.value = value ?? "";
   return input;
@@ -130,7 +156,8 @@ function readForm() {
     const { block, type } = field.dataset;
     if (type === "checkboxes") values[block] = inputs.filter((input) => input.checked).map((input) => input.value);
     else if (type === "radio_buttons") values[block] = inputs.find((input) => input.checked)?.value ?? "";
-    else if (type === "multi_static_select") values[block] = [...inputs[0].selectedOptions].map((option) => option.value);
+    else if (type.startsWith("multi_")) values[block] = [...inputs.at(-1).selectedOptions].map((option) => option.value);
+    else if (type === "external_select") values[block] = inputs.at(-1).value;
     else values[block] = inputs[0].value;
   }
   return values;

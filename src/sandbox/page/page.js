@@ -52,7 +52,10 @@ function become(id) {
   asking.abort();
 }
 
-async function send(path, body) {
+const send = async (path, body) => (await ask(path, body)).ok;
+
+/** Sends what somebody does; what went wrong is shown, and the whole answer given. */
+async function ask(path, body) {
   notice(null);
   try {
     const answer = await fetch(`/page/${path}`, {
@@ -63,10 +66,10 @@ async function send(path, body) {
     const told = await answer.json();
     if (told.errors) showErrors(told.errors);
     if (told.error) notice(told.error);
-    return told.ok;
+    return told;
   } catch {
     notice("The sandbox does not answer.");
-    return false;
+    return { ok: false };
   }
 }
 
@@ -102,6 +105,7 @@ function show() {
     user: me,
     names: names(),
     act: actor("modal"),
+    suggest: async (action_id, typed) => (await ask("suggest", { action_id, typed })).options ?? [],
     submit: (values) => send("submit", { values }),
     close: () => send("close", {}),
   });
@@ -243,7 +247,10 @@ $("composer").addEventListener("submit", async (event) => {
   at = history.length;
   toEnd = true;
   sessionStorage.setItem(HISTORY, JSON.stringify(history));
-  if (!(await send("say", { channel: here, text })) && $("line").value === "") $("line").value = text;
+  $("line").setAttribute("aria-busy", "true");
+  const sent = await send("say", { channel: here, text });
+  $("line").removeAttribute("aria-busy");
+  if (!sent && $("line").value === "") $("line").value = text;
 });
 $("line").addEventListener("keydown", (event) => {
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];

@@ -29,6 +29,9 @@ fn every_word_reads() {
         ("show 42", Approval::Show(n())),
         ("Show #42", Approval::Show(n())),
         ("cancel 42", Approval::Cancel(n())),
+        ("request", Approval::Request(Form::default())),
+        ("audit", Approval::Audit(10)),
+        ("audit 50", Approval::Audit(50)),
         ("approve 42", Approval::Approve(n(), None)),
         (
             "approve 42 it's fine, <@U1|bob>",
@@ -113,8 +116,11 @@ fn sl14_what_is_not_understood_is_no_action() {
         ("cancel 42 please", "`please`"),
         ("help me", "`me`"),
         ("inbox releases", "did you mean `release`"),
-        ("request", "which action"),
-        ("request project=a", "which action"),
+        ("explain", "which action"),
+        ("explain project=a", "which action"),
+        ("audit all", "no number of events"),
+        ("audit 0", "no number of events"),
+        ("audit 51", "no number of events"),
         ("request release.deploy porject=a", "did you mean `project`"),
         (
             "request release.deploy enviroment=a",

@@ -1,7 +1,7 @@
 //! `/breakglass`, its form, and the buttons of its alerts. Who may do what, the use cases decide.
 
-use super::clicks::{lost_view, user_id};
 use super::commands::caller;
+use super::modals::Opening;
 use super::{Dispatcher, Told, failed, once};
 use crate::app::Once;
 use crate::domain::break_glass::{SessionStatus, StartAsk};
@@ -12,15 +12,15 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rules::Violation;
 use crate::domain::vote::Door;
 use crate::slack::break_glass::{self as grammar, BreakGlass};
-use crate::slack::inbound::{Command, Delivery, Interaction, View};
-use crate::slack::installation::Installation;
+use crate::slack::inbound::{Delivery, View};
 use crate::slack::views::{Message, answer, break_glass, break_glass_form as form, help};
+use serde_json::Value;
 
 impl Dispatcher {
     pub(super) async fn break_glass(
         &self,
         account: SlackAccount,
-        typed: &Command,
+        opening: Opening,
         text: &str,
         delivery: Delivery,
     ) -> Told {
@@ -36,10 +36,10 @@ impl Dispatcher {
                     .await
             }
             BreakGlass::Start(ask) if grammar::is_complete(&ask) => {
-                self.start(&account, ask, Door::Command, once(delivery))
+                self.start_session(&account, ask, Door::Command, once(delivery))
                     .await
             }
-            BreakGlass::Start(ask) => self.open_start(&account, typed, &ask).await,
+            BreakGlass::Start(ask) => Ok(self.open_start(account, &opening, ask).await),
         };
         answer.unwrap_or_else(|told| told)
     }
@@ -51,26 +51,20 @@ impl Dispatcher {
     }
 
     /// Whoever may not start a session is told before they fill in a form.
-    async fn open_start(
-        &self,
-        account: &SlackAccount,
-        typed: &Command,
-        ask: &StartAsk,
-    ) -> Result<Told, Told> {
-        let person = self.person(account).await?;
-        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-        let door = rules
-            .may_start(&person.id)
-            .map_err(|refusal| super::refused(&refusal))?;
-        let view = form::form(&rules, door, ask);
-        let trigger_id = typed.trigger_id.as_deref().unwrap_or_default();
-        match self.0.outlet.slack.open_view(trigger_id, &view).await {
-            Ok(_) => Ok(Told::Nothing),
-            Err(error) => Err(lost_view(&error)),
-        }
+    async fn open_start(&self, account: SlackAccount, opening: &Opening, ask: StartAsk) -> Told {
+        let this = self.clone();
+        let content = async move {
+            let person = this.person(&account).await?;
+            let rules = this.0.app.rules().await.map_err(|error| failed(&error))?;
+            let door = rules
+                .may_start(&person.id)
+                .map_err(|refusal| super::refused(&refusal))?;
+            Ok(form::form(&rules, door, &ask))
+        };
+        self.open(opening, Box::pin(content)).await
     }
 
-    async fn start(
+    async fn start_session(
         &self,
         account: &SlackAccount,
         ask: StartAsk,
@@ -124,54 +118,46 @@ impl Dispatcher {
         }
     }
 
-    pub(super) async fn pressed_break_glass(
+    pub(super) async fn pressed_revoke(
         &self,
-        home: &Installation,
-        seen: &Interaction,
-        action_id: &str,
+        account: Result<SlackAccount, Told>,
         value: &str,
         delivery: Delivery,
     ) -> Told {
         let Ok(id) = value.parse::<SessionId>() else {
             return Told::Answer(answer::foreign_button());
         };
-        let account = match self.account(home, user_id(seen)).await {
-            Ok(account) => account,
-            Err(told) => return told,
-        };
-        let done = if action_id == break_glass::REVOKE {
+        let done = async {
+            let account = account?;
             self.revoke(&account, Some(id), Door::Button, once(delivery))
                 .await
-        } else {
-            self.open_session_review(&account, seen, &id).await
         };
-        done.unwrap_or_else(|told| told)
+        done.await.unwrap_or_else(|told: Told| told)
     }
 
     /// Whoever may not review is told before they write a note.
-    async fn open_session_review(
+    pub(super) async fn session_review_form(
         &self,
         account: &SlackAccount,
-        seen: &Interaction,
-        id: &SessionId,
-    ) -> Result<Told, Told> {
+        value: &str,
+    ) -> Result<Value, Told> {
+        let foreign = |_| Told::Answer(answer::foreign_button());
+        let id: SessionId = value.parse().map_err(foreign)?;
         let person = self.person(account).await?;
-        let shown = self.0.app.session(id).await;
+        let shown = self.0.app.session(&id).await;
         let shown = shown.map_err(|error| failed(&error))?;
         let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-        let acted_for: Vec<Principal> =
-            shown.uses.iter().map(|one| one.requester.clone()).collect();
+        let acted_for = shown.uses.iter().map(|one| one.requester.clone());
+        let acted_for: Vec<Principal> = acted_for.collect();
         rules
             .check_review(&shown.session, &acted_for, &person.id)
             .map_err(|refusal| super::refused(&refusal))?;
-        self.open(seen, &break_glass::review_form(&shown)).await?;
-        Ok(Told::Nothing)
+        Ok(break_glass::review_form(&shown))
     }
 
     pub(super) async fn sent_review(
         &self,
-        home: &Installation,
-        seen: &Interaction,
+        account: &SlackAccount,
         view: &View,
         delivery: Delivery,
     ) -> Told {
@@ -183,11 +169,10 @@ impl Dispatcher {
             .input(break_glass::NOTE, break_glass::NOTE)
             .unwrap_or_default();
         if note.trim().is_empty() {
-            return Told::Field(break_glass::NOTE, "Say what you found.".to_owned());
+            return Told::Fields(vec![(break_glass::NOTE, "Say what you found.".to_owned())]);
         }
         let done = async {
-            let account = self.account(home, user_id(seen)).await?;
-            let caller = at_door(self.person(&account).await?, Door::Modal);
+            let caller = at_door(self.person(account).await?, Door::Modal);
             let app = &self.0.app;
             let reviewed = app
                 .review_session(&caller, &id, note, Some(once(delivery)))
@@ -200,16 +185,14 @@ impl Dispatcher {
 
     pub(super) async fn sent_start(
         &self,
-        home: &Installation,
-        seen: &Interaction,
+        account: &SlackAccount,
         view: &View,
         delivery: Delivery,
     ) -> Told {
         let done = async {
-            let account = self.account(home, user_id(seen)).await?;
-            let caller = at_door(self.person(&account).await?, Door::Modal);
+            let caller = at_door(self.person(account).await?, Door::Modal);
             let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-            let ask = form::read(view, |user| person_of(rules.directory(), &account, user));
+            let ask = form::read(view, |user| person_of(rules.directory(), account, user));
             let started = self
                 .0
                 .app
@@ -259,5 +242,5 @@ fn beside(violations: &[Violation]) -> Told {
         }
         _ => form::REASON,
     };
-    Told::Field(block, all.join("; "))
+    Told::Fields(vec![(block, all.join("; "))])
 }

@@ -1,7 +1,8 @@
 //! Slash commands: each word leads to one use case, and the answer is for the one who typed it.
 
+use super::modals::{self, Opening};
 use super::{Dispatcher, Told, failed, once};
-use crate::app::{AppError, Click, Clicker, ListFilter, RequestRef, Submission};
+use crate::app::{AppError, Click, Clicker, ListFilter, RequestRef};
 use crate::domain::action::Kind;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::Caller;
@@ -25,15 +26,27 @@ impl Dispatcher {
         };
         let text = typed.text.as_deref().unwrap_or_default();
         match typed.command.as_deref() {
-            Some("/breakglass") => self.break_glass(account, &typed, text, delivery).await,
+            Some("/breakglass") => {
+                let opening = Opening::of_command(&typed);
+                self.break_glass(account, opening, text, delivery).await
+            }
             _ => match command::parse(text) {
-                Ok(approval) => self.approval(account, approval, delivery).await,
+                Ok(approval) => {
+                    let opening = Opening::of_command(&typed);
+                    self.approval(account, approval, opening, delivery).await
+                }
                 Err(misread) => Told::Answer(help::misread(&misread, text)),
             },
         }
     }
 
-    async fn approval(&self, account: SlackAccount, said: Approval, delivery: Delivery) -> Told {
+    async fn approval(
+        &self,
+        account: SlackAccount,
+        said: Approval,
+        opening: Opening,
+        delivery: Delivery,
+    ) -> Told {
         let answer = match said {
             Approval::Help => Ok(help::help()),
             Approval::Approve(request, comment) => {
@@ -41,39 +54,42 @@ impl Dispatcher {
                 return self.decide(click).await;
             }
             Approval::Reject(request, comment) => {
-                let click = click(account, request, Verdict::Reject, comment, delivery);
-                return self.decide(click).await;
+                return self
+                    .reject(account, request, comment, &opening, delivery)
+                    .await;
             }
-            Approval::Request(form) => self.submit(&account, form, delivery).await,
+            Approval::Request(form) => {
+                return self.requested(account, form, opening, delivery).await;
+            }
             Approval::Explain(form) => self.explain(&account, form).await,
             Approval::Inbox(kind) => self.inbox(&account, kind).await,
             Approval::Show(request) => self.show(&account, request).await,
             Approval::Cancel(request) => self.cancel(&account, request, delivery).await,
             Approval::Policies => self.policies(&account).await,
+            Approval::Audit(events) => self.audit(&account, events).await,
         };
         answer.map_or_else(|told| told, Told::Answer)
     }
 
-    async fn submit(
+    /// Rejects. Where no reason was typed, a form asks for it; what would be refused goes to the one door at once.
+    async fn reject(
         &self,
-        account: &SlackAccount,
-        form: Form,
+        account: SlackAccount,
+        request: RequestRef,
+        comment: Option<String>,
+        opening: &Opening,
         delivery: Delivery,
-    ) -> Result<views::Message, Told> {
-        let caller = caller(self.person(account).await?);
-        let submission = Submission {
-            join_identical: true,
-            ..form.into()
-        };
-        let submitted = self
-            .0
-            .app
-            .submit(&caller, submission, Some(once(delivery)))
-            .await;
-        let submitted = submitted.map_err(|error| failed(&error))?;
-        // a repeated delivery is answered as the first was
-        let new = submitted.new || submitted.repeated;
-        Ok(answer::submitted(&submitted.shown, new))
+    ) -> Told {
+        if comment.is_none()
+            && let Some(form) = self.reject_form_of(&account, &request).await
+        {
+            return match self.open_now(opening, &form).await {
+                Ok(_) => Told::Nothing,
+                Err(error) => modals::lost_view(&error),
+            };
+        }
+        let click = click(account, request, Verdict::Reject, comment, delivery);
+        self.decide(click).await
     }
 
     async fn explain(&self, account: &SlackAccount, form: Form) -> Result<views::Message, Told> {
@@ -127,10 +143,12 @@ impl Dispatcher {
         Ok(answer::cancelled(&shown))
     }
 
-    async fn policies(&self, account: &SlackAccount) -> Result<views::Message, Told> {
-        self.person(account).await?;
+    async fn audit(&self, account: &SlackAccount, events: u32) -> Result<views::Message, Told> {
+        let caller = caller(self.person(account).await?);
         let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-        Ok(help::policies(rules.document()))
+        let events = self.0.app.latest_events(&caller, events).await;
+        let events = events.map_err(|error| failed(&error))?;
+        Ok(views::audit::audit(&events, rules.directory()))
     }
 }
 

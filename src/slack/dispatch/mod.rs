@@ -3,14 +3,23 @@
 mod break_glass;
 mod clicks;
 mod commands;
+mod deciding;
+mod doing;
 mod events;
+mod home;
+mod lists;
+mod modals;
 mod outlet;
 mod people;
+mod policies;
+mod requesting;
 
 use super::client::Slack;
+use super::homes::Homes;
 use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
 use super::installation::{Installation, NotForUs};
 use super::standing::{NoStanding, StandingCache};
+use super::views::text::escape;
 use super::views::{Message, answer};
 use crate::app::{App, AppError, Once};
 use crate::domain::eligibility::Ineligible;
@@ -47,6 +56,7 @@ struct Inner {
     home: OnceLock<Installation>,
     standing: StandingCache,
     doubts: people::Doubts,
+    homes: Homes,
 }
 
 /// What a use case's end means for the one who clicked.
@@ -58,10 +68,27 @@ enum Told {
     Done(Message),
     /// It is not done, or an answer was asked for: this must be read.
     Answer(Message),
-    /// What is wrong with one input of a modal, by `block_id`.
-    Field(&'static str, String),
+    /// What is wrong with the inputs of a modal, by `block_id`.
+    Fields(Vec<(&'static str, String)>),
+    /// What fits the letters typed into a long list.
+    Choices(Vec<Value>),
     /// Not done; Slack's own sign of failure tells it best.
     Again,
+}
+
+impl Told {
+    /// The words, where somebody is to read some.
+    fn message(self) -> Option<Message> {
+        match self {
+            Self::Nothing | Self::Choices(_) => None,
+            Self::Done(message) | Self::Answer(message) => Some(message),
+            Self::Fields(wrong) => {
+                let why: Vec<String> = wrong.into_iter().map(|(_, why)| why).collect();
+                Some(Message::plain(escape(&why.join(" "))))
+            }
+            Self::Again => Some(answer::busy()),
+        }
+    }
 }
 
 impl Dispatcher {
@@ -73,6 +100,7 @@ impl Dispatcher {
             home: OnceLock::new(),
             standing: StandingCache::default(),
             doubts: people::Doubts::default(),
+            homes: Homes::default(),
         }))
     }
 

@@ -2,9 +2,11 @@
 
 use super::{Ack, Told};
 use crate::slack::client::Slack;
+use crate::slack::error::SlackError;
 use crate::slack::inbound::{Command, Interaction, InteractionKind};
-use crate::slack::views::{Message, answer, kit};
-use serde_json::{Value, json};
+use crate::slack::views::text::{cut, plain};
+use crate::slack::views::{Message, kit};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -27,6 +29,13 @@ pub(super) enum Place {
     Modal { view_id: String },
     /// In the modal that was sent; in time within the ack.
     Sent { view_id: String },
+    /// On the Home tab, which is published anew: only what must be read opens as a small modal.
+    Home {
+        trigger_id: Option<String>,
+        user: Option<String>,
+    },
+    /// In a list that opens under the letters typed so far.
+    List,
     /// A direct message, where there is no other place.
     Direct { user: Option<String> },
 }
@@ -47,6 +56,11 @@ impl Place {
         match (seen.kind, modal) {
             (InteractionKind::ViewSubmission, Some(view_id)) => Self::Sent { view_id },
             (InteractionKind::BlockActions, Some(view_id)) => Self::Modal { view_id },
+            (InteractionKind::BlockSuggestion, _) => Self::List,
+            (InteractionKind::BlockActions, None) if view.is_some() => Self::Home {
+                trigger_id: seen.trigger_id.clone(),
+                user,
+            },
             (InteractionKind::BlockActions | InteractionKind::MessageAction, None)
                 if view.is_none() =>
             {
@@ -116,10 +130,14 @@ impl Outlet {
     /// The ack for what was told in time; what the ack cannot carry is told after it.
     pub(super) fn ack(&self, place: Place, told: Told) -> Ack {
         match (told, &place) {
+            (Told::Choices(options), _) => Ack::Json(json!({ "options": options })),
+            // a list has no room for words
+            (_, Place::List) => Ack::Json(json!({ "options": [] })),
             (Told::Again, _) => Ack::TryAgain,
-            (Told::Nothing, _) | (Told::Done(_), Place::Beside { passing: false, .. }) => Ack::Ok,
-            (Told::Field(block_id, why), Place::Sent { .. }) => {
-                Ack::Json(json!({ "response_action": "errors", "errors": { block_id: why } }))
+            (Told::Nothing, _)
+            | (Told::Done(_), Place::Beside { passing: false, .. } | Place::Home { .. }) => Ack::Ok,
+            (Told::Fields(wrong), Place::Sent { .. }) => {
+                Ack::Json(json!({ "response_action": "errors", "errors": beside(wrong) }))
             }
             (Told::Done(message) | Told::Answer(message), Place::Command { .. }) => {
                 let mut body = message.body();
@@ -137,13 +155,16 @@ impl Outlet {
         }
     }
 
+    async fn tell_directly(&self, user: &str, message: &Message) -> Result<(), SlackError> {
+        let channel = self.slack.open_dm(user).await?;
+        let posted = self.slack.post_message(&channel, message, None).await;
+        posted.map(|_| ())
+    }
+
     /// Tells what the ack could not carry, best effort: it is not worth an outbox row (design 2.6).
     async fn tell_late(&self, place: &Place, told: Told) {
-        let message = match told {
-            Told::Nothing => return,
-            Told::Done(message) | Told::Answer(message) => message,
-            Told::Field(_, why) => Message::plain(crate::slack::views::text::escape(&why)),
-            Told::Again => answer::busy(),
+        let Some(message) = told.message() else {
+            return;
         };
         let slack = &self.slack;
         let sent = match place {
@@ -163,15 +184,18 @@ impl Outlet {
                 .update_view(view_id, None, &notice(&message))
                 .await
                 .map(|_| ()),
-            Place::Direct { user: Some(user) } => match slack.open_dm(user).await {
-                Ok(channel) => slack
-                    .post_message(&channel, &message, None)
-                    .await
-                    .map(|_| ()),
-                Err(error) => Err(error),
-            },
+            Place::Home {
+                trigger_id: Some(trigger_id),
+                ..
+            } => slack
+                .open_view(trigger_id, &notice(&message))
+                .await
+                .map(|_| ()),
+            Place::Direct { user: Some(user) } => self.tell_directly(user, &message).await,
             Place::Command { response_url: None }
             | Place::Beside { .. }
+            | Place::Home { .. }
+            | Place::List
             | Place::Direct { user: None } => return,
         };
         if let Err(error) = sent {
@@ -180,8 +204,22 @@ impl Outlet {
     }
 }
 
+/// Errors by the block they stand beside; two of one block stand there together.
+fn beside(wrong: Vec<(&'static str, String)>) -> Map<String, Value> {
+    let mut errors = Map::new();
+    for (block_id, why) in wrong {
+        let said = errors.get(block_id).and_then(Value::as_str);
+        let all = said.map_or_else(|| why.clone(), |said| format!("{said} {why}"));
+        errors.insert(block_id.to_owned(), cut(&plain(&all), FIELD_ERROR).into());
+    }
+    errors
+}
+
+/// The longest error beside a field; longer ones push the form off the screen.
+const FIELD_ERROR: usize = 500;
+
 /// A modal that says one thing.
-fn notice(message: &Message) -> Value {
+pub(super) fn notice(message: &Message) -> Value {
     let blocks = if message.blocks.is_empty() {
         vec![kit::section(&message.text)]
     } else {
@@ -260,11 +298,34 @@ mod tests {
         let sent = Place::Sent {
             view_id: "V1".to_owned(),
         };
-        let told = Told::Field("verdict", "Choose one.".to_owned());
+        let told = Told::Fields(vec![
+            ("verdict", "Choose one.".to_owned()),
+            ("comment", "Say why.".to_owned()),
+            ("comment", "In words.".to_owned()),
+        ]);
         assert_eq!(
             outlet(Duration::from_mins(1)).ack(sent, told),
-            Ack::Json(json!({"response_action": "errors", "errors": {"verdict": "Choose one."}}))
+            Ack::Json(json!({"response_action": "errors", "errors": {
+                "verdict": "Choose one.",
+                "comment": "Say why. In words.",
+            }}))
         );
+    }
+
+    #[tokio::test]
+    async fn a_list_gets_options_or_none() {
+        let outlet = outlet(Duration::from_mins(1));
+        let options = vec![json!({"value": "api"})];
+        assert_eq!(
+            outlet.ack(Place::List, Told::Choices(options.clone())),
+            Ack::Json(json!({"options": options}))
+        );
+        for told in [Told::Again, Told::Answer(Message::plain("no"))] {
+            assert_eq!(
+                outlet.ack(Place::List, told),
+                Ack::Json(json!({"options": []}))
+            );
+        }
     }
 
     #[test]
@@ -288,14 +349,17 @@ mod tests {
             }
         );
         let home = place(
-            r#"{"type":"block_actions","user":{"id":"U1"},"view":{"id":"V1","type":"home"}}"#,
+            r#"{"type":"block_actions","trigger_id":"1","user":{"id":"U1"},"view":{"id":"V1","type":"home"}}"#,
         );
         assert_eq!(
             home,
-            Place::Direct {
+            Place::Home {
+                trigger_id: Some("1".to_owned()),
                 user: Some("U1".to_owned())
             }
         );
+        let list = place(r#"{"type":"block_suggestion","view":{"id":"V1","type":"modal"}}"#);
+        assert_eq!(list, Place::List);
         let card = place(
             r#"{"type":"block_actions","user":{"id":"U1"},"channel":{"id":"C1"},"response_url":"u"}"#,
         );

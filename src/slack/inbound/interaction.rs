@@ -18,6 +18,8 @@ pub enum InteractionKind {
     Shortcut,
     /// A shortcut on a message.
     MessageAction,
+    /// A long list in a modal asks for what fits the letters typed so far.
+    BlockSuggestion,
 }
 
 impl InteractionKind {
@@ -28,6 +30,7 @@ impl InteractionKind {
             "view_closed" => Self::ViewClosed,
             "shortcut" => Self::Shortcut,
             "message_action" => Self::MessageAction,
+            "block_suggestion" => Self::BlockSuggestion,
             _ => return None,
         })
     }
@@ -51,6 +54,8 @@ pub struct Interaction {
     pub callback_id: Option<String>,
     pub view: Option<View>,
     pub actions: Option<Vec<ActionTaken>>,
+    pub action_id: Option<String>,
+    pub value: Option<String>,
 }
 
 /// Something with an id.
@@ -88,6 +93,23 @@ pub struct Container {
 pub struct ActionTaken {
     pub action_id: Option<String>,
     pub value: Option<String>,
+    pub selected_option: Option<Choice>,
+}
+
+/// An option that was chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Choice {
+    pub value: Option<String>,
+}
+
+impl ActionTaken {
+    /// What a button carries, or what was chosen in a menu.
+    pub fn value(&self) -> &str {
+        let chosen = || self.selected_option.as_ref()?.value.as_deref();
+        self.value.as_deref().or_else(chosen).unwrap_or_default()
+    }
 }
 
 /// A modal or the Home tab.
@@ -112,26 +134,25 @@ impl View {
         let chosen = || input.get("selected_option")?.get("value")?.as_str();
         input.get("value").and_then(Value::as_str).or_else(chosen)
     }
-}
 
-impl View {
-    /// What was chosen in an input that takes several.
-    pub fn chosen(&self, block_id: &str, action_id: &str) -> Vec<String> {
-        let input = self
-            .state
-            .as_ref()
-            .and_then(|state| state.get("values")?.get(block_id)?.get(action_id));
-        let Some(input) = input else {
+    /// What was typed into, or chosen in, an input whose block and action have one name; blank counts as left out.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let text = self.input(name, name).map(str::trim);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// Everything that was chosen in an input of several choices or people.
+    pub fn chosen(&self, name: &str) -> Vec<String> {
+        let input = || self.state.as_ref()?.get("values")?.get(name)?.get(name);
+        let Some(input) = input() else {
             return Vec::new();
         };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let of = |list: &str| input.get(list).and_then(Value::as_array);
-        if let Some(options) = of("selected_options") {
-            let values = options.iter().filter_map(|option| option.get("value"));
-            return values.filter_map(text).collect();
-        }
-        let users = of("selected_users").into_iter().flatten();
-        users.filter_map(text).collect()
+        let list = |key: &str| input.get(key).and_then(Value::as_array);
+        let options = list("selected_options").into_iter().flatten();
+        let options = options.filter_map(|option| option.get("value"));
+        let users = list("selected_users").into_iter().flatten();
+        let texts = options.chain(users).filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
     }
 }
 

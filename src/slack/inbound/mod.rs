@@ -4,7 +4,9 @@ pub mod event;
 mod interaction;
 
 pub use event::Event;
-pub use interaction::{ActionTaken, Container, Interaction, InteractionKind, Named, User, View};
+pub use interaction::{
+    ActionTaken, Choice, Container, Interaction, InteractionKind, Named, User, View,
+};
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};

@@ -103,6 +103,7 @@ fn odd_but_real_forms_read() {
         "view_closed",
         "shortcut",
         "message_action",
+        "block_suggestion",
     ] {
         let read = interaction(&json!({"type": kind, "team": null, "view": null, "user": {}}));
         assert!(matches!(read, Ok(Inbound::Interaction(_))), "{kind}");
@@ -139,8 +140,8 @@ fn what_we_cannot_use_is_named() {
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        named(interaction(&json!({"type": "block_suggestion"}))),
-        "block_suggestion"
+        named(interaction(&json!({"type": "dialog_suggestion"}))),
+        "dialog_suggestion"
     );
     assert_eq!(
         named(interaction(&json!({"type": "block_actions", "user": 5}))),
@@ -215,7 +216,7 @@ proptest! {
 
     #[test]
     fn arbitrary_payloads_never_panic(
-        kind in prop::sample::select(vec!["block_actions", "view_submission", "view_closed", "shortcut", "message_action", "x"]),
+        kind in prop::sample::select(vec!["block_actions", "view_submission", "view_closed", "shortcut", "message_action", "block_suggestion", "x"]),
         key in prop::sample::select(vec!["team", "user", "view", "actions", "channel", "container", "enterprise", "trigger_id"]),
         value in prop::sample::select(vec!["null", "5", "[]", "{}", "[null]", "\"x\"", "{\"id\":null}", "{\"id\":{}}", "[{\"value\":1}]"]),
     ) {

@@ -92,7 +92,7 @@ async fn b56_an_announced_length_is_enough_to_refuse() {
 
 #[tokio::test]
 async fn what_cannot_be_used_is_taken_and_what_cannot_be_read_is_not() {
-    let unknown = signed(FORM, "payload=%7B%22type%22%3A%22block_suggestion%22%7D").await;
+    let unknown = signed(FORM, "payload=%7B%22type%22%3A%22dialog_suggestion%22%7D").await;
     assert!(
         matches!(unknown, Ok(Inbound::Unusable { .. })),
         "{unknown:?}"

@@ -1,11 +1,11 @@
 //! What only the clicker is told: the specification's sentence first, then why, then who can and what to do.
 
 use super::text::{code, escape};
-use super::{Message, parts};
-use crate::app::Decided;
+use super::{Message, kit, parts};
+use crate::app::{Changed, Decided};
 use crate::domain::eligibility::Ineligible;
 use crate::domain::refusal::Refusal;
-use crate::domain::request::Status;
+use crate::domain::request::{Outcome, Status};
 use crate::domain::shown::Shown;
 use crate::domain::vote::Verdict;
 use crate::slack::standing::NoStanding;
@@ -80,7 +80,10 @@ pub fn submitted(shown: &Shown, new: bool) -> Message {
             parts::standing(shown),
             parts::who_can(shown)
         ),
-        (true, false) => format!("*#{number}*: {sentence}. {}", parts::outcome_line(shown)),
+        (true, false) => format!(
+            "*#{number}*: {sentence}. {} Start it from the direct message that you get.",
+            parts::outcome_line(shown)
+        ),
         (false, _) => format!(
             "You have asked for the same already, as *#{number}*: {sentence}. {}. Nothing new was asked.",
             parts::standing(shown)
@@ -104,6 +107,15 @@ pub fn old_copy() -> Message {
     )
 }
 
+/// In the place of a direct message about a request of which there is a newer one; without blocks of its own the old ones would stay.
+pub fn old_message() -> Message {
+    let text = "There is a newer message about this request further down; this one is not kept up to date.";
+    Message {
+        blocks: vec![kit::section(text)],
+        text: text.to_owned(),
+    }
+}
+
 /// Taken back.
 pub fn cancelled(shown: &Shown) -> Message {
     let number = shown.request.number;
@@ -111,6 +123,25 @@ pub fn cancelled(shown: &Shown) -> Message {
         "#{number} is cancelled: {}.",
         parts::sentence(shown)
     ))
+}
+
+/// What was granted has been taken up.
+pub fn started(shown: &Shown) -> Message {
+    let number = shown.request.number;
+    Message::plain(format!(
+        "#{number} is yours to carry out now, this once: {}. Say how it ended with Done or Failed.",
+        parts::sentence(shown)
+    ))
+}
+
+/// How it ended has been reported.
+pub fn completed(shown: &Shown, outcome: Outcome) -> Message {
+    let number = shown.request.number;
+    let ended = match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+    };
+    Message::plain(format!("#{number} {ended}; that is recorded."))
 }
 
 /// An account that may do nothing here.
@@ -135,6 +166,37 @@ pub fn another_app() -> Message {
 /// A policy keeps the content from every Slack surface.
 pub fn kept_out() -> Message {
     Message::plain("A policy keeps what runs out of Slack. Compare the digest instead.")
+}
+
+/// More than a form of Slack's can hold.
+pub fn too_much() -> Message {
+    Message::plain("This is too much for a form in Slack. Use the command line or the API for it.")
+}
+
+/// What became of a change of the configuration.
+pub fn changed(changed: &Changed) -> Message {
+    Message::plain(match changed {
+        Changed::Applied(stored) => {
+            format!(
+                "Saved; it holds now, as version {} of the configuration.",
+                stored.version
+            )
+        }
+        Changed::Unchanged(_) => "Nothing has changed: it was like this before.".to_owned(),
+        Changed::Requested(shown) => format!(
+            "Policies gate this change, so it was asked as *#{}* and holds once it is approved. {} can complete it.",
+            shown.request.number,
+            parts::who_can(shown)
+        ),
+    })
+}
+
+/// A policy that is not there any more.
+pub fn no_such_policy() -> Message {
+    Message::plain(format!(
+        "There is no such policy any more. {} lists those there are.",
+        code("/approval policies")
+    ))
 }
 
 /// Slack's three seconds were over, or it did not answer.

@@ -209,7 +209,7 @@ fn lengths(door: &BreakGlassRules, given: Option<Span>) -> Value {
 pub fn read(view: &View, person_of: impl Fn(&str) -> Option<String>) -> StartAsk {
     let text = |block: &str| view.input(block, block).unwrap_or_default().to_owned();
     let list = |block: &str| -> Vec<String> {
-        let chosen = view.chosen(block, block);
+        let chosen = view.chosen(block);
         if chosen.is_empty() {
             let typed = text(block);
             let names = typed.split(',').map(str::trim);
@@ -229,7 +229,7 @@ pub fn read(view: &View, person_of: impl Fn(&str) -> Option<String>) -> StartAsk
         environments: within(ENVIRONMENTS),
         duration: text(DURATION).parse().ok(),
         responders: view
-            .chosen(RESPONDERS, RESPONDERS)
+            .chosen(RESPONDERS)
             .into_iter()
             .map(|user| person_of(&user).unwrap_or(user))
             .collect(),

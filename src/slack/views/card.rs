@@ -2,7 +2,7 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, date, escape};
-use super::{Message, kit, parts};
+use super::{Message, change, kit, parts};
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
@@ -20,6 +20,8 @@ struct Room {
     listed: usize,
     /// Characters of the reason.
     reason: usize,
+    /// Lines of a difference.
+    lines: usize,
 }
 
 /// From the most to the least.
@@ -27,14 +29,17 @@ const ROOMS: [Room; 3] = [
     Room {
         listed: 8,
         reason: 1_000,
+        lines: 24,
     },
     Room {
         listed: 3,
         reason: 300,
+        lines: 10,
     },
     Room {
         listed: 1,
         reason: 100,
+        lines: 4,
     },
 ];
 
@@ -59,7 +64,7 @@ fn card_in(shown: &Shown, room: Room) -> Message {
         blocks.push(kit::section_plain(&format!("Why: {reason}")));
     }
     blocks.extend(break_glass(shown));
-    blocks.extend(what_runs(shown));
+    blocks.extend(what_runs(shown, room));
     blocks.extend(policies(shown, room.listed));
     blocks.extend(decisions(shown, room.listed));
     blocks.push(kit::context(&[footer(shown)]));
@@ -106,7 +111,7 @@ fn break_glass(shown: &Shown) -> Vec<Value> {
     else {
         return Vec::new();
     };
-    let who = shown.name(&session.initiator);
+    let who = &session.initiator;
     let words = format!("🚨 Break-glass of {who}: {}", cut(&session.reason, 300));
     vec![kit::section_plain(&words)]
 }
@@ -141,10 +146,11 @@ fn facts(shown: &Shown) -> Value {
     kit::fields(&pairs)
 }
 
-fn what_runs(shown: &Shown) -> Vec<Value> {
+fn what_runs(shown: &Shown, room: Room) -> Vec<Value> {
     let payload = &shown.request.payload;
     let size = payload.len();
     match content::offer(shown) {
+        Offer::Review if shown.difference.is_some() => what_changes(shown, room),
         Offer::Hidden => vec![kit::context(&[format!(
             "What runs ({size} bytes) is kept out of Slack by a policy; its digest is {}.",
             code(shown.request.digest.as_str())
@@ -160,6 +166,22 @@ fn what_runs(shown: &Shown) -> Vec<Value> {
         Offer::Whole if payload == "null" => Vec::new(),
         Offer::Whole => content::payload_blocks(payload),
     }
+}
+
+/// A change of the configuration is read as what differs; the whole document is in Review.
+fn what_changes(shown: &Shown, room: Room) -> Vec<Value> {
+    let Some(difference) = &shown.difference else {
+        return Vec::new();
+    };
+    let mut blocks = change::blocks(difference, room.lines);
+    let size = shown.request.payload.len();
+    let digest = code(shown.request.digest.short());
+    blocks.push(kit::context(&[if shown.is_pending() {
+        format!("The whole new configuration ({size} bytes, digest {digest}): press Review to read it and decide.")
+    } else {
+        format!("The whole configuration of this change has {size} bytes, digest {digest}.")
+    }]));
+    blocks
 }
 
 fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
@@ -249,14 +271,11 @@ pub(super) fn approve_button(shown: &Shown) -> Value {
     button
 }
 
-/// Reject, with a question, because one rejection ends a request.
+/// Reject, which asks why.
 pub(super) fn reject_button(shown: &Shown) -> Value {
     let number = shown.request.number;
     let label = format!("Reject request {number}, {}", shown.action.name);
-    let mut button = kit::button("reject", "Reject", &card_value(shown), &label);
-    let words = "One rejection ends the request. To say why, use Details instead.";
-    button["confirm"] = kit::confirm(&format!("Reject #{number}?"), words, "Reject", true);
-    button
+    kit::button("reject", "Reject", &card_value(shown), &label)
 }
 
 /// A full sentence for notifications and screen readers.

@@ -36,7 +36,8 @@ pub fn offer(shown: &Shown) -> Offer {
     let strictest = gates.map(strictness).max().unwrap_or_default();
     match strictest {
         ShowPayload::Never => Offer::Hidden,
-        ShowPayload::Card if fits(shown) => Offer::Whole,
+        // a difference reads better than the document, and is not the document
+        ShowPayload::Card if fits(shown) && shown.difference.is_none() => Offer::Whole,
         ShowPayload::Card | ShowPayload::Details => Offer::Review,
     }
 }

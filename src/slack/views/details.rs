@@ -2,7 +2,7 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, date, escape, plain};
-use super::{card_value, kit, parts};
+use super::{card_value, change, kit, parts};
 use crate::domain::shown::{Shown, TimelineEvent};
 use crate::domain::verdict::{Explanation, PolicyVerdict};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ pub const COMMENT: &str = "comment";
 
 /// Bytes of JSON for the lines; the whole view stays below what Slack echoes back.
 const MOST_BYTES: usize = 24_000;
+/// The lines of a difference that are listed.
+const CHANGES: usize = 60;
 /// The latest events that are listed.
 const EVENTS: usize = 40;
 
@@ -28,6 +30,13 @@ pub fn details(shown: &Shown) -> Value {
     // a decision can be made here without having seen the card
     if content::offer(shown) == Offer::Whole && shown.request.payload != "null" {
         blocks.extend(content::payload_blocks(&shown.request.payload));
+    }
+    if let Some(difference) = shown
+        .difference
+        .as_ref()
+        .filter(|_| content::offer(shown) != Offer::Hidden)
+    {
+        blocks.extend(change::blocks(difference, CHANGES));
     }
     blocks.extend(kit::packed(&lines(shown), MOST_BYTES));
     let title = format!("Request #{}", shown.request.number);
@@ -144,8 +153,10 @@ fn add_decision(view: &mut Value, shown: &Shown) {
     });
     if let Some(blocks) = view["blocks"].as_array_mut() {
         if content::offer(shown) == Offer::Review {
-            let words = "To approve, close this and press Review: it shows all of what runs.";
-            blocks.push(kit::context(&[words.to_owned()]));
+            let label = format!("Review request {}", shown.request.number);
+            let mut review = kit::section("To approve, read all of what runs first.");
+            review["accessory"] = kit::button("review", "Review", &card_value(shown), &label);
+            blocks.push(review);
         }
         blocks.extend([verdict, comment]);
     }

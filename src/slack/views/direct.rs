@@ -1,10 +1,12 @@
 //! Direct messages to the one who asked.
 
 use super::text::{code, escape};
-use super::{Message, kit, parts};
+use super::{Message, card_value, kit, parts};
+use crate::domain::audit::What;
 use crate::domain::request::{State, Status};
-use crate::domain::shown::Shown;
+use crate::domain::shown::{Shown, TimelineEvent};
 use crate::domain::vote::Verdict;
+use serde_json::Value;
 
 /// What became of a request, for its requester, as it stands now.
 pub fn news(shown: &Shown) -> Message {
@@ -23,6 +25,9 @@ pub fn news(shown: &Shown) -> Message {
         Status::Cancelled => "was cancelled.".to_owned(),
         Status::Expired => "has expired. Ask again if it is still needed.".to_owned(),
         Status::Allowed | Status::Approved | Status::Bypassed => next_step(shown),
+        Status::Executed if started_here(shown) => {
+            "is being carried out. Say how it ended.".to_owned()
+        }
         Status::Executed => "was approved and has been carried out.".to_owned(),
         Status::Completed => match request.state {
             State::Completed {
@@ -34,10 +39,58 @@ pub fn news(shown: &Shown) -> Message {
     };
     let text = format!("*#{number} {what}*{place} {outcome}");
     let line = parts::outcome_line(shown);
+    let mut blocks = vec![kit::section(&text), kit::context(&[line])];
+    let buttons = buttons(shown);
+    if !buttons.is_empty() {
+        blocks.push(kit::actions(&buttons));
+    }
     Message {
-        blocks: vec![kit::section(&text), kit::context(&[line])],
+        blocks,
         text: kit::cut_markup(&text.replace('*', ""), 1_500),
     }
+}
+
+/// Start, then Done and Failed, for what was asked in Slack: a program that asked carries it out itself.
+fn buttons(shown: &Shown) -> Vec<Value> {
+    let value = card_value(shown);
+    let about = format!("request {}, {}", shown.request.number, shown.action.name);
+    let button = |action_id: &str, words: &str| {
+        kit::button(action_id, words, &value, &format!("{words}: {about}"))
+    };
+    let primary = |mut button: Value| {
+        button["style"] = "primary".into();
+        button
+    };
+    let details = button("details", "Details");
+    match shown.request.state.status() {
+        Status::Allowed | Status::Approved | Status::Bypassed if asked_here(shown) => {
+            vec![primary(button("start", "Start")), details]
+        }
+        Status::Executed if started_here(shown) => {
+            let (done, failed) = (button("done", "Done"), button("failed", "Failed"));
+            vec![primary(done), failed, details]
+        }
+        Status::Pending
+        | Status::Allowed
+        | Status::Approved
+        | Status::Bypassed
+        | Status::Executed
+        | Status::Completed
+        | Status::Rejected
+        | Status::Cancelled
+        | Status::Expired => Vec::new(),
+    }
+}
+
+fn asked_here(shown: &Shown) -> bool {
+    let asked = shown.timeline.first();
+    asked.is_some_and(|event| event.via.is_slack())
+}
+
+fn started_here(shown: &Shown) -> bool {
+    let started = |event: &&TimelineEvent| event.what == What::RequestExecuted;
+    let event = shown.timeline.iter().rev().find(started);
+    event.is_some_and(|event| event.via.is_slack())
 }
 
 fn next_step(shown: &Shown) -> String {
@@ -46,6 +99,9 @@ fn next_step(shown: &Shown) -> String {
         Status::Bypassed => "may run under break-glass",
         _ => "is approved",
     };
+    if asked_here(shown) {
+        return format!("{word}. Press Start when you carry it out; it counts once.");
+    }
     let number = shown.request.number;
     format!(
         "{word}. Carry it out with {}.",

@@ -3,7 +3,6 @@
 use super::text::{any_of, code, cut, escape};
 use super::{Message, kit, parts};
 use crate::app::{Explained, Page};
-use crate::domain::document::{Document, Mode};
 use crate::domain::id::PersonId;
 use crate::domain::people::{Directory, Person};
 use crate::slack::command::Misread;
@@ -19,9 +18,9 @@ pub fn help() -> Message {
         "`/approval inbox`".to_owned(),
         "`/approval approve 42 looks fine`".to_owned(),
         "`/approval explain release.deploy project=api-platform env=production`".to_owned(),
-        "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `help`. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
+        "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `audit` (for administrators), `help`. `request` alone opens a form. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
     ];
-    let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, help.";
+    let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, audit, help.";
     Message {
         text: text.to_owned(),
         blocks: vec![kit::section(&lines.join("\n"))],
@@ -154,39 +153,6 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     }
     Message {
         text: "What would happen to this request.".to_owned(),
-        blocks: kit::packed(&lines, 20_000),
-    }
-}
-
-/// The policies of this installation.
-pub fn policies(document: &Document) -> Message {
-    if document.policies.is_empty() {
-        return Message::plain("There are no policies yet, so nothing is gated.");
-    }
-    let lines: Vec<String> = document
-        .policies
-        .iter()
-        .map(|policy| {
-            let name = escape(&policy.name);
-            let bound = document
-                .bindings
-                .iter()
-                .filter(|b| b.policy == policy.id)
-                .count();
-            let least = policy.quorum.min_approvals;
-            let mode = match policy.mode {
-                Mode::Enforce => "",
-                Mode::Observe => " (only tried out)",
-            };
-            let about = escape(&cut(&policy.description, 200));
-            format!(
-                "*{name}* ({}){mode}: at least {least} approvals, bound to {bound} places. {about}",
-                code(policy.id.as_str())
-            )
-        })
-        .collect();
-    Message {
-        text: format!("{} policies.", document.policies.len()),
         blocks: kit::packed(&lines, 20_000),
     }
 }

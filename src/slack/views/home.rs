@@ -1,29 +1,126 @@
-//! The Home tab: what waits for you on top, then what you asked for.
+//! The Home tab is personal: what waits for you on top, then what you asked for, then what you decided.
 
+use super::content::{self, Offer};
+use super::form::Choice;
+use super::kit::cut_markup;
 use super::text::{code, escape};
-use super::{card_value, kit, parts};
+use super::{audit, card, card_value, kit, parts};
+use crate::app::LoggedEvent;
+use crate::domain::action::Kind;
+use crate::domain::people::{Directory, Person};
 use crate::domain::shown::Shown;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The Home tab of a person.
-pub fn home(waiting: &[Shown], yours: &[Shown]) -> Value {
-    let title = format!("Waiting for you ({})", waiting.len());
-    let mut blocks = vec![kit::header(&title)];
-    if waiting.is_empty() {
-        blocks.push(kit::section("Nothing waits for you."));
+/// Requests of one page.
+pub const PAGE: u32 = 10;
+/// Own requests and own decisions that are listed.
+pub const LATELY: u32 = 5;
+/// Events of the audit log that administrators see.
+pub const EVENTS: u32 = 8;
+/// Most characters of a line.
+const LINE: usize = 400;
+
+/// How somebody looks at the pending requests. It travels with the view and comes back from outside: it chooses what is listed, and
+/// gives no right.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    /// Of this type alone.
+    pub kind: Option<Kind>,
+    /// Also what waits for others.
+    pub all: bool,
+    /// Below this number: a later page.
+    pub below: Option<String>,
+}
+
+impl Look {
+    /// Reads what a view carries; anything unreadable is the first look.
+    pub fn read(metadata: Option<&str>) -> Self {
+        serde_json::from_str(metadata.unwrap_or_default()).unwrap_or_default()
     }
-    blocks.extend(waiting.iter().take(20).map(row));
+
+    /// The look after a click on one of the Home tab's own buttons; `None` for another button.
+    pub fn turned(self, action_id: &str, value: &str) -> Option<Self> {
+        let first = Self {
+            below: None,
+            ..self
+        };
+        Some(match action_id {
+            "home_kind" => Self {
+                kind: Kind::ALL.into_iter().find(|kind| kind.as_str() == value),
+                ..first
+            },
+            "home_all" => Self { all: true, ..first },
+            "home_mine" => Self {
+                all: false,
+                ..first
+            },
+            "home_first" => first,
+            "home_older" => Self {
+                below: Some(value.to_owned()),
+                ..first
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// What a Home tab is made of.
+pub struct Home<'a> {
+    /// Whose it is.
+    pub person: &'a Person,
+    /// How they look at it.
+    pub look: &'a Look,
+    /// The pending requests of this page.
+    pub pending: &'a [Shown],
+    /// Where the next page begins.
+    pub next: Option<&'a str>,
+    /// What they asked for last.
+    pub yours: &'a [Shown],
+    /// What they decided on last.
+    pub decided: &'a [Shown],
+    /// The latest events of the audit log, for administrators.
+    pub events: Option<&'a [LoggedEvent]>,
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// Sections of other rooms, such as break-glass sessions: they stand above everything else.
+    pub above: &'a [Value],
+}
+
+/// The Home tab of a person.
+pub fn home(home: &Home<'_>) -> Value {
+    let mut blocks = home.above.to_vec();
+    blocks.push(kit::header(&title(home)));
+    blocks.push(kit::actions(&filters(home.look)));
+    blocks.extend(waiting(home));
     blocks.push(kit::divider());
     blocks.push(kit::header("Asked by you"));
-    if yours.is_empty() {
-        let example = code("/approval request");
+    if home.yours.is_empty() {
+        let help = code("/approval help");
         blocks.push(kit::section(&format!(
-            "Nothing yet. Ask with {example}; {} shows how.",
-            code("/approval help")
+            "Nothing yet. Press New request, or type {} ({help} shows how).",
+            code("/approval request")
         )));
     }
-    blocks.extend(yours.iter().take(10).map(row));
-    json!({ "type": "home", "blocks": blocks })
+    blocks.extend(home.yours.iter().map(|shown| row(shown, "")));
+    if !home.decided.is_empty() {
+        blocks.push(kit::divider());
+        blocks.push(kit::header("Decided by you"));
+        blocks.extend(home.decided.iter().map(|shown| row(shown, "")));
+    }
+    if let Some(events) = home.events.filter(|events| !events.is_empty()) {
+        blocks.push(kit::divider());
+        blocks.push(kit::header("Audit log"));
+        blocks.extend(audit::lines(events, home.directory));
+        let more = format!(
+            "For administrators. {} shows more.",
+            code("/approval audit 50")
+        );
+        blocks.push(kit::context(&[more]));
+    }
+    let look = serde_json::to_string(home.look).unwrap_or_default();
+    json!({ "type": "home", "private_metadata": look, "blocks": blocks })
 }
 
 /// The Home tab of somebody who may not use it, or at a bad moment.
@@ -31,8 +128,136 @@ pub fn unavailable(why: &str) -> Value {
     json!({ "type": "home", "blocks": [kit::section(&escape(why))] })
 }
 
-fn row(shown: &Shown) -> Value {
-    let mut row = kit::section(&parts::list_line(shown));
+fn title(home: &Home<'_>) -> String {
+    let count = home.pending.len();
+    let more = if home.next.is_some() { "+" } else { "" };
+    let what = if home.look.all {
+        "Pending requests"
+    } else {
+        "Waiting for you"
+    };
+    let page = if home.look.below.is_some() {
+        ", a later page"
+    } else {
+        ""
+    };
+    format!("{what} ({count}{more}{page})")
+}
+
+/// New request, the type, and whose.
+fn filters(look: &Look) -> Vec<Value> {
+    let mut new = kit::button("new_request", "New request", "new", "Ask for an approval");
+    new["style"] = "primary".into();
+    let whose = if look.all {
+        kit::button(
+            "home_mine",
+            "Only what waits for me",
+            "mine",
+            "Show only what waits for me",
+        )
+    } else {
+        kit::button(
+            "home_all",
+            "All pending",
+            "all",
+            "Show all pending requests",
+        )
+    };
+    vec![new, types(look.kind), whose]
+}
+
+fn types(chosen: Option<Kind>) -> Value {
+    let every = Choice {
+        value: "every".to_owned(),
+        words: "Every type".to_owned(),
+    };
+    let kind = |kind: Kind| Choice {
+        value: kind.as_str().to_owned(),
+        words: format!("Type: {}", kind.as_str()),
+    };
+    let now = chosen.map_or_else(|| every.clone(), kind);
+    let choices = std::iter::once(every).chain(Kind::ALL.map(kind));
+    let options: Vec<Value> = choices
+        .filter_map(|choice: Choice| choice.option())
+        .collect();
+    json!({
+        "type": "static_select",
+        "action_id": "home_kind",
+        "placeholder": kit::plain_text("Type"),
+        "options": options,
+        "initial_option": now.option(),
+    })
+}
+
+fn waiting(home: &Home<'_>) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    if home.pending.is_empty() {
+        blocks.push(kit::section(match (home.look.all, home.look.kind) {
+            (false, None) => "Nothing waits for you.",
+            (true, None) => "Nothing waits for a decision.",
+            (_, Some(_)) => "Nothing of this type waits.",
+        }));
+    }
+    for shown in home.pending {
+        if shown.waits_for(home.person) {
+            blocks.push(kit::section(&line(shown, " · *you can approve*")));
+            blocks.push(kit::actions(&decide(shown)));
+        } else {
+            blocks.push(row(shown, ""));
+        }
+    }
+    let turns = turns(home);
+    if !turns.is_empty() {
+        blocks.push(kit::actions(&turns));
+    }
+    blocks
+}
+
+/// Approve stands only where the line says all of what is approved; elsewhere Review does, which shows it (threat SL9).
+fn decide(shown: &Shown) -> Vec<Value> {
+    let value = card_value(shown);
+    let about = format!("request {}, {}", shown.request.number, shown.action.name);
+    let said = match content::offer(shown) {
+        Offer::Hidden => true,
+        Offer::Whole => shown.request.payload == "null",
+        Offer::Review => false,
+    };
+    let first = if said && line(shown, "").chars().count() < LINE {
+        card::approve_button(shown)
+    } else {
+        kit::button("review", "Review", &value, &format!("Review {about}"))
+    };
+    let details = kit::button("details", "Details", &value, &format!("Details of {about}"));
+    vec![first, card::reject_button(shown), details]
+}
+
+fn turns(home: &Home<'_>) -> Vec<Value> {
+    let mut turns = Vec::new();
+    if home.look.below.is_some() {
+        turns.push(kit::button(
+            "home_first",
+            "Newest",
+            "first",
+            "Show the newest requests",
+        ));
+    }
+    if let Some(next) = home.next {
+        turns.push(kit::button(
+            "home_older",
+            "Older",
+            next,
+            "Show older requests",
+        ));
+    }
+    turns
+}
+
+fn line(shown: &Shown, mark: &str) -> String {
+    cut_markup(&parts::list_line(shown), LINE) + mark
+}
+
+fn row(shown: &Shown, mark: &str) -> Value {
+    let mut row = kit::section(&line(shown, mark));
     let label = format!("Details of request {}", shown.request.number);
     row["accessory"] = kit::button("details", "Details", &card_value(shown), &label);
     row

@@ -21,14 +21,6 @@ impl World {
         self.settle().await;
         answer.message.unwrap_or_default()
     }
-
-    /// The modal somebody sees.
-    pub fn modal(&self, who: &str) -> String {
-        self.slack
-            .modal(who)
-            .map(|modal| modal.text)
-            .unwrap_or_default()
-    }
 }
 
 on_both! {

@@ -1,19 +1,26 @@
 //! Requests in every state, as the views are given them.
 
+use crate::app::LoggedEvent;
 use crate::domain::action::{Action, Kind};
 use crate::domain::audit::What;
 use crate::domain::digest::content_digest;
-use crate::domain::document::{ActionGroup, Level, Risk, ShowPayload, SlackIdentity, Template};
+use crate::domain::document::{
+    ActionGroup, Document, Level, Risk, ShowPayload, SlackIdentity, Template,
+};
 use crate::domain::eligibility::Exclusion;
 use crate::domain::id::{PersonId, RequestId};
+use crate::domain::people::{Directory, Person};
 use crate::domain::policy::Gate;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State};
+use crate::domain::rules::Rules;
 use crate::domain::shown::{Shown, ShownPerson, TimelineEvent};
 use crate::domain::target::Target;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::verdict::{Explanation, PolicyVerdict};
 use crate::domain::vote::{Door, Verdict, Vote};
+use crate::slack::views::home::{self, Home, Look};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(super) const NOW: Timestamp = Timestamp(1_763_800_000_000);
@@ -166,6 +173,7 @@ pub(super) fn pending() -> Shown {
             .collect::<BTreeMap<_, _>>(),
         waiting_for: vec!["bob".into(), "carol".into()],
         waiting_more: 0,
+        difference: None,
         timeline: vec![event(NOW, What::RequestCreated, "alice", None)],
     }
 }
@@ -268,4 +276,58 @@ pub(super) fn with_payload(payload: &str) -> Shown {
     let request = &mut shown.request;
     request.digest = content_digest(&request.action, &request.target, payload);
     shown
+}
+
+/// Somebody of SRE, who may approve what the fixtures ask for.
+pub(super) fn carol() -> Person {
+    Person {
+        id: "carol".into(),
+        name: "Carol".to_owned(),
+        slack: Vec::new(),
+        teams: ["sre".into()].into(),
+        roles: std::collections::BTreeSet::new(),
+        active: true,
+    }
+}
+
+/// Carol's Home tab.
+pub(super) fn home_of(
+    pending: &[Shown],
+    lately: &[Shown],
+    events: Option<&[LoggedEvent]>,
+) -> Value {
+    home::home(&Home {
+        person: &carol(),
+        look: &Look::default(),
+        pending,
+        next: (!pending.is_empty()).then_some("41"),
+        yours: lately,
+        decided: lately,
+        events,
+        directory: &Directory::default(),
+        above: &[],
+    })
+}
+
+/// An event of the audit log.
+pub(super) fn logged(what: What, actor: Principal, note: Option<&str>) -> LoggedEvent {
+    LoggedEvent {
+        at: NOW,
+        what,
+        actor,
+        via: Door::Button,
+        prominent: matches!(
+            what,
+            What::RequestBypassed | What::SessionStarted | What::Recovered
+        ),
+        number: Some(42),
+        note: note.map(str::to_owned),
+    }
+}
+
+/// The demo's rules.
+pub(super) fn rules() -> Rules {
+    let text = include_str!("../../../../manifests/demo.yaml");
+    let document: Document = serde_saphyr::from_str(text).expect("a document");
+    Rules::compile(7, document, &BTreeMap::new()).expect("rules")
 }

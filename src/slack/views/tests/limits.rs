@@ -1,11 +1,20 @@
 //! Slack's limits hold, and nobody's text becomes markup, whatever a request says.
 
-use super::fixtures::{later, partly, vote, with_payload};
+use super::fixtures::{home_of, later, logged, partly, rules, vote, with_payload};
+use crate::domain::audit::What;
+use crate::domain::document::{Binding, Level, SlackIdentities, Template};
+use crate::domain::people::Directory;
+use crate::domain::principal::Principal;
+use crate::domain::rules::Rules;
 use crate::domain::shown::Shown;
 use crate::domain::vote::Verdict;
-use crate::slack::views::{card, details, direct, home, review};
+use crate::slack::command::Form;
+use crate::slack::views::{
+    audit, card, details, direct, home, policies, policy_form, reject, request_form, review,
+};
 use proptest::prelude::*;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Checks one block kit part and all that is in it.
 fn check(part: &Value) -> Result<(), TestCaseError> {
@@ -34,6 +43,29 @@ fn check(part: &Value) -> Result<(), TestCaseError> {
         }
         "context" => prop_assert!((1..=10).contains(&count(&part["elements"]))),
         "actions" => prop_assert!((1..=25).contains(&count(&part["elements"]))),
+        "input" => {
+            most(&part["label"]["text"], 2_000)?;
+            most(&part["block_id"], 255)?;
+            if part["hint"].is_object() {
+                most(&part["hint"]["text"], 2_000)?;
+            }
+        }
+        "static_select" | "multi_static_select" | "checkboxes" => {
+            let groups = part["option_groups"].as_array();
+            let options = groups.map_or(count(&part["options"]), |groups| {
+                groups
+                    .iter()
+                    .map(|group| count(&group["options"]))
+                    .max()
+                    .unwrap_or(0)
+            });
+            let limit = if part["type"] == "checkboxes" {
+                10
+            } else {
+                100
+            };
+            prop_assert!((1..=limit).contains(&options), "{options}");
+        }
         "header" => most(&part["text"]["text"], 150)?,
         "button" => {
             most(&part["action_id"], 255)?;
@@ -48,6 +80,13 @@ fn check(part: &Value) -> Result<(), TestCaseError> {
         }
         "mrkdwn" => no_foreign_node(part["text"].as_str().unwrap_or_default())?,
         _ => {}
+    }
+    if members.contains_key("value")
+        && members.contains_key("text")
+        && !members.contains_key("type")
+    {
+        most(&part["text"]["text"], 75)?;
+        most(&part["value"], 150)?;
     }
     if members.contains_key("deny") {
         most(&part["title"]["text"], 100)?;
@@ -100,6 +139,78 @@ fn hostile(words: &str, many: usize, payload: usize) -> Shown {
     shown
 }
 
+/// An installation with long names and many of everything.
+fn large(words: &str, many: usize) -> Rules {
+    let mut document = rules().document().clone();
+    let name: String = words
+        .chars()
+        .filter(|sign| !sign.is_control())
+        .take(200)
+        .collect();
+    let name = if name.trim().is_empty() {
+        "x".to_owned()
+    } else {
+        name
+    };
+    let template = Template {
+        name: name.clone(),
+        description: name.clone(),
+        ..document.policies[0].clone()
+    };
+    for n in 0..many {
+        let id = format!("{}-{n}", "i".repeat(90));
+        document.resources.projects.push(id.as_str().into());
+        document.resources.environments.push(id.as_str().into());
+        let mut user = document.directory.users[0].clone();
+        (user.id, user.name, user.slack) =
+            (id.as_str().into(), name.clone(), SlackIdentities::default());
+        document.directory.users.push(user);
+        let mut team = document.directory.teams[0].clone();
+        (team.id, team.name) = (id.as_str().into(), name.clone());
+        document.directory.teams.push(team);
+        document.policies.push(Template {
+            id: id.as_str().into(),
+            ..template.clone()
+        });
+        document.bindings.push(Binding {
+            policy: document.policies[0].id.clone(),
+            level: Level::Environment,
+            resource: Some(id),
+        });
+    }
+    Rules::compile(1, document, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn every_limit_holds_for_forms_and_policies(
+        words in prop_oneof!["\\PC{1,200}", Just("é😀".repeat(90)), Just("<!channel> `x` ".repeat(12))],
+        many in 0_usize..150,
+    ) {
+        let rules = large(&words, many);
+        let form = Form { reason: Some("é".repeat(3_000)), ..Form::default() };
+        let form = request_form::request_form(&rules, &form);
+        prop_assert!(form.is_some());
+        let policy = &rules.document().policies[0];
+        let edit = policy_form::edit(&rules, Some(policy));
+        prop_assert!(edit.is_some());
+        let views = [
+            policies::view(policy, &rules, true),
+            policy_form::bind(&rules, policy),
+            policy_form::unbind(&rules, &rules.document().bindings[0]),
+        ];
+        for view in form.iter().chain(&edit).chain(&views) {
+            prop_assert!(view["blocks"].as_array().is_some_and(|blocks| blocks.len() <= 100));
+            check(view)?;
+        }
+        let list = policies::list(rules.document(), true);
+        prop_assert!(list.blocks.len() <= 50);
+        prop_assert!(list.body().to_string().chars().count() < 13_200 * 3);
+        check(&list.body()["blocks"])?;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -122,11 +233,19 @@ proptest! {
         let size = card.body().to_string().chars().count();
         prop_assert!(size < 13_000, "{size}");
         check(&details::details(&shown))?;
-        let rows = vec![shown.clone(); 25];
-        let home = home::home(&rows, &rows);
+        let event = logged(What::SessionStarted, Principal::Person(words.as_str().into()), Some(&words));
+        let events = vec![event; 50];
+        let pending = vec![shown.clone(); home::PAGE as usize];
+        let lately = vec![shown.clone(); home::LATELY as usize];
+        let home = home_of(&pending, &lately, Some(&events[..home::EVENTS as usize]));
         prop_assert!(home["blocks"].as_array().is_some_and(|blocks| blocks.len() <= 100));
-        prop_assert!(home.to_string().len() < 250_000);
+        let size = home.to_string().len();
+        prop_assert!(size < 60_000, "{size}");
         check(&home)?;
+        let log = audit::audit(&events, &Directory::default());
+        prop_assert!(log.blocks.len() <= 50);
+        check(&log.body()["blocks"])?;
+        check(&reject::form(&shown))?;
         check(&direct::news(&shown).body())?;
         if let Some(review) = review::review(&shown, 1, &[]) {
             check(&review)?;

@@ -3,17 +3,24 @@ mod limits;
 
 use super::content::{self, Offer};
 use super::{
-    Message, answer, card, card_value, details, direct, help, home, read_value, reading, review,
+    Message, answer, audit, card, card_value, details, direct, help, policies, policy_form,
+    read_value, reading, reject, request_form, review,
 };
+use crate::app::LoggedEvent;
+use crate::domain::audit::What;
+use crate::domain::diff::diff;
 use crate::domain::digest::Digest;
 use crate::domain::document::{Risk, ShowPayload};
 use crate::domain::eligibility::{Ineligible, Part};
+use crate::domain::people::Directory;
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::rules::{Rule, Violation};
-use crate::slack::command::Misread;
+use crate::domain::shown::Shown;
+use crate::slack::command::{Form, Misread};
 use crate::slack::inbound::View;
-use fixtures::{approved, every_state, partly, pending, with_payload};
+use fixtures::{approved, every_state, home_of, logged, partly, pending, with_payload};
 use serde_json::Value;
 
 /// What a person reads, block by block, with the buttons in brackets.
@@ -105,10 +112,120 @@ fn details_and_home() {
     insta::assert_snapshot!("details", details);
     let home = format!(
         "== busy\n{}\n\n== empty\n{}",
-        blocks(&home::home(&[pending()], &[partly(), approved()])),
-        blocks(&home::home(&[], &[]))
+        blocks(&home_of(
+            &[pending()],
+            &[partly(), approved()],
+            Some(&events())
+        )),
+        blocks(&home_of(&[], &[], None))
     );
     insta::assert_snapshot!("home", home);
+}
+
+fn events() -> [LoggedEvent; 4] {
+    let bob = || Principal::Person("bob".into());
+    [
+        logged(What::Recovered, Principal::Operator, Some("locked out")),
+        logged(What::RequestBypassed, bob(), None),
+        logged(What::SessionStarted, bob(), Some("the database is <down>")),
+        logged(What::VoteApproved, bob(), Some("looks fine")),
+    ]
+}
+
+/// Highlighted in words and by a sign, wherever it is shown.
+#[test]
+fn the_audit_log_marks_break_glass_in_words() {
+    let told = audit::audit(&events(), &Directory::default());
+    insta::assert_snapshot!("audit", message(&told));
+}
+
+#[test]
+fn forms_read_well() {
+    let reject = reject::form(&pending());
+    assert_eq!(reject["title"]["text"], "Reject #42");
+    assert_eq!(reject["submit"]["text"], "Reject request");
+    let forms = format!(
+        "== reject\n{}\n\n== new request\n{}",
+        blocks(&reject),
+        blocks(&request_form::request_form(&fixtures::rules(), &Form::default()).expect("a form")),
+    );
+    insta::assert_snapshot!("forms", forms);
+}
+
+#[test]
+fn policies_read_well() {
+    let rules = fixtures::rules();
+    let policies = &rules.document().policies;
+    let pages = format!(
+        "== list\n{}\n\n== for everybody\n{}\n\n== for an administrator\n{}\n\n== edit\n{}\n\n== bind\n{}\n\n== unbind\n{}",
+        message(&policies::list(rules.document(), true)),
+        blocks(&policies::view(&policies[0], &rules, false)),
+        blocks(&policies::view(&policies[2], &rules, true)),
+        blocks(&policy_form::edit(&rules, Some(&policies[1])).expect("a form")),
+        blocks(&policy_form::bind(&rules, &policies[0])),
+        blocks(&policy_form::unbind(&rules, &rules.document().bindings[0])),
+    );
+    insta::assert_snapshot!("policies", pages);
+}
+
+/// What was filled in without a change is the policy that is stored.
+#[test]
+fn a_policy_form_that_is_sent_as_it_was_opened_changes_nothing() {
+    let rules = fixtures::rules();
+    for policy in &rules.document().policies {
+        let form = policy_form::edit(&rules, Some(policy)).expect("a form");
+        let view = as_sent(&form);
+        assert_eq!(policy_form::read(&view, Some(policy)).as_ref(), Ok(policy));
+    }
+}
+
+/// A form as Slack sends it when nobody has changed anything in it.
+fn as_sent(form: &Value) -> View {
+    let mut values = serde_json::Map::new();
+    for block in array(&form["blocks"]).filter(|block| block["type"] == "input") {
+        let (name, element) = (
+            block["block_id"].as_str().expect("a name"),
+            &block["element"],
+        );
+        let state = serde_json::json!({
+            "value": element["initial_value"],
+            "selected_option": element["initial_option"],
+            "selected_options": element["initial_options"],
+        });
+        values.insert(name.to_owned(), serde_json::json!({ name: state }));
+    }
+    let mut view = form.clone();
+    view["state"] = serde_json::json!({ "values": values });
+    serde_json::from_value(view).expect("a view")
+}
+
+#[test]
+fn a_configuration_change_reads_as_what_differs() {
+    let before = fixtures::rules().document().clone();
+    let mut after = before.clone();
+    after.policies[0].quorum.min_approvals = 1;
+    after.policies[0].description = "`<!channel>` \u{202e}".to_owned();
+    after.bindings.pop();
+    let mut shown = with_payload(r#"{"document":{},"madeFrom":1}"#);
+    shown.difference = Some(diff(&before, &after));
+    assert_eq!(content::offer(&shown), Offer::Review);
+    insta::assert_snapshot!("change", message(&card(&shown)));
+}
+
+#[test]
+fn sl9_on_home_what_the_line_does_not_say_is_reviewed() {
+    let first = |shown: Shown| {
+        let home = home_of(&[shown], &[], None);
+        let buttons = array(&home["blocks"])
+            .filter(|block| block["type"] == "actions")
+            .nth(1);
+        buttons.expect("buttons")["elements"][0]["action_id"].clone()
+    };
+    assert_eq!(first(pending()), "review");
+    assert_eq!(first(with_payload("null")), "approve");
+    let mut long = with_payload("null");
+    long.request.target.release = Some("v".repeat(500));
+    assert_eq!(first(long), "review");
 }
 
 #[test]
@@ -167,10 +284,7 @@ fn a_critical_action_has_no_green_button_and_asks() {
     let mut shown = pending();
     shown.action.risk = Risk::Critical;
     let shown = message(&card(&shown));
-    assert!(
-        shown.contains("[Approve ?] [Reject ?] [Details]"),
-        "{shown}"
-    );
+    assert!(shown.contains("[Approve ?] [Reject] [Details]"), "{shown}");
 }
 
 #[test]
@@ -179,7 +293,7 @@ fn sl9_what_does_not_fit_is_reviewed() {
     let shown = with_payload(&long);
     assert_eq!(content::offer(&shown), Offer::Review);
     let card = message(&card(&shown));
-    assert!(card.contains("[Review] [Reject ?] [Details]"), "{card}");
+    assert!(card.contains("[Review] [Reject] [Details]"), "{card}");
     assert!(!card.contains("[Approve"), "{card}");
     // nor can it be approved from Details, which do not show it
     let details = details::details(&shown).to_string();
@@ -209,7 +323,7 @@ fn sl9_review_shows_every_byte_of_what_has_the_digest() {
         let words = blocks(&view);
         assert!(words.contains(&format!("Page {page} of {}", pages.len())));
         assert!(words.contains("not shown on this page"));
-        assert!(words.contains("[Approve primary] [Reject ?]"));
+        assert!(words.contains("[Approve primary] [Reject]"));
         let left = pages.len() - usize::try_from(page).expect("a small number");
         assert_eq!(words.contains("not been opened yet"), left > 0);
         let view: View = serde_json::from_value(view).expect("a view");
@@ -295,7 +409,11 @@ fn a_payload_that_a_policy_keeps_out_is_on_no_surface() {
         card(&shown).body(),
         details::details(&shown),
         direct::news(&shown).body(),
-        home::home(std::slice::from_ref(&shown), std::slice::from_ref(&shown)),
+        home_of(
+            std::slice::from_ref(&shown),
+            std::slice::from_ref(&shown),
+            None,
+        ),
     ];
     for surface in everything {
         assert!(!surface.to_string().contains("hunter2"), "{surface}");

@@ -1,0 +1,29 @@
+//! Long lists in forms: what fits the letters typed so far, for people of the directory.
+
+use super::clicks::user_id;
+use super::{Dispatcher, Told, failed};
+use crate::slack::inbound::Interaction;
+use crate::slack::installation::Installation;
+use crate::slack::views::{form, policy_form, request_form};
+
+impl Dispatcher {
+    pub(super) async fn listed(&self, home: &Installation, seen: &Interaction) -> Told {
+        let fitting = async {
+            let account = self.account(home, user_id(seen)).await?;
+            self.person(&account).await?;
+            let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+            let list = seen.action_id.as_deref().unwrap_or_default();
+            let typed = seen.value.as_deref().unwrap_or_default();
+            let choices = if request_form::LISTS.contains(&list) {
+                request_form::choices(&rules, list)
+            } else {
+                policy_form::choices(&rules, list)
+            };
+            Ok(form::fitting(&choices, typed))
+        };
+        match fitting.await {
+            Ok(options) => Told::Choices(options),
+            Err(told) => told,
+        }
+    }
+}

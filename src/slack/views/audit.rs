@@ -1,0 +1,63 @@
+//! The audit log as administrators read it, newest first. Break-glass stands out in words and by a sign, never by colour alone.
+
+use super::kit::cut_markup;
+use super::text::{cut, date, escape};
+use super::{Message, kit};
+use crate::app::LoggedEvent;
+use crate::domain::audit::What;
+use crate::domain::people::Directory;
+use crate::domain::principal::Principal;
+use serde_json::Value;
+
+/// Most characters of one line.
+const LINE: usize = 400;
+/// Bytes of JSON for the lines.
+const MOST_BYTES: usize = 24_000;
+
+/// The answer to `/approval audit`.
+pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
+    if events.is_empty() {
+        return Message::plain("Nothing has happened yet.");
+    }
+    let mut blocks = lines(events, directory);
+    let hint = "Newest first. `countersign audit export` has everything, `countersign audit verify` checks it.";
+    blocks.push(kit::context(&[hint.to_owned()]));
+    Message {
+        text: format!("The latest {} events of the audit log.", events.len()),
+        blocks,
+    }
+}
+
+/// The events, packed into sections.
+pub fn lines(events: &[LoggedEvent], directory: &Directory) -> Vec<Value> {
+    let lines: Vec<String> = events.iter().map(|event| line(event, directory)).collect();
+    kit::packed(&lines, MOST_BYTES)
+}
+
+fn line(event: &LoggedEvent, directory: &Directory) -> String {
+    let who = match &event.actor {
+        Principal::Person(id) => directory.name(id),
+        Principal::Service(id) => id.as_str(),
+        Principal::Operator => "the operator",
+        Principal::Bot => "Countersign",
+    };
+    let who = escape(&cut(who, 100));
+    let about = event
+        .number
+        .map_or_else(String::new, |number| format!(" #{number}"));
+    let note = event.note.as_deref().map(|note| escape(&cut(note, 200)));
+    let note = note.map_or_else(String::new, |note| format!(": {note}"));
+    let mark = mark(event);
+    let what = event.what.as_str();
+    let text = format!("{mark}{} *{what}*{about} by {who}{note}", date(event.at));
+    cut_markup(&text, LINE)
+}
+
+/// What must not be overlooked.
+fn mark(event: &LoggedEvent) -> &'static str {
+    match (event.prominent, event.what) {
+        (false, _) => "",
+        (true, What::Recovered) => "🚨 *PAST THE RULES* ",
+        (true, _) => "🚨 *BREAK-GLASS* ",
+    }
+}

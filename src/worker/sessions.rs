@@ -1,0 +1,71 @@
+//! Alerts of break-glass sessions: posted with the buttons that are of use, which go when they are not.
+
+use super::Workers;
+use super::outbox::Undelivered;
+use crate::app::AppError;
+use crate::domain::break_glass::SessionAlert;
+use crate::domain::id::{ChannelId, SessionId};
+use crate::domain::message::Message;
+use crate::slack::error::SlackError;
+use crate::slack::views;
+use crate::store::SessionPost;
+
+impl Workers {
+    /// Posts an alert; says where it stands, if it asks people for something.
+    pub(super) async fn post_session_alert(
+        &self,
+        channel: &ChannelId,
+        alert: &SessionAlert,
+    ) -> Result<Option<SessionPost>, Undelivered> {
+        let said = self.session_alert(alert).await?;
+        let posted = self
+            .slack
+            .post_message(channel.as_str(), &said, None)
+            .await?;
+        Ok(alert.event.part().map(|part| SessionPost {
+            part: part.to_owned(),
+            channel: channel.clone(),
+            ts: posted.ts,
+            alert: alert.clone(),
+        }))
+    }
+
+    /// What an alert says; nothing of any other message.
+    pub(super) async fn said(&self, alert: &Message) -> Result<views::Message, AppError> {
+        match alert {
+            Message::Session { alert, .. } => self.session_alert(alert).await,
+            Message::Alert { text, .. } => Ok(views::Message::plain(views::text::escape(text))),
+            Message::News { .. }
+            | Message::SessionTold { .. }
+            | Message::SessionPosts { .. }
+            | Message::Unheard { .. } => Ok(views::Message::plain("")),
+        }
+    }
+
+    /// An alert with the buttons that are of use as its session stands now.
+    async fn session_alert(&self, alert: &SessionAlert) -> Result<views::Message, AppError> {
+        let shown = self.app.session(&alert.session).await?;
+        let status = shown.session.state.status();
+        let mut mentions = Vec::new();
+        for person in &alert.mentioned {
+            mentions.extend(self.account(person).await?);
+        }
+        Ok(views::break_glass::alert(alert, Some(status), &mentions))
+    }
+
+    /// Brings what was posted of a session up to date; a message that is gone needs nothing.
+    pub(super) async fn refresh_session(&self, session: &SessionId) -> Result<(), Undelivered> {
+        for post in self.app.session_posts(session).await? {
+            let said = self.session_alert(&post.alert).await?;
+            let channel = post.channel.as_str();
+            match self.slack.update_message(channel, &post.ts, &said).await {
+                Ok(_) => {}
+                Err(error) if SlackError::is_final(&error) => {
+                    tracing::info!(%session, %error, "an old alert keeps its button");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
