@@ -16,6 +16,7 @@ mod show;
 mod submit;
 mod sweep;
 mod tokens;
+mod undelivered;
 mod wait;
 
 pub use crate::domain::explain::Explained;
@@ -28,6 +29,7 @@ pub use inbox::{ListFilter, Page};
 pub use once::Once;
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
+pub use undelivered::Undelivered;
 
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};

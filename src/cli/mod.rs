@@ -10,6 +10,7 @@ mod completions;
 mod decide;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 pub mod ending;
 mod execute;
 mod explain;
@@ -55,6 +56,7 @@ Examples:
 Secrets come from the environment alone, since arguments are seen by everybody on the machine:
   SLACK_SIGNING_SECRET  checks what Slack sends; two, separated by a comma, while rotating
   SLACK_BOT_TOKEN       speaks to Slack
+  SLACK_APP_TOKEN       opens Socket Mode: Slack need not reach this server, and the signing secret may be left out
   DATABASE_URL          the database (sqlite://countersign.db)";
 
 /// The commands.
@@ -92,6 +94,8 @@ pub enum Command {
     Token(token::Args),
     /// Read and check the audit log
     Audit(audit::Args),
+    /// Look at everything that has to work, and say how to mend what does not
+    Doctor(doctor::Args),
     /// Print the Slack app's manifest
     Manifest(manifest::Args),
     /// Print shell completions
@@ -120,6 +124,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::main(args).await,
         Command::Token(args) => token::main(args).await,
         Command::Audit(args) => audit::main(args).await,
+        Command::Doctor(args) => doctor::main(args).await,
         Command::Manifest(args) => Ok(manifest::main(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

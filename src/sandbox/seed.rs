@@ -5,6 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::state::{Channel, ChannelKind, Group, Install, State, User};
 use super::tickets::Tickets;
 
+/// What the app was granted when it was installed.
+const SCOPES: [&str; 7] = [
+    "commands",
+    "chat:write",
+    "im:write",
+    "users:read",
+    "usergroups:read",
+    "channels:read",
+    "groups:read",
+];
+
 /// Builds the first state of a workspace.
 #[derive(Debug, Clone)]
 pub struct Seed(State);
@@ -36,6 +47,7 @@ impl Seed {
             groups: BTreeMap::new(),
             modals: HashMap::new(),
             homes: HashMap::new(),
+            scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             token_error: None,
             tickets: Tickets::default(),
             last_ts: 0,

@@ -154,6 +154,8 @@ pub struct State {
     pub modals: HashMap<String, Vec<View>>,
     /// Published Home views per user.
     pub homes: HashMap<String, View>,
+    /// What the bot token may do.
+    pub scopes: BTreeSet<String>,
     /// Set to answer every call with this error: `token_revoked`, `account_inactive`.
     pub token_error: Option<String>,
     /// One-time permissions: triggers and response urls.

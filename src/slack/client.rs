@@ -1,9 +1,14 @@
 //! The Web API methods that we call, each with a time-out, over slack-morphism's client. Nothing here retries; the outbox does.
 
+mod introduction;
+mod reads;
+
+pub use introduction::{Introduction, NotIntroduced, introduce};
+
 use super::error::SlackError;
 use super::reply::{
-    AuthTest, BotReply, ChannelReply, Done, HookReply, OpenedView, Posted, Reply, SlackUser,
-    UserReply, ViewReply,
+    AuthTest, BotReply, ChannelReply, ConnectionReply, Done, HookReply, OpenedView, Posted, Reply,
+    SlackUser, UserReply, ViewReply,
 };
 use super::views::Message;
 use secrecy::{ExposeSecret, SecretString};
@@ -128,6 +133,19 @@ impl Slack {
         body["user"] = user_id.into();
         self.post::<Done>("chat.postEphemeral", &body).await?;
         Ok(())
+    }
+
+    /// A fresh address for one connection of Socket Mode. The client's token must be the app's; the address holds a ticket.
+    pub async fn open_connection(&self) -> Result<SecretString, SlackError> {
+        let reply: ConnectionReply = self.post("apps.connections.open", &json!({})).await?;
+        let url = reply.url.expose_secret();
+        // in the clear only where the Web API is, too: a workspace on this machine
+        let plain = self.base.scheme() == "http" && url.starts_with("ws://");
+        if url.starts_with("wss://") || plain {
+            Ok(reply.url)
+        } else {
+            Err(SlackError::ForeignUrl)
+        }
     }
 
     /// The id of the channel for direct messages with a user.

@@ -9,5 +9,6 @@ pub mod installation;
 pub mod reply;
 pub mod route;
 pub mod signature;
+pub mod socket;
 pub mod standing;
 pub mod views;

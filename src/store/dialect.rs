@@ -22,6 +22,9 @@ sql! {
     LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
     LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id FOR UPDATE";
 
+    /// The server's own time, even within a transaction.
+    CLOCK @postgres = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
     READ_REQUESTS_SQLITE @sqlite = concat!(request_columns!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict,
             'comment', d.comment, 'teams', json(d.teams), 'roles', json(d.roles), 'at', d.at, 'via', d.via))"),
         "(SELECT value FROM json_each($1))");

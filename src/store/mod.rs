@@ -11,6 +11,7 @@ mod open;
 mod outbox;
 mod requests;
 mod tokens;
+mod undelivered;
 mod wakes;
 mod writer;
 
@@ -21,6 +22,7 @@ pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
 pub use outbox::DueMessage;
 pub use requests::{ListQuery, Loaded};
+pub use undelivered::{DeadMessage, StuckCard};
 pub use wakes::Wakes;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -158,6 +160,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     outbox::STATEMENTS,
     requests::STATEMENTS,
     tokens::STATEMENTS,
+    undelivered::STATEMENTS,
 ];
 
 impl Db {

@@ -179,6 +179,38 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// The same through both doors of Slack's as well: `on_both_doors! { async fn name(stage) { .. } }`.
+macro_rules! on_both_doors {
+    ($($(#[$attribute:meta])* async fn $name:ident($stage:ident) $body:block)*) => {
+        $(async fn $name($stage: $crate::world::Stage) $body)*
+        $crate::database::on_both_doors! { @through http Http $($(#[$attribute])* $name)* }
+        $crate::database::on_both_doors! { @through sockets Sockets $($(#[$attribute])* $name)* }
+    };
+    (@through $module:ident $wire:ident $($(#[$attribute:meta])* $name:ident)*) => {
+        mod $module {
+            mod sqlite {
+                $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::super::$name($crate::world::Stage {
+                        kind: $crate::database::Kind::Sqlite,
+                        wire: $crate::world::Wire::$wire,
+                    }).await;
+                })*
+            }
+            mod postgres {
+                $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::super::$name($crate::world::Stage {
+                        kind: $crate::database::Kind::Postgres,
+                        wire: $crate::world::Wire::$wire,
+                    }).await;
+                })*
+            }
+        }
+    };
+}
+pub(crate) use on_both_doors;
+
 /// A fresh database, or the end of the test where there is no Postgres.
 macro_rules! fresh {
     ($kind:expr) => {

@@ -23,5 +23,6 @@ mod policies;
 mod races;
 mod rule_changes;
 mod shell;
+mod sockets;
 mod store;
 mod world;

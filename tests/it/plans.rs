@@ -27,12 +27,16 @@ const OF_WORK: [&str; 6] = [
     "requests_identical",
 ];
 /// Statements that no request, decision or list pays for, and why they may read a whole table.
-const EXEMPT: [(&str, &str); 3] = [
+const EXEMPT: [(&str, &str); 7] = [
     ("LAST_SEAL", "reads one row, the last of its index"),
     (
         "DEAD",
         "counts what could not be delivered, for the metrics; delivered rows are gone from that table",
     ),
+    ("DEAD_MESSAGES", "lists them when an operator asks"),
+    ("STUCK_CARDS", "lists them when an operator asks"),
+    ("RETRY_MESSAGES", "when an operator says so"),
+    ("RETRY_CARDS", "when an operator says so"),
     ("LATEST", "reads one row, from the end of its key"),
 ];
 

@@ -22,6 +22,12 @@ pub(super) fn test(sandbox: &Sandbox) -> Value {
     })
 }
 
+/// `apps.connections.open`: a fresh address for one socket.
+pub(super) fn open_connection(sandbox: &Sandbox) -> Outcome {
+    let sockets = sandbox.0.sockets.as_ref().ok_or("invalid_auth")?;
+    Ok(json!({"ok": true, "url": sockets.ticket()}))
+}
+
 pub(super) fn bots_info(sandbox: &Sandbox, args: &Args) -> Outcome {
     sandbox.look(|state| {
         let install = &state.install;

@@ -1,11 +1,11 @@
 //! Interactions: clicks, modals and shortcuts share one lenient shape.
 
 use super::Origin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What kind of interaction it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum InteractionKind {
     /// A click on a button or a choice in a menu.
     #[default]
@@ -34,11 +34,11 @@ impl InteractionKind {
 }
 
 /// An interaction; what is shown in the clicked message is not even read, because it may be old or copied.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Interaction {
-    #[serde(skip)]
+    #[serde(skip_deserializing)]
     pub kind: InteractionKind,
     pub api_app_id: Option<String>,
     pub team: Option<Named>,
@@ -54,7 +54,7 @@ pub struct Interaction {
 }
 
 /// Something with an id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Named {
@@ -63,7 +63,7 @@ pub struct Named {
 }
 
 /// Who acts. Names in a payload are never believed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct User {
@@ -72,7 +72,7 @@ pub struct User {
 }
 
 /// Where it happened; recorded, never believed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Container {
@@ -82,7 +82,7 @@ pub struct Container {
 }
 
 /// What was clicked or chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct ActionTaken {
@@ -91,7 +91,7 @@ pub struct ActionTaken {
 }
 
 /// A modal or the Home tab.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct View {
