@@ -15,6 +15,7 @@ pub mod ending;
 mod execute;
 mod explain;
 mod inbox;
+mod init;
 mod manifest;
 mod progress;
 mod request;
@@ -94,6 +95,8 @@ pub enum Command {
     Token(token::Args),
     /// Read and check the audit log
     Audit(audit::Args),
+    /// Write a first configuration from what the workspace knows
+    Init(init::Args),
     /// Look at everything that has to work, and say how to mend what does not
     Doctor(doctor::Args),
     /// Print the Slack app's manifest
@@ -124,6 +127,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::main(args).await,
         Command::Token(args) => token::main(args).await,
         Command::Audit(args) => audit::main(args).await,
+        Command::Init(args) => init::main(args).await,
         Command::Doctor(args) => doctor::main(args).await,
         Command::Manifest(args) => Ok(manifest::main(&args)),
         Command::Completions(args) => completions::completions(&args),

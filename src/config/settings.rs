@@ -191,6 +191,13 @@ pub fn database_url(variable: impl Fn(&str) -> Option<String>) -> Result<SecretS
     url.ok_or(Complaints(checks.0))
 }
 
+/// The bot token alone, for the commands that only read Slack.
+pub fn bot_token(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, Complaints> {
+    let mut checks = Checks::default();
+    let token = checks.bot_token(variable(BOT_TOKEN).as_deref());
+    token.ok_or(Complaints(checks.0))
+}
+
 impl Settings {
     /// Checks arguments and environment; everything that is wrong at once. `variable` reads an environment variable.
     pub fn read(
@@ -281,13 +288,7 @@ impl Checks {
         args: &ServeArgs,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Option<SlackSettings> {
-        let bot_token = self.token(BOT_TOKEN, "xoxb-", variable(BOT_TOKEN).as_deref());
-        if set(variable(BOT_TOKEN).as_deref()).is_none() {
-            self.add(
-                BOT_TOKEN,
-                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
-            );
-        }
+        let bot_token = self.bot_token(variable(BOT_TOKEN).as_deref());
         let app_token = variable(APP_TOKEN);
         let over_sockets = set(app_token.as_deref()).is_some();
         let app_token = self.token(APP_TOKEN, "xapp-", app_token.as_deref());
@@ -307,6 +308,16 @@ impl Checks {
             app_id,
             api_url: api_url?,
         })
+    }
+
+    fn bot_token(&mut self, value: Option<&str>) -> Option<SecretString> {
+        if set(value).is_none() {
+            self.add(
+                BOT_TOKEN,
+                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
+            );
+        }
+        self.token(BOT_TOKEN, "xoxb-", value)
     }
 
     fn token(

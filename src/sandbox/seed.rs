@@ -27,6 +27,7 @@ impl Seed {
             team_id: "T01TEST".to_owned(),
             team_name: "Test Workspace".to_owned(),
             domain: "test-workspace".to_owned(),
+            enterprise_id: None,
             app_id: "A01APP".to_owned(),
             bot_id: "B01BOT".to_owned(),
             bot_user: "U0BOT".to_owned(),
@@ -156,6 +157,16 @@ impl Seed {
     #[must_use]
     pub fn install(mut self, change: impl FnOnce(&mut Install)) -> Self {
         change(&mut self.0.install);
+        self
+    }
+
+    /// The app is installed for a whole organization, to which everybody belongs; call it after adding people.
+    #[must_use]
+    pub fn organization(mut self, enterprise_id: &str) -> Self {
+        self.0.install.enterprise_id = Some(enterprise_id.to_owned());
+        for user in self.0.users.values_mut() {
+            user.enterprise = Some(enterprise_id.to_owned());
+        }
         self
     }
 

@@ -131,6 +131,8 @@ pub struct Install {
     pub team_name: String,
     /// The part before `.slack.com`.
     pub domain: String,
+    /// `E...`, where the app is installed for a whole Enterprise Grid organization.
+    pub enterprise_id: Option<String>,
     /// `A...`.
     pub app_id: String,
     /// `B...`.

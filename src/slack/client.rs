@@ -5,12 +5,14 @@ mod reads;
 
 pub use introduction::{Introduction, NotIntroduced, introduce};
 
+use super::channels::{Audience, Channels};
 use super::error::SlackError;
 use super::reply::{
     AuthTest, BotReply, ChannelReply, ConnectionReply, Done, HookReply, OpenedView, Posted, Reply,
     SlackUser, UserReply, ViewReply,
 };
 use super::views::Message;
+use crate::domain::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,6 +41,7 @@ pub struct Slack {
     client: Arc<SlackClient<SlackClientHyperHttpsConnector>>,
     token: Arc<SlackApiToken>,
     base: Url,
+    channels: Arc<Channels>,
 }
 
 /// Why a client could not be built.
@@ -69,7 +72,18 @@ impl Slack {
             client: Arc::new(SlackClient::new(connector)),
             token: Arc::new(token),
             base,
+            channels: Arc::default(),
         })
+    }
+
+    /// Who reads what is posted in a channel; looked up at most every ten minutes.
+    pub async fn audience(&self, channel: &str, now: Timestamp) -> Result<Audience, SlackError> {
+        self.channels.audience(self, channel, now).await
+    }
+
+    /// Looks channels up anew, because Slack says that one has changed.
+    pub fn forget_channels(&self) {
+        self.channels.forget();
     }
 
     /// Whose token it is.

@@ -1,5 +1,6 @@
 //! Slack, in and out: whether a delivery is genuine, what it asks for, how it is answered, and what people see.
 
+pub mod channels;
 pub mod client;
 pub mod command;
 pub mod dispatch;

@@ -8,7 +8,7 @@ use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::error::SlackError;
-use crate::slack::views::{Message, card};
+use crate::slack::views::{Message, card_for};
 use crate::store::{Card, DueCard};
 use futures::future::join_all;
 
@@ -65,7 +65,13 @@ impl Workers {
 
     async fn reconcile(&self, due: &DueCard) -> Result<(), AppError> {
         let shown = self.app.show(&RequestRef::Id(due.request.clone())).await?;
-        let message = card(&shown);
+        // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
+        let now = self.app.now();
+        let audience = match self.slack.audience(due.channel.as_str(), now).await {
+            Ok(audience) => audience,
+            Err(error) => return self.settle_card(due, Err(error), "").await,
+        };
+        let message = card_for(&shown, audience);
         let hash = Digest::of(message.body().to_string().as_bytes()).to_string();
         let sent = match &due.ts {
             Some(ts) if due.shown.as_ref() == Some(&hash) => Ok(ts.clone()),

@@ -23,6 +23,26 @@ pub struct Database {
     name: String,
 }
 
+/// A database that somebody holds.
+pub enum Held {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Held {
+    /// They let go.
+    pub async fn release(self) {
+        match self {
+            Self::Sqlite(mut conn) => {
+                conn.execute("ROLLBACK").await.expect("released");
+            }
+            Self::Postgres(mut conn) => {
+                conn.execute("ROLLBACK").await.expect("released");
+            }
+        }
+    }
+}
+
 /// The Postgres server for tests; none where nobody answers (never in CI).
 fn server() -> Option<String> {
     let named = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok();
@@ -141,6 +161,26 @@ impl Database {
             }
         };
         read.expect("a text")
+    }
+
+    /// Somebody holds the database: no unit of work ends until they let go.
+    pub async fn hold(&self) -> Held {
+        match self.kind {
+            Kind::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url)
+                    .await
+                    .expect("the file");
+                conn.execute("BEGIN IMMEDIATE").await.expect("it is held");
+                Held::Sqlite(conn)
+            }
+            Kind::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await.expect("the server");
+                conn.execute("BEGIN").await.expect("a transaction");
+                let rules = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+                conn.execute(rules).await.expect("it is held");
+                Held::Postgres(conn)
+            }
+        }
     }
 
     /// Throws it away.

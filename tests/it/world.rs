@@ -92,13 +92,22 @@ impl World {
 
     /// A world with another configuration.
     pub async fn start_with(stage: impl Into<Stage>, configuration: &str) -> Option<Self> {
+        Self::start_in(stage, configuration, Seed::example()).await
+    }
+
+    /// A world with another configuration, in another workspace.
+    pub async fn start_in(
+        stage: impl Into<Stage>,
+        configuration: &str,
+        seed: Seed,
+    ) -> Option<Self> {
         let Stage { kind, wire } = stage.into();
         let database = Database::fresh(kind).await?;
         let clock = Clock::manual(MONDAY);
         let time = clock.clone();
         let slack = Sandbox::start(Setup {
             listen: local(),
-            seed: Seed::example(),
+            seed,
             bot_url: None,
             signing_secret: SIGNING_SECRET.into(),
             bot_token: BOT_TOKEN.into(),

@@ -17,7 +17,8 @@ pub(super) fn test(sandbox: &Sandbox) -> Value {
             "team_id": install.team_id,
             "user_id": install.bot_user,
             "bot_id": install.bot_id,
-            "is_enterprise_install": false,
+            "is_enterprise_install": install.enterprise_id.is_some(),
+            "enterprise_id": install.enterprise_id,
         })
     })
 }

@@ -229,7 +229,11 @@ impl Dispatcher {
 
     /// Opens a modal, on top of the one that was clicked in.
     async fn open(&self, seen: &Interaction, view: &Value) -> Result<(), Told> {
-        let trigger_id = seen.trigger_id.as_deref().unwrap_or_default();
+        // a click within a workflow brings none
+        let trigger_id = seen.trigger_id.as_deref().filter(|id| !id.is_empty());
+        let Some(trigger_id) = trigger_id else {
+            return Err(Told::Answer(answer::no_modal()));
+        };
         let opened = if modal(seen).is_some() {
             self.0.outlet.slack.push_view(trigger_id, view).await
         } else {

@@ -176,6 +176,17 @@ fn sl3_each_body_is_of_exactly_one_kind() {
         interaction(&wrapped),
         Ok(Inbound::Unusable { .. })
     ));
+    // an event that says, in somebody's words, what a form would say
+    let words = r#"{"type":"event_callback","event":{"type":"user_change","x":"&command=/approval&text=approve 1&user_id=U1&"}}"#;
+    assert!(matches!(
+        parse(JSON, words.as_bytes()),
+        Ok(Inbound::Event(_))
+    ));
+    assert_eq!(parse(FORM, words.as_bytes()), Err(NotUnderstood::Form));
+    assert_eq!(
+        parse(FORM, format!(" \n{words}").as_bytes()),
+        Err(NotUnderstood::Form)
+    );
     // a list of fields is no object
     for list in [
         r#"["event_callback"]"#,

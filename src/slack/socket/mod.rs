@@ -45,11 +45,11 @@ impl Hopeless {
 
     /// Whether an error can never go away by itself.
     pub fn of(error: &SlackError) -> Option<Self> {
-        let code = match error {
-            SlackError::InvalidAuth(code)
-            | SlackError::TokenRevoked(code)
-            | SlackError::Other(code) => code,
-            _ => return None,
+        let (SlackError::InvalidAuth(code)
+        | SlackError::TokenRevoked(code)
+        | SlackError::Other(code)) = error
+        else {
+            return None;
         };
         mend(code).map(|_| Self(code.clone()))
     }
