@@ -226,9 +226,7 @@ fn fuzz_interactions() {
         let json = String::from_utf8_lossy(bytes);
         if let Ok(inbound) = Inbound::from_interaction(&json) {
             look(&inbound, json.as_bytes());
-            assert!(
-                serde_json::from_str::<serde_json::Value>(&json).is_ok_and(|json| json.is_object())
-            );
+            assert!(json.trim_start().starts_with('{'), "{json}");
         }
     });
 }

@@ -5,9 +5,12 @@ use super::error::SlackError;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How long a look-up is believed.
 const KEPT: Span = Span::minutes(10);
+/// How long a look-up may take: with the call that posts it must end within a card's lease.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 /// How many look-ups are kept; routes name far fewer channels.
 const MOST: usize = 1_000;
 
@@ -43,7 +46,8 @@ impl Channels {
             Ok(audience) => return Ok(audience),
             Err(drops) => drops,
         };
-        let audience = match slack.channel_info(channel).await {
+        let asked = tokio::time::timeout(PATIENCE, slack.channel_info(channel)).await;
+        let audience = match asked.unwrap_or(Err(SlackError::TimedOut)) {
             Ok(channel) if channel.is_ext_shared.unwrap_or(false) => Audience::Shared,
             Ok(_) => Audience::Own,
             // an app that was installed before it asked for the scope: `doctor` says so, and cards go on

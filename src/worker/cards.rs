@@ -14,7 +14,7 @@ use futures::future::join_all;
 
 /// Cards that are brought up to date at once; each call has its own connection and time-out.
 const AT_ONCE: i64 = 8;
-/// Longer than a call may take, so that at most one call a card is in flight.
+/// Longer than looking the channel up and one call may take, so that at most one call a card is in flight.
 const LEASE: Span = Span::seconds(8);
 
 impl Workers {

@@ -77,6 +77,7 @@ on_both! {
         assert!(said.contains("#prod-approvals C02PROD (routes.rules[0]) is shared with another organization"), "{said}");
         assert!(said.contains("app id: missing_scope"), "{said}");
         assert_eq!(code, 1);
+        world.slack.forgive();
         world.finish().await;
     }
 

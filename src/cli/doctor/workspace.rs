@@ -219,9 +219,9 @@ async fn channel(report: &mut Report, slack: &Slack, id: &str, place: &str) {
         report.warning(
             AREA,
             format!(
-                "{name} ({place}) is shared with another organization, which reads every card there"
+                "{name} ({place}) is shared with another organization: cards there show neither reason nor what runs"
             ),
-            "name a channel of your own for what others should not read",
+            "name a channel of your own, so that people can read them at a glance",
         );
     } else {
         report.ok(AREA, format!("{name} ({place})"));
