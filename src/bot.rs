@@ -8,6 +8,7 @@ use crate::slack::dispatch::Dispatcher;
 use crate::slack::installation::Installation;
 use crate::slack::route::{self, Inlet};
 use crate::slack::signature::SigningSecrets;
+use crate::slack::socket::{Hopeless, Sockets};
 use crate::store::{Db, StoreError};
 use crate::worker::Workers;
 use axum::Router;
@@ -28,6 +29,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
+/// Beginnings of what `/readyz` says does not work.
+const SLACK: &str = "Slack: ";
+const SOCKETS: &str = "Socket Mode: ";
+
 /// What a bot is started with.
 pub struct Parts {
     /// The open database.
@@ -38,8 +43,10 @@ pub struct Parts {
     pub bot_token: SecretString,
     /// The base address of Slack's Web API.
     pub slack_api_url: String,
-    /// The signing secrets in force.
-    pub signing_secrets: SigningSecrets,
+    /// The signing secrets in force; without them nothing is taken over HTTP.
+    pub signing_secrets: Option<SigningSecrets>,
+    /// The app-level token, for Socket Mode.
+    pub app_token: Option<SecretString>,
     /// The app's id, where it is configured.
     pub app_id: Option<String>,
     /// Renders `/metrics`.
@@ -76,7 +83,8 @@ pub struct Bot {
     api: Api,
     metrics: PrometheusHandle,
     metrics_at: MetricsAt,
-    inlet: Inlet,
+    inlet: Option<Inlet>,
+    sockets: Option<Sockets>,
     troubles: Arc<watch::Sender<Troubles>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -92,14 +100,22 @@ impl Bot {
             unready: Some("Slack has not told yet which app this is".to_owned()),
             degraded: Vec::new(),
         });
-        let time = app.clone();
+        let (told, time) = (Arc::new(told), app.clone());
+        let inlet = parts.signing_secrets.map(|secrets| Inlet {
+            secrets: Arc::new(secrets),
+            dispatcher: dispatcher.clone(),
+            clock: Arc::new(move || -> Timestamp { time.now() }),
+        });
+        let sockets = parts.app_token.map(|token| {
+            let tell = Arc::clone(&told);
+            let tell = Arc::new(move |trouble| degrade(&tell, SOCKETS, trouble));
+            let slack = Slack::new(&token, &parts.slack_api_url)?;
+            Ok::<_, BadClient>(Sockets::new(slack, dispatcher.clone(), tell))
+        });
         Ok(Self {
             workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),
-            inlet: Inlet {
-                secrets: Arc::new(parts.signing_secrets),
-                dispatcher: dispatcher.clone(),
-                clock: Arc::new(move || -> Timestamp { time.now() }),
-            },
+            inlet,
+            sockets: sockets.transpose()?,
             api: Api::new(
                 app.clone(),
                 parts.metrics.clone(),
@@ -108,7 +124,7 @@ impl Bot {
             ),
             metrics: parts.metrics,
             metrics_at: parts.metrics_at,
-            troubles: Arc::new(told),
+            troubles: told,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             app_id: parts.app_id,
@@ -120,7 +136,11 @@ impl Bot {
 
     /// Everything that is served in public.
     pub fn router(&self) -> Router {
-        http::router(self.api.clone(), self.metrics_at).merge(route::router(self.inlet.clone()))
+        let router = http::router(self.api.clone(), self.metrics_at);
+        match &self.inlet {
+            Some(inlet) => router.merge(route::router(inlet.clone())),
+            None => router,
+        }
     }
 
     /// `/metrics` alone, for the administrators' own address.
@@ -172,16 +192,31 @@ impl Bot {
                     tracing::warn!(%error, "what Slack told about the app was not kept");
                 }
                 self.dispatcher.learn(home);
-                self.troubles.send_replace(Troubles::default());
+                self.troubles
+                    .send_modify(|troubles| troubles.unready = None);
+                degrade(&self.troubles, SLACK, None);
                 true
             }
             Err(error) => {
                 tracing::warn!(%error, "Slack does not say who we are; asking again");
-                let trouble = vec![format!("Slack: {error}")];
-                self.troubles
-                    .send_modify(|troubles| troubles.degraded = trouble);
+                degrade(&self.troubles, SLACK, Some(error.to_string()));
                 false
             }
+        }
+    }
+
+    /// Whether Socket Mode, where it is asked for, can ever work; asked before serving, so that a wrong token ends the start.
+    pub async fn check_sockets(&self) -> Result<(), Hopeless> {
+        match &self.sockets {
+            Some(sockets) => sockets.check().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the sockets, where Socket Mode is asked for.
+    pub fn open_sockets(&self) {
+        if let Some(sockets) = &self.sockets {
+            sockets.start();
         }
     }
 
@@ -214,8 +249,21 @@ impl Bot {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(sockets) = &self.sockets {
+            sockets.stop().await;
+        }
         self.dispatcher.finish().await;
         self.workers.stop().await;
         self.app.close().await;
     }
+}
+
+/// Says what does not work with one thing, or that it works again.
+fn degrade(told: &watch::Sender<Troubles>, about: &str, trouble: Option<String>) {
+    told.send_modify(|troubles| {
+        troubles.degraded.retain(|said| !said.starts_with(about));
+        troubles
+            .degraded
+            .extend(trouble.map(|why| format!("{about}{why}")));
+    });
 }

@@ -7,6 +7,8 @@ pub mod bot;
 pub mod cli;
 pub mod config;
 pub mod domain;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod http;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

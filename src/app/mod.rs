@@ -27,6 +27,7 @@ mod stats;
 mod submit;
 mod sweep;
 mod tokens;
+mod undelivered;
 mod wait;
 
 pub use crate::domain::explain::Explained;
@@ -45,6 +46,7 @@ pub use sessions::SessionPage;
 pub use stats::LatencyStats;
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
+pub use undelivered::Undelivered;
 
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
@@ -224,16 +226,16 @@ impl App {
         let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
         let people = self.people_trouble().await?;
         let mut troubles: Vec<String> = unsure.into_iter().chain(people).collect();
-        troubles.extend(self.undelivered().await?);
+        troubles.extend(self.unheard().await?);
         Ok(troubles)
     }
 
     /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
-    async fn undelivered(&self) -> Result<Vec<String>, AppError> {
+    async fn unheard(&self) -> Result<Vec<String>, AppError> {
         let mut tx = self.0.db.read().await?;
         let alerts = tx.unheard(Lane::Alert).await?;
-        let to_post = tx.stuck_cards(Card::ToPost, STUCK_AFTER).await?;
-        let to_update = tx.stuck_cards(Card::ToUpdate, STUCK_AFTER).await?;
+        let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER).await?;
+        let to_update = tx.failing_cards(Card::ToUpdate, STUCK_AFTER).await?;
         let told = [
             (alerts, "alerts have not been delivered"),
             (to_post, "cards could not be posted"),

@@ -55,6 +55,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         bot_url: None,
         signing_secret: signing_secret.clone(),
         bot_token: bot_token.clone(),
+        app_token: None,
         clock: Arc::new(move || clock.now().0),
     })
     .await
@@ -63,7 +64,8 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         database_url: &database_url,
         bot_token,
         slack_api_url: sandbox.api_url(),
-        signing_secrets: SigningSecrets::new(vec![signing_secret]).map_err(cannot_start)?,
+        signing_secrets: Some(SigningSecrets::new(vec![signing_secret]).map_err(cannot_start)?),
+        app_token: None,
         app_id: None,
         metrics_at: MetricsAt::Public,
     })

@@ -7,16 +7,24 @@ use crate::config::settings::BaseUrl;
 /// Arguments of `manifest`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  countersign manifest --url https://countersign.example.com > manifest.yaml\n\nPaste it at https://api.slack.com/apps: Create New App, From a manifest."
+    group = clap::ArgGroup::new("door").required(true).args(["url", "socket_mode"]),
+    after_help = "Examples:\n  countersign manifest --url https://countersign.example.com > manifest.yaml\n  countersign manifest --socket-mode > manifest.yaml\n\nPaste it at https://api.slack.com/apps: Create New App, From a manifest."
 )]
 pub struct Args {
     /// Where Slack reaches the bot; /slack/events is added
     #[arg(long, value_parser = BaseUrl::parse)]
-    url: BaseUrl,
+    url: Option<BaseUrl>,
+    /// For a server that Slack cannot reach: the bot opens the connection
+    #[arg(long)]
+    socket_mode: bool,
 }
 
 /// Prints the manifest.
 pub fn main(args: &Args) -> Ending {
-    print!("{}", manifest::over_http(&args.url));
+    let text = args
+        .url
+        .as_ref()
+        .map_or_else(manifest::over_sockets, manifest::over_http);
+    print!("{text}");
     Ending::Done
 }

@@ -11,10 +11,12 @@ mod completions;
 mod decide;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 pub mod ending;
 mod execute;
 mod explain;
 mod inbox;
+mod init;
 mod manifest;
 mod progress;
 mod recover;
@@ -57,6 +59,7 @@ Examples:
 Secrets come from the environment alone, since arguments are seen by everybody on the machine:
   SLACK_SIGNING_SECRET  checks what Slack sends; two, separated by a comma, while rotating
   SLACK_BOT_TOKEN       speaks to Slack
+  SLACK_APP_TOKEN       opens Socket Mode: Slack need not reach this server, and the signing secret may be left out
   DATABASE_URL          the database (sqlite://countersign.db)";
 
 /// The commands.
@@ -99,6 +102,10 @@ pub enum Command {
     Audit(audit::Args),
     /// Get back in after a lock-out, or void permissions after restoring a back-up
     Recover(recover::Args),
+    /// Write a first configuration from what the workspace knows
+    Init(init::Args),
+    /// Look at everything that has to work, and say how to mend what does not
+    Doctor(doctor::Args),
     /// Print the Slack app's manifest
     Manifest(manifest::Args),
     /// Print shell completions
@@ -129,6 +136,8 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Token(args) => token::main(args).await,
         Command::Audit(args) => audit::main(args).await,
         Command::Recover(args) => recover::main(args).await,
+        Command::Init(args) => init::main(args).await,
+        Command::Doctor(args) => doctor::main(args).await,
         Command::Manifest(args) => Ok(manifest::main(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

@@ -29,8 +29,10 @@ pub struct Start<'a> {
     pub bot_token: SecretString,
     /// The base address of Slack's Web API.
     pub slack_api_url: String,
-    /// The signing secrets.
-    pub signing_secrets: SigningSecrets,
+    /// The signing secrets, where Slack sends over HTTP.
+    pub signing_secrets: Option<SigningSecrets>,
+    /// The app-level token, where Slack sends over sockets.
+    pub app_token: Option<SecretString>,
     /// The app's id, where it is configured.
     pub app_id: Option<String>,
     /// Where `/metrics` is served.
@@ -53,6 +55,7 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
         bot_token: start.bot_token,
         slack_api_url: start.slack_api_url,
         signing_secrets: start.signing_secrets,
+        app_token: start.app_token,
         app_id: start.app_id,
         metrics: handle,
         metrics_at: start.metrics_at,

@@ -35,8 +35,8 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
             .at("")
             .trim_end_matches('/')
             .to_owned(),
-        signing_secrets: SigningSecrets::new(settings.slack.signing_secrets.clone())
-            .map_err(cannot_start)?,
+        signing_secrets: signing_secrets(&settings)?,
+        app_token: settings.slack.app_token.clone(),
         app_id: settings.slack.app_id.clone(),
         metrics_at: if settings.admin_listen.is_some() {
             MetricsAt::Elsewhere
@@ -49,6 +49,7 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
     if let (Some(source), Some(path)) = (source, &settings.config) {
         load(&bot, source, path).await?;
     }
+    bot.check_sockets().await.map_err(cannot_start)?;
     warn_of_unbuilt(&bot).await.map_err(cannot_start)?;
     bot.recall_installation()
         .await
@@ -69,12 +70,22 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
     bot.learn_installation()
         .await
         .map_err(|error| cannot_start(CannotStart::App(error)))?;
+    bot.open_sockets();
     running::told_to_stop().await.map_err(cannot_start)?;
     tracing::info!("stopping: what is in flight is finished");
     bot.app.end_waits();
     servers.stop().await;
     bot.stop().await;
     Ok(Ending::Done)
+}
+
+/// The signing secrets; none where Slack sends over sockets alone.
+fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, Trouble> {
+    let secrets = settings.slack.signing_secrets.clone();
+    if secrets.is_empty() && settings.slack.app_token.is_some() {
+        return Ok(None);
+    }
+    SigningSecrets::new(secrets).map(Some).map_err(cannot_start)
 }
 
 /// Loads the file into an empty store, or applies it once; what is wrong with it is told with its lines.

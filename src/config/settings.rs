@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 /// The variables that hold secrets, each with what it is for. They have no flag.
-pub const SECRETS: [(&str, &str); 3] = [
+pub const SECRETS: [(&str, &str); 4] = [
     (
         DATABASE_URL,
         "the database; sqlite://countersign.db when left out",
@@ -21,6 +21,10 @@ pub const SECRETS: [(&str, &str); 3] = [
         "checks that deliveries come from Slack; two, comma-separated, while rotating",
     ),
     (BOT_TOKEN, "speaks to Slack (xoxb-...)"),
+    (
+        APP_TOKEN,
+        "opens Socket Mode (xapp-...); the signing secret may then be left out",
+    ),
 ];
 
 const DATABASE_URL: &str = "DATABASE_URL";
@@ -96,8 +100,10 @@ pub struct Settings {
 /// How to speak with Slack.
 #[derive(Debug, Clone)]
 pub struct SlackSettings {
-    /// The signing secrets that are valid now: one, or two while rotating.
+    /// The signing secrets that are valid now: one, or two while rotating; none where Slack sends over sockets alone.
     pub signing_secrets: Vec<SecretString>,
+    /// The app-level token, for Socket Mode.
+    pub app_token: Option<SecretString>,
     /// The bot token.
     pub bot_token: SecretString,
     /// The app's id, where the operator names it.
@@ -183,6 +189,13 @@ pub fn database_url(variable: impl Fn(&str) -> Option<String>) -> Result<SecretS
     let mut checks = Checks::default();
     let url = checks.database(variable(DATABASE_URL).as_deref());
     url.ok_or(Complaints(checks.0))
+}
+
+/// The bot token alone, for the commands that only read Slack.
+pub fn bot_token(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, Complaints> {
+    let mut checks = Checks::default();
+    let token = checks.bot_token(variable(BOT_TOKEN).as_deref());
+    token.ok_or(Complaints(checks.0))
 }
 
 impl Settings {
@@ -275,21 +288,14 @@ impl Checks {
         args: &ServeArgs,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Option<SlackSettings> {
-        let bot_token = self.token(BOT_TOKEN, "xoxb-", variable(BOT_TOKEN).as_deref());
-        if set(variable(BOT_TOKEN).as_deref()).is_none() {
-            self.add(
-                BOT_TOKEN,
-                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
-            );
-        }
-        // an app in Socket Mode is sent nothing over HTTP: a bot that started all the same would hear nobody
-        if set(variable(APP_TOKEN).as_deref()).is_some() {
-            self.add(
-                APP_TOKEN,
-                "is set, but Socket Mode is not in this release; unset it, and let Slack send to /slack/events",
-            );
-        }
-        let signing_secrets = self.signing_secrets(variable(SIGNING_SECRET));
+        let bot_token = self.bot_token(variable(BOT_TOKEN).as_deref());
+        let app_token = variable(APP_TOKEN);
+        let over_sockets = set(app_token.as_deref()).is_some();
+        let app_token = self.token(APP_TOKEN, "xapp-", app_token.as_deref());
+        let signing_secrets = match variable(SIGNING_SECRET) {
+            None if over_sockets => Some(Vec::new()),
+            secrets => self.signing_secrets(secrets),
+        };
         let app_id = set(args.slack_app_id.as_deref()).map(str::to_owned);
         if app_id.as_deref().is_some_and(|id| !is_app_id(id)) {
             self.add("SLACK_APP_ID", "is no app id; it begins with A and stands in the Slack app's settings under Basic Information");
@@ -298,9 +304,20 @@ impl Checks {
         Some(SlackSettings {
             signing_secrets: signing_secrets?,
             bot_token: bot_token?,
+            app_token,
             app_id,
             api_url: api_url?,
         })
+    }
+
+    fn bot_token(&mut self, value: Option<&str>) -> Option<SecretString> {
+        if set(value).is_none() {
+            self.add(
+                BOT_TOKEN,
+                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
+            );
+        }
+        self.token(BOT_TOKEN, "xoxb-", value)
     }
 
     fn token(
@@ -325,7 +342,7 @@ impl Checks {
         let Some(text) = value else {
             self.add(
                 SIGNING_SECRET,
-                "is not set; it stands in the Slack app's settings under Basic Information",
+                "is not set; it stands in the Slack app's settings under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)",
             );
             return None;
         };

@@ -166,6 +166,9 @@ impl Sandbox {
     }
 
     async fn post(&self, delivery: &Delivery) -> Result<Answer, ActError> {
+        if self.0.sockets.is_some() {
+            return self.post_envelope(delivery).await;
+        }
         let bot_url = lock(&self.0.bot_url).clone().ok_or(ActError::NoBot)?;
         let mut request = Request::builder()
             .method(Method::POST)

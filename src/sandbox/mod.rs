@@ -21,6 +21,7 @@ mod payload;
 mod reading;
 mod render;
 mod seed;
+mod sockets;
 mod state;
 mod tickets;
 mod wire;
@@ -60,6 +61,8 @@ pub struct Setup {
     pub signing_secret: SecretString,
     /// The bearer token the Web API accepts.
     pub bot_token: SecretString,
+    /// The app-level token; with it the app is in Socket Mode, and nothing is sent over HTTP.
+    pub app_token: Option<SecretString>,
     /// The workspace's time.
     pub clock: Clock,
 }
@@ -79,6 +82,7 @@ struct Inner {
     deliveries: Mutex<VecDeque<Delivery>>,
     signing_secret: SecretString,
     bot_token: SecretString,
+    sockets: Option<sockets::Sockets>,
     url: String,
     client: deliver::Client,
     stop: CancellationToken,
@@ -93,6 +97,10 @@ impl Sandbox {
     pub async fn start(setup: Setup) -> std::io::Result<Self> {
         let listener = TcpListener::bind(setup.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let sockets = match setup.app_token {
+            Some(token) => Some(sockets::Sockets::bind(token).await?),
+            None => None,
+        };
         let sandbox = Self(Arc::new(Inner {
             state: Mutex::new(setup.seed.into_state()),
             faults: Mutex::default(),
@@ -108,6 +116,7 @@ impl Sandbox {
             deliveries: Mutex::default(),
             signing_secret: setup.signing_secret,
             bot_token: setup.bot_token,
+            sockets,
             url,
             client: deliver::client(),
             stop: CancellationToken::new(),
@@ -125,6 +134,7 @@ impl Sandbox {
                 tracing::error!(%error, "the local Slack workspace stopped");
             }
         });
+        sandbox.serve_sockets();
         sandbox.0.server.close();
         Ok(sandbox)
     }

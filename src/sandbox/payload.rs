@@ -21,6 +21,10 @@ pub(super) fn envelope(install: &Install, kind: &str, user: &User, trigger_id: &
         team["enterprise_id"] = json!(enterprise);
         team["enterprise_name"] = json!(enterprise);
     }
+    let org_wide = install.enterprise_id.is_some();
+    if org_wide {
+        team = Value::Null;
+    }
     json!({
         "type": kind,
         "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
@@ -29,7 +33,7 @@ pub(super) fn envelope(install: &Install, kind: &str, user: &User, trigger_id: &
         "trigger_id": trigger_id,
         "team": team,
         "enterprise": user.enterprise.as_ref().map(|id| json!({"id": id, "name": id})),
-        "is_enterprise_install": false,
+        "is_enterprise_install": org_wide,
     })
 }
 
@@ -120,7 +124,10 @@ pub(super) fn command_fields(
         ("command", command.to_owned()),
         ("text", text.to_owned()),
         ("api_app_id", install.app_id.clone()),
-        ("is_enterprise_install", "false".to_owned()),
+        (
+            "is_enterprise_install",
+            install.enterprise_id.is_some().to_string(),
+        ),
         ("response_url", response_url.to_owned()),
         ("trigger_id", trigger_id.to_owned()),
     ]);
@@ -138,18 +145,20 @@ pub(super) fn event_callback(state: &mut State, event: &Value, now_ms: i64) -> V
         "token": OLD_TOKEN,
         "team_id": install.team_id,
         "context_team_id": install.team_id,
-        "context_enterprise_id": null,
+        "enterprise_id": install.enterprise_id,
+        "context_enterprise_id": install.enterprise_id,
         "api_app_id": install.app_id,
         "event": event,
         "type": "event_callback",
         "event_id": format!("Ev{number:08}"),
         "event_time": now_ms.div_euclid(1000),
         "authorizations": [{
-            "enterprise_id": null,
-            "team_id": install.team_id,
+            "enterprise_id": install.enterprise_id,
+            // an install for the whole organization names no workspace
+            "team_id": install.enterprise_id.is_none().then_some(&install.team_id),
             "user_id": install.bot_user,
             "is_bot": true,
-            "is_enterprise_install": false,
+            "is_enterprise_install": install.enterprise_id.is_some(),
         }],
         "is_ext_shared_channel": false,
         "event_context": format!("4-{number:08}"),

@@ -5,6 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::state::{Channel, ChannelKind, Group, Install, State, User};
 use super::tickets::Tickets;
 
+/// What the app was granted when it was installed.
+const SCOPES: [&str; 7] = [
+    "commands",
+    "chat:write",
+    "im:write",
+    "users:read",
+    "usergroups:read",
+    "channels:read",
+    "groups:read",
+];
+
 /// Builds the first state of a workspace.
 #[derive(Debug, Clone)]
 pub struct Seed(State);
@@ -16,6 +27,7 @@ impl Seed {
             team_id: "T01TEST".to_owned(),
             team_name: "Test Workspace".to_owned(),
             domain: "test-workspace".to_owned(),
+            enterprise_id: None,
             app_id: "A01APP".to_owned(),
             bot_id: "B01BOT".to_owned(),
             bot_user: "U0BOT".to_owned(),
@@ -36,6 +48,7 @@ impl Seed {
             groups: BTreeMap::new(),
             modals: HashMap::new(),
             homes: HashMap::new(),
+            scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             token_error: None,
             tickets: Tickets::default(),
             last_ts: 0,
@@ -145,6 +158,16 @@ impl Seed {
     #[must_use]
     pub fn install(mut self, change: impl FnOnce(&mut Install)) -> Self {
         change(&mut self.0.install);
+        self
+    }
+
+    /// The app is installed for a whole organization, to which everybody belongs; call it after adding people.
+    #[must_use]
+    pub fn organization(mut self, enterprise_id: &str) -> Self {
+        self.0.install.enterprise_id = Some(enterprise_id.to_owned());
+        for user in self.0.users.values_mut() {
+            user.enterprise = Some(enterprise_id.to_owned());
+        }
         self
     }
 

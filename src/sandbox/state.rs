@@ -160,6 +160,8 @@ pub struct Install {
     pub team_name: String,
     /// The part before `.slack.com`.
     pub domain: String,
+    /// `E...`, where the app is installed for a whole Enterprise Grid organization.
+    pub enterprise_id: Option<String>,
     /// `A...`.
     pub app_id: String,
     /// `B...`.
@@ -183,6 +185,8 @@ pub struct State {
     pub modals: HashMap<String, Vec<View>>,
     /// Published Home views per user.
     pub homes: HashMap<String, View>,
+    /// What the bot token may do.
+    pub scopes: BTreeSet<String>,
     /// Set to answer every call with this error: `token_revoked`, `account_inactive`.
     pub token_error: Option<String>,
     /// One-time permissions: triggers and response urls.

@@ -1,11 +1,18 @@
 //! The Web API methods that we call, each with a time-out, over slack-morphism's client. Nothing here retries; the outbox does.
 
+mod introduction;
+mod reads;
+
+pub use introduction::{Introduction, NotIntroduced, introduce};
+
+use super::channels::{Audience, Channels};
 use super::error::SlackError;
 use super::reply::{
-    AuthTest, BotReply, ChannelReply, Done, HookReply, OpenedView, Posted, Reply, SlackUser,
-    UserGroup, UserGroupsReply, UserReply, UsersPage, ViewReply,
+    AuthTest, BotReply, ChannelReply, ConnectionReply, Done, HookReply, OpenedView, Posted, Reply,
+    SlackUser, UserGroup, UserGroupsReply, UserReply, UsersPage, ViewReply,
 };
 use super::views::Message;
+use crate::domain::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +44,7 @@ pub struct Slack {
     client: Arc<SlackClient<SlackClientHyperHttpsConnector>>,
     token: Arc<SlackApiToken>,
     base: Url,
+    channels: Arc<Channels>,
 }
 
 /// Why a client could not be built.
@@ -67,7 +75,18 @@ impl Slack {
             client: Arc::new(SlackClient::new(connector)),
             token: Arc::new(token),
             base,
+            channels: Arc::default(),
         })
+    }
+
+    /// Who reads what is posted in a channel; looked up at most every ten minutes.
+    pub async fn audience(&self, channel: &str, now: Timestamp) -> Result<Audience, SlackError> {
+        self.channels.audience(self, channel, now).await
+    }
+
+    /// Looks channels up anew, because Slack says that one has changed.
+    pub fn forget_channels(&self) {
+        self.channels.forget();
     }
 
     /// Whose token it is.
@@ -156,6 +175,19 @@ impl Slack {
         body["user"] = user_id.into();
         self.post::<Done>("chat.postEphemeral", &body).await?;
         Ok(())
+    }
+
+    /// A fresh address for one connection of Socket Mode. The client's token must be the app's; the address holds a ticket.
+    pub async fn open_connection(&self) -> Result<SecretString, SlackError> {
+        let reply: ConnectionReply = self.post("apps.connections.open", &json!({})).await?;
+        let url = reply.url.expose_secret();
+        // in the clear only where the Web API is, too: a workspace on this machine
+        let plain = self.base.scheme() == "http" && url.starts_with("ws://");
+        if url.starts_with("wss://") || plain {
+            Ok(reply.url)
+        } else {
+            Err(SlackError::ForeignUrl)
+        }
     }
 
     /// The id of the channel for direct messages with a user.

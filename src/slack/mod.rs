@@ -1,6 +1,7 @@
 //! Slack, in and out: whether a delivery is genuine, what it asks for, how it is answered, and what people see.
 
 pub mod break_glass;
+pub mod channels;
 pub mod client;
 pub mod command;
 pub mod dispatch;
@@ -11,5 +12,6 @@ pub mod installation;
 pub mod reply;
 pub mod route;
 pub mod signature;
+pub mod socket;
 pub mod standing;
 pub mod views;

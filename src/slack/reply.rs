@@ -2,6 +2,7 @@
 //! error, and a page that is no JSON, for a success.
 
 use super::error::SlackError;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// Any answer: `ok`, an error's code, and what else it says.
@@ -106,7 +107,11 @@ pub struct Cursor {
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct UserGroup {
     pub id: String,
+    pub handle: Option<String>,
+    pub name: Option<String>,
     pub updated_by: Option<String>,
+    /// Not 0 when it is switched off.
+    pub date_delete: Option<i64>,
     pub users: Option<Vec<String>>,
 }
 
@@ -138,6 +143,66 @@ pub(super) struct ChannelReply {
 #[derive(Deserialize)]
 pub(super) struct OpenedChannel {
     pub(super) id: String,
+}
+
+/// A channel, as far as cards depend on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Channel {
+    pub id: String,
+    pub name: Option<String>,
+    pub is_archived: Option<bool>,
+    pub is_member: Option<bool>,
+    pub is_private: Option<bool>,
+    pub is_ext_shared: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChannelInfo {
+    pub(super) channel: Channel,
+}
+
+/// Somebody of the workspace, with the names that people know them by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "Slack's own words")]
+pub struct Member {
+    #[serde(flatten)]
+    pub user: SlackUser,
+    pub name: Option<String>,
+    pub real_name: Option<String>,
+    pub is_admin: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MemberPage {
+    pub(super) members: Vec<Member>,
+    pub(super) response_metadata: Option<More>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChannelPage {
+    pub(super) channels: Vec<Channel>,
+    pub(super) response_metadata: Option<More>,
+}
+
+/// Whether a list goes on.
+#[derive(Deserialize)]
+pub(super) struct More {
+    next_cursor: Option<String>,
+}
+
+impl More {
+    pub(super) fn next(self) -> Option<String> {
+        self.next_cursor.filter(|cursor| !cursor.is_empty())
+    }
+}
+
+/// Where a socket can be opened, once.
+#[derive(Deserialize)]
+pub(super) struct ConnectionReply {
+    pub(super) url: SecretString,
 }
 
 /// A view that was opened or changed.

@@ -261,7 +261,7 @@ impl Tx {
     }
 
     /// How many cards of a kind have failed so often in a row, and why one of them.
-    pub async fn stuck_cards(
+    pub async fn failing_cards(
         &mut self,
         kind: Card,
         failures: i64,

@@ -15,6 +15,7 @@ mod requests;
 mod sessions;
 mod stats;
 mod tokens;
+mod undelivered;
 mod wakes;
 mod writer;
 
@@ -27,6 +28,7 @@ pub use outbox::DueMessage;
 pub use requests::{ListQuery, Loaded};
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
+pub use undelivered::{DeadMessage, StuckCard};
 pub use wakes::Wakes;
 
 use crate::domain::time::Timestamp;
@@ -175,6 +177,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     sessions::STATEMENTS,
     stats::STATEMENTS,
     tokens::STATEMENTS,
+    undelivered::STATEMENTS,
 ];
 
 impl Db {

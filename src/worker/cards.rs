@@ -8,13 +8,13 @@ use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::error::SlackError;
-use crate::slack::views::{Message, card, direct};
+use crate::slack::views::{Message, card_for, direct};
 use crate::store::{Card, DueCard};
 use futures::future::join_all;
 
 /// Cards that are brought up to date at once; each call has its own connection and time-out.
 const AT_ONCE: i64 = 8;
-/// Longer than a call may take, so that at most one call a card is in flight.
+/// Longer than looking the channel up and one call may take, so that at most one call a card is in flight.
 const LEASE: Span = Span::seconds(8);
 
 impl Workers {
@@ -67,7 +67,14 @@ impl Workers {
         let shown = self.app.show(&RequestRef::Id(due.request.clone())).await?;
         let message = match &due.person {
             Some(_) => direct::news(&shown),
-            None => card(&shown),
+            None => {
+                // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
+                let now = self.app.now();
+                match self.slack.audience(due.channel.as_str(), now).await {
+                    Ok(audience) => card_for(&shown, audience),
+                    Err(error) => return self.settle_card(due, Err(error), "").await,
+                }
+            }
         };
         let hash = hash_of(&message);
         let sent = match &due.ts {

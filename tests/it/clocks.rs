@@ -50,7 +50,7 @@ on_both! {
     async fn st6_nothing_is_executed_while_the_clock_is_unsure(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
-        let Some(world) = World::start_by(kind, demo, hands.clock.clone()).await else { return };
+        let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
         let (status, body) = ready(&world).await;
         assert_eq!((status, body["detail"].as_str()), (503, Some("the clock has not been read yet")));
         hands.reads(Span(0), 0);
@@ -80,7 +80,7 @@ on_both! {
     async fn st6_an_approval_ends_by_the_databases_clock(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
-        let Some(world) = World::start_by(kind, demo, hands.clock.clone()).await else { return };
+        let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
         hands.reads(Span(0), 7_200_000);
         let alice = Caller::of(&world, "alice").await;
         let asked = alice.asks(&release()).await.1;

@@ -47,6 +47,7 @@ impl Ground {
             bot_url: None,
             signing_secret: SECRET.into(),
             bot_token: TOKEN.into(),
+            app_token: None,
             clock: Arc::new(now),
         })
         .await

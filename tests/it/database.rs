@@ -23,6 +23,26 @@ pub struct Database {
     name: String,
 }
 
+/// A database that somebody holds.
+pub enum Held {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Held {
+    /// They let go.
+    pub async fn release(self) {
+        match self {
+            Self::Sqlite(mut conn) => {
+                conn.execute("ROLLBACK").await.expect("released");
+            }
+            Self::Postgres(mut conn) => {
+                conn.execute("ROLLBACK").await.expect("released");
+            }
+        }
+    }
+}
+
 /// The Postgres server for tests; none where nobody answers (never in CI).
 fn server() -> Option<String> {
     let named = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok();
@@ -143,6 +163,26 @@ impl Database {
         read.expect("a text")
     }
 
+    /// Somebody holds the database: no unit of work ends until they let go.
+    pub async fn hold(&self) -> Held {
+        match self.kind {
+            Kind::Sqlite => {
+                let mut conn = sqlx::SqliteConnection::connect(&self.url)
+                    .await
+                    .expect("the file");
+                conn.execute("BEGIN IMMEDIATE").await.expect("it is held");
+                Held::Sqlite(conn)
+            }
+            Kind::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await.expect("the server");
+                conn.execute("BEGIN").await.expect("a transaction");
+                let rules = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+                conn.execute(rules).await.expect("it is held");
+                Held::Postgres(conn)
+            }
+        }
+    }
+
     /// Throws it away.
     pub async fn drop(self) {
         self.db.close().await;
@@ -178,6 +218,38 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// The same through both doors of Slack's as well: `on_both_doors! { async fn name(stage) { .. } }`.
+macro_rules! on_both_doors {
+    ($($(#[$attribute:meta])* async fn $name:ident($stage:ident) $body:block)*) => {
+        $(async fn $name($stage: $crate::world::Stage) $body)*
+        $crate::database::on_both_doors! { @through http Http $($(#[$attribute])* $name)* }
+        $crate::database::on_both_doors! { @through sockets Sockets $($(#[$attribute])* $name)* }
+    };
+    (@through $module:ident $wire:ident $($(#[$attribute:meta])* $name:ident)*) => {
+        mod $module {
+            mod sqlite {
+                $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::super::$name($crate::world::Stage {
+                        kind: $crate::database::Kind::Sqlite,
+                        wire: $crate::world::Wire::$wire,
+                    }).await;
+                })*
+            }
+            mod postgres {
+                $($(#[$attribute])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::super::$name($crate::world::Stage {
+                        kind: $crate::database::Kind::Postgres,
+                        wire: $crate::world::Wire::$wire,
+                    }).await;
+                })*
+            }
+        }
+    };
+}
+pub(crate) use on_both_doors;
 
 /// A fresh database, or the end of the test where there is no Postgres.
 macro_rules! fresh {

@@ -1,6 +1,6 @@
 //! Who clicks, and on what: what an attacker would like Slack to say for him.
 
-use crate::database::on_both;
+use crate::database::on_both_doors;
 use crate::world::{DEPLOY, World, world};
 use countersign::sandbox::{Delivery, Fault, Forge, User, Values};
 use serde_json::json;
@@ -86,7 +86,7 @@ fn joins(world: &World, id: &str, name: &str, change: impl FnOnce(&mut User)) {
     });
 }
 
-on_both! {
+on_both_doors! {
     async fn b45_another_app_or_workspace_touches_no_table(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;

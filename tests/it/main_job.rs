@@ -1,9 +1,9 @@
 //! The main job, end to end: a slash command becomes a card, clicks become decisions, the approved action runs once.
 
-use crate::database::on_both;
+use crate::database::on_both_doors;
 use crate::world::{DEPLOY, world};
 
-on_both! {
+on_both_doors! {
     async fn a_slash_command_becomes_a_card_and_clicks_become_decisions(kind) {
         let world = world!(kind);
 

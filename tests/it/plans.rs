@@ -27,7 +27,7 @@ const OF_WORK: [&str; 6] = [
     "requests_identical",
 ];
 /// Statements that no request, decision or list pays for, and why they may read a whole table.
-const EXEMPT: [(&str, &str); 6] = [
+const EXEMPT: [(&str, &str); 10] = [
     ("LAST_SEAL", "reads one row, the last of its index"),
     (
         "DEAD",
@@ -37,6 +37,10 @@ const EXEMPT: [(&str, &str); 6] = [
         "ASKED_LATELY",
         "reads so many rows and no more, from the end of an index, for statistics",
     ),
+    ("DEAD_MESSAGES", "lists them when an operator asks"),
+    ("STUCK_CARDS", "lists them when an operator asks"),
+    ("RETRY_MESSAGES", "when an operator says so"),
+    ("RETRY_CARDS", "when an operator says so"),
     ("LATEST", "reads one row, from the end of its key"),
     ("MADE_AT", "reads one row, from the end of its key"),
     (

@@ -24,14 +24,39 @@ use tokio_util::sync::CancellationToken;
 /// What bot and workspace share.
 pub const SIGNING_SECRET: &str = "the-secret-of-the-stories";
 const BOT_TOKEN: &str = "xoxb-story";
+const APP_TOKEN: &str = "xapp-story";
 /// Monday, 2026-11-23, 10:00 UTC.
 pub const MONDAY: Timestamp = Timestamp(1_795_428_000_000);
 /// The command of the main story.
 pub const DEPLOY: &str = "request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"";
 const CONFIGURATION: &str = include_str!("../../manifests/demo.yaml");
 
+/// Through which door Slack's deliveries come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    Http,
+    Sockets,
+}
+
+/// Where a story takes place.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    pub kind: Kind,
+    pub wire: Wire,
+}
+
+impl From<Kind> for Stage {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind,
+            wire: Wire::Http,
+        }
+    }
+}
+
 pub struct World {
     pub bot: Bot,
+    pub wire: Wire,
     pub slack: Sandbox,
     pub url: String,
     pub clock: Clock,
@@ -56,30 +81,46 @@ pub fn operator() -> Caller {
 }
 
 impl World {
-    pub async fn start(kind: Kind) -> Option<Self> {
-        Self::start_with(kind, CONFIGURATION).await
+    pub async fn start(stage: impl Into<Stage>) -> Option<Self> {
+        Self::start_with(stage, CONFIGURATION).await
     }
 
     /// A world with another configuration.
-    pub async fn start_with(kind: Kind, configuration: &str) -> Option<Self> {
-        Self::start_by(kind, configuration, Clock::manual(MONDAY)).await
+    pub async fn start_with(stage: impl Into<Stage>, configuration: &str) -> Option<Self> {
+        Self::start_in(stage, configuration, Seed::example()).await
+    }
+
+    /// A world with another configuration, in another workspace.
+    pub async fn start_in(
+        stage: impl Into<Stage>,
+        configuration: &str,
+        seed: Seed,
+    ) -> Option<Self> {
+        Self::start_by(stage, configuration, seed, Clock::manual(MONDAY)).await
     }
 
     /// A world that goes by another clock.
-    pub async fn start_by(kind: Kind, configuration: &str, clock: Clock) -> Option<Self> {
+    pub async fn start_by(
+        stage: impl Into<Stage>,
+        configuration: &str,
+        seed: Seed,
+        clock: Clock,
+    ) -> Option<Self> {
+        let Stage { kind, wire } = stage.into();
         let database = Database::fresh(kind).await?;
         let time = clock.clone();
         let slack = Sandbox::start(Setup {
             listen: local(),
-            seed: Seed::example(),
+            seed,
             bot_url: None,
             signing_secret: SIGNING_SECRET.into(),
             bot_token: BOT_TOKEN.into(),
+            app_token: (wire == Wire::Sockets).then(|| APP_TOKEN.into()),
             clock: Arc::new(move || time.now().0),
         })
         .await
         .expect("a free port");
-        let bot = bot(database.db.clone(), &clock, &slack).await;
+        let bot = bot(database.db.clone(), &clock, &slack, wire).await;
         let source = Source::read("demo.yaml", configuration).expect("a configuration");
         bot.app
             .load_file(source.into_document(), "demo.yaml")
@@ -90,8 +131,10 @@ impl World {
             .expect("the workspace answers");
         let (url, server) = serve(&bot).await;
         slack.set_bot_url(&url);
+        hears(&bot, &slack, wire).await;
         Some(Self {
             bot,
+            wire,
             slack,
             url,
             clock,
@@ -102,11 +145,18 @@ impl World {
 
     /// A second replica over the same database; deliveries go to whichever `set_bot_url` names.
     pub async fn replica(&self) -> (Bot, String) {
-        let bot = bot(self.database.again().await, &self.clock, &self.slack).await;
+        let bot = bot(
+            self.database.again().await,
+            &self.clock,
+            &self.slack,
+            self.wire,
+        )
+        .await;
         bot.learn_installation()
             .await
             .expect("the workspace answers");
         let (url, _) = serve(&bot).await;
+        hears(&bot, &self.slack, self.wire).await;
         (bot, url)
     }
 
@@ -115,13 +165,20 @@ impl World {
         self.server.cancel();
         self.bot.stop().await;
         self.database.db = self.database.again().await;
-        self.bot = bot(self.database.db.clone(), &self.clock, &self.slack).await;
+        self.bot = bot(
+            self.database.db.clone(),
+            &self.clock,
+            &self.slack,
+            self.wire,
+        )
+        .await;
         self.bot
             .learn_installation()
             .await
             .expect("the workspace answers");
         let (url, server) = serve(&self.bot).await;
         self.slack.set_bot_url(&url);
+        hears(&self.bot, &self.slack, self.wire).await;
         (self.url, self.server) = (url, server);
     }
 
@@ -267,6 +324,17 @@ impl World {
         self.database.text(&sql).await
     }
 
+    /// What `/readyz` says does not work; this replica serves all the same.
+    pub async fn degraded(&self) -> Vec<String> {
+        let answer = reqwest::get(format!("{}/readyz", self.url)).await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let body: serde_json::Value = answer.json().await.expect("JSON");
+        let said = body["degraded"].as_array().expect("a list").iter();
+        said.map(|why| why.as_str().expect("a text").to_owned())
+            .collect()
+    }
+
     /// Every answer is given, every worker has nothing left to do.
     pub async fn settle(&self) {
         self.bot.dispatcher.finish().await;
@@ -348,6 +416,7 @@ impl World {
             self.passes(Span::seconds(20)).await;
         }
         assert_eq!(self.slack.leftovers(), Vec::<String>::new());
+        assert_eq!(self.slack.strange_frames(), Vec::<String>::new());
         for (table, left) in [
             ("outbox", "outbox"),
             ("cards that are behind", "cards WHERE due_at IS NOT NULL"),
@@ -364,6 +433,10 @@ impl World {
         assert_eq!(walked.broken_at, None);
         self.server.cancel();
         self.bot.stop().await;
+        self.slack
+            .wait_for_sockets(<[u64]>::is_empty)
+            .await
+            .expect("every socket is closed");
         self.slack.stop().await;
         self.database.drop().await;
     }
@@ -374,20 +447,35 @@ fn local() -> SocketAddr {
 }
 
 /// A bot whose loops stand still: stories tick its workers.
-pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox) -> Bot {
+pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox, wire: Wire) -> Bot {
+    let secrets = SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)]);
     Bot::new(Parts {
         db,
         clock: clock.clone(),
         bot_token: BOT_TOKEN.into(),
         slack_api_url: slack.api_url(),
-        signing_secrets: SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)])
-            .expect("long enough"),
+        signing_secrets: (wire == Wire::Http).then(|| secrets.expect("long enough")),
+        app_token: (wire == Wire::Sockets).then(|| APP_TOKEN.into()),
         app_id: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         metrics_at: MetricsAt::Public,
     })
     .await
     .expect("a bot")
+}
+
+/// Opens the sockets of a bot, where Slack sends that way.
+pub async fn hears(bot: &Bot, slack: &Sandbox, wire: Wire) {
+    if wire == Wire::Http {
+        return;
+    }
+    let before = slack.sockets().len();
+    bot.check_sockets().await.expect("the app token is good");
+    bot.open_sockets();
+    slack
+        .wait_for_sockets(|open| open.len() >= before + 2)
+        .await
+        .expect("two sockets");
 }
 
 async fn serve(bot: &Bot) -> (String, CancellationToken) {

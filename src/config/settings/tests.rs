@@ -61,7 +61,7 @@ fn every_complaint_is_told_at_once() {
     let variables = Variables::from([
         (SIGNING_SECRET, ""),
         (BOT_TOKEN, "xoxp-1"),
-        (APP_TOKEN, "xapp-1"),
+        (APP_TOKEN, "xoxb-1"),
         (DATABASE_URL, "mysql://root@localhost/x"),
     ]);
     let flags = [
@@ -83,7 +83,7 @@ fn every_complaint_is_told_at_once() {
         COUNTERSIGN_ADMIN_LISTEN is no address to listen on; write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080
         DATABASE_URL must begin with sqlite:// or postgres://, such as sqlite://countersign.db
         SLACK_BOT_TOKEN is no such token; it begins with xoxb- and holds no spaces
-        SLACK_APP_TOKEN is set, but Socket Mode is not in this release; unset it, and let Slack send to /slack/events
+        SLACK_APP_TOKEN is no such token; it begins with xapp- and holds no spaces
         SLACK_SIGNING_SECRET is blank, or one of its two secrets is; anybody could sign with an empty secret
         SLACK_APP_ID is no app id; it begins with A and stands in the Slack app's settings under Basic Information
         SLACK_API_URL is no address (relative URL without a base); write for example https://countersign.example.com
@@ -96,7 +96,7 @@ fn every_complaint_is_told_at_once() {
 fn nothing_set_says_what_is_needed() {
     insta::assert_snapshot!(read(&[], &Variables::new()).expect_err("needs two"), @r#"
         SLACK_BOT_TOKEN is not set; it stands in the Slack app's settings under OAuth & Permissions
-        SLACK_SIGNING_SECRET is not set; it stands in the Slack app's settings under Basic Information
+        SLACK_SIGNING_SECRET is not set; it stands in the Slack app's settings under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)
         "#);
 }
 
@@ -136,13 +136,27 @@ fn two_signing_secrets_overlap_while_rotating() {
 }
 
 #[test]
-fn an_app_token_is_refused_rather_than_left_unheard() {
+fn with_an_app_token_the_signing_secret_may_be_left_out_but_not_blank() {
     let mut variables = good();
     variables.insert(APP_TOKEN, "xapp-1-A1");
-    let found = complaints(&[], &variables);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].0, APP_TOKEN);
-    assert!(found[0].1.contains("Socket Mode is not in this release"));
+    let both = read(&[], &variables).expect("both doors").slack;
+    assert!(both.app_token.is_some() && both.signing_secrets.len() == 1);
+    variables.remove(SIGNING_SECRET);
+    let sockets = read(&[], &variables).expect("sockets alone").slack;
+    assert!(sockets.app_token.is_some() && sockets.signing_secrets.is_empty());
+    for blank in ["", " ", "short"] {
+        variables.insert(SIGNING_SECRET, blank);
+        let found = complaints(&[], &variables);
+        assert_eq!(found.len(), 1, "{blank:?}: {found:?}");
+        assert_eq!(found[0].0, SIGNING_SECRET);
+    }
+    variables.remove(SIGNING_SECRET);
+    for bad in ["xoxb-1", "xapp-", "xapp-1 2"] {
+        variables.insert(APP_TOKEN, bad);
+        let found = complaints(&[], &variables);
+        assert_eq!(found.len(), 1, "{bad:?}: {found:?}");
+        assert_eq!(found[0].0, APP_TOKEN);
+    }
 }
 
 #[test]
@@ -218,6 +232,7 @@ fn op3_secrets_never_show_in_debug_complaints_or_help() {
             "canary-signing-secret-1,canary-signing-secret-2",
         ),
         (BOT_TOKEN, "xoxb-canary"),
+        (APP_TOKEN, "xapp-canary"),
         (DATABASE_URL, "postgres://me:canary@127.0.0.1/db"),
     ]);
     let settings = read(&[], &canaries).expect("good");
@@ -296,5 +311,5 @@ fn the_example_is_read_by_the_reader_of_env_files() {
         .flat_map(|line| [&line[1..], "\n"])
         .collect();
     let read: Result<Vec<_>, _> = dotenvy::from_read_iter(uncommented.as_bytes()).collect();
-    assert_eq!(read.expect("every line reads").len(), 12);
+    assert_eq!(read.expect("every line reads").len(), 13);
 }

@@ -17,9 +17,16 @@ pub(super) fn test(sandbox: &Sandbox) -> Value {
             "team_id": install.team_id,
             "user_id": install.bot_user,
             "bot_id": install.bot_id,
-            "is_enterprise_install": false,
+            "is_enterprise_install": install.enterprise_id.is_some(),
+            "enterprise_id": install.enterprise_id,
         })
     })
+}
+
+/// `apps.connections.open`: a fresh address for one socket.
+pub(super) fn open_connection(sandbox: &Sandbox) -> Outcome {
+    let sockets = sandbox.0.sockets.as_ref().ok_or("invalid_auth")?;
+    Ok(json!({"ok": true, "url": sockets.ticket()}))
 }
 
 pub(super) fn bots_info(sandbox: &Sandbox, args: &Args) -> Outcome {

@@ -6,6 +6,7 @@ mod chat;
 mod conversations;
 mod failing;
 mod response_url;
+mod scopes;
 mod usergroups;
 mod users;
 mod views;
@@ -91,15 +92,18 @@ async fn call(
 ) -> Response {
     let args = Args::read(&method, &uri, &headers, &body);
     let work = || {
-        let outcome =
-            check_token(&sandbox, &headers, &args).and_then(|()| run(&sandbox, &method, &args));
+        let outcome = check_token(&sandbox, &method, &headers, &args)
+            .and_then(|()| scopes::check(&sandbox, &method, &args))
+            .and_then(|()| run(&sandbox, &method, &args));
         record(
             &sandbox,
             &method,
             &args,
             outcome.as_ref().err().map(ApiError::described).as_deref(),
         );
-        json_answer(&outcome.unwrap_or_else(|error| error.to_json()))
+        let mut answer = json_answer(&outcome.unwrap_or_else(|error| error.to_json()));
+        scopes::tell(&sandbox, &method, answer.headers_mut());
+        answer
     };
     let fault = lock(&sandbox.0.faults).take(&method, args.text("channel"), sandbox.now_ms());
     match fault {
@@ -114,7 +118,12 @@ async fn call(
     }
 }
 
-fn check_token(sandbox: &Sandbox, headers: &HeaderMap, args: &Args) -> Result<(), ApiError> {
+fn check_token(
+    sandbox: &Sandbox,
+    method: &str,
+    headers: &HeaderMap,
+    args: &Args,
+) -> Result<(), ApiError> {
     use secrecy::ExposeSecret;
     let bearer = headers
         .get(header::AUTHORIZATION)
@@ -123,8 +132,16 @@ fn check_token(sandbox: &Sandbox, headers: &HeaderMap, args: &Args) -> Result<()
     let Some(token) = bearer.or_else(|| args.text("token")) else {
         return Err("not_authed".into());
     };
-    if token.trim() != sandbox.0.bot_token.expose_secret() {
-        return Err("invalid_auth".into());
+    let sockets = sandbox.0.sockets.as_ref();
+    let is_app = sockets.is_some_and(|sockets| sockets.is_app_token(token.trim()));
+    let is_bot = token.trim() == sandbox.0.bot_token.expose_secret();
+    match (method, is_app, is_bot) {
+        ("apps.connections.open", true, _) => return Ok(()),
+        ("apps.connections.open", _, true) | (_, true, _) => {
+            return Err("not_allowed_token_type".into());
+        }
+        (_, _, false) => return Err("invalid_auth".into()),
+        (_, false, true) => {}
     }
     match sandbox.look(|state| state.token_error.clone()).as_deref() {
         None => Ok(()),
@@ -138,6 +155,7 @@ fn run(sandbox: &Sandbox, method: &str, args: &Args) -> Outcome {
     match method {
         "api.test" => Ok(json!({"ok": true})),
         "auth.test" => Ok(auth::test(sandbox)),
+        "apps.connections.open" => auth::open_connection(sandbox),
         "bots.info" => auth::bots_info(sandbox, args),
         "users.info" => users::info(sandbox, args),
         "users.list" => users::list(sandbox, args),

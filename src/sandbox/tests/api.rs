@@ -189,6 +189,13 @@ async fn where_the_bot_may_not_post() {
             .await;
         assert_eq!(answer["error"], error, "{channel}");
     }
+    let refused = world
+        .call("conversations.join", json!({"channel": "C03SECURITY"}))
+        .await;
+    assert_eq!(refused["error"], "missing_scope");
+    world
+        .slack
+        .change(|state| state.scopes.insert("channels:join".to_owned()));
     let joined = world
         .call("conversations.join", json!({"channel": "C03SECURITY"}))
         .await;

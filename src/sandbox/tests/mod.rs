@@ -92,6 +92,7 @@ impl World {
             bot_url: Some(bot_url),
             signing_secret: SECRET.into(),
             bot_token: TOKEN.into(),
+            app_token: None,
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
         });
         let slack = slack.await.expect("a free port");

@@ -27,6 +27,9 @@ impl Dispatcher {
             ("app_uninstalled" | "tokens_revoked", _) => {
                 error!(kind, "Slack has taken the app's access; install it again");
             }
+            (kind, _) if kind.starts_with("channel_") || kind.starts_with("group_") => {
+                self.0.outlet.slack.forget_channels();
+            }
             (kind, _) if kind.starts_with("subteam_") => {
                 info!(kind, "a user group has changed");
                 self.0.doubts.raise(Due {

@@ -1,10 +1,10 @@
 //! Events: the wrapper, and the little that we use of what is in it.
 
 use super::Origin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened in the workspace.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Event {
@@ -16,7 +16,7 @@ pub struct Event {
 }
 
 /// What happened. `user` is an id in some events and a whole user in others.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Happening {

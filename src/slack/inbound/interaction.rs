@@ -1,11 +1,11 @@
 //! Interactions: clicks, modals and shortcuts share one lenient shape.
 
 use super::Origin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What kind of interaction it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum InteractionKind {
     /// A click on a button or a choice in a menu.
     #[default]
@@ -37,11 +37,11 @@ impl InteractionKind {
 }
 
 /// An interaction; what is shown in the clicked message is not even read, because it may be old or copied.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Interaction {
-    #[serde(skip)]
+    #[serde(skip_deserializing)]
     pub kind: InteractionKind,
     pub api_app_id: Option<String>,
     pub team: Option<Named>,
@@ -59,7 +59,7 @@ pub struct Interaction {
 }
 
 /// Something with an id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Named {
@@ -68,7 +68,7 @@ pub struct Named {
 }
 
 /// Who acts. Names in a payload are never believed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct User {
@@ -77,7 +77,7 @@ pub struct User {
 }
 
 /// Where it happened; recorded, never believed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Container {
@@ -87,7 +87,7 @@ pub struct Container {
 }
 
 /// What was clicked or chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct ActionTaken {
@@ -97,7 +97,7 @@ pub struct ActionTaken {
 }
 
 /// An option that was chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct Choice {
@@ -113,7 +113,7 @@ impl ActionTaken {
 }
 
 /// A modal or the Home tab.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "Slack's own words")]
 pub struct View {

@@ -177,6 +177,36 @@ fn sl3_each_body_is_of_exactly_one_kind() {
         interaction(&wrapped),
         Ok(Inbound::Unusable { .. })
     ));
+    // an event that says, in somebody's words, what a form would say
+    let words = r#"{"type":"event_callback","event":{"type":"user_change","x":"&command=/approval&text=approve 1&user_id=U1&"}}"#;
+    assert!(matches!(
+        parse(JSON, words.as_bytes()),
+        Ok(Inbound::Event(_))
+    ));
+    assert_eq!(parse(FORM, words.as_bytes()), Err(NotUnderstood::Form));
+    assert_eq!(
+        parse(FORM, format!(" \n{words}").as_bytes()),
+        Err(NotUnderstood::Form)
+    );
+    // a list of fields is no object
+    for list in [
+        r#"["event_callback"]"#,
+        r#"["url_verification","x"]"#,
+        " [null]",
+    ] {
+        assert_eq!(
+            parse(JSON, list.as_bytes()),
+            Err(NotUnderstood::Json),
+            "{list}"
+        );
+        let sent = parse(FORM, &form(&[("payload", list)]));
+        assert_eq!(sent, Err(NotUnderstood::Json), "{list}");
+        assert_eq!(
+            Inbound::from_command(list),
+            Err(NotUnderstood::Json),
+            "{list}"
+        );
+    }
     // two types in one object, of which two readers could each believe another
     let double = br#"{"type":"url_verification","challenge":"x","type":"event_callback"}"#;
     assert_eq!(parse(JSON, double), Err(NotUnderstood::Json));
@@ -195,14 +225,6 @@ fn sl3_ssl_check_never_dispatches() {
         ("text", "approve 1"),
     ]);
     assert_eq!(parse(FORM, &body), Ok(Inbound::SslCheck));
-}
-
-#[test]
-fn a_delivery_without_ids_is_known_by_its_body() {
-    let inbound = Inbound::SslCheck;
-    let (one, two) = (Delivery::of(&inbound, b"1"), Delivery::of(&inbound, b"2"));
-    assert_ne!(one.key, two.key);
-    assert_eq!(one.key, format!("slack:{}", one.fingerprint));
 }
 
 proptest! {

@@ -108,3 +108,37 @@ fn acks_have_their_statuses() {
     assert_eq!(status(Ack::Json(serde_json::json!({}))), 200);
     assert_eq!(status(Ack::TryAgain), 503);
 }
+
+/// No forged delivery gets in, whatever it is, and no genuine one breaks anything.
+#[test]
+fn sl1_fuzz_deliveries() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let seeds = [
+        "ssl_check=1&token=x",
+        "command=%2Fapproval&text=approve+1&trigger_id=9.9",
+        "payload=%7B%22type%22%3A%22block_actions%22%7D",
+        r#"{"type":"url_verification","challenge":"abc"}"#,
+    ];
+    crate::fuzz_tests::feed("deliveries", &seeds, |bytes| {
+        // the input is a signature's end, too: bytes that nobody has signed
+        let body = bytes.to_vec();
+        let genuine = secrets().sign(AT, bytes).expect("a signature");
+        let noise = hex::encode(bytes.iter().copied().cycle().take(32).collect::<Vec<_>>());
+        let spoiled = genuine.replace(&genuine[bytes.len() % 60 + 3..][..1], "x");
+        for kind in [FORM, "application/json"] {
+            for forged in [
+                format!("v0={noise}"),
+                spoiled.clone(),
+                genuine[..66].to_owned(),
+                String::new(),
+            ] {
+                let answer = runtime.block_on(send(kind, Some(&forged), body.clone()));
+                assert_eq!(answer, Err(401), "{forged}");
+            }
+            let answer = runtime.block_on(send(kind, Some(&genuine), body.clone()));
+            assert!(matches!(answer, Ok(_) | Err(400)), "{answer:?}");
+        }
+    });
+}

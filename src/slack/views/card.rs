@@ -8,10 +8,15 @@ use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
 use crate::domain::request::State;
 use crate::domain::shown::Shown;
+use crate::domain::vote::Vote;
+use crate::slack::channels::Audience;
 use serde_json::Value;
 
 /// Slack refuses messages that are too long as a whole; this is well below what it takes.
 const WHOLE: usize = 11_500;
+
+/// In place of what another organization is not shown.
+const KEPT_OUT: &str = "The reason, comments and what runs are kept out of a channel that is shared with another organization; Details has them.";
 
 /// How much a card lists itself; Details has all.
 #[derive(Clone, Copy)]
@@ -45,8 +50,13 @@ const ROOMS: [Room; 3] = [
 
 /// The card of a request, as it is now.
 pub fn card(shown: &Shown) -> Message {
+    card_for(shown, Audience::Own)
+}
+
+/// The same for those who read it; another organization is shown neither reason and comments nor what runs (threat SL7).
+pub fn card_for(shown: &Shown, audience: Audience) -> Message {
     let fits = |card: &Message| card.body().to_string().chars().count() <= WHOLE;
-    let cards = ROOMS.into_iter().map(|room| card_in(shown, room));
+    let cards = ROOMS.into_iter().map(|room| card_in(shown, room, audience));
     let mut last = Message::plain("");
     for card in cards {
         last = card;
@@ -57,23 +67,37 @@ pub fn card(shown: &Shown) -> Message {
     last
 }
 
-fn card_in(shown: &Shown, room: Room) -> Message {
+fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
     let mut blocks = vec![kit::section(&headline(shown)), facts(shown)];
-    if let Some(reason) = &shown.request.reason {
-        let reason = cut(reason, room.reason);
-        blocks.push(kit::section_plain(&format!("Why: {reason}")));
+    blocks.extend(match audience {
+        Audience::Own => shown.request.reason.as_ref().map(|reason| {
+            let reason = cut(reason, room.reason);
+            kit::section_plain(&format!("Why: {reason}"))
+        }),
+        Audience::Shared => Some(kit::context(&[KEPT_OUT.to_owned()])),
+    });
+    if audience == Audience::Own {
+        blocks.extend(break_glass(shown));
     }
-    blocks.extend(break_glass(shown));
-    blocks.extend(what_runs(shown, room));
+    let offer = offer_to(shown, audience);
+    blocks.extend(what_runs(shown, room, offer, audience));
     blocks.extend(policies(shown, room.listed));
-    blocks.extend(decisions(shown, room.listed));
+    blocks.extend(decisions(shown, room.listed, audience));
     blocks.push(kit::context(&[footer(shown)]));
     if shown.is_pending() {
-        blocks.push(kit::actions(&buttons(shown)));
+        blocks.push(kit::actions(&buttons(shown, offer)));
     }
     Message {
         text: kit::cut_markup(&fallback(shown), 1_500),
         blocks,
+    }
+}
+
+/// Where another organization reads along, the content is for Review alone.
+fn offer_to(shown: &Shown, audience: Audience) -> Offer {
+    match (content::offer(shown), audience) {
+        (Offer::Whole, Audience::Shared) if shown.request.payload != "null" => Offer::Review,
+        (offer, _) => offer,
     }
 }
 
@@ -146,11 +170,12 @@ fn facts(shown: &Shown) -> Value {
     kit::fields(&pairs)
 }
 
-fn what_runs(shown: &Shown, room: Room) -> Vec<Value> {
+fn what_runs(shown: &Shown, room: Room, offer: Offer, audience: Audience) -> Vec<Value> {
     let payload = &shown.request.payload;
     let size = payload.len();
-    match content::offer(shown) {
-        Offer::Review if shown.difference.is_some() => what_changes(shown, room),
+    let readable = audience == Audience::Own && shown.difference.is_some();
+    match offer {
+        Offer::Review if readable => what_changes(shown, room),
         Offer::Hidden => vec![kit::context(&[format!(
             "What runs ({size} bytes) is kept out of Slack by a policy; its digest is {}.",
             code(shown.request.digest.as_str())
@@ -212,14 +237,26 @@ fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
     }
 }
 
-fn decisions(shown: &Shown, listed: usize) -> Vec<Value> {
+fn decisions(shown: &Shown, listed: usize, audience: Audience) -> Vec<Value> {
     if shown.votes.is_empty() {
         return Vec::new();
     }
     let earlier = shown.votes.len().saturating_sub(listed);
     let mut lines: Vec<String> = shown.votes[earlier..]
         .iter()
-        .map(|vote| parts::vote_line(shown, vote))
+        .map(|vote| match audience {
+            Audience::Own => parts::vote_line(shown, vote),
+            Audience::Shared => {
+                let comment = None;
+                parts::vote_line(
+                    shown,
+                    &Vote {
+                        comment,
+                        ..vote.clone()
+                    },
+                )
+            }
+        })
         .collect();
     if earlier > 0 {
         lines.insert(0, format!("{earlier} earlier decisions are under Details"));
@@ -242,10 +279,10 @@ fn footer(shown: &Shown) -> String {
 }
 
 /// Approve, or Review where not all stands on the card; Reject; Details.
-fn buttons(shown: &Shown) -> Vec<Value> {
+fn buttons(shown: &Shown, offer: Offer) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
-    let first = if content::offer(shown) == Offer::Review {
+    let first = if offer == Offer::Review {
         kit::button("review", "Review", &value, &format!("Review {about}"))
     } else {
         approve_button(shown)

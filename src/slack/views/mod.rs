@@ -22,7 +22,7 @@ pub mod request_form;
 pub mod review;
 pub mod text;
 
-pub use card::{card, card_value, read_value};
+pub use card::{card, card_for, card_value, read_value};
 
 use serde_json::{Value, json};
 

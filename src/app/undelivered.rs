@@ -1,0 +1,45 @@
+//! What Slack has not taken, and another try for all of it, once somebody has mended the reason.
+
+use super::{App, AppError};
+use crate::domain::time::Span;
+use crate::store::{DeadMessage, StuckCard};
+
+/// How many are listed of each.
+const LISTED: i64 = 20;
+
+/// What Slack has not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Messages that were given up: the oldest.
+    pub messages: Vec<DeadMessage>,
+    /// Cards that are behind, by request.
+    pub cards: Vec<StuckCard>,
+}
+
+impl App {
+    /// What Slack has not taken.
+    pub async fn undelivered(&self) -> Result<Undelivered, AppError> {
+        let mut tx = self.0.db.read().await?;
+        Ok(Undelivered {
+            messages: tx.dead_letters(LISTED).await?,
+            cards: tx.stuck_cards(LISTED).await?,
+        })
+    }
+
+    /// Makes all of it due now, for whichever replica serves; says how many.
+    pub async fn retry_undelivered(&self) -> Result<u64, AppError> {
+        let now = self.now();
+        self.0
+            .db
+            .unit(async |tx| Ok(tx.retry_undelivered(now).await?))
+            .await
+    }
+
+    /// How far this machine's clock is ahead of the database server's; none where there is no server.
+    pub async fn ahead_of_database(&self) -> Result<Option<Span>, AppError> {
+        let before = self.now();
+        let server = self.0.db.time().await?;
+        let middle = before.0.midpoint(self.now().0);
+        Ok(server.map(|server| Span(middle.saturating_sub(server.0))))
+    }
+}

@@ -1,0 +1,234 @@
+//! `countersign doctor`: looks at everything that has to work, and says how to mend what does not.
+
+mod named;
+mod report;
+mod workspace;
+
+use super::ending::Ending;
+use super::token::told;
+use super::trouble::Trouble;
+use crate::app::{App, Clock};
+use crate::config::file::Source;
+use crate::config::settings::{ServeArgs, Settings, database_url, environment};
+use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
+use crate::domain::document::Document;
+use crate::store::Db;
+use named::Named;
+use report::{Mark, Report};
+use secrecy::ExposeSecret;
+use std::path::Path;
+use std::time::Duration;
+
+/// How far two clocks may be apart before somebody should look.
+const APART: u64 = 1_000;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign doctor\n  countersign doctor --retry\n  countersign doctor --json\n\nIt reads what `countersign serve` reads: the environment, .env, and the database. Exit status 1: something does not work."
+)]
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Let everything that Slack has not taken be tried again now
+    #[arg(long)]
+    retry: bool,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+/// Looks at everything.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    let mut report = Report::default();
+    let settings = match Settings::read(&args.serve, environment) {
+        Ok(settings) => {
+            report.ok("environment", "complete");
+            Some(settings)
+        }
+        Err(complaints) => {
+            for complaint in complaints.0 {
+                let found = format!("{} {}", complaint.variable, complaint.message);
+                report.problem("environment", found, "see .env.example");
+            }
+            None
+        }
+    };
+    let app = open(&mut report).await;
+    let mut named = Named::default();
+    if let Some(app) = &app {
+        if let Some(document) = configuration(&mut report, app, args.serve.config.as_deref()).await
+        {
+            for key in not_carried_out(&document) {
+                report.warning(
+                    "configuration",
+                    format!("{key} is {NOT_CARRIED_OUT}"),
+                    "do not rely on it",
+                );
+            }
+            named = Named::of(&document);
+        }
+        database_clock(&mut report, app).await;
+        undelivered(&mut report, app, args.retry)
+            .await
+            .map_err(told)?;
+    }
+    if let Some(settings) = &settings {
+        workspace::examine(&mut report, &settings.slack, &Clock::System, &named).await;
+    }
+    if let Some(app) = app {
+        app.close().await;
+    }
+    if args.json {
+        println!("{:#}", report.json());
+    } else {
+        anstream::print!("{}", report.text());
+    }
+    Ok(match report.worst() {
+        Mark::Problem => Ending::Refused,
+        Mark::Ok | Mark::Warning => Ending::Done,
+    })
+}
+
+/// Opens the database as `serve` does, which migrates it and refuses one that could lose decisions.
+async fn open(report: &mut Report) -> Option<App> {
+    const AREA: &str = "database";
+    let mend = "set DATABASE_URL to a file (sqlite://countersign.db) or a server (postgres://USER:PASSWORD@HOST/NAME) that works";
+    let Ok(url) = database_url(environment) else {
+        return None; // told with the environment
+    };
+    let db = match Db::open(url.expose_secret()).await {
+        Ok(db) => db,
+        Err(error) => {
+            report.problem(AREA, error.to_string(), mend);
+            return None;
+        }
+    };
+    let kind = if db.has_replicas() {
+        "Postgres"
+    } else {
+        "SQLite"
+    };
+    match App::start(db, Clock::System).await {
+        Ok(app) => {
+            report.ok(
+                AREA,
+                format!("{kind}, migrated, and keeps what it acknowledges"),
+            );
+            Some(app)
+        }
+        Err(error) => {
+            report.problem(AREA, error.to_string(), mend);
+            None
+        }
+    }
+}
+
+/// The configuration that holds; before the first start, the one that would be loaded.
+async fn configuration(report: &mut Report, app: &App, file: Option<&Path>) -> Option<Document> {
+    const AREA: &str = "configuration";
+    match app.config().await {
+        Ok(config) if config.version > 0 => {
+            report.ok(AREA, format!("version {} is stored", config.version));
+            return Some(config.document);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            report.problem(
+                AREA,
+                error.to_string(),
+                "see the log of `countersign serve`",
+            );
+            return None;
+        }
+    }
+    let Some(file) = file.filter(|path| !path.as_os_str().is_empty()) else {
+        report.problem(
+            AREA,
+            "none is stored",
+            "write one (`countersign init` begins it) and start with it: countersign serve --config countersign.yaml",
+        );
+        return None;
+    };
+    let source = Source::open(file);
+    match source.and_then(|source| {
+        source
+            .compile(0, &std::collections::BTreeMap::new())
+            .map(|_| source)
+    }) {
+        Ok(source) => {
+            report.ok(
+                AREA,
+                format!("{} is well-formed, and not loaded yet", file.display()),
+            );
+            Some(source.into_document())
+        }
+        Err(faults) => {
+            for fault in faults.0 {
+                report.problem(AREA, fault.to_string(), "mend the file");
+            }
+            None
+        }
+    }
+}
+
+async fn database_clock(report: &mut Report, app: &App) {
+    const AREA: &str = "clock";
+    match app.ahead_of_database().await {
+        Ok(None) => {}
+        Ok(Some(ahead)) if ahead.0.unsigned_abs() <= APART => {
+            report.ok(AREA, "agrees with the database server's");
+        }
+        Ok(Some(ahead)) => {
+            let away = Duration::from_millis(ahead.0.unsigned_abs()).as_secs_f64();
+            let side = if ahead.0 > 0 { "ahead of" } else { "behind" };
+            let found = format!("{away:.1} s {side} the database server's");
+            report.warning(AREA, found, "let NTP set the clocks of both machines");
+        }
+        Err(error) => report.problem(AREA, error.to_string(), "see the database server's log"),
+    }
+}
+
+/// What Slack has not taken.
+async fn undelivered(
+    report: &mut Report,
+    app: &App,
+    retry: bool,
+) -> Result<(), crate::app::AppError> {
+    const AREA: &str = "undelivered";
+    let left = app.undelivered().await?;
+    let mend = "mend the reason, then: countersign doctor --retry";
+    for card in &left.cards {
+        let found = format!(
+            "the card of #{} in {}: {}",
+            card.number, card.channel, card.trouble
+        );
+        report.warning(AREA, found, mend);
+    }
+    for message in &left.messages {
+        let what = if message.is_alert {
+            "an alert"
+        } else {
+            "a direct message"
+        };
+        let found = format!(
+            "{what} of {}: {}",
+            message.made_at.rfc3339(),
+            message.trouble
+        );
+        report.warning(AREA, found, mend);
+    }
+    if left.cards.is_empty() && left.messages.is_empty() {
+        report.ok(
+            AREA,
+            "nothing: every card and message has arrived or is on its way",
+        );
+    } else if retry {
+        let due = app.retry_undelivered().await?;
+        report.ok(
+            AREA,
+            format!("{due} due again now; a running `countersign serve` sends them"),
+        );
+    }
+    Ok(())
+}

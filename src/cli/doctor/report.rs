@@ -1,0 +1,145 @@
+//! What was found: each line says in words and by a sign how it stands, and how to mend it.
+
+use crate::cli::style;
+use serde::Serialize;
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// As it should be.
+    Ok,
+    /// It works, and somebody should look at it.
+    Warning,
+    /// It does not work.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How it stands.
+    pub mark: Mark,
+    /// What was looked at.
+    pub area: &'static str,
+    /// What was found.
+    pub found: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Report(Vec<Finding>);
+
+impl Report {
+    /// Something is as it should be.
+    pub fn ok(&mut self, area: &'static str, found: impl Into<String>) {
+        self.add(Mark::Ok, area, found.into(), None);
+    }
+
+    /// Something works, and somebody should look at it.
+    pub fn warning(
+        &mut self,
+        area: &'static str,
+        found: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.add(Mark::Warning, area, found.into(), Some(mend.into()));
+    }
+
+    /// Something does not work.
+    pub fn problem(
+        &mut self,
+        area: &'static str,
+        found: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.add(Mark::Problem, area, found.into(), Some(mend.into()));
+    }
+
+    fn add(&mut self, mark: Mark, area: &'static str, found: String, mend: Option<String>) {
+        self.0.push(Finding {
+            mark,
+            area,
+            found,
+            mend,
+        });
+    }
+
+    /// The worst of it; nothing found is nothing wrong.
+    pub fn worst(&self) -> Mark {
+        self.0.iter().map(|one| one.mark).max().unwrap_or(Mark::Ok)
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let count = |mark| self.0.iter().filter(|one| one.mark == mark).count();
+        let lines: String = self.0.iter().map(line).collect();
+        let (problems, warnings) = (count(Mark::Problem), count(Mark::Warning));
+        format!(
+            "{lines}\n{}, {}.\n",
+            many(problems, "problem"),
+            many(warnings, "warning")
+        )
+    }
+
+    /// For machines.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "ok": self.worst() != Mark::Problem, "findings": self.0 })
+    }
+}
+
+fn line(one: &Finding) -> String {
+    let sign = match one.mark {
+        Mark::Ok => style::good("✓ ok     "),
+        Mark::Warning => style::waiting("! warning"),
+        Mark::Problem => style::bad("✗ problem"),
+    };
+    let mend = one
+        .mend
+        .as_ref()
+        .map(|mend| format!("            {}\n", style::plain(mend)));
+    format!(
+        "{sign}  {}: {}\n{}",
+        style::strong(one.area),
+        style::plain(&one.found),
+        mend.unwrap_or_default()
+    )
+}
+
+fn many(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_reads_without_colours_too() {
+        let mut report = Report::default();
+        report.ok("database", "SQLite");
+        assert_eq!(report.worst(), Mark::Ok);
+        report.warning("channel C1", "shared\u{1b}[2K", "choose another");
+        report.problem("bot token", "invalid_auth", "copy it again");
+        assert_eq!(report.worst(), Mark::Problem);
+        let plain = anstream::adapter::strip_str(&report.text()).to_string();
+        insta::assert_snapshot!(plain, @r"
+        ✓ ok       database: SQLite
+        ! warning  channel C1: shared<U+001B>[2K
+                    choose another
+        ✗ problem  bot token: invalid_auth
+                    copy it again
+
+        1 problem, 1 warning.
+        ");
+        assert_eq!(report.json()["ok"], false);
+        assert_eq!(report.json()["findings"][1]["mark"], "warning");
+    }
+}

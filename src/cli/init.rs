@@ -1,0 +1,393 @@
+//! `countersign init`: writes a first configuration from what the workspace knows.
+
+use super::ending::Ending;
+use super::style;
+use super::trouble::Trouble;
+use crate::config::draft::{Draft, Person, Team, id_of, ids, name_of};
+use crate::config::file::Source;
+use crate::config::settings::{BaseUrl, bot_token, environment};
+use crate::slack::client::Slack;
+use crate::slack::error::SlackError;
+use crate::slack::reply::{Channel, Member, UserGroup};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A larger directory is nothing to read through: only members of user groups and administrators are listed.
+const MANY: usize = 500;
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  countersign init\n  countersign init --channel approvals --administrator alice --project api-platform --out countersign.yaml\n\nIt reads members, user groups and channels with SLACK_BOT_TOKEN, and changes nothing in Slack. On a terminal it asks for what is left out."
+)]
+pub struct Args {
+    /// Where to write; - prints
+    #[arg(long, value_name = "FILE", default_value = "countersign.yaml")]
+    out: PathBuf,
+    /// The organization's name; the workspace's when left out
+    #[arg(long)]
+    organization: Option<String>,
+    /// The channel of the cards, by name or id
+    #[arg(long)]
+    channel: Option<String>,
+    /// Who may change the configuration, by handle or id; may be given more than once
+    #[arg(long = "administrator", value_name = "PERSON")]
+    administrators: Vec<String>,
+    /// An environment; may be given more than once, the gated one last
+    #[arg(long = "environment", value_name = "NAME", default_values = ["development", "staging", "production"])]
+    environments: Vec<String>,
+    /// A project; may be given more than once
+    #[arg(long = "project", value_name = "NAME")]
+    projects: Vec<String>,
+    /// Where Slack's Web API is
+    #[arg(long, value_name = "URL", env = "SLACK_API_URL", default_value = "https://slack.com/api", hide_env_values = true, value_parser = BaseUrl::parse)]
+    slack_api_url: BaseUrl,
+}
+
+/// What the workspace knows.
+struct Workspace {
+    name: String,
+    team_id: String,
+    members: Vec<Member>,
+    groups: Vec<UserGroup>,
+    channels: Vec<Channel>,
+}
+
+/// Writes the configuration.
+pub async fn main(args: Args) -> Result<Ending, Trouble> {
+    if args.out.exists() {
+        let file = args.out.display();
+        return Err(Trouble::Usage(format!(
+            "{file} is there already; name another file with --out"
+        )));
+    }
+    let token =
+        bot_token(environment).map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+    let slack = Slack::new(&token, &args.slack_api_url.to_string())
+        .map_err(|error| Trouble::Usage(error.to_string()))?;
+    let workspace = read(&slack).await.map_err(|error| {
+        Trouble::Usage(format!(
+            "Slack was not read: {error}\ncountersign doctor says how to mend it"
+        ))
+    })?;
+    let answers = Answers::of(&args, &workspace).await?;
+    let draft = draft(&args, &workspace, &answers);
+    let yaml = draft.yaml();
+    let file = args.out.display().to_string();
+    // what is written must load; a fault here is ours, and better told now than at the start of `serve`
+    Source::read(file.clone(), &yaml)
+        .and_then(|source| source.compile(0, &BTreeMap::new()))
+        .map_err(|faults| Trouble::Usage(faults.to_string()))?;
+    if args.out.as_path() == Path::new("-") {
+        print!("{yaml}");
+        return Ok(Ending::Done);
+    }
+    std::fs::write(&args.out, yaml)
+        .map_err(|error| Trouble::Usage(format!("{file} cannot be written: {error}")))?;
+    tell(&file, &draft, &answers.channel);
+    Ok(Ending::Done)
+}
+
+async fn read(slack: &Slack) -> Result<Workspace, SlackError> {
+    let auth = slack.auth_test().await?;
+    let groups = match slack.all_user_groups(&auth.team_id).await {
+        Ok(groups) => groups,
+        // workspaces without a paid plan have none
+        Err(SlackError::Other(code)) if code == "plan_upgrade_required" => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(Workspace {
+        name: auth.team.clone().unwrap_or_else(|| auth.team_id.clone()),
+        members: full_members(slack.members(&auth.team_id).await?, &auth.team_id),
+        groups: groups
+            .into_iter()
+            .filter(|group| group.date_delete.unwrap_or(0) == 0)
+            .collect(),
+        channels: slack.channels(&auth.team_id).await?,
+        team_id: auth.team_id,
+    })
+}
+
+/// Who can approve at all: full, active members of this workspace.
+fn full_members(all: Vec<Member>, team_id: &str) -> Vec<Member> {
+    let is = |flag: Option<bool>| flag.unwrap_or(false);
+    let full = |member: &Member| {
+        let user = &member.user;
+        let odd = [
+            user.deleted,
+            user.is_bot,
+            user.is_workflow_bot,
+            user.is_restricted,
+            user.is_ultra_restricted,
+            user.is_stranger,
+            user.is_invited_user,
+        ];
+        !odd.into_iter().any(is)
+            && user.id != "USLACKBOT"
+            && user.team_id.as_deref() == Some(team_id)
+    };
+    all.into_iter().filter(full).collect()
+}
+
+/// What was asked, or given by flags.
+struct Answers {
+    organization: String,
+    channel: Channel,
+    administrators: Vec<String>,
+    projects: Vec<String>,
+}
+
+impl Answers {
+    async fn of(args: &Args, workspace: &Workspace) -> Result<Self, Trouble> {
+        let terminal = std::io::stdin().is_terminal();
+        let missing: Vec<&str> = [
+            ("--channel", args.channel.is_none()),
+            ("--administrator", args.administrators.is_empty()),
+            ("--project", args.projects.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(flag, missing)| missing.then_some(flag))
+        .collect();
+        if !terminal && !missing.is_empty() {
+            return Err(Trouble::Usage(format!(
+                "nobody can be asked, since standard input is no terminal; say {}\nchannels: {}\npeople: {}",
+                missing.join(", "),
+                named(
+                    workspace
+                        .channels
+                        .iter()
+                        .filter_map(|channel| channel.name.as_deref())
+                ),
+                named(
+                    workspace
+                        .members
+                        .iter()
+                        .filter_map(|member| member.name.as_deref())
+                ),
+            )));
+        }
+        let organization = match &args.organization {
+            Some(name) => name.clone(),
+            None if terminal => ask("The organization's name", &workspace.name).await,
+            None => workspace.name.clone(),
+        };
+        let channel = match &args.channel {
+            Some(channel) => channel.clone(),
+            None => ask("The channel where cards are posted", "approvals").await,
+        };
+        let administrators = match args.administrators.as_slice() {
+            [] => parts(
+                &ask(
+                    "Who may change the configuration (handles, separated by commas)",
+                    "",
+                )
+                .await,
+            ),
+            given => given.to_vec(),
+        };
+        let projects = match args.projects.as_slice() {
+            [] => parts(&ask("Projects (separated by commas)", "app").await),
+            given => given.to_vec(),
+        };
+        Ok(Self {
+            organization,
+            channel: workspace.channel(&channel)?,
+            administrators: administrators
+                .iter()
+                .map(|who| workspace.member(who))
+                .collect::<Result<_, _>>()?,
+            projects: slugs(&projects)?,
+        })
+    }
+}
+
+impl Workspace {
+    fn channel(&self, wanted: &str) -> Result<Channel, Trouble> {
+        let wanted = wanted.trim().trim_start_matches('#');
+        let fits =
+            |channel: &&Channel| channel.id == wanted || channel.name.as_deref() == Some(wanted);
+        self.channels.iter().find(fits).cloned().ok_or_else(|| {
+            let names = named(
+                self.channels
+                    .iter()
+                    .filter_map(|channel| channel.name.as_deref()),
+            );
+            Trouble::Usage(format!(
+                "there is no channel {wanted} that the bot can see; there are: {names}"
+            ))
+        })
+    }
+
+    /// The Slack id of somebody.
+    fn member(&self, wanted: &str) -> Result<String, Trouble> {
+        let wanted = wanted.trim().trim_start_matches('@');
+        let fits =
+            |member: &&Member| member.user.id == wanted || member.name.as_deref() == Some(wanted);
+        self.members
+            .iter()
+            .find(fits)
+            .map(|member| member.user.id.clone())
+            .ok_or_else(|| {
+                let names = named(
+                    self.members
+                        .iter()
+                        .filter_map(|member| member.name.as_deref()),
+                );
+                Trouble::Usage(format!(
+                    "there is no full member {wanted}; there are: {names}"
+                ))
+            })
+    }
+}
+
+fn draft(args: &Args, workspace: &Workspace, answers: &Answers) -> Draft {
+    let handles = workspace.members.iter().map(|member| {
+        (
+            member.user.id.as_str(),
+            member.name.as_deref().unwrap_or_default(),
+        )
+    });
+    let people_ids = ids(handles);
+    let in_a_group = |id: &String| {
+        workspace
+            .groups
+            .iter()
+            .any(|group| group.users.iter().flatten().any(|user| user == id))
+    };
+    let listed = |member: &&Member| {
+        workspace.members.len() <= MANY
+            || in_a_group(&member.user.id)
+            || answers.administrators.contains(&member.user.id)
+    };
+    let people: Vec<Person> = workspace
+        .members
+        .iter()
+        .filter(listed)
+        .map(|member| {
+            let id = people_ids[&member.user.id].clone();
+            Person {
+                name: name_of(member.real_name.as_deref().unwrap_or_default(), &id),
+                user_id: member.user.id.clone(),
+                id,
+            }
+        })
+        .collect();
+    let id_of_user = |user: &String| {
+        people
+            .iter()
+            .find(|person| person.user_id == *user)
+            .map(|person| person.id.clone())
+    };
+    let group_ids = ids(workspace.groups.iter().map(|group| {
+        (
+            group.id.as_str(),
+            group.handle.as_deref().unwrap_or_default(),
+        )
+    }));
+    let teams = workspace.groups.iter().map(|group| {
+        let id = group_ids[&group.id].clone();
+        Team {
+            name: name_of(group.name.as_deref().unwrap_or_default(), &id),
+            group_id: group.id.clone(),
+            members: group
+                .users
+                .iter()
+                .flatten()
+                .filter_map(id_of_user)
+                .collect(),
+            id,
+        }
+    });
+    Draft {
+        organization: answers.organization.clone(),
+        environments: args.environments.clone(),
+        projects: answers.projects.clone(),
+        team_id: workspace.team_id.clone(),
+        teams: teams.collect(),
+        channel: (
+            answers.channel.id.clone(),
+            answers.channel.name.clone().unwrap_or_default(),
+        ),
+        administrators: answers
+            .administrators
+            .iter()
+            .filter_map(id_of_user)
+            .collect(),
+        people,
+    }
+}
+
+fn slugs(names: &[String]) -> Result<Vec<String>, Trouble> {
+    let slug = |name: &String| {
+        id_of(name).ok_or_else(|| {
+            Trouble::Usage(format!(
+                "`{name}` is no id; take small letters, digits and hyphens"
+            ))
+        })
+    };
+    names.iter().map(slug).collect()
+}
+
+fn parts(text: &str) -> Vec<String> {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+/// A few names, for a sentence.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut all: Vec<&str> = names.collect();
+    let more = all.len().saturating_sub(20);
+    all.truncate(20);
+    let listed = all.join(", ");
+    if more == 0 {
+        listed
+    } else {
+        format!("{listed} and {more} more")
+    }
+}
+
+/// What somebody types; the answer in brackets when they only press Enter.
+async fn ask(question: &str, otherwise: &str) -> String {
+    let prompt = if otherwise.is_empty() {
+        format!("{question}: ")
+    } else {
+        format!("{question} [{otherwise}]: ")
+    };
+    let typed = tokio::task::spawn_blocking(move || {
+        anstream::eprint!("{}", style::plain(&prompt));
+        let _ = std::io::stderr().flush(); // a prompt that does not show is answered all the same
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .map(|_| line.trim().to_owned())
+    });
+    let typed = typed.await.ok().and_then(Result::ok).unwrap_or_default();
+    if typed.is_empty() {
+        otherwise.to_owned()
+    } else {
+        typed
+    }
+}
+
+fn tell(file: &str, draft: &Draft, channel: &Channel) {
+    let invite = if channel.is_member.unwrap_or(false) {
+        String::new()
+    } else {
+        let name = channel.name.as_deref().unwrap_or(&channel.id);
+        let name = style::plain(name);
+        format!("  - Invite the bot to #{name}: /invite @Countersign\n")
+    };
+    anstream::eprintln!(
+        "{} {}: {} people, {} teams, one policy for {}.\n\nNext:\n  - Read it; each section says what it means.\n{}  - countersign doctor --config {file}\n  - countersign serve --config {file}",
+        style::good("Wrote"),
+        style::plain(file),
+        draft.people.len(),
+        draft.teams.len(),
+        style::plain(draft.environments.last().map_or("", String::as_str)),
+        invite,
+    );
+}

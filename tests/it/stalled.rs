@@ -1,0 +1,119 @@
+//! The database stands still: Slack is told to try again within its three seconds, never that something is done which is not, and
+//! whoever clicked learns how it ended (design 3.5).
+
+use crate::database::on_both_doors;
+use crate::world::{DEPLOY, Wire, World, world};
+use countersign::domain::time::Span;
+use countersign::sandbox::{ActError, Answer, Delivery, Forge, Place};
+use std::time::{Duration, Instant};
+
+/// Not acknowledged: over HTTP 503 at 2.5 s; over a socket no ack, so that Slack's own patience ends at 3 s.
+fn not_acknowledged(world: &World, since: Instant, answer: Result<Answer, ActError>) {
+    let took = since.elapsed();
+    match (world.wire, answer) {
+        (Wire::Http, Ok(answer)) => {
+            assert_eq!((answer.status, answer.body.as_str()), (503, ""));
+            assert!(took >= Duration::from_millis(2_400), "{took:?}");
+        }
+        (Wire::Sockets, Err(ActError::Timeout)) => {}
+        (_, other) => panic!("{other:?}"),
+    }
+}
+
+async fn votes(world: &World) -> i64 {
+    world.database.count("SELECT count(*) FROM decisions").await
+}
+
+on_both_doors! {
+    async fn a_click_that_had_begun_tells_its_outcome_later(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let click = world.click_of("bob", "approve", Forge::default());
+        let held = world.database.hold().await;
+        let since = Instant::now();
+        not_acknowledged(&world, since, world.slack.redeliver(&click).await);
+        assert_eq!(world.told("bob"), Vec::<String>::new(), "nothing is said of what has not happened");
+        held.release().await;
+        world.settle().await;
+        assert_eq!(votes(&world).await, 1);
+        assert!(world.card().contains("1 of 2"), "{}", world.card());
+        let told = world.told("bob");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("approve"), "{told:?}");
+        // whoever tries again, Slack or bob, changes nothing
+        let rows = world.rows().await;
+        assert_eq!(world.delivers(&click).await.status, 200);
+        assert_eq!((world.rows().await, world.told("bob").len()), (rows, 1));
+        world.finish().await;
+    }
+
+    async fn a_refusal_that_comes_too_late_for_the_ack_is_told_as_well(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let click = world.click_of("mallory", "approve", Forge::default());
+        let held = world.database.hold().await;
+        let since = Instant::now();
+        not_acknowledged(&world, since, world.slack.redeliver(&click).await);
+        held.release().await;
+        world.settle().await;
+        let told = world.told("mallory");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("you are not an eligible approver"), "{told:?}");
+        assert_eq!(votes(&world).await, 0);
+        world.finish().await;
+    }
+
+    async fn a_command_that_had_begun_tells_its_outcome_later_and_asks_once(kind) {
+        let world = world!(kind);
+        let command = world.command_of("alice", DEPLOY);
+        let held = world.database.hold().await;
+        let since = Instant::now();
+        not_acknowledged(&world, since, world.slack.redeliver(&command).await);
+        held.release().await;
+        world.settle().await;
+        let told = world.told("alice");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("Asked as *#1*"), "{told:?}");
+        assert!(world.card().contains("0 of 2"), "{}", world.card());
+        // typed again in doubt: answered as before, and not asked twice
+        assert!(world.delivers(&command).await.body.contains("Asked as *#1*"));
+        assert_eq!(world.database.count("SELECT count(*) FROM requests").await, 1);
+        world.finish().await;
+    }
+
+    /// The deciders are busy with the first clicks, so the last one only waits in line.
+    async fn a_click_that_had_not_begun_is_dropped_and_says_so(kind) {
+        let world = world!(kind);
+        let busy = world.database.db.deciders();
+        for number in 0..=busy {
+            world.types("alice", &DEPLOY.replace("v1.4.2", &format!("v{number}"))).await;
+            world.passes(Span::seconds(2)).await;
+        }
+        let cards = world.slack.cards("prod-approvals");
+        assert_eq!(cards.len(), busy + 1);
+        let clicks: Vec<Delivery> = cards.iter().map(|card| {
+            let place = Place::Message { channel: &card.channel, ts: &card.ts };
+            world.slack.press_delivery("bob", place, "approve".into(), Forge::default()).expect("it can be clicked")
+        }).collect();
+        let held = world.database.hold().await;
+        for click in &clicks {
+            let since = Instant::now();
+            not_acknowledged(&world, since, world.slack.redeliver(click).await);
+        }
+        held.release().await;
+        world.settle().await;
+        // what was done was told as done, and what was not was told as not done
+        let told = world.told("bob");
+        assert_eq!(told.len(), clicks.len(), "{told:?}");
+        let dropped = told.iter().filter(|told| told.contains("has not done this")).count();
+        assert_eq!(votes(&world).await, i64::try_from(clicks.len() - dropped).expect("few"), "{told:?}");
+        // over HTTP the last one has waited for just as long as a click may
+        assert!(dropped == 1 || world.wire == Wire::Http, "{told:?}");
+        // trying again is safe, and then each counts once
+        for click in &clicks {
+            assert_eq!(world.delivers(click).await.status, 200);
+        }
+        assert_eq!(votes(&world).await, i64::try_from(clicks.len()).expect("few"));
+        world.finish().await;
+    }
+}
