@@ -65,15 +65,14 @@ impl Workers {
 
     async fn reconcile(&self, due: &DueCard) -> Result<(), AppError> {
         let shown = self.app.show(&RequestRef::Id(due.request.clone())).await?;
-        let message = match &due.person {
-            Some(_) => direct::news(&shown),
-            None => {
-                // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
-                let now = self.app.now();
-                match self.slack.audience(due.channel.as_str(), now).await {
-                    Ok(audience) => card_for(&shown, audience),
-                    Err(error) => return self.settle_card(due, Err(error), "").await,
-                }
+        let message = if due.person.is_some() {
+            direct::news(&shown)
+        } else {
+            // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
+            let now = self.app.now();
+            match self.slack.audience(due.channel.as_str(), now).await {
+                Ok(audience) => card_for(&shown, audience),
+                Err(error) => return self.settle_card(due, Err(error), "").await,
             }
         };
         let hash = hash_of(&message);

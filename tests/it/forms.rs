@@ -184,7 +184,7 @@ on_both! {
 }
 
 fn urlencoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Slack's trigger lives three seconds; what has to be looked up may take longer.

@@ -9,6 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::vote::Door;
 use crate::slack::inbound::Interaction;
+use crate::slack::views::break_glass;
 use crate::slack::views::home::{self, Home, Look};
 use serde_json::Value;
 use tracing::warn;
@@ -120,7 +121,7 @@ impl Dispatcher {
             decided: &decided,
             events: events.as_deref(),
             directory: rules.directory(),
-            above: &[],
+            above: &break_glass::above_home(&app.open_sessions().await?),
         }))
     }
 }

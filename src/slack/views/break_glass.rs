@@ -296,22 +296,39 @@ pub fn status(open: &[ShownSession]) -> Message {
     if open.is_empty() {
         return Message::plain("No break-glass session is active, and no review is owed.");
     }
-    let mut blocks = Vec::new();
-    for shown in open.iter().take(15) {
-        blocks.extend(row(shown));
-    }
-    if open.len() > 15 {
-        let more = format!("and {} more", open.len() - 15);
-        blocks.push(kit::context(&[more]));
-    }
     Message {
         text: format!("{} break-glass sessions are open.", open.len()),
-        blocks,
+        blocks: rows(open, 15),
     }
 }
 
+/// What stands above all else on a Home tab while something is open.
+pub fn above_home(open: &[ShownSession]) -> Vec<Value> {
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![kit::header("Break-glass")];
+    blocks.extend(rows(open, 5));
+    blocks.push(kit::divider());
+    blocks
+}
+
+/// As many sessions as there is room for, and how many more there are.
+fn rows(open: &[ShownSession], most: usize) -> Vec<Value> {
+    let mut blocks: Vec<Value> = open.iter().take(most).flat_map(row).collect();
+    if open.len() > most {
+        let more = format!(
+            "and {} more: {}",
+            open.len() - most,
+            code("/breakglass status")
+        );
+        blocks.push(kit::context(&[more]));
+    }
+    blocks
+}
+
 /// One session in a list, with the button that is of use.
-pub fn row(shown: &ShownSession) -> Vec<Value> {
+fn row(shown: &ShownSession) -> Vec<Value> {
     let session = &shown.session;
     let mut section = kit::section(&format!(
         "{}\nWhy: {}",
