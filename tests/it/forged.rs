@@ -334,7 +334,7 @@ on_both! {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         // the same handle and the same name as bob's, in the same workspace
-        joins(&world, "U66EVE", "bob", |user| user.real_name = "Bob".to_owned());
+        joins(&world, "U66EVE", "bob", |user| "Bob".clone_into(&mut user.real_name));
         let rows = world.database.count("SELECT count(*) FROM decisions").await;
         let (status, told) = clicks_as(&world, "U66EVE", "approve").await;
         assert!(status == 200 && told.starts_with(NOT_ELIGIBLE), "{status} {told}");
