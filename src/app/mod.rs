@@ -43,7 +43,7 @@ pub use once::Once;
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
 pub use sessions::SessionPage;
-pub use stats::LatencyStats;
+pub use stats::{LatencyStats, window as stats_window};
 pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
 pub use undelivered::Undelivered;

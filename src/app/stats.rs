@@ -7,6 +7,28 @@ use crate::domain::time::{Span, Timestamp};
 /// Most requests that statistics look at, the latest ones: the cost is the same however many are stored.
 const MOST_LOOKED_AT: i64 = 5_000;
 
+/// The window when none is asked for.
+const WINDOW: Span = Span::hours(30 * 24);
+/// The longest window.
+const LONGEST_WINDOW: Span = Span::hours(3_660 * 24);
+
+/// How far back statistics look: a length of time such as `7d`, 30 days when none is given.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn window(text: Option<&str>) -> Result<Span, String> {
+    let Some(text) = text else {
+        return Ok(WINDOW);
+    };
+    let window: Span = text.parse()?;
+    if window <= Span(0) || window > LONGEST_WINDOW {
+        return Err(format!(
+            "`{text}` is no length of time of up to ten years, such as 30d."
+        ));
+    }
+    Ok(window)
+}
+
 /// How long requests of a window of time took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatencyStats {

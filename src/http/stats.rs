@@ -4,18 +4,13 @@ use super::Api;
 use super::access::{Allowed, ReadRequests};
 use super::body::Params;
 use super::problem::Problem;
-use crate::app::LatencyStats;
+use crate::app::{LatencyStats, stats_window};
 use crate::domain::latency::{Latency, Spread};
 use crate::domain::time::Span;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-
-/// The window when none is asked for.
-const WINDOW: Span = Span::hours(30 * 24);
-/// The longest window.
-const LONGEST_WINDOW: Span = Span::hours(3_660 * 24);
 
 /// Which window of time.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,17 +24,7 @@ pub(super) struct StatsQuery {
 
 impl StatsQuery {
     fn window(&self) -> Result<Span, Problem> {
-        let Some(text) = &self.since else {
-            return Ok(WINDOW);
-        };
-        let unfit = |detail: &str| Problem::unfit("invalid_query", detail);
-        let window: Span = text.parse().map_err(|error: String| unfit(&error))?;
-        if window <= Span(0) || window > LONGEST_WINDOW {
-            return Err(unfit(
-                "`since` is a length of time of up to ten years, such as 30d.",
-            ));
-        }
-        Ok(window)
+        stats_window(self.since.as_deref()).map_err(|why| Problem::unfit("invalid_query", &why))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The grammar of `/approval` (threat SL14): strict, so that a word that is not understood is no action.
 
-use crate::app::{RequestRef, Submission};
+use crate::app::{RequestRef, Submission, stats_window};
 use crate::domain::action::Kind;
 use crate::domain::digest::Payload;
+use crate::domain::time::Span;
 
 /// What somebody said.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,8 @@ pub enum Approval {
     Policies,
     /// The latest events of the audit log, so many of them.
     Audit(u32),
+    /// How long requests wait for people, looking so far back.
+    Stats(Span),
 }
 
 /// What `request` and `explain` take.
@@ -62,9 +65,9 @@ impl From<Form> for Submission {
 #[error("{0}")]
 pub struct Misread(pub String);
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 11] = [
     "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "audit",
-    "help",
+    "stats", "help",
 ];
 /// Events of the audit log that are shown when nobody says how many.
 const EVENTS: u32 = 10;
@@ -96,6 +99,9 @@ pub fn parse(text: &str) -> Result<Approval, Misread> {
         "request" => form(rest).map(Approval::Request),
         "explain" => form_with_action(rest).map(Approval::Explain),
         "audit" => audit(rest),
+        "stats" => stats_window((!rest.is_empty()).then_some(rest))
+            .map(Approval::Stats)
+            .map_err(Misread),
         unknown => Err(unknown_word(unknown, &VERBS)),
     }
 }

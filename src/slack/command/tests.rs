@@ -32,6 +32,8 @@ fn every_word_reads() {
         ("request", Approval::Request(Form::default())),
         ("audit", Approval::Audit(10)),
         ("audit 50", Approval::Audit(50)),
+        ("stats", Approval::Stats(Span::hours(720))),
+        ("stats 7d", Approval::Stats(Span::hours(168))),
         ("approve 42", Approval::Approve(n(), None)),
         (
             "approve 42 it's fine, <@U1|bob>",
@@ -121,6 +123,8 @@ fn sl14_what_is_not_understood_is_no_action() {
         ("audit all", "no number of events"),
         ("audit 0", "no number of events"),
         ("audit 51", "no number of events"),
+        ("stats lately", "no length of time"),
+        ("stats 0h", "no length of time of up to ten years"),
         ("request release.deploy porject=a", "did you mean `project`"),
         (
             "request release.deploy enviroment=a",

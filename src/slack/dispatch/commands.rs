@@ -7,6 +7,7 @@ use crate::domain::action::Kind;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
+use crate::domain::time::Span;
 use crate::domain::vote::{Door, Verdict};
 use crate::slack::command::{self, Approval, Form};
 use crate::slack::inbound::{Command, Delivery};
@@ -67,6 +68,7 @@ impl Dispatcher {
             Approval::Cancel(request) => self.cancel(&account, request, delivery).await,
             Approval::Policies => self.policies(&account).await,
             Approval::Audit(events) => self.audit(&account, events).await,
+            Approval::Stats(window) => self.stats(&account, window).await,
         };
         answer.map_or_else(|told| told, Told::Answer)
     }
@@ -149,6 +151,14 @@ impl Dispatcher {
         let events = self.0.app.latest_events(&caller, events).await;
         let events = events.map_err(|error| failed(&error))?;
         Ok(views::audit::audit(&events, rules.directory()))
+    }
+
+    async fn stats(&self, account: &SlackAccount, window: Span) -> Result<views::Message, Told> {
+        self.person(account).await?;
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        let stats = self.0.app.latency(window).await;
+        let stats = stats.map_err(|error| failed(&error))?;
+        Ok(views::stats::stats(&stats, window, rules.directory()))
     }
 }
 

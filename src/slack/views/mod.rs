@@ -20,6 +20,7 @@ pub mod reading;
 pub mod reject;
 pub mod request_form;
 pub mod review;
+pub mod stats;
 pub mod text;
 
 pub use card::{card, card_for, card_value, read_value};

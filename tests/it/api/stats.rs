@@ -45,6 +45,11 @@ on_both! {
         let policies = stats["byPolicy"].as_array().expect("policies");
         assert!(policies.iter().any(|policy| policy["approval"] == spread(1, 300, 300)), "{stats}");
 
+        // the same for whoever asks in Slack
+        if kind == crate::database::Kind::Sqlite {
+            insta::assert_snapshot!("stats_in_slack", world.types("mallory", "stats 1h").await);
+        }
+
         // earlier requests are out of a shorter window, but what waits waits
         let late = alice.get("/v1/stats/latency?since=2m").await.ok();
         assert_eq!((&late["requests"], &late["overall"]["firstDecision"], &late["pending"]["count"]), (&json!(1), &Value::Null, &json!(1)));
