@@ -2,6 +2,7 @@
 
 use super::fixtures::{home_of, later, logged, partly, rules, vote, with_payload};
 use crate::domain::audit::What;
+use crate::domain::diff::{Change, Difference, Line};
 use crate::domain::document::{Binding, Level, SlackIdentities, Template};
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
@@ -10,7 +11,8 @@ use crate::domain::shown::Shown;
 use crate::domain::vote::Verdict;
 use crate::slack::command::Form;
 use crate::slack::views::{
-    audit, card, details, direct, home, policies, policy_form, reject, request_form, review,
+    audit, card, content, details, direct, home, policies, policy_form, reject, request_form,
+    review,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -120,6 +122,17 @@ fn hostile(words: &str, many: usize, payload: usize) -> Shown {
     for person in shown.people.values_mut() {
         words.clone_into(&mut person.name);
     }
+    shown.difference = (many % 2 == 1).then(|| Difference {
+        lines: vec![
+            Line {
+                change: Change::Changed,
+                text: words.repeat(3),
+            };
+            many * 20
+        ],
+        touches: vec!["routes", "directory"],
+        weakens: vec![words.to_owned(); many],
+    });
     for n in 0..many {
         let mut policy = base.policies[0].clone();
         policy.name = words.to_owned();
@@ -250,5 +263,22 @@ proptest! {
         if let Some(review) = review::review(&shown, 1, &[]) {
             check(&review)?;
         }
+    }
+}
+
+/// The largest payload there is: every page within the limits, and all of them together all of it.
+#[test]
+fn sl9_a_mebibyte_is_reviewed_page_by_page() {
+    let payload = format!("\"{}\"", "é<`😀\u{202e}".repeat((1 << 20) / 13));
+    let shown = with_payload(&payload);
+    check(&card(&shown).body()["blocks"]).expect("a card");
+    check(&details::details(&shown)).expect("details");
+    let document = content::document(&shown).expect("it may be shown");
+    let pages = content::pages(&document);
+    assert_eq!(pages.concat(), document);
+    for page in [1, pages.len() / 2, pages.len()] {
+        let page = u32::try_from(page).expect("few pages");
+        let view = review::review(&shown, page, &[]).expect("a page");
+        check(&view).expect("within the limits");
     }
 }
