@@ -138,8 +138,13 @@ async fn the_demos_story_in_a_browser() {
         .until("document.querySelector('#dms .unread .badge')")
         .await;
     browser.click("Countersign 1").await;
-    browser.reads("is approved. Carry it out with").await;
+    browser.reads("is approved. Press Start").await;
     browser.screenshot("07-direct-message").await;
+    clicks(&world, &mut browser, "Start").await;
+    browser.reads("Failed").await;
+    clicks(&world, &mut browser, "Done").await;
+    browser.reads("was carried out and succeeded").await;
+    browser.screenshot("08-carried-out").await;
     finish(world, browser).await;
 }
 
