@@ -365,6 +365,73 @@ async fn forms_home_and_policies_in_a_browser() {
     finish(world, browser).await;
 }
 
+/// The emergency door: its form, the alerts, what Home says, the end and the review.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emergency_in_a_browser() {
+    looking!(world, browser);
+    becomes(&mut browser, "Dan").await;
+    sends(&world, &mut browser, "/breakglass start for=1h").await;
+    browser.reads("What is the emergency?").await;
+    browser.screenshot("51-break-glass-form").await;
+    browser.reads("Who acts?").await;
+    browser.reads("Erin Evans").await;
+    browser.click("Start session").await;
+    browser.reads("Please complete this required field.").await;
+    browser.screenshot("52-break-glass-form-missing").await;
+    browser.click("Cancel").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+    sends(
+        &world,
+        &mut browser,
+        "/breakglass start actions=cluster cluster=prod-eu-1 for=1h reason=\"checkout is down\"",
+    )
+    .await;
+    browser.reads("The session is active").await;
+    sends(
+        &world,
+        &mut browser,
+        "/approval request command.execute cluster=prod-eu-1 payload='{\"command\":\"kubectl rollout restart deploy/checkout\"}'",
+    )
+    .await;
+    browser.reads("policies were bypassed").await;
+
+    becomes(&mut browser, "Erin").await;
+    browser.click("# security").await;
+    browser.reads("went past").await;
+    browser.screenshot("53-break-glass-alerts").await;
+    becomes(&mut browser, "Dan").await;
+    browser.click("Countersign Home").await;
+    world.settle().await;
+    browser.reads("End session").await;
+    browser.screenshot("54-break-glass-home").await;
+    browser.click("End session").await;
+    browser
+        .reads("From then on policies gate everything again")
+        .await;
+    clicks(&world, &mut browser, "End it").await;
+    browser.reads("a review is owed").await;
+    browser.click("Close").await;
+    becomes(&mut browser, "Erin").await;
+    world.settle().await;
+    browser.reads("a review is owed").await;
+    clicks(&world, &mut browser, "Mark reviewed").await;
+    browser.reads("What did you find?").await;
+    browser.screenshot("55-break-glass-review").await;
+    browser.tab_to("textarea").await;
+    browser.types("One restart, and it was needed.").await;
+    browser.click("Mark reviewed").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+    world.settle().await;
+    browser.click("# security").await;
+    browser.reads("has reviewed the session of Dan Davis").await;
+    browser.screenshot("56-break-glass-over").await;
+    finish(world, browser).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn news_disturbs_nobody() {
     looking!(world, browser);
