@@ -413,6 +413,9 @@ async fn an_emergency_in_a_browser() {
     clicks(&world, &mut browser, "End it").await;
     browser.reads("a review is owed").await;
     browser.click("Close").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
     becomes(&mut browser, "Erin").await;
     world.settle().await;
     browser.reads("a review is owed").await;
@@ -421,7 +424,9 @@ async fn an_emergency_in_a_browser() {
     browser.screenshot("55-break-glass-review").await;
     browser.tab_to("textarea").await;
     browser.types("One restart, and it was needed.").await;
-    browser.click("Mark reviewed").await;
+    clicks(&world, &mut browser, "Mark reviewed").await;
+    browser.reads("reviewed by Erin Evans").await;
+    browser.click("Close").await;
     browser
         .until("!document.querySelector('#modal').open")
         .await;

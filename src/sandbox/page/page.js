@@ -50,6 +50,7 @@ function become(id) {
   me = id;
   sessionStorage.setItem("sandbox-me", id ?? "");
   asking.abort();
+  if (here === HOME && me) send("home", {});
 }
 
 const send = async (path, body) => (await ask(path, body)).ok;
