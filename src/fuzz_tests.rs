@@ -63,7 +63,7 @@ const WORDS: [&str; 40] = [
     "&a *a",
 ];
 
-/// A small generator that always gives the same for the same seed (SplitMix64).
+/// A small generator that always gives the same for the same seed (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {
