@@ -88,7 +88,7 @@ on_both! {
         let cards = cards(&world);
         assert_eq!(cards.len(), 1, "{cards:#?}");
         assert!(cards[0].contains("*#1 Approved*") && cards[0].contains("*Carol Clark* approved"), "{}", cards[0]);
-        assert_eq!(world.slack.direct_messages("alice").len(), 1);
+        assert_eq!(world.slack.direct_messages("alice").len(), 1, "{:?}", world.slack.direct_messages("alice"));
         assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
         world.finish().await;
     }
@@ -249,7 +249,7 @@ on_both! {
         assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
         world.passes(Span::hours(1)).await;
         // one message, which is kept up to date
-        assert_eq!(world.slack.direct_messages("alice").len(), 1);
+        assert_eq!(world.slack.direct_messages("alice").len(), 1, "{:?}", world.slack.direct_messages("alice"));
         assert!(world.direct("alice").contains("has expired"), "{}", world.direct("alice"));
         world.finish().await;
     }

@@ -164,7 +164,7 @@ on_both! {
         let asked = [here.expect("loaded"), there.expect("loaded")];
         let asked = asked.iter().filter(|changed| matches!(changed, Changed::Requested(_))).count();
         assert_eq!((asked, world.database.count("SELECT count(*) FROM requests").await), (1, 1));
-        world.types("erin", "reject 1").await;
+        world.types("erin", "reject 1 not like this").await;
         let asked = world.app().show(&RequestRef::Number(1)).await.expect("it is there");
         assert_eq!(asked.request.state.status().to_string(), "rejected");
         let again = world.app().load_file(new, "new.yaml").await.expect("a restart");

@@ -66,6 +66,9 @@ impl Dispatcher {
         opening: &Opening,
         view: &Value,
     ) -> Result<OpenedView, SlackError> {
+        if opening.trigger_id.is_empty() {
+            return Err(SlackError::ExpiredTrigger);
+        }
         let slack = &self.0.outlet.slack;
         if opening.on_top {
             slack.push_view(&opening.trigger_id, view).await
