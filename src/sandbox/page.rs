@@ -272,13 +272,13 @@ async fn submit(Shared(sandbox): Shared<Sandbox>, Json(submitted): Json<Submitte
 struct Typed {
     user: String,
     action_id: String,
-    typed: String,
+    letters: String,
 }
 
 /// What the bot offers in a long list for the letters typed so far.
 async fn suggest(Shared(sandbox): Shared<Sandbox>, Json(typed): Json<Typed>) -> Response {
     let offered = sandbox
-        .suggest(&typed.user, &typed.action_id, &typed.typed)
+        .suggest(&typed.user, &typed.action_id, &typed.letters)
         .await;
     let body = match offered {
         Ok(options) => json!({"ok": true, "options": options}),

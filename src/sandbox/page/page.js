@@ -105,7 +105,7 @@ function show() {
     user: me,
     names: names(),
     act: actor("modal"),
-    suggest: async (action_id, typed) => (await ask("suggest", { action_id, typed })).options ?? [],
+    suggest: async (action_id, typed) => (await ask("suggest", { action_id, letters: typed })).options ?? [],
     submit: (values) => send("submit", { values }),
     close: () => send("close", {}),
   });

@@ -202,8 +202,11 @@ fn could_decide(shown: &Shown, person: &Person) -> bool {
     shown.is_pending() && !decided && shown.can_approve(person).is_ok()
 }
 
+/// What is wrong, by the block it stands beside.
+type Wrong = Vec<(&'static str, String)>;
+
 /// What a form that decides says, or what is wrong with it.
-fn said(form: &str, view: &View) -> Result<(Verdict, Option<String>), Vec<(&'static str, String)>> {
+fn said(form: &str, view: &View) -> Result<(Verdict, Option<String>), Wrong> {
     if form == reject::CALLBACK {
         return match view.field(reject::REASON) {
             Some(reason) => Ok((Verdict::Reject, Some(reason))),

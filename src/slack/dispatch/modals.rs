@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How long a modal's content may take before a light view is opened in its place.
-const SOON: Duration = Duration::from_millis(1_000);
+const SOON: Duration = Duration::from_secs(1);
 
 /// What a modal will show, or what is told instead.
 pub(super) type Content = Pin<Box<dyn Future<Output = Result<Value, Told>> + Send>>;

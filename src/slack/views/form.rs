@@ -61,7 +61,7 @@ fn written(text: &Text<'_>, now: Option<&str>, multiline: bool) -> Value {
     if let Some(now) = now.filter(|now| !now.is_empty() && now.chars().count() <= text.most) {
         element["initial_value"] = now.into();
     }
-    input(text.name, text.label, text.hint, text.optional, element)
+    input(text.name, text.label, text.hint, text.optional, &element)
 }
 
 /// Something to choose.
@@ -129,7 +129,7 @@ pub fn boxes(name: &str, label: &str, choices: &[Choice], now: &[&str]) -> Value
     if !chosen.is_empty() {
         element["initial_options"] = chosen.into();
     }
-    input(name, label, "", true, element)
+    input(name, label, "", true, &element)
 }
 
 /// A list to choose from, in groups; `None` where there is nothing to choose.
@@ -193,7 +193,7 @@ fn chosen(select: &Select<'_>, mut element: Value, choices: &[Choice], now: Opti
         select.label,
         select.hint,
         select.optional,
-        element,
+        &element,
     )
 }
 
@@ -234,7 +234,7 @@ pub fn several_of(select: &Select<'_>, choices: &[Choice], now: &[String]) -> Op
         select.label,
         select.hint,
         select.optional,
-        element,
+        &element,
     ))
 }
 
@@ -254,7 +254,7 @@ pub fn fitting(choices: &[Choice], typed: &str) -> Vec<Value> {
     options.take(OPTIONS).collect()
 }
 
-fn input(name: &str, label: &str, hint: &str, optional: bool, element: Value) -> Value {
+fn input(name: &str, label: &str, hint: &str, optional: bool, element: &Value) -> Value {
     let mut block = json!({
         "type": "input",
         "block_id": name,

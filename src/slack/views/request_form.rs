@@ -202,7 +202,7 @@ pub fn beside(violations: &[Violation], form: &Form, rules: &Rules) -> Vec<(&'st
                 wrong.extend(fields.map(|field| (field, "This action needs it.".to_owned())));
             }
             Rule::UnknownResource => {
-                wrong.push((unknown(form, rules, &violation.message), message))
+                wrong.push((unknown(form, rules, &violation.message), message));
             }
             Rule::ContradictsRegistry => wrong.push((CLUSTER, message)),
             Rule::ReasonRequired => wrong.push((REASON, message)),
