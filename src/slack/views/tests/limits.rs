@@ -10,6 +10,7 @@ use crate::domain::rules::Rules;
 use crate::domain::shown::Shown;
 use crate::domain::vote::Verdict;
 use crate::slack::command::Form;
+use crate::slack::views::reading::Page;
 use crate::slack::views::{
     audit, card, content, details, direct, home, policies, policy_form, reject, request_form,
     review,
@@ -273,9 +274,10 @@ fn sl9_a_mebibyte_is_reviewed_page_by_page() {
     let shown = with_payload(&payload);
     check(&card(&shown).body()["blocks"]).expect("a card");
     check(&details::details(&shown)).expect("details");
-    let document = content::document(&shown).expect("it may be shown");
-    let pages = content::pages(&document);
-    assert_eq!(pages.concat(), document);
+    let reading = content::reading(&shown).expect("it may be shown");
+    let pages = reading.pages();
+    let characters: usize = pages.iter().map(Page::characters).sum();
+    assert_eq!(characters, reading.characters());
     for page in [1, pages.len() / 2, pages.len()] {
         let page = u32::try_from(page).expect("few pages");
         let view = review::review(&shown, page, &[]).expect("a page");
