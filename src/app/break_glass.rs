@@ -252,7 +252,7 @@ impl App {
     }
 
     /// Records the end of a session and tells of it, with what was done under it.
-    async fn close_session(
+    pub(super) async fn close_session(
         &self,
         tx: &mut Tx,
         caller: &Caller,

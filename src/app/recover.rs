@@ -34,6 +34,8 @@ pub struct Recovered {
 pub struct Voided {
     /// The numbers of the requests, oldest first.
     pub requests: Vec<i64>,
+    /// How many break-glass sessions were ended.
+    pub sessions: usize,
     /// Where it is told; none where no channel is configured.
     pub announced: Option<ChannelId>,
 }
@@ -107,7 +109,7 @@ impl App {
         })
     }
 
-    /// Voids every grant that was not executed. After a back-up was restored, what was executed since reads as not executed, and could
+    /// Voids every grant that was not executed, and ends every break-glass session. After a back-up was restored, what was executed since reads as not executed, and could
     /// be executed once more (threat OP5).
     pub async fn void_grants(&self, reason: &str) -> Result<Voided, AppError> {
         let reason = stated(reason)?;
@@ -161,18 +163,43 @@ impl App {
             moved.push((request.id, request.version));
         }
         numbers.sort_unstable();
-        let detail = json!({"voided": numbers, "reason": reason});
+        let sessions = self.end_sessions(tx, &by, now).await?;
+        let detail = json!({"voided": numbers, "sessions": sessions, "reason": reason});
         tx.record(&self.own_event(now, What::Recovered, &by, detail))
             .await?;
         let document = readable(tx).await?;
         let channel = document.as_ref().and_then(announce::place).cloned();
-        let text = void_text(&numbers, reason);
+        let text = void_text(&numbers, sessions, reason);
         self.alert(tx, channel.as_ref(), text, now).await?;
         let voided = Voided {
             requests: numbers,
+            sessions,
             announced: channel,
         };
         Ok((voided, moved))
+    }
+
+    /// Ends every active session: it may have been revoked after the back-up was made.
+    async fn end_sessions(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        now: Timestamp,
+    ) -> Result<usize, AppError> {
+        let active = tx.active_sessions(now).await?;
+        if active.is_empty() {
+            return Ok(0);
+        }
+        let (rules, _) = self.hold_rules(tx).await?;
+        let mut ended = 0;
+        for mut session in active {
+            if let Ok(over) = session.state.clone().revoke(now, by.principal.clone()) {
+                session.state = over;
+                self.close_session(tx, by, &session, &rules, now).await?;
+                ended += 1;
+            }
+        }
+        Ok(ended)
     }
 
     async fn alert(
@@ -219,7 +246,7 @@ fn stated(reason: &str) -> Result<&str, AppError> {
     Ok(reason)
 }
 
-fn void_text(numbers: &[i64], reason: &str) -> String {
+fn void_text(numbers: &[i64], sessions: usize, reason: &str) -> String {
     /// So many are named; the rest is counted.
     const NAMED: usize = 50;
     let mut names: Vec<String> = numbers
@@ -235,8 +262,13 @@ fn void_text(numbers: &[i64], reason: &str) -> String {
     } else {
         names.join(", ")
     };
+    let ended = match sessions {
+        0 => String::new(),
+        1 => " One break-glass session was ended.".to_owned(),
+        many => format!(" {many} break-glass sessions were ended."),
+    };
     format!(
         "The operator has restored a back-up, so that every permission not used yet is void (`countersign recover --restored`): {what}. \
-         Whoever still needs one asks again. Reason: {reason}"
+         Whoever still needs one asks again.{ended} Reason: {reason}"
     )
 }

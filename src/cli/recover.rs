@@ -26,7 +26,7 @@ pub struct Args {
     /// Put this configuration into force, whatever gates it
     #[arg(long, value_name = "FILE", requires = "reason")]
     config: Option<PathBuf>,
-    /// After restoring a back-up: void every permission that was not used
+    /// After restoring a back-up: void every permission that was not used, end every break-glass session
     #[arg(long)]
     restored: bool,
     /// Why; it is announced, and stays in the audit log
@@ -93,6 +93,10 @@ async fn void(reason: &str) -> Result<Ending, Trouble> {
     }
     let count = format!("{} permissions are void now.", voided.requests.len());
     anstream::eprintln!("{}", style::good(&count));
+    if voided.sessions > 0 {
+        let count = format!("{} break-glass sessions are ended.", voided.sessions);
+        anstream::eprintln!("{}", style::good(&count));
+    }
     tell_where(voided.announced.as_ref());
     Ok(Ending::Done)
 }

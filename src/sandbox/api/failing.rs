@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::json;
+use tokio::sync::futures::Notified;
 
 use super::super::faults::Fault;
 use super::super::wire::Cut;
@@ -14,6 +15,7 @@ use super::{Sandbox, json_answer};
 /// The answer a fault gives; `done` is the true one of a call that was carried out.
 pub(super) async fn play(
     sandbox: &Sandbox,
+    released: Notified<'_>,
     cut: &Cut,
     fault: Fault,
     done: Option<Response>,
@@ -36,7 +38,7 @@ pub(super) async fn play(
             .into_response(),
         Fault::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Fault::Timeout | Fault::TimeoutAfterEffect => {
-            hang(sandbox).await;
+            hang(sandbox, released).await;
             cut.now();
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
@@ -50,9 +52,9 @@ pub(super) async fn play(
 }
 
 /// Waits until the hung calls are released or the workspace stops.
-async fn hang(sandbox: &Sandbox) {
+async fn hang(sandbox: &Sandbox, released: Notified<'_>) {
     tokio::select! {
-        () = sandbox.0.release.notified() => {}
+        () = released => {}
         () = sandbox.0.stop.cancelled() => {}
     }
 }

@@ -53,11 +53,13 @@ pub(super) async fn answer(
     match fault {
         None => work(),
         Some(fault) => {
+            // before the call is seen: whoever sees it may release it at once
+            let released = sandbox.0.release.notified();
             let done = fault.has_effect().then(work);
             if done.is_none() {
                 record(&sandbox, NAME, &args, Some(&format!("{fault:?}")));
             }
-            failing::play(&sandbox, &cut, fault, done).await
+            failing::play(&sandbox, released, &cut, fault, done).await
         }
     }
 }

@@ -31,6 +31,27 @@ on_both! {
         world.finish().await;
     }
 
+    async fn op5_a_restored_back_up_brings_no_session_back(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        let id = opened(&world, &dan).await;
+        let used = dan.submit(command()).await.ok();
+        let voided = world.app().void_grants("the disk broke").await.expect("void");
+        assert_eq!((voided.requests.len(), voided.sessions), (1, 1));
+        let (request, digest) = (text(&used, "id"), text(&used, "digest"));
+        assert_eq!(dan.execute(&request, &digest).await.outcome(), "409 request_closed");
+        assert_eq!(dan.submit(command()).await.ok()["status"], "pending");
+        let session = dan.get(&format!("/v1/break-glass/{id}")).await.ok();
+        assert_eq!(session["status"], "ended");
+        let ended = rows(&world, "break_glass.ended").await;
+        assert_eq!((ended.len(), &ended[0]["actor"]), (1, &json!("operator")));
+        world.settle().await;
+        let alerts = said(&world, "security").join("\n");
+        assert!(alerts.contains("One break-glass session was ended. Reason: the disk broke"), "{alerts}");
+        assert_eq!(world.app().void_grants("again").await.expect("nothing is left").sessions, 0);
+        world.finish().await;
+    }
+
     async fn a_start_just_before_midnight_lasts_its_full_time(kind) {
         let world = world!(kind);
         world.clock.advance(Span(Span::hours(13).0 + Span::minutes(59).0));
