@@ -2,7 +2,7 @@
 //! together; whatever changes a session holds the rules exclusively, so that nothing is used after a revocation's commit.
 
 use super::once::{self, Kept, Once};
-use super::session_review::A_WEEK;
+use super::sessions::{A_WEEK, ALL_USES, AT_ONCE};
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
@@ -17,16 +17,10 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request};
 use crate::domain::rules::{Admitted, Ask, Rules};
-
 use crate::domain::shown::Shown;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{StoreError, Tx};
 use serde_json::{Value, json};
-
-/// Uses that are summed up at the end; more than there will ever be.
-pub(super) const ALL_USES: i64 = 100_000;
-/// Most sessions that one unit closes.
-pub(super) const AT_ONCE: i64 = 16;
 
 /// What became of a start.
 #[derive(Debug, Clone)]

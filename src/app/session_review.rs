@@ -1,7 +1,7 @@
 //! The review that a break-glass session owes once it is over: given by somebody who took no part, and asked for until it is there.
 
-use super::break_glass::{ALL_USES, AT_ONCE};
 use super::once::{self, Kept, Once};
+use super::sessions::{A_WEEK, ALL_USES, AT_ONCE};
 use super::{App, AppError};
 use crate::domain::audit::What;
 use crate::domain::break_glass::{Review, Session, SessionEvent, SessionState, ShownSession};
@@ -10,12 +10,9 @@ use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::store::Tx;
 use serde_json::json;
-
-/// How long after its end, and how often from then on, an owed review is asked for.
-pub(super) const A_WEEK: Span = Span::hours(7 * 24);
 
 impl App {
     /// Marks a session that is over as reviewed, with what the reviewer found. Nobody who took part in it may.

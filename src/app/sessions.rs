@@ -6,9 +6,15 @@ use crate::domain::id::SessionId;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 
+/// Uses that are summed up at the end; more than there will ever be.
+pub(super) const ALL_USES: i64 = 100_000;
+/// Most sessions that one unit closes or asks about.
+pub(super) const AT_ONCE: i64 = 16;
+/// How long after its end, and how often from then on, an owed review is asked for.
+pub(super) const A_WEEK: Span = Span::hours(7 * 24);
 /// Uses that are shown of one session.
 const SHOWN_USES: i64 = 500;
 
