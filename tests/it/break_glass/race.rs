@@ -15,7 +15,8 @@ use serde_json::json;
 
 fn rounds() -> usize {
     let named = std::env::var("COUNTERSIGN_RACE_ROUNDS").ok();
-    named.and_then(|text| text.parse().ok()).unwrap_or(60)
+    let named: Option<usize> = named.and_then(|text| text.parse().ok());
+    named.map_or(60, |rounds| rounds / 4)
 }
 
 fn ask() -> StartAsk {
