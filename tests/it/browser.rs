@@ -5,6 +5,7 @@ mod chrome;
 use crate::database::Kind;
 use crate::world::{DEPLOY, World, world};
 use chrome::{Browser, DESKTOP, Screen};
+use serde_json::json;
 
 const PHONE: Screen = Screen {
     width: 390,
@@ -362,6 +363,54 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.screenshot("50-policy-form").await;
     browser.click("Close").await;
     world.settle().await;
+    finish(world, browser).await;
+}
+
+/// A gated change of the rules as its approver sees it, and a policy that is only tried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_rules_in_a_browser() {
+    looking!(world, browser);
+    let policy = |id: &str, name: &str, action: &str, mode: &str| json!({"id": id, "name": name, "scope": "organization", "actions": [action], "mode": mode, "approvers": {"teams": ["security"]}});
+    world
+        .reconfigure(|document| {
+            for (id, name, action, mode) in [
+                ("rules", "Rules", "environment.policy_update", "enforce"),
+                ("trial", "Security Trial", "release.deploy", "observe"),
+            ] {
+                let policies = document["policies"].as_array_mut().expect("a list");
+                policies.push(policy(id, name, action, mode));
+                let bindings = document["bindings"].as_array_mut().expect("a list");
+                bindings.push(json!({"policy": id, "level": "organization"}));
+            }
+        })
+        .await;
+    let asked = world.edits("carol", |document| {
+        document["policies"][0]["quorum"]["minApprovals"] = json!(1);
+        document["policies"][0]["breakGlassBypass"] = json!(true);
+        document["directory"]["teams"][1]["members"] = json!(["carol"]);
+    });
+    asked.await.expect("it is asked for");
+    world.settle().await;
+    becomes(&mut browser, "Erin").await;
+    browser.reads("press Review to read it and decide").await;
+    browser.screenshot("61-rules-change").await;
+    clicks(&world, &mut browser, "Review").await;
+    browser.reads("production-deploy-gate").await;
+    browser.screenshot("62-rules-review").await;
+    browser.click("Close").await;
+    browser
+        .until("!document.querySelector('#modal').open")
+        .await;
+
+    sends(&world, &mut browser, &format!("/approval {DEPLOY}")).await;
+    browser.click("# prod-approvals").await;
+    browser
+        .reads("Security Trial is only tried out and gates nothing")
+        .await;
+    browser.screenshot("63-observed").await;
+    clicks(&world, &mut browser, "Details").await;
+    browser.reads("Security Trial").await;
+    browser.screenshot("64-observed-details").await;
     finish(world, browser).await;
 }
 
