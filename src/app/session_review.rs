@@ -40,11 +40,7 @@ impl App {
                 let uses = tx.uses_of(&session, ALL_USES).await?;
                 let acted_for: Vec<Principal> = uses.into_iter().map(|one| one.requester).collect();
                 rules.check_review(&session, &acted_for, person)?;
-                let review = Review {
-                    by: person.clone(),
-                    note: note.trim().to_owned(),
-                    at: now,
-                };
+                let review = Review::new(person, note, now).map_err(Refusal::Violations)?;
                 self.save_review(tx, caller, &mut session, review, &rules, now)
                     .await?;
                 once::keep(tx, once.as_ref(), &Kept::session(id), now).await?;

@@ -370,12 +370,6 @@ pub(super) async fn review(
     let once = call.once(&allowed.caller);
     let note = &call.body.note;
     body::check_text("note", Some(note))?;
-    if note.trim().is_empty() {
-        return Err(Problem::unfit(
-            "invalid_body",
-            "`note`: say what you found.",
-        ));
-    }
     let app = &api.app;
     let shown = app.review_session(&allowed.caller, &id, note, once).await?;
     Ok(Json(SessionView::of(&shown)))

@@ -1,5 +1,6 @@
 //! The life of a session: which state follows which, and nothing else.
 
+use crate::domain::ask::{Rule, Violation};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
@@ -79,6 +80,22 @@ pub struct Review {
     pub note: String,
     /// When.
     pub at: Timestamp,
+}
+
+impl Review {
+    /// What somebody found; a review that says nothing is none.
+    pub fn new(by: &PersonId, note: &str, at: Timestamp) -> Result<Self, Vec<Violation>> {
+        let note = note.trim();
+        if note.is_empty() {
+            let broken = Violation::new(Rule::ReasonRequired, "say what you found");
+            return Err(vec![broken]);
+        }
+        Ok(Self {
+            by: by.clone(),
+            note: note.to_owned(),
+            at,
+        })
+    }
 }
 
 /// Where a session stands; what a state does not have cannot be read from it.

@@ -195,6 +195,10 @@ impl Rules {
         if ask.responders.is_empty() {
             return vec![Principal::Person(initiator.clone())];
         }
+        if ask.responders.len() > MOST_NAMES {
+            let message = format!("name at most {MOST_NAMES} responders");
+            broken.push(Violation::new(Rule::UnknownPerson, message));
+        }
         let mut responders: Vec<Principal> = Vec::new();
         for name in ask.responders.iter().take(MOST_NAMES) {
             let bare = name.strip_prefix("person:").unwrap_or(name);

@@ -93,14 +93,6 @@ function widget(element, id, typed, { describedby, invalid, names, suggest }) {
       else select.value = typed ?? element.initial_option?.value ?? "";
       return select;
     }
-    case "users_select":
-    case "multi_users_select": {
-      const multiple = element.type === "multi_users_select";
-      const now = typed ?? element.initial_users ?? [element.initial_user];
-      const first = multiple ? [] : [el("option", { value: "" }, placeholder ?? "Choose")];
-      const people = names.people.map((person) => el("option", { value: person.id, selected: now.includes(person.id) }, person.real_name));
-      return el("select", { ...common, multiple }, ...first, ...people);
-    }
     case "external_select":
     case "multi_external_select":
       return longList(element, common, typed, suggest);

@@ -79,7 +79,7 @@ function notice(text) {
   $("notice").textContent = text ?? "";
 }
 
-const names = () => ({ people: state.people, users: state.names, groups: state.groups, channels: state.channel_names });
+const names = () => ({ users: state.names, groups: state.groups, channels: state.channel_names });
 
 /** What a click does: asks first when the element says so. */
 function actor(place, where = {}) {

@@ -3,13 +3,12 @@
 use super::commands::caller;
 use super::modals::Opening;
 use super::{Dispatcher, Told, failed, once};
-use crate::app::Once;
+use crate::app::{AppError, Once};
 use crate::domain::break_glass::{SessionStatus, StartAsk};
-use crate::domain::id::{PersonId, SessionId};
-use crate::domain::people::{Directory, Person, SlackAccount};
+use crate::domain::id::SessionId;
+use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Violation;
 use crate::domain::vote::Door;
 use crate::slack::break_glass::{self as grammar, BreakGlass};
 use crate::slack::inbound::{Delivery, View};
@@ -59,7 +58,8 @@ impl Dispatcher {
             let door = rules
                 .may_start(&person.id)
                 .map_err(|refusal| super::refused(&refusal))?;
-            Ok(form::form(&rules, door, &ask))
+            // what is too long for a form is typed as a whole
+            form::form(&rules, door, &ask).ok_or_else(|| Told::Answer(help::break_glass()))
         };
         self.open(opening, Box::pin(content)).await
     }
@@ -165,20 +165,18 @@ impl Dispatcher {
         let Ok(id) = metadata.parse::<SessionId>() else {
             return Told::Answer(answer::foreign_button());
         };
-        let note = view
-            .input(break_glass::NOTE, break_glass::NOTE)
-            .unwrap_or_default();
-        if note.trim().is_empty() {
-            return Told::Fields(vec![(break_glass::NOTE, "Say what you found.".to_owned())]);
-        }
+        let note = view.field(break_glass::NOTE).unwrap_or_default();
         let done = async {
             let caller = at_door(self.person(account).await?, Door::Modal);
             let app = &self.0.app;
-            let reviewed = app
-                .review_session(&caller, &id, note, Some(once(delivery)))
-                .await;
-            let reviewed = reviewed.map_err(|error| failed(&error))?;
-            Ok(Told::Done(break_glass::done_with(&reviewed)))
+            let once = Some(once(delivery));
+            match app.review_session(&caller, &id, &note, once).await {
+                Ok(reviewed) => Ok(Told::Done(break_glass::done_with(&reviewed))),
+                Err(AppError::Refused(refusal @ Refusal::Violations(_))) => {
+                    Err(Told::Fields(vec![(break_glass::NOTE, refusal.detail())]))
+                }
+                Err(error) => Err(failed(&error)),
+            }
         };
         done.await.unwrap_or_else(|told: Told| told)
     }
@@ -191,20 +189,15 @@ impl Dispatcher {
     ) -> Told {
         let done = async {
             let caller = at_door(self.person(account).await?, Door::Modal);
-            let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-            let ask = form::read(view, |user| person_of(rules.directory(), account, user));
-            let started = self
-                .0
-                .app
-                .start_session(&caller, ask, Some(once(delivery)))
-                .await;
-            match started {
+            let app = &self.0.app;
+            let once = Some(once(delivery));
+            match app.start_session(&caller, form::read(view), once).await {
                 Ok(started) => {
                     let number = started.request.as_ref().map(|shown| shown.request.number);
                     Ok(Told::Done(break_glass::started(&started.session, number)))
                 }
-                Err(crate::app::AppError::Refused(Refusal::Violations(violations))) => {
-                    Err(beside(&violations))
+                Err(AppError::Refused(Refusal::Violations(violations))) => {
+                    Err(Told::Fields(form::beside(&violations)))
                 }
                 Err(error) => Err(failed(&error)),
             }
@@ -218,29 +211,4 @@ fn at_door(person: Person, via: Door) -> Caller {
         via,
         ..caller(person)
     }
-}
-
-/// The person behind a Slack user of the same workspace as the one who acts.
-fn person_of(directory: &Directory, actor: &SlackAccount, user: &str) -> Option<String> {
-    let account = SlackAccount {
-        user_id: user.to_owned(),
-        ..actor.clone()
-    };
-    let id: &PersonId = &directory.by_slack(&account)?.id;
-    Some(id.as_str().to_owned())
-}
-
-/// What is wrong, beside the input that it is about.
-fn beside(violations: &[Violation]) -> Told {
-    use crate::domain::rules::Rule;
-    let all: Vec<&str> = violations.iter().map(|one| one.message.as_str()).collect();
-    let block = match violations.first().map(|one| one.rule) {
-        Some(Rule::Duration) => form::DURATION,
-        Some(Rule::UnknownPerson) => form::RESPONDERS,
-        Some(Rule::Scope | Rule::UnknownAction | Rule::UnknownResource | Rule::TargetRequired) => {
-            form::ACTIONS
-        }
-        _ => form::REASON,
-    };
-    Told::Fields(vec![(block, all.join("; "))])
 }

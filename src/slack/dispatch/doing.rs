@@ -2,6 +2,7 @@
 
 use super::{Dispatcher, Told, failed, once};
 use crate::app::RequestRef;
+use crate::domain::digest::Digest;
 use crate::domain::people::SlackAccount;
 use crate::domain::principal::Caller;
 use crate::domain::request::Outcome;
@@ -17,24 +18,15 @@ impl Dispatcher {
         value: &str,
         delivery: Delivery,
     ) -> Told {
-        let Some((request, digest)) = read_value(value) else {
-            return Told::Answer(answer::foreign_button());
+        let done = async {
+            let (request, digest, caller) = self.pressed(account, value).await?;
+            let once = Some(once(delivery));
+            let app = &self.0.app;
+            let executed = app.execute(&caller, &request, digest.as_str(), once).await;
+            let executed = executed.map_err(|error| failed(&error))?;
+            Ok(Told::Done(answer::started(&executed.shown)))
         };
-        let caller = match self.doer(account).await {
-            Ok(caller) => caller,
-            Err(told) => return told,
-        };
-        let request = RequestRef::Id(request);
-        let once = Some(once(delivery));
-        match self
-            .0
-            .app
-            .execute(&caller, &request, digest.as_str(), once)
-            .await
-        {
-            Ok(executed) => Told::Done(answer::started(&executed.shown)),
-            Err(error) => failed(&error),
-        }
+        done.await.unwrap_or_else(|told: Told| told)
     }
 
     /// Says how it ended.
@@ -45,28 +37,27 @@ impl Dispatcher {
         outcome: Outcome,
         delivery: Delivery,
     ) -> Told {
-        let Some((request, _)) = read_value(value) else {
-            return Told::Answer(answer::foreign_button());
+        let done = async {
+            let (request, _, caller) = self.pressed(account, value).await?;
+            let once = Some(once(delivery));
+            let app = &self.0.app;
+            let shown = app.complete(&caller, &request, outcome, None, once).await;
+            let shown = shown.map_err(|error| failed(&error))?;
+            Ok(Told::Done(answer::completed(&shown, outcome)))
         };
-        let caller = match self.doer(account).await {
-            Ok(caller) => caller,
-            Err(told) => return told,
-        };
-        let request = RequestRef::Id(request);
-        let once = Some(once(delivery));
-        match self
-            .0
-            .app
-            .complete(&caller, &request, outcome, None, once)
-            .await
-        {
-            Ok(shown) => Told::Done(answer::completed(&shown, outcome)),
-            Err(error) => failed(&error),
-        }
+        done.await.unwrap_or_else(|told: Told| told)
     }
 
-    async fn doer(&self, account: Result<SlackAccount, Told>) -> Result<Caller, Told> {
+    /// What a button is about, and who has pressed it.
+    async fn pressed(
+        &self,
+        account: Result<SlackAccount, Told>,
+        value: &str,
+    ) -> Result<(RequestRef, Digest, Caller), Told> {
+        let foreign = || Told::Answer(answer::foreign_button());
+        let (request, digest) = read_value(value).ok_or_else(foreign)?;
         let person = self.person(&account?).await?;
-        Ok(Caller::person(person.id, Door::Button))
+        let caller = Caller::person(person.id, Door::Button);
+        Ok((RequestRef::Id(request), digest, caller))
     }
 }

@@ -4,7 +4,7 @@ use super::clicks::user_id;
 use super::{Dispatcher, Told, failed};
 use crate::slack::inbound::Interaction;
 use crate::slack::installation::Installation;
-use crate::slack::views::{form, policy_form, request_form};
+use crate::slack::views::{break_glass_form, form, policy_form, request_form};
 
 impl Dispatcher {
     pub(super) async fn listed(&self, home: &Installation, seen: &Interaction) -> Told {
@@ -14,10 +14,14 @@ impl Dispatcher {
             let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
             let list = seen.action_id.as_deref().unwrap_or_default();
             let typed = seen.value.as_deref().unwrap_or_default();
-            let choices = if request_form::LISTS.contains(&list) {
-                request_form::choices(&rules, list)
-            } else {
-                policy_form::choices(&rules, list)
+            let form = seen
+                .view
+                .as_ref()
+                .and_then(|view| view.callback_id.as_deref());
+            let choices = match form {
+                Some(request_form::CALLBACK) => request_form::choices(&rules, list),
+                Some(break_glass_form::START) => break_glass_form::choices(&rules, list),
+                _ => policy_form::choices(&rules, list),
             };
             Ok(form::fitting(&choices, typed))
         };

@@ -1,33 +1,28 @@
-//! The form of a break-glass start: it asks what cannot be known, and is filled in with what was typed already.
+//! The form of a break-glass start: it asks what cannot be known, and is filled in with what was typed already, known or not: a name
+//! that fell away unseen would widen the session.
 
-use super::kit;
-use super::text::cut;
+use super::form::{self, Choice, Select, Text};
+use super::{kit, parts};
+use crate::domain::action::must_be_named;
 use crate::domain::break_glass::StartAsk;
-use crate::domain::document::{ActionGroup, BreakGlassRules, Document, Level};
-use crate::domain::rules::Rules;
+use crate::domain::document::BreakGlassRules;
+use crate::domain::principal::Principal;
+use crate::domain::rules::{Rule, Rules, Violation};
 use crate::domain::time::Span;
 use crate::slack::inbound::View;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The modal's `callback_id`.
 pub const START: &str = "bg_start";
-/// Inputs, each as block and action.
-pub const REASON: &str = "reason";
-/// See [`REASON`].
-pub const ACTIONS: &str = "actions";
-/// See [`REASON`].
-pub const PROJECTS: &str = "projects";
-/// See [`REASON`].
-pub const CLUSTERS: &str = "clusters";
-/// See [`REASON`].
-pub const ENVIRONMENTS: &str = "environments";
-/// See [`REASON`].
-pub const DURATION: &str = "duration";
-/// See [`REASON`].
-pub const RESPONDERS: &str = "responders";
 
-/// Slack's limit of options in one select.
-const OPTIONS: usize = 100;
+const REASON: &str = "reason";
+const ACTIONS: &str = "actions";
+const PROJECTS: &str = "projects";
+const CLUSTERS: &str = "clusters";
+const ENVIRONMENTS: &str = "environments";
+const DURATION: &str = "duration";
+const RESPONDERS: &str = "responders";
+
 /// How long a session may be chosen to last, as far as the configuration lets.
 const LENGTHS: [Span; 8] = [
     Span::minutes(15),
@@ -40,198 +35,157 @@ const LENGTHS: [Span; 8] = [
     Span::hours(24),
 ];
 
-/// The form.
-pub fn form(rules: &Rules, door: &BreakGlassRules, given: &StartAsk) -> Value {
-    let document = rules.document();
+/// The form; nothing, where what was typed is too much for one.
+pub fn form(rules: &Rules, door: &BreakGlassRules, given: &StartAsk) -> Option<Value> {
+    form::sized(|most| sized(rules, door, given, most))
+}
+
+fn sized(rules: &Rules, door: &BreakGlassRules, given: &StartAsk, most: usize) -> Value {
+    let several = |name, label, hint, optional, now: Option<&Vec<String>>| {
+        let select = Select {
+            name,
+            label,
+            hint,
+            optional,
+            most,
+        };
+        let now = now.map(Vec::as_slice).unwrap_or_default();
+        form::several_of(&select, &choices(rules, name), now)
+    };
+    let within = |name, label, now| several(name, label, "", true, now);
+    let reason = Text {
+        name: REASON,
+        label: "What is the emergency?",
+        ..Text::default()
+    };
     let warning = "While it is active, what it covers runs without any approval. Everything is announced and recorded, and somebody else reviews it.";
-    let mut blocks = vec![kit::section(warning)];
-    let mut reason = json!({
-        "type": "plain_text_input", "action_id": REASON, "multiline": true, "max_length": 3_000,
-    });
-    if !given.reason.is_empty() {
-        reason["initial_value"] = cut(&given.reason, 3_000).into();
-    }
-    blocks.push(input(REASON, "What is the emergency?", reason, false));
-    let actions = actions(rules);
-    blocks.push(input(
-        ACTIONS,
-        "What must be done?",
-        several(ACTIONS, &actions, Some(&given.actions)),
-        false,
-    ));
-    let resources = [
-        (
-            CLUSTERS,
-            "Only these clusters",
-            names(document, Level::Cluster),
-            given.clusters.as_ref(),
-        ),
-        (
-            ENVIRONMENTS,
-            "Only these environments",
-            names(document, Level::Environment),
-            given.environments.as_ref(),
-        ),
-        (
-            PROJECTS,
-            "Only these projects",
-            names(document, Level::Project),
-            given.projects.as_ref(),
-        ),
+    let mut blocks = vec![
+        kit::section(warning),
+        form::lines(&reason, Some(&given.reason)),
     ];
-    for (block, label, names, given) in resources {
-        if !names.is_empty() {
-            let names: Vec<(String, String)> =
-                names.into_iter().map(|name| (name.clone(), name)).collect();
-            blocks.push(input(block, label, several(block, &names, given), true));
-        }
-    }
-    blocks.push(input(
-        DURATION,
-        "For how long?",
-        lengths(door, given.duration),
-        false,
+    let actions = Some(&given.actions);
+    blocks.extend(several(ACTIONS, "What must be done?", "", false, actions));
+    let clusters = given.clusters.as_ref();
+    blocks.extend(within(CLUSTERS, "Only these clusters", clusters));
+    let environments = given.environments.as_ref();
+    blocks.extend(within(
+        ENVIRONMENTS,
+        "Only these environments",
+        environments,
     ));
-    let people =
-        json!({ "type": "multi_users_select", "action_id": RESPONDERS, "max_selected_items": 20 });
-    let mut responders = input(RESPONDERS, "Who acts?", people, true);
-    responders["hint"] = kit::plain_text("You alone, when left empty.");
-    blocks.push(responders);
+    let projects = given.projects.as_ref();
+    blocks.extend(within(PROJECTS, "Only these projects", projects));
+    blocks.extend(lengths(door, given.duration));
+    blocks.extend(several(
+        RESPONDERS,
+        "Who acts?",
+        "You alone, when left empty.",
+        true,
+        Some(&given.responders),
+    ));
     let mut view = kit::modal(START, "Break-glass", "", &blocks);
     view["submit"] = kit::plain_text("Start session");
     view["close"] = kit::plain_text("Cancel");
     view
 }
 
-fn input(block: &str, label: &str, element: Value, optional: bool) -> Value {
-    let mut input = json!({
-        "type": "input", "block_id": block, "optional": optional,
-        "label": kit::plain_text(label)
-    });
-    input["element"] = element;
-    input
+/// What a list of the form offers.
+pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
+    let resources = &rules.document().resources;
+    match list {
+        ACTIONS => actions(rules),
+        PROJECTS => named(resources.projects.iter()),
+        ENVIRONMENTS => named(resources.environments.iter()),
+        CLUSTERS => named(resources.clusters.iter().map(|cluster| &cluster.id)),
+        RESPONDERS => responders(rules),
+        _ => Vec::new(),
+    }
 }
 
-/// A choice of several; where there are more than Slack's select can hold, names are typed.
-fn several(action: &str, options: &[(String, String)], given: Option<&Vec<String>>) -> Value {
-    let given = given.map(Vec::as_slice).unwrap_or_default();
-    if options.len() > OPTIONS {
-        let mut typed = json!({
-            "type": "plain_text_input", "action_id": action,
-            "placeholder": kit::plain_text("names, separated by commas"),
-        });
-        if !given.is_empty() {
-            typed["initial_value"] = given.join(", ").into();
-        }
-        return typed;
-    }
-    let option = |(value, words): &(String, String)| json!({ "text": kit::plain_text(&cut(words, 75)), "value": value });
-    let chosen: Vec<Value> = options
-        .iter()
-        .filter(|(value, _)| given.contains(value))
-        .map(option)
-        .collect();
-    let mut select = json!({
-        "type": "multi_static_select", "action_id": action,
-        "options": options.iter().map(option).collect::<Vec<_>>(),
-    });
-    if !chosen.is_empty() {
-        select["initial_options"] = chosen.into();
-    }
-    select
+fn named<T: AsRef<str>>(ids: impl Iterator<Item = T>) -> Vec<Choice> {
+    ids.map(|id| Choice::named(id.as_ref())).collect()
 }
 
 /// The two groups first, then every action that a session can cover.
-fn actions(rules: &Rules) -> Vec<(String, String)> {
-    let groups = [
-        ("cluster", "Every cluster action"),
-        ("project", "Every project action"),
-    ];
-    let groups = groups.map(|(value, words)| (value.to_owned(), words.to_owned()));
+fn actions(rules: &Rules) -> Vec<Choice> {
+    let choice = |value: &str, words: String| Choice {
+        value: value.to_owned(),
+        words,
+    };
+    let groups = ["cluster", "project"].map(|group| choice(group, format!("Every {group} action")));
     let covered = rules
         .actions()
         .iter()
-        .filter(|action| !crate::domain::action::must_be_named(&action.id));
+        .filter(|action| !must_be_named(&action.id));
     let covered = covered.map(|action| {
-        let group = match action.group {
-            ActionGroup::Project => "project",
-            ActionGroup::Cluster => "cluster",
-            ActionGroup::Security => "security",
-        };
-        (
-            action.id.to_string(),
-            format!(
-                "{} ({group}, {})",
-                action.name,
-                super::parts::risk(action.risk)
-            ),
-        )
+        let words = format!("{} ({})", action.name, parts::risk(action.risk));
+        choice(action.id.as_str(), words)
     });
     groups.into_iter().chain(covered).collect()
 }
 
-fn names(document: &Document, level: Level) -> Vec<String> {
-    let resources = &document.resources;
-    match level {
-        Level::Organization => Vec::new(),
-        Level::Project => resources.projects.iter().map(ToString::to_string).collect(),
-        Level::Environment => resources
-            .environments
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        Level::Cluster => resources
-            .clusters
-            .iter()
-            .map(|one| one.id.to_string())
-            .collect(),
-    }
+/// Whoever could act: people who are there, and services.
+fn responders(rules: &Rules) -> Vec<Choice> {
+    let people = rules.directory().people().filter(|person| person.active);
+    let people = people.map(|person| Choice {
+        value: person.id.to_string(),
+        words: format!("{} ({})", person.name, person.id),
+    });
+    let services = rules.document().services.iter();
+    let services =
+        services.map(|one| Choice::named(&Principal::Service(one.id.clone()).to_string()));
+    people.chain(services).collect()
 }
 
-fn lengths(door: &BreakGlassRules, given: Option<Span>) -> Value {
+fn lengths(door: &BreakGlassRules, given: Option<Span>) -> Option<Value> {
     let mut lengths = vec![door.min_duration, door.max_duration];
-    lengths.extend(LENGTHS.into_iter().chain(given));
+    lengths.extend(LENGTHS);
     lengths.retain(|length| (door.min_duration..=door.max_duration).contains(length));
+    lengths.extend(given);
     lengths.sort_unstable();
     lengths.dedup();
-    let option = |length: &Span| json!({ "text": kit::plain_text(&length.to_string()), "value": length.to_string() });
-    let options: Vec<Value> = lengths.iter().map(option).collect();
-    let initial = given
-        .filter(|given| lengths.contains(given))
-        .unwrap_or(door.min_duration);
-    json!({
-        "type": "static_select", "action_id": DURATION,
-        "options": options, "initial_option": option(&initial),
-    })
+    let choices: Vec<Choice> = named(lengths.iter().map(ToString::to_string));
+    let select = Select {
+        name: DURATION,
+        label: "For how long?",
+        hint: "",
+        optional: false,
+        most: form::OPTIONS,
+    };
+    let now = given.unwrap_or(door.min_duration).to_string();
+    form::one_of(&select, &choices, Some(&now))
 }
 
-/// What was filled in. `person_of` knows whose a Slack account is; one that is nobody's is named by its id, which is then refused.
-pub fn read(view: &View, person_of: impl Fn(&str) -> Option<String>) -> StartAsk {
-    let text = |block: &str| view.input(block, block).unwrap_or_default().to_owned();
-    let list = |block: &str| -> Vec<String> {
-        let chosen = view.chosen(block);
-        if chosen.is_empty() {
-            let typed = text(block);
-            let names = typed.split(',').map(str::trim);
-            return names
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect();
-        }
-        chosen
-    };
-    let within = |block: &str| Some(list(block)).filter(|names| !names.is_empty());
+/// What was filled in.
+pub fn read(view: &View) -> StartAsk {
+    let within = |name: &str| Some(view.chosen(name)).filter(|names| !names.is_empty());
     StartAsk {
-        reason: text(REASON),
-        actions: list(ACTIONS),
+        reason: view.field(REASON).unwrap_or_default(),
+        actions: view.chosen(ACTIONS),
         projects: within(PROJECTS),
         clusters: within(CLUSTERS),
         environments: within(ENVIRONMENTS),
-        duration: text(DURATION).parse().ok(),
-        responders: view
-            .chosen(RESPONDERS)
-            .into_iter()
-            .map(|user| person_of(&user).unwrap_or(user))
-            .collect(),
+        duration: view.field(DURATION).and_then(|text| text.parse().ok()),
+        responders: view.chosen(RESPONDERS),
     }
+}
+
+/// Each broken rule beside an input of the form; one input tells all that is wrong with it.
+pub fn beside(violations: &[Violation]) -> Vec<(&'static str, String)> {
+    let mut wrong: Vec<(&'static str, String)> = Vec::new();
+    for violation in violations {
+        let input = match violation.rule {
+            Rule::Duration => DURATION,
+            Rule::UnknownPerson => RESPONDERS,
+            Rule::Scope | Rule::UnknownAction | Rule::UnknownResource | Rule::TargetRequired => {
+                ACTIONS
+            }
+            _ => REASON,
+        };
+        match wrong.iter_mut().find(|(known, _)| *known == input) {
+            Some((_, said)) => *said = format!("{said}; {}", violation.message),
+            None => wrong.push((input, violation.message.clone())),
+        }
+    }
+    wrong
 }

@@ -14,9 +14,6 @@ use serde_json::Value;
 /// The modal's `callback_id`.
 pub const CALLBACK: &str = "request";
 
-/// The lists of the form, as block and action.
-pub const LISTS: [&str; 4] = [ACTION, PROJECT, ENVIRONMENT, CLUSTER];
-
 const ACTION: &str = "action";
 const PROJECT: &str = "project";
 const ENVIRONMENT: &str = "environment";
