@@ -169,7 +169,7 @@ on_both! {
         let world = world!(kind);
         let payload = |user: &str| json!({
             "type": "block_suggestion", "api_app_id": "A01APP", "team": {"id": "T01TEST"}, "user": {"id": user, "team_id": "T01TEST"},
-            "action_id": "project", "value": "",
+            "action_id": "project", "value": "", "view": {"id": "V1", "type": "modal", "callback_id": "request"},
         });
         for (user, offered) in [("U02BOB", true), ("U0BOT", false), ("U99NOBODY", false)] {
             let body = format!("payload={}", urlencoded(&payload(user).to_string()));

@@ -4,7 +4,7 @@
 use super::form::{self, Choice, Select, Text};
 use super::{kit, parts};
 use crate::domain::action::must_be_named;
-use crate::domain::break_glass::StartAsk;
+use crate::domain::break_glass::{ScopeAction, StartAsk};
 use crate::domain::document::BreakGlassRules;
 use crate::domain::principal::Principal;
 use crate::domain::rules::{Rule, Rules, Violation};
@@ -118,7 +118,9 @@ fn actions(rules: &Rules) -> Vec<Choice> {
         .iter()
         .filter(|action| !must_be_named(&action.id));
     let covered = covered.map(|action| {
-        let words = format!("{} ({})", action.name, parts::risk(action.risk));
+        let group = ScopeAction::Group(action.group);
+        let risk = parts::risk(action.risk);
+        let words = format!("{} ({group}, {risk})", action.name);
         choice(action.id.as_str(), words)
     });
     groups.into_iter().chain(covered).collect()

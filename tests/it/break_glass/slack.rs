@@ -57,7 +57,7 @@ on_both! {
             .with("actions", json!(["cluster"]))
             .with("clusters", json!(["prod-eu-1"]))
             .with("duration", "1h")
-            .with("responders", json!(["U05DAN", "U03CAROL"]));
+            .with("responders", json!(["dan", "carol"]));
         world.slack.submit_view("dan", filled).await.expect("the bot answers");
         world.settle().await;
         assert!(world.modal("dan").contains("The session is"), "{}", world.modal("dan"));
@@ -65,6 +65,28 @@ on_both! {
         assert!(alerts[0].contains("Responders: Dan Davis, Carol Clark"), "{alerts:?}");
         // whoever may not start is told before filling in anything
         assert!(world.breaks("bob", "start").await.contains("You may not start a break-glass session"));
+        world.finish().await;
+    }
+
+    /// A name that fell away between the command and the form would widen the session.
+    async fn what_was_typed_stays_chosen_known_or_not(kind) {
+        let world = world!(kind);
+        world.breaks("dan", "start cluster=prod-eu-7,prod-eu-1 responders=service:ci,erin for=9h reason=\"checkout is down\"").await;
+        let form = world.modal("dan");
+        for chosen in ["now prod-eu-7, prod-eu-1", "now service:ci, Erin Evans (erin)", "now 9h"] {
+            assert!(form.contains(chosen), "{chosen}: {form}");
+        }
+        world.slack.submit_view("dan", Values::default().with("actions", json!(["cluster"]))).await.expect("the bot answers");
+        let errors = world.slack.modal("dan").expect("still there").errors;
+        assert!(errors["actions"].contains("prod-eu-7") && errors["duration"].contains("from 30m to 4h"), "{errors:?}");
+        let mended = Values::default()
+            .with("actions", json!(["cluster"]))
+            .with("clusters", json!(["prod-eu-1"]))
+            .with("duration", "1h");
+        world.slack.submit_view("dan", mended).await.expect("the bot answers");
+        world.settle().await;
+        let alerts = said(&world, "security");
+        assert!(alerts[0].contains("cluster prod-eu-1") && alerts[0].contains("Responders: ci, Erin Evans"), "{alerts:?}");
         world.finish().await;
     }
 
