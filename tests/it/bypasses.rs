@@ -2,25 +2,18 @@
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
+use crate::racing::{approval, rounds};
 use crate::world::{World, operator, world};
-use countersign::app::{App, AppError, Click, Clicker, RequestRef, Submission};
+use countersign::app::{App, AppError, RequestRef, Submission};
 use countersign::domain::document::Document;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::vote::Door;
 use countersign::http::{self, Bounds, MetricsAt, Troubles};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// Races of each kind; a tenth of `COUNTERSIGN_RACE_ROUNDS`.
-fn rounds() -> usize {
-    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
-    let named: Option<usize> = named.ok().and_then(|text| text.parse().ok());
-    // each round asks, decides and changes the rules anew
-    named.map_or(40, |rounds| rounds / 10)
-}
 
 /// The main story's release, approved by bob and carol.
 async fn approved(world: &World, body: Value) -> Value {
@@ -77,17 +70,8 @@ async fn granted(world: &World, app: &App) -> (RequestRef, String) {
     let asked = asked.expect("a request").shown.request;
     let request = RequestRef::Id(asked.id);
     for who in ["bob", "carol"] {
-        let click = Click {
-            clicker: Clicker::Person(who.into()),
-            request: request.clone(),
-            digest: None,
-            verdict: Verdict::Approve,
-            comment: None,
-            pages_seen: Vec::new(),
-            via: Door::Api,
-            once: None,
-        };
-        app.decide(click).await.expect("a decision");
+        let voted = app.decide(approval(&request, who)).await;
+        voted.expect("a decision");
     }
     (request, asked.digest.to_string())
 }
@@ -146,7 +130,7 @@ on_both! {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let (here, there) = (world.app().clone(), replica.app.clone());
-        for round in 0..rounds() {
+        for round in 0..rounds(40, 10) {
             let (request, digest) = granted(&world, &here).await;
             let me = alice();
             let cancelling = async {
@@ -185,7 +169,7 @@ on_both! {
         let (here, there) = (world.app().clone(), replica.app.clone());
         let loose = stored(&world).await;
         let tight = tightened(&loose);
-        for round in 0..rounds() {
+        for round in 0..rounds(40, 10) {
             let (request, digest) = granted(&world, &here).await;
             let me = alice();
             let by = operator();

@@ -3,22 +3,18 @@
 //! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
 
 use crate::database::on_both;
+use crate::racing::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Click, Clicker, Executed, Once, RequestRef, Submission};
+use countersign::app::{App, AppError, Executed, Once, RequestRef, Submission};
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::vote::Door;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
 const CONSUMERS: usize = 8;
-
-fn rounds() -> usize {
-    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
-    named.ok().and_then(|text| text.parse().ok()).unwrap_or(150)
-}
 
 /// A command of alice's that carol has approved; its id and digest.
 async fn granted(world: &World) -> (RequestRef, String) {
@@ -39,16 +35,7 @@ async fn granted(world: &World) -> (RequestRef, String) {
         .shown
         .request;
     let request = RequestRef::Id(asked.id);
-    let click = Click {
-        clicker: Clicker::Person("carol".into()),
-        request: request.clone(),
-        digest: None,
-        verdict: Verdict::Approve,
-        comment: None,
-        pages_seen: Vec::new(),
-        via: Door::Api,
-        once: None,
-    };
+    let click = approval(&request, "carol");
     assert_eq!(
         world.app().decide(click).await.expect("a decision").status,
         Status::Approved
@@ -101,7 +88,7 @@ on_both! {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let apps = [world.app().clone(), replica.app.clone()];
-        for round in 0..rounds() {
+        for round in 0..rounds(150, 1) {
             let (request, digest) = granted(&world).await;
             let outcomes = race(&apps, &request, &digest, |n| (n % 3 == 0).then(|| key(&format!("{round}-{n}")))).await;
             let mut won = 0;
@@ -118,7 +105,7 @@ on_both! {
             assert_eq!(won, 1, "round {round}");
         }
         let executed = world.database.count("SELECT count(*) FROM requests WHERE status = 'executed'").await;
-        assert_eq!(executed, i64::try_from(rounds()).expect("few"));
+        assert_eq!(executed, i64::try_from(rounds(150, 1)).expect("few"));
         let events = world.audit_count("request.executed").await;
         assert_eq!(events, executed);
         world.finish().await;
@@ -128,7 +115,7 @@ on_both! {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let apps = [world.app().clone(), replica.app.clone()];
-        for round in 0..rounds() / 5 {
+        for round in 0..rounds(150, 5) {
             let (request, digest) = granted(&world).await;
             for outcome in race(&apps, &request, &digest, |_| Some(key(&round.to_string()))).await {
                 match outcome {
@@ -138,7 +125,7 @@ on_both! {
                 }
             }
         }
-        assert_eq!(world.audit_count("request.executed").await, i64::try_from(rounds() / 5).expect("few"));
+        assert_eq!(world.audit_count("request.executed").await, i64::try_from(rounds(150, 5)).expect("few"));
         world.finish().await;
     }
 }

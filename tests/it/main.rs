@@ -34,6 +34,7 @@ mod plans;
 mod policies;
 mod policies_in_slack;
 mod races;
+mod racing;
 mod recover;
 mod rule_changes;
 mod rule_races;

@@ -3,21 +3,15 @@
 //! `COUNTERSIGN_RACE_ROUNDS` says how many rounds; CI runs a thousand.
 
 use crate::database::on_both;
+use crate::racing::{decision, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Click, Clicker, Decided, RequestRef, Submission};
+use countersign::app::{App, AppError, Decided, RequestRef, Submission};
 use countersign::domain::audit::What;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::shown::Shown;
 use countersign::domain::vote::{Door, Verdict};
-
-fn rounds() -> usize {
-    std::env::var("COUNTERSIGN_RACE_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(200)
-}
 
 /// Two replicas, and a request of alice's for every round.
 struct Race {
@@ -64,19 +58,6 @@ impl Race {
     }
 }
 
-fn click(request: &RequestRef, who: &str, verdict: Verdict) -> Click {
-    Click {
-        clicker: Clicker::Person(who.into()),
-        request: request.clone(),
-        digest: None,
-        verdict,
-        comment: None,
-        pages_seen: Vec::new(),
-        via: Door::Api,
-        once: None,
-    }
-}
-
 fn count(shown: &Shown, what: What) -> usize {
     shown
         .timeline
@@ -96,11 +77,11 @@ fn refusal(outcome: Result<Decided, AppError>) -> Option<Refusal> {
 on_both! {
     async fn st1_two_clicks_that_race_complete_the_quorum_once(kind) {
         let race = Race::start(world!(kind)).await;
-        for _ in 0..rounds() {
+        for _ in 0..rounds(200, 1) {
             let request = race.ask().await;
             let (bob, carol) = tokio::join!(
-                race.here.decide(click(&request, "bob", Verdict::Approve)),
-                race.there.decide(click(&request, "carol", Verdict::Approve)),
+                race.here.decide(decision(&request, "bob", Verdict::Approve)),
+                race.there.decide(decision(&request, "carol", Verdict::Approve)),
             );
             assert_eq!((refusal(bob), refusal(carol)), (None, None));
             let shown = race.there.show(&request).await.expect("it is there");
@@ -115,12 +96,12 @@ on_both! {
     async fn st2_approve_against_reject_ends_in_exactly_one_state(kind) {
         let race = Race::start(world!(kind)).await;
         let mut rejected = 0;
-        for round in 0..rounds() {
+        for round in 0..rounds(200, 1) {
             let request = race.ask().await;
-            race.here.decide(click(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            race.here.decide(decision(&request, "bob", Verdict::Approve)).await.expect("the first of two");
             let (carol, dan) = tokio::join!(
-                race.here.decide(click(&request, "carol", Verdict::Approve)),
-                race.there.decide(click(&request, "dan", Verdict::Reject)),
+                race.here.decide(decision(&request, "carol", Verdict::Approve)),
+                race.there.decide(decision(&request, "dan", Verdict::Reject)),
             );
             let shown = race.here.show(&request).await.expect("it is there");
             let ended = (count(&shown, What::RequestApproved), count(&shown, What::RequestRejected));
@@ -135,17 +116,17 @@ on_both! {
             }
             assert_eq!(shown.votes.len(), 2, "the loser's vote is not kept");
         }
-        println!("{rejected} of {} rounds went to the rejection", rounds());
+        println!("{rejected} of {} rounds went to the rejection", rounds(200, 1));
         race.finish().await;
     }
 
     async fn sl12_sixteen_clicks_of_one_person_are_one_vote(kind) {
         let race = Race::start(world!(kind)).await;
-        for _ in 0..rounds() / 10 {
+        for _ in 0..rounds(200, 10) {
             let request = race.ask().await;
             let clicks = (0..16).map(|n| {
                 let app = if n % 2 == 0 { &race.here } else { &race.there };
-                app.decide(click(&request, "bob", if n % 3 == 0 { Verdict::Reject } else { Verdict::Approve }))
+                app.decide(decision(&request, "bob", if n % 3 == 0 { Verdict::Reject } else { Verdict::Approve }))
             });
             let outcomes = futures::future::join_all(clicks).await;
             let refusals: Vec<Refusal> = outcomes.into_iter().filter_map(refusal).collect();
@@ -159,11 +140,11 @@ on_both! {
     async fn b61_approve_against_cancel_never_leaves_a_grant(kind) {
         let race = Race::start(world!(kind)).await;
         let alice = Caller::person("alice".into(), Door::Api);
-        for _ in 0..rounds() / 4 {
+        for _ in 0..rounds(200, 4) {
             let request = race.ask().await;
-            race.here.decide(click(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            race.here.decide(decision(&request, "bob", Verdict::Approve)).await.expect("the first of two");
             let (carol, cancelled) = tokio::join!(
-                race.there.decide(click(&request, "carol", Verdict::Approve)),
+                race.there.decide(decision(&request, "carol", Verdict::Approve)),
                 race.here.cancel(&alice, &request, None),
             );
             cancelled.expect("alice may take back what she asked for");

@@ -3,8 +3,9 @@
 use crate::crash::Ground;
 use crate::database::{fresh, on_both};
 use crate::policies::{configure, document};
+use crate::racing::approval;
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Click, Clicker, RequestRef, Submission};
+use countersign::app::{App, AppError, RequestRef, Submission};
 use countersign::config::file::Source;
 use countersign::domain::document::Document;
 use countersign::domain::principal::Caller;
@@ -12,7 +13,7 @@ use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::shown::Shown;
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::vote::Door;
 use std::process::Stdio;
 use tokio::process::Command;
 
@@ -62,17 +63,8 @@ async fn approved(world: &World) -> Shown {
     let asked = world.app().submit(&alice, ask, None).await.expect("asked");
     let request = RequestRef::Id(asked.shown.request.id);
     for who in ["bob", "carol"] {
-        let click = Click {
-            clicker: Clicker::Person(who.into()),
-            request: request.clone(),
-            digest: None,
-            verdict: Verdict::Approve,
-            comment: None,
-            pages_seen: Vec::new(),
-            via: Door::Api,
-            once: None,
-        };
-        world.app().decide(click).await.expect("a vote");
+        let voted = world.app().decide(approval(&request, who)).await;
+        voted.expect("a vote");
     }
     world.app().show(&request).await.expect("it is there")
 }

@@ -5,25 +5,19 @@
 
 use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
+use crate::racing::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Changed, Click, Clicker, Decided, RequestRef, Submission};
+use countersign::app::{App, AppError, Changed, Decided, RequestRef, Submission};
 use countersign::domain::document::Document;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::vote::Door;
 use std::time::Duration;
 
 /// A round that takes longer is stuck.
 const STUCK: Duration = Duration::from_mins(1);
-
-fn rounds(otherwise: usize) -> usize {
-    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS");
-    let named: Option<usize> = named.ok().and_then(|text| text.parse().ok());
-    // a round changes the rules twice, which costs as much as ten clicks
-    named.map_or(otherwise, |rounds| rounds / 10)
-}
 
 /// One policy on production: so many approvals of backend and SRE, and security on every change of the rules where it is `gated`.
 fn gate(least: u32, gated: bool) -> Document {
@@ -56,23 +50,13 @@ fn alice() -> Caller {
     Caller::person("alice".into(), Door::Api)
 }
 
-fn click(request: &Request, who: &str) -> Click {
-    Click {
-        clicker: Clicker::Person(who.into()),
-        request: RequestRef::Id(request.id.clone()),
-        digest: None,
-        verdict: Verdict::Approve,
-        comment: None,
-        pages_seen: Vec::new(),
-        via: Door::Api,
-        once: None,
-    }
-}
-
 /// Decides, and again for as long as the answer is that nothing was done.
 async fn decides(app: &App, request: &Request, who: &str) -> Result<Decided, AppError> {
     loop {
-        match app.decide(click(request, who)).await {
+        match app
+            .decide(approval(&RequestRef::Id(request.id.clone()), who))
+            .await
+        {
             Err(AppError::Busy) => tokio::task::yield_now().await,
             other => return other,
         }
@@ -98,7 +82,7 @@ on_both! {
     async fn st3_b04_an_execution_and_a_tightened_policy_never_pass_each_other(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
-        let rounds = rounds(60);
+        let rounds = rounds(60, 10);
         let mut executed = 0;
         for round in 0..rounds {
             configure(&world, gate(1, false)).await;
@@ -130,7 +114,7 @@ on_both! {
     async fn st4_a_completing_vote_and_a_lost_membership_never_pass_each_other(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
-        let rounds = rounds(60);
+        let rounds = rounds(60, 10);
         let mut voted = 0;
         for round in 0..rounds {
             configure(&world, gate(2, false)).await;
@@ -166,7 +150,7 @@ on_both! {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         configure(&world, gate(2, true)).await;
-        let (mut carried_out, rounds) = (0, rounds(60) / 3);
+        let (mut carried_out, rounds) = (0, rounds(60, 10) / 3);
         for round in 0..rounds {
             let mut requests = Vec::with_capacity(ORDINARY);
             for _ in 0..ORDINARY {

@@ -3,12 +3,13 @@
 //! `COUNTERSIGN_WAITERS` says how many; 10,000 take some seconds.
 
 use crate::database::on_both;
+use crate::racing::approval;
 use crate::world::{World, world};
-use countersign::app::{App, Click, Clicker, RequestRef, Submission};
+use countersign::app::{App, RequestRef, Submission};
 use countersign::domain::principal::Caller;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::vote::Door;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -49,19 +50,6 @@ fn wait(app: &App, requests: &[RequestRef], many: usize) -> JoinSet<(Status, Ins
     waiting
 }
 
-fn approval(request: &RequestRef) -> Click {
-    Click {
-        clicker: Clicker::Person("carol".into()),
-        request: request.clone(),
-        digest: None,
-        verdict: Verdict::Approve,
-        comment: None,
-        pages_seen: Vec::new(),
-        via: Door::Api,
-        once: None,
-    }
-}
-
 on_both! {
     async fn ap9_everybody_who_waits_is_woken_at_every_replica(kind) {
         let world = world!(kind);
@@ -74,7 +62,7 @@ on_both! {
         let there = wait(&replica.app, &requests, waiters());
         let since = Instant::now();
         for request in &requests {
-            world.app().decide(approval(request)).await.expect("a decision");
+            world.app().decide(approval(request, "carol")).await.expect("a decision");
         }
         for (place, waiting) in [("here", here), ("at the other replica", there)] {
             let answers = waiting.join_all().await;

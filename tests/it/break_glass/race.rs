@@ -4,6 +4,7 @@
 use super::{revoke, rows, said, start};
 use crate::client::{command, text};
 use crate::database::on_both;
+use crate::racing::rounds;
 use crate::world::world;
 use countersign::app::{AppError, RequestRef, Submission};
 use countersign::domain::break_glass::{SessionState, StartAsk};
@@ -12,12 +13,6 @@ use countersign::domain::request::Status;
 use countersign::domain::time::Span;
 use countersign::domain::vote::Door;
 use serde_json::json;
-
-fn rounds() -> usize {
-    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS").ok();
-    let named: Option<usize> = named.and_then(|text| text.parse().ok());
-    named.map_or(60, |rounds| rounds / 4)
-}
 
 fn ask() -> StartAsk {
     StartAsk {
@@ -45,7 +40,7 @@ on_both! {
         let (here, there) = (world.app().clone(), other.app.clone());
         let dan = Caller::person("dan".into(), Door::Api);
         let (mut used, mut too_late) = (0, 0);
-        for round in 0..rounds() {
+        for round in 0..rounds(60, 4) {
             world.clock.advance(Span::seconds(2));
             let session = here.start_session(&dan, ask(), None).await.expect("it starts").session.session;
             let granted = there.submit(&dan, drain(), None).await.expect("asked").shown.request;

@@ -1,0 +1,30 @@
+//! What stories that race at the use cases have in common.
+
+use countersign::app::{Click, Clicker, RequestRef};
+use countersign::domain::vote::{Door, Verdict};
+
+/// How many rounds: so many when nobody says, else this share of `COUNTERSIGN_RACE_ROUNDS`, since some rounds are long.
+pub fn rounds(otherwise: usize, share: usize) -> usize {
+    let named = std::env::var("COUNTERSIGN_RACE_ROUNDS").ok();
+    let named: Option<usize> = named.and_then(|text| text.parse().ok());
+    named.map_or(otherwise, |rounds| (rounds / share).max(1))
+}
+
+/// Somebody's decision, without a word.
+pub fn decision(request: &RequestRef, who: &str, verdict: Verdict) -> Click {
+    Click {
+        clicker: Clicker::Person(who.into()),
+        request: request.clone(),
+        digest: None,
+        verdict,
+        comment: None,
+        pages_seen: Vec::new(),
+        via: Door::Api,
+        once: None,
+    }
+}
+
+/// Somebody's approval.
+pub fn approval(request: &RequestRef, who: &str) -> Click {
+    decision(request, who, Verdict::Approve)
+}
