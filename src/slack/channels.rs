@@ -48,10 +48,11 @@ impl Channels {
         };
         let asked = tokio::time::timeout(PATIENCE, slack.channel_info(channel)).await;
         let audience = match asked.unwrap_or(Err(SlackError::TimedOut)) {
-            Ok(channel) if channel.is_ext_shared.unwrap_or(false) => Audience::Shared,
-            Ok(_) => Audience::Own,
-            // an app that was installed before it asked for the scope: `doctor` says so, and cards go on
-            Err(SlackError::Other(code)) if code == "missing_scope" => Audience::Own,
+            Ok(channel) if channel.is_ext_shared == Some(false) => Audience::Own,
+            // what Slack does not tell is not known to be ours alone
+            Ok(_) => Audience::Shared,
+            // an app that was installed before it asked for the scope: cards go on, with Review, and `doctor` says so
+            Err(SlackError::Other(code)) if code == "missing_scope" => Audience::Shared,
             // posting says better what is wrong
             Err(SlackError::ChannelNotFound) => return Ok(Audience::Shared),
             Err(error) => return Err(error),

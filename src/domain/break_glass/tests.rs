@@ -111,7 +111,7 @@ fn a_start_that_keeps_every_rule_reads_and_survives_the_request_that_carries_it(
 #[test]
 fn every_broken_rule_of_a_start_is_told() {
     type Change = fn(&mut StartAsk);
-    let cases: [(Change, Rule, &str); 16] = [
+    let cases: [(Change, Rule, &str); 17] = [
         (
             |a| a.reason = "x".to_owned(),
             Rule::ReasonRequired,
@@ -159,6 +159,11 @@ fn every_broken_rule_of_a_start_is_told() {
             |a| a.clusters = Some(vec!["prod-eu".to_owned()]),
             Rule::UnknownResource,
             "did you mean `prod-eu-1`",
+        ),
+        (
+            |a| a.responders = vec!["dan".to_owned(); 201],
+            Rule::UnknownPerson,
+            "at most 200 responders",
         ),
         (
             |a| a.duration = Some(Span(LENGTH.0 - 1)),

@@ -16,7 +16,7 @@ use serde_json::Value;
 const WHOLE: usize = 11_500;
 
 /// In place of what another organization is not shown.
-const KEPT_OUT: &str = "The reason, comments and what runs are kept out of a channel that is shared with another organization; Details has them.";
+const KEPT_OUT: &str = "The reason, comments and what runs are kept out of a channel that is, or may be, shared with another organization; Details has them.";
 
 /// How much a card lists itself; Details has all.
 #[derive(Clone, Copy)]
