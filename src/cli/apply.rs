@@ -9,19 +9,20 @@ use crate::config::client::ClientArgs;
 use crate::config::file::Source;
 use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
 use crate::domain::conditions;
-use crate::domain::diff::{Change, Difference, diff};
+use crate::domain::diff::{Change, Difference, Line, diff};
 use crate::domain::document::{Document, Template};
 use crate::domain::rules::Problem as Flaw;
 use crate::http::problem::Problem;
 use crate::http::view::RequestView;
 use axum::http::StatusCode;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  countersign apply -f countersign.yaml --dry-run\n  countersign apply -f countersign.yaml --reason 'new team for billing'\n\nExit status: 0 it holds now, or nothing differs; 7 it has become a request that waits for its approvers."
+    after_help = "Examples:\n  countersign apply -f countersign.yaml --dry-run\n  countersign apply -f countersign.yaml --reason 'new team for billing'\n  countersign apply -f countersign.yaml --json | jq -r .outcome\n\nExit status: 0 it holds now, or nothing differs; 7 it has become a request that waits for its approvers."
 )]
 pub struct Args {
     /// The configuration file
@@ -33,8 +34,22 @@ pub struct Args {
     /// Why, for the people who decide
     #[arg(long)]
     reason: Option<String>,
+    /// Print the difference and what became of it as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     server: ClientArgs,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    /// `unchanged`, `dry-run`, `applied` or `requested`.
+    outcome: &'static str,
+    changes: &'a [Line],
+    weakens: &'a [String],
+    /// The request that the change has become.
+    request: Option<&'a RequestView>,
 }
 
 /// Applies a file.
@@ -50,16 +65,33 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         Trouble::NoAnswer(format!("the stored configuration is unreadable: {error}"))
     })?;
     let difference = diff(&before, source.document());
+    let report = |outcome, request| {
+        let Difference { lines, weakens, .. } = &difference;
+        let report = Report {
+            outcome,
+            changes: lines,
+            weakens,
+            request,
+        };
+        if args.json {
+            super::show::print_json(&report)?;
+        }
+        Ok::<_, Trouble>(())
+    };
     if difference.lines.is_empty() {
         anstream::eprintln!("Nothing differs.");
+        report("unchanged", None)?;
         return Ok(Ending::Done);
     }
-    anstream::print!("{}", text(&difference));
-    anstream::print!("{}", weeks(&before, source.document()));
+    if !args.json {
+        anstream::print!("{}", text(&difference));
+        anstream::print!("{}", weeks(&before, source.document()));
+    }
     for key in not_carried_out(source.document()) {
         anstream::eprintln!("{} {key}: {NOT_CARRIED_OUT}", style::waiting("warning:"));
     }
     if args.dry_run {
+        report("dry-run", None)?;
         return Ok(Ending::Done);
     }
     let version = stored.etag.ok_or_else(|| {
@@ -72,12 +104,16 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     };
     if answer.status != StatusCode::ACCEPTED {
         anstream::eprintln!("{}", style::good("It holds now."));
+        report("applied", None)?;
         return Ok(Ending::Done);
     }
     let view: RequestView = serde_json::from_slice(&answer.body)
         .map_err(|error| Trouble::NoAnswer(format!("the answer is unreadable: {error}")))?;
     anstream::eprintln!("It needs approvals: {}", headline(&view));
-    println!("{}", view.id);
+    if !args.json {
+        println!("{}", view.id);
+    }
+    report("requested", Some(&view))?;
     Ok(Ending::Pending)
 }
 

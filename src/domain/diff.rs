@@ -2,11 +2,13 @@
 
 use super::document::Document;
 use super::weaken;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What a line tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Change {
     /// Only the new document has it.
     Added,
@@ -28,7 +30,7 @@ impl Change {
 }
 
 /// One line of a difference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// What it tells.
     pub change: Change,

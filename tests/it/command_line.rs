@@ -177,4 +177,37 @@ on_both! {
         world.settle().await;
         world.finish().await;
     }
+
+    async fn apply_tells_a_script_what_became_of_it(kind) {
+        let world = world!(kind);
+        let shell = Shell::of(&world).await;
+        shell.file("same.yaml", DEMO);
+        let report = async |line: &str, code: i32| {
+            let said = shell.run(line).await;
+            assert_eq!(said.code, Some(code), "{}", said.err);
+            serde_json::from_str::<serde_json::Value>(&said.out).expect("JSON and nothing else")
+        };
+        let same = report("apply -f same.yaml --json", 0).await;
+        assert_eq!(same, serde_json::json!({"outcome": "unchanged", "changes": [], "weakens": [], "request": null}));
+        let gated = DEMO
+            .replacen("policies:\n", "policies:\n  - {id: rules, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {teams: [security]}}\n", 1)
+            .replacen("bindings:\n", "bindings:\n  - {policy: rules, level: organization}\n", 1)
+            .replace("projects: [api-platform, billing]", "projects: [api-platform]");
+        shell.file("gated.yaml", &gated);
+        let dry = report("apply -f gated.yaml --dry-run --json", 0).await;
+        assert_eq!((&dry["outcome"], &dry["request"]), (&"dry-run".into(), &serde_json::Value::Null));
+        let told = dry["changes"].as_array().expect("a list");
+        assert!(told.iter().any(|line| line["change"] == "removed" && line["text"].as_str().is_some_and(|text| text.contains("billing"))), "{told:?}");
+        assert!(told.iter().any(|line| line["change"] == "added"), "{told:?}");
+        let applied = report("apply -f gated.yaml --json", 0).await;
+        assert_eq!((&applied["outcome"], &applied["changes"]), (&"applied".into(), &dry["changes"]));
+        let requested = report("apply -f same.yaml --reason back --json", 7).await;
+        assert_eq!((&requested["outcome"], &requested["request"]["status"]), (&"requested".into(), &"pending".into()));
+        assert!(!requested["weakens"].as_array().expect("a list").is_empty(), "the gate goes");
+        let refused = shell.run("apply -f nowhere.yaml --json").await;
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+        shell.leave();
+        world.settle().await;
+        world.finish().await;
+    }
 }
