@@ -161,6 +161,7 @@ fn change(view: &RequestView, fresh: &[DecisionView], first: bool) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::people::Directory;
     use crate::domain::principal::Caller;
     use crate::domain::vote::Door;
     use crate::http::view::{Viewer, tests::shown};
@@ -169,7 +170,7 @@ pub(super) mod tests {
         let caller = Caller::person("alice".into(), Door::Api);
         let viewer = Viewer {
             caller: &caller,
-            person: None,
+            directory: &Directory::default(),
         };
         RequestView::of(&shown(), viewer).expect("the fixture is consistent")
     }

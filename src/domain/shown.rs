@@ -4,9 +4,9 @@ use super::action::Action;
 use super::audit::What;
 use super::diff::Difference;
 use super::document::SlackIdentity;
-use super::eligibility::{self, Ineligible};
+use super::eligibility;
 use super::id::{PersonId, SessionId};
-use super::people::Person;
+use super::people::{Directory, Person};
 use super::principal::Principal;
 use super::request::{Request, Status};
 use super::time::Timestamp;
@@ -96,17 +96,27 @@ impl Shown {
         }
     }
 
-    /// Whether this person could approve now, and why not.
-    pub fn can_approve(&self, person: &Person) -> Result<(), Ineligible> {
-        eligibility::check(&self.request.gates, &self.request.excluded, person)
-    }
-
-    /// Whether it waits for this very person: eligible for what is still missing, and without a vote.
-    pub fn waits_for(&self, person: &Person) -> bool {
+    /// Whether a decision of this person would be taken now, as far as can be seen from here; the door checks it again. What they
+    /// have given themselves since it was asked does not count.
+    pub fn takes_decision_of(&self, id: &PersonId, directory: &Directory) -> bool {
         let Request {
             gates, excluded, ..
         } = &self.request;
-        self.is_pending() && verdict::waits_for(gates, excluded, &self.votes, person)
+        let eligible = |person: &Person| eligibility::check(gates, excluded, person).is_ok();
+        self.is_pending()
+            && self.votes.iter().all(|vote| vote.by != *id)
+            && (directory.person_as_of(id, self.request.created_at))
+                .is_some_and(|person| eligible(&person))
+    }
+
+    /// Whether it waits for this very person: they may decide, and could add to what is still missing.
+    pub fn waits_for(&self, id: &PersonId, directory: &Directory) -> bool {
+        let Request {
+            gates, excluded, ..
+        } = &self.request;
+        self.is_pending()
+            && (directory.person_as_of(id, self.request.created_at))
+                .is_some_and(|person| verdict::waits_for(gates, excluded, &self.votes, &person))
     }
 
     /// Whether it still waits for decisions.

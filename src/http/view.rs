@@ -2,7 +2,7 @@
 
 use crate::app::AppError;
 use crate::domain::document::ShowPayload;
-use crate::domain::people::Person;
+use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::request::{Outcome, Request, State};
 use crate::domain::shown::Shown;
@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 pub struct Viewer<'a> {
     /// The caller.
     pub caller: &'a Caller,
-    /// The person, where the caller is one.
-    pub person: Option<&'a Person>,
+    /// Who is who.
+    pub directory: &'a Directory,
 }
 
 /// A request.
@@ -222,7 +222,8 @@ impl RequestView {
             digest: request.digest.to_string(),
             status: request.state.status().as_str().to_owned(),
             version: request.version,
-            can_approve: can_approve(shown, viewer.person),
+            can_approve: (viewer.caller.principal.person())
+                .is_some_and(|id| shown.takes_decision_of(id, viewer.directory)),
             policies: shown.policies.iter().map(PolicyView::of).collect(),
             decisions: decisions(shown),
             created_at: request.created_at.rfc3339(),
@@ -275,15 +276,6 @@ fn shows_payload(request: &Request, caller: &Caller) -> bool {
     };
     let never = gates().any(|gate| gate.template.show_payload == ShowPayload::Never);
     !never || request.requester == caller.principal || request.submitted_by == caller.principal
-}
-
-/// Somebody who has decided cannot do so again.
-fn can_approve(shown: &Shown, person: Option<&Person>) -> bool {
-    person.is_some_and(|person| {
-        shown.is_pending()
-            && shown.votes.iter().all(|vote| vote.by != person.id)
-            && shown.can_approve(person).is_ok()
-    })
 }
 
 /// `null` is a payload; only a field that is left out is none.

@@ -162,7 +162,7 @@ fn seen_by(shown: &Shown, principal: Principal) -> RequestView {
     };
     let viewer = Viewer {
         caller: &caller,
-        person: None,
+        directory: &Directory::default(),
     };
     RequestView::of(shown, viewer).expect("the fixture's payload is JSON")
 }
@@ -245,7 +245,7 @@ fn a_broken_payload_is_our_fault_and_never_shown() {
     let caller = Caller::person("alice".into(), Door::Api);
     let viewer = Viewer {
         caller: &caller,
-        person: None,
+        directory: &Directory::default(),
     };
     assert!(RequestView::of(&shown, viewer).is_err());
 }

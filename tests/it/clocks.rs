@@ -1,5 +1,7 @@
 //! A clock that jumps (threat ST6): whatever happens at a wrong hour, nothing is executed until two readings agree.
 
+use crate::break_glass::opened;
+use crate::client::{command, deploy};
 use crate::database::on_both;
 use crate::policies::{Caller, release};
 use crate::world::{MONDAY, World};
@@ -73,6 +75,25 @@ on_both! {
             assert_eq!(ready(&world).await.1["degraded"].as_array().map(Vec::len), Some(0));
         }
         assert_eq!(alice.executes(&asked).await.0, 200);
+        world.finish().await;
+    }
+
+    /// Nor does a session let anybody past a policy then.
+    async fn st6_nothing_is_bypassed_while_the_clock_is_unsure(kind) {
+        let hands = Hands::new();
+        let demo = include_str!("../../manifests/demo.yaml");
+        let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
+        hands.reads(Span(0), 0);
+        let dan = world.person("dan").await;
+        opened(&world, &dan).await;
+        hands.reads(Span::seconds(10), 600_000);
+        assert_eq!(dan.submit(command()).await.outcome(), "503 clock_unsure");
+        assert_eq!(dan.submit(deploy()).await.ok()["status"], "pending", "what people decide can be asked at any hour");
+        hands.reads(Span::seconds(1), 0);
+        assert_eq!(dan.submit(command()).await.outcome(), "503 clock_unsure", "one reading does not agree with itself");
+        hands.reads(Span::seconds(1), 0);
+        assert_eq!(dan.submit(command()).await.ok()["status"], "bypassed");
+        world.settle().await;
         world.finish().await;
     }
 

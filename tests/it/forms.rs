@@ -147,6 +147,22 @@ on_both! {
         world.finish().await;
     }
 
+    async fn details_takes_a_decision_of_who_could_decide_and_of_nobody_else(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        assert!(world.types("bob", "inbox").await.contains("you can approve"));
+        world.clicks("bob", "approve").await;
+        assert!(!world.types("bob", "inbox").await.contains("you can approve"), "his part is done");
+        for (who, offered) in [("alice", false), ("bob", false), ("carol", true), ("mallory", false)] {
+            world.clicks(who, "details").await;
+            let modal = world.modal(who);
+            assert!(modal.contains("Request #1"), "{who}: {modal}");
+            assert_eq!(modal.contains("Your decision"), offered, "{who}: {modal}");
+            world.slack.close_view(who).await.expect("closed");
+        }
+        world.finish().await;
+    }
+
     async fn a_long_list_is_searched(kind) {
         let many: Vec<String> = (0..150).map(|n| format!("service-{n}")).collect();
         let long = format!("projects: [api-platform, billing, {}]", many.join(", "));

@@ -12,7 +12,7 @@ use crate::domain::shown::Shown;
 use crate::domain::vote::Verdict;
 use crate::slack::inbound::{Delivery, Interaction, InteractionKind};
 use crate::slack::installation::Installation;
-use crate::slack::views::{answer, break_glass, details, read_value, review};
+use crate::slack::views::{answer, break_glass, read_value, review};
 use serde_json::Value;
 use tracing::debug;
 
@@ -105,10 +105,7 @@ impl Dispatcher {
         value: &str,
     ) -> Result<Value, Told> {
         match pressed {
-            "details" => {
-                let (shown, _) = self.look(account, value).await?;
-                Ok(details::details(&shown))
-            }
+            "details" => self.details(account, value).await,
             "review" => self.first_page(account, value).await,
             "new_request" => self.empty_form(account).await,
             break_glass::REVIEW => self.session_review_form(account, value).await,

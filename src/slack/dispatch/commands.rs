@@ -116,7 +116,8 @@ impl Dispatcher {
         };
         let page = self.0.app.list(filter).await;
         let page = page.map_err(|error| failed(&error))?;
-        Ok(help::inbox(&page, &person))
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        Ok(help::inbox(&page, &person.id, rules.directory()))
     }
 
     async fn show(

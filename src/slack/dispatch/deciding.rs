@@ -134,7 +134,7 @@ impl Dispatcher {
     async fn reject_form(&self, account: &SlackAccount, value: &str) -> Result<Value, Told> {
         let (shown, digest) = self.look(account, value).await?;
         let person = self.person(account).await?;
-        if shown.request.digest == digest && could_decide(&shown, &person) {
+        if shown.request.digest == digest && self.takes_decision_of(&person, &shown).await? {
             Ok(reject::form(&shown))
         } else {
             Err(Told::Nothing)
@@ -149,7 +149,22 @@ impl Dispatcher {
     ) -> Option<Value> {
         let person = self.person(account).await.ok()?;
         let shown = self.0.app.show(request).await.ok()?;
-        could_decide(&shown, &person).then(|| reject::form(&shown))
+        let takes = self.takes_decision_of(&person, &shown).await.ok()?;
+        takes.then(|| reject::form(&shown))
+    }
+
+    /// Whether a decision of this person would be taken now.
+    async fn takes_decision_of(&self, person: &Person, shown: &Shown) -> Result<bool, Told> {
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        Ok(shown.takes_decision_of(&person.id, rules.directory()))
+    }
+
+    /// All of a request; whoever could decide on it can do so there.
+    pub(super) async fn details(&self, account: &SlackAccount, value: &str) -> Result<Value, Told> {
+        let (shown, _) = self.look(account, value).await?;
+        let person = self.person(account).await?;
+        let takes = self.takes_decision_of(&person, &shown).await?;
+        Ok(details::details(&shown, takes))
     }
 
     /// The one door to a decision.
@@ -199,12 +214,6 @@ impl Dispatcher {
         };
         answer::refusal(refusal, shown.as_ref())
     }
-}
-
-/// Whether a decision of this person would be taken now, as far as can be seen from here; the door checks it again.
-fn could_decide(shown: &Shown, person: &Person) -> bool {
-    let decided = shown.votes.iter().any(|vote| vote.by == person.id);
-    shown.is_pending() && !decided && shown.can_approve(person).is_ok()
 }
 
 /// What is wrong with a form: the field, and what is told beside it.

@@ -21,8 +21,8 @@ const CHANGES: usize = 60;
 /// The latest events that are listed.
 const EVENTS: usize = 40;
 
-/// The modal. While the request is pending it takes a decision with a comment.
-pub fn details(shown: &Shown) -> Value {
+/// The modal. For somebody who could decide it has a decision with a comment.
+pub fn details(shown: &Shown, takes_decision: bool) -> Value {
     let mut blocks = vec![kit::section(&parts::sentence(shown))];
     if let Some(reason) = &shown.request.reason {
         blocks.extend(reason_sections(reason));
@@ -41,7 +41,7 @@ pub fn details(shown: &Shown) -> Value {
     blocks.extend(kit::packed(&lines(shown), MOST_BYTES));
     let title = format!("Request #{}", shown.request.number);
     let mut view = kit::modal(CALLBACK, &title, &card_value(shown), &blocks);
-    if shown.is_pending() {
+    if takes_decision {
         add_decision(&mut view, shown);
     }
     view

@@ -4,7 +4,7 @@ use super::text::{any_of, code, cut, escape};
 use super::{Message, kit, parts};
 use crate::app::{Explained, Page};
 use crate::domain::id::PersonId;
-use crate::domain::people::{Directory, Person};
+use crate::domain::people::Directory;
 use crate::slack::command::Misread;
 
 /// So many policies that do not apply are named.
@@ -64,7 +64,7 @@ pub fn misread_break_glass(misread: &Misread, typed: &str) -> Message {
 }
 
 /// What waits, with a mark on what this person could approve.
-pub fn inbox(page: &Page, person: &Person) -> Message {
+pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
     if page.items.is_empty() {
         return Message::plain("Nothing waits for a decision.");
     }
@@ -72,8 +72,8 @@ pub fn inbox(page: &Page, person: &Person) -> Message {
         .items
         .iter()
         .map(|shown| {
-            let can = shown.can_approve(person).is_ok();
-            let mark = if can { " · *you can approve*" } else { "" };
+            let waits = shown.waits_for(person, directory);
+            let mark = if waits { " · *you can approve*" } else { "" };
             format!("{}{mark}", parts::list_line(shown))
         })
         .collect();

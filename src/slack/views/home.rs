@@ -199,7 +199,7 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
         }));
     }
     for shown in home.pending {
-        if shown.waits_for(home.person) {
+        if shown.waits_for(&home.person.id, home.directory) {
             blocks.push(kit::section(&line(shown, " · *you can approve*")));
             blocks.push(kit::actions(&decide(shown)));
         } else {

@@ -42,6 +42,8 @@ on_both! {
         assert_eq!(erin.decide(&old, "approve").await.outcome(), "403 not_eligible");
         assert_eq!(erin.decide(&old, "reject").await.outcome(), "403 not_eligible");
         assert_eq!(erin.read(&old).await["canApprove"], false);
+        assert!(!world.types("erin", "inbox").await.contains("you can approve"));
+        assert!(world.types("carol", "inbox").await.contains("you can approve"));
         assert_eq!(erin.cancel(&old).await.outcome(), "200", "she administers, and to take it back widens nothing");
 
         world.passes(Span::seconds(1)).await;

@@ -9,7 +9,7 @@ use crate::domain::document::{
 };
 use crate::domain::eligibility::Exclusion;
 use crate::domain::id::{PersonId, RequestId};
-use crate::domain::people::{Directory, Person};
+use crate::domain::people::Person;
 use crate::domain::policy::Gate;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State};
@@ -296,6 +296,7 @@ pub(super) fn home_of(
     lately: &[Shown],
     events: Option<&[LoggedEvent]>,
 ) -> Value {
+    let rules = rules();
     home::home(&Home {
         person: &carol(),
         look: &Look::default(),
@@ -304,7 +305,7 @@ pub(super) fn home_of(
         yours: lately,
         decided: lately,
         events,
-        directory: &Directory::default(),
+        directory: rules.directory(),
         above: &[],
     })
 }

@@ -246,7 +246,7 @@ proptest! {
         check(&card.body()["blocks"])?;
         let size = card.body().to_string().chars().count();
         prop_assert!(size < 13_000, "{size}");
-        check(&details::details(&shown))?;
+        check(&details::details(&shown, shown.is_pending()))?;
         let event = logged(What::SessionStarted, Principal::Person(words.as_str().into()), Some(&words));
         let events = vec![event; 50];
         let pending = vec![shown.clone(); home::PAGE as usize];
@@ -273,7 +273,7 @@ fn sl9_a_mebibyte_is_reviewed_page_by_page() {
     let payload = format!("\"{}\"", "é<`😀\u{202e}".repeat((1 << 20) / 13));
     let shown = with_payload(&payload);
     check(&card(&shown).body()["blocks"]).expect("a card");
-    check(&details::details(&shown)).expect("details");
+    check(&details::details(&shown, shown.is_pending())).expect("details");
     let reading = content::reading(&shown).expect("it may be shown");
     let pages = reading.pages();
     let characters: usize = pages.iter().map(Page::characters).sum();

@@ -106,8 +106,8 @@ fn direct_messages_of_every_state() {
 fn details_and_home() {
     let details = format!(
         "== pending\n{}\n\n== approved\n{}",
-        blocks(&details::details(&partly())),
-        blocks(&details::details(&approved()))
+        blocks(&details::details(&partly(), true)),
+        blocks(&details::details(&approved(), false))
     );
     insta::assert_snapshot!("details", details);
     let home = format!(
@@ -296,14 +296,14 @@ fn sl9_what_does_not_fit_is_reviewed() {
     assert!(card.contains("[Review] [Reject] [Details]"), "{card}");
     assert!(!card.contains("[Approve"), "{card}");
     // nor can it be approved from Details, which do not show it
-    let details = details::details(&shown).to_string();
+    let details = details::details(&shown, shown.is_pending()).to_string();
     assert!(!details.contains(r#""value":"approve""#));
     assert!(details.contains(r#""value":"reject""#));
 }
 
 #[test]
 fn sl9_details_show_what_can_be_approved_there() {
-    let details = details::details(&pending()).to_string();
+    let details = details::details(&pending(), true).to_string();
     assert!(details.contains(r#""value":"approve""#));
     assert!(details.contains("api:1.4.2"), "{details}");
 }
@@ -350,7 +350,7 @@ fn b13_sl9_a_text_is_read_line_by_line_and_nothing_in_it_is_unseen() {
     ));
     let read = [
         message(&card(&shown)),
-        blocks(&details::details(&shown)),
+        blocks(&details::details(&shown, shown.is_pending())),
         blocks(&review::review(&shown, 1, &[]).expect("a page")),
         message(&card(&fed)),
         blocks(&review::review(&fed, 1, &[]).expect("a page")),
@@ -407,7 +407,7 @@ fn a_payload_that_a_policy_keeps_out_is_on_no_surface() {
     assert!(words.contains("kept out of Slack"), "{words}");
     let everything = [
         card(&shown).body(),
-        details::details(&shown),
+        details::details(&shown, shown.is_pending()),
         direct::news(&shown).body(),
         home_of(
             std::slice::from_ref(&shown),
