@@ -111,6 +111,24 @@ on_both! {
         world.finish().await;
     }
 
+    async fn a_start_that_waited_while_another_one_came_to_owe_its_review_is_refused(kind) {
+        let world = world!(kind);
+        gate(&world).await;
+        world.reconfigure(|document| document["breakGlass"]["reviewBeforeNext"] = json!(true)).await;
+        let (dan, carol) = (world.person("dan").await, world.person("carol").await);
+        let (first, approved) = asks(&dan).await;
+        let (second, waiting) = asks(&dan).await;
+        assert_eq!(carol.decide(&approved, "approve").await.ok()["status"], "completed");
+        revoke(&dan, &first).await.ok();
+        let decided = carol.decide(&waiting, "approve").await.ok();
+        let why = decided["timeline"].as_array().and_then(|lines| lines.last()).map(|line| text(line, "note"));
+        assert_eq!(decided["status"], "cancelled");
+        assert!(why.as_deref().is_some_and(|why| why.starts_with("start_refused: ") && why.contains("has not been reviewed yet")), "{why:?}");
+        assert_eq!(text(&session(&dan, &second).await, "endedBy"), "cancelled");
+        world.settle().await;
+        world.finish().await;
+    }
+
     async fn a_start_that_cannot_reach_what_is_gated_begins_at_once(kind) {
         let world = world!(kind);
         gate(&world).await;
