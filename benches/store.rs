@@ -38,14 +38,53 @@ async fn main() {
     } else {
         named
     };
+    assert!(
+        sizes.iter().all(|size| *size >= PENDING),
+        "a store has at least the {PENDING} requests that wait"
+    );
     for postgres in [false, true] {
-        let mut before: Option<Figures> = None;
+        let mut stores = Vec::new();
         for size in &sizes {
-            let place = Place::fresh(postgres).await;
-            let figures = measure(&place, *size).await;
-            print(postgres, *size, &figures, before.as_ref());
-            before.get_or_insert(figures);
-            place.leave().await;
+            stores.push(Store::filled(postgres, *size).await);
+        }
+        measure(&mut stores).await;
+        for (at, store) in stores.iter().enumerate() {
+            print(postgres, store, (at > 0).then(|| &stores[0].figures));
+        }
+        for store in stores {
+            store.app.close().await;
+            store.place.leave().await;
+        }
+    }
+}
+
+/// A database with so many requests, and what was measured there.
+struct Store {
+    place: Place,
+    app: App,
+    size: u64,
+    figures: Figures,
+}
+
+impl Store {
+    async fn filled(postgres: bool, size: u64) -> Self {
+        let place = Place::fresh(postgres).await;
+        let db = Db::open(&place.url).await.expect("a database");
+        let app = App::start(db, Clock::System).await.expect("the use cases");
+        app.load_file(document(), "demo.yaml")
+            .await
+            .expect("it loads");
+        let since = Instant::now();
+        fill(&place, &app, size).await;
+        eprintln!(
+            "filled with {size} in {:.0} s",
+            since.elapsed().as_secs_f64()
+        );
+        Self {
+            place,
+            app,
+            size,
+            figures: Figures::new(),
         }
     }
 }
@@ -223,28 +262,22 @@ async fn fill(place: &Place, app: &App, size: u64) {
     }
 }
 
-async fn measure(place: &Place, size: u64) -> Figures {
-    let db = Db::open(&place.url).await.expect("a database");
-    let app = App::start(db, Clock::System).await.expect("the use cases");
-    app.load_file(document(), "demo.yaml")
-        .await
-        .expect("it loads");
-    fill(place, &app, size).await;
-    let mut figures = Figures::new();
+/// The stores take turns, round by round: whatever else the machine does meanwhile slows them all alike.
+async fn measure(stores: &mut [Store]) {
     let times = std::env::var("COUNTERSIGN_BENCH_TIMES").ok();
     let times = times.and_then(|text| text.parse().ok()).unwrap_or(TIMES);
     for round in 0..times + WARM_UP {
-        let mut took = Vec::new();
-        write(&app, round, &mut took).await;
-        read(&app, round, &mut took).await;
-        if round >= WARM_UP {
-            for (what, time) in took {
-                figures.entry(what).or_default().push(time);
+        for store in &mut *stores {
+            let mut took = Vec::new();
+            write(&store.app, round, &mut took).await;
+            read(&store.app, round, &mut took).await;
+            if round >= WARM_UP {
+                for (what, time) in took {
+                    store.figures.entry(what).or_default().push(time);
+                }
             }
         }
     }
-    app.close().await;
-    figures
 }
 
 async fn write(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>) {
@@ -303,14 +336,14 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times[(times.len() * percent).div_ceil(100).max(1) - 1]
 }
 
-fn print(postgres: bool, size: u64, figures: &Figures, before: Option<&Figures>) {
+fn print(postgres: bool, store: &Store, before: Option<&Figures>) {
     let database = if postgres { "Postgres" } else { "SQLite" };
-    println!("\n{database}, {size} stored requests");
+    println!("\n{database}, {} stored requests", store.size);
     println!(
         "{:<28}{:>10}{:>10}{:>12}",
         "", "p50 ms", "p99 ms", "p99 grew"
     );
-    for (what, times) in figures {
+    for (what, times) in &store.figures {
         let mut times = times.clone();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
         let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));

@@ -13,7 +13,7 @@ use crate::store::{ListQuery, Loaded, Tx};
 
 /// Most requests that one question may look at while it searches for those that a person could approve.
 const MOST_LOOKED_AT: usize = 1_000;
-/// How many of them are read at once.
+/// Most of them that are read at once.
 const SEARCHED_AT_ONCE: usize = 250;
 
 /// Which requests to list.
@@ -70,7 +70,7 @@ impl App {
         };
         let (mut found, mut looked_at) = (Vec::new(), 0);
         let next = loop {
-            let at_once = wanted.at_once(limit);
+            let at_once = wanted.at_once(limit, looked_at);
             let page = rows(&mut tx, &filter, &statuses, below, at_once).await?;
             let full = page.len() == at_once;
             looked_at += page.len();
@@ -150,9 +150,10 @@ impl Wanted<'_> {
         pending.then(|| vec![Status::Pending])
     }
 
-    /// Whoever searches looks at many rows at once.
-    fn at_once(&self, limit: usize) -> usize {
-        self.person.map_or(limit, |_| SEARCHED_AT_ONCE)
+    /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.
+    fn at_once(&self, limit: usize, looked_at: usize) -> usize {
+        self.person
+            .map_or(limit, |_| looked_at.clamp(2 * limit, SEARCHED_AT_ONCE))
     }
 
     fn has(&self, loaded: &Loaded) -> bool {
