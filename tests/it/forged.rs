@@ -69,7 +69,7 @@ async fn opens_details(world: &World, who: &str) {
 }
 
 /// Somebody joins the workspace and every channel.
-fn joins(world: &World, id: &str, name: &str, change: impl FnOnce(&mut User)) {
+pub fn joins(world: &World, id: &str, name: &str, change: impl FnOnce(&mut User)) {
     world.slack.change(|state| {
         let mut user = User {
             id: id.to_owned(),

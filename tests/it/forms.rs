@@ -1,6 +1,7 @@
 //! Forms: whatever a command leaves out is asked for, what is wrong is said beside its field, and a rejection says why.
 
 use crate::database::{Kind, on_both};
+use crate::forged::joins;
 use crate::world::{DEPLOY, World, world};
 use countersign::sandbox::{Fault, Forge, Values};
 use serde_json::json;
@@ -187,7 +188,9 @@ on_both! {
             "type": "block_suggestion", "api_app_id": "A01APP", "team": {"id": "T01TEST"}, "user": {"id": user, "team_id": "T01TEST"},
             "action_id": "project", "value": "", "view": {"id": "V1", "type": "modal", "callback_id": "request"},
         });
-        for (user, offered) in [("U02BOB", true), ("U0BOT", false), ("U99NOBODY", false)] {
+        // a member of the workspace, whom the directory does not know
+        joins(&world, "U66EVE", "eve", |_| {});
+        for (user, offered) in [("U02BOB", true), ("U66EVE", false), ("U0BOT", false), ("U99NOBODY", false)] {
             let body = format!("payload={}", urlencoded(&payload(user).to_string()));
             let delivery = world.slack.raw_delivery("application/x-www-form-urlencoded", body);
             let answer = world.delivers(&delivery).await;
