@@ -154,7 +154,7 @@ on_both! {
             world.slack.close_socket(socket);
         }
         world.slack.wait_for_sockets(<[u64]>::is_empty).await.expect("both are closed");
-        let said = until_degraded(&world, |said| !said.is_empty()).await;
+        let said = until_degraded(&world, |said| said.iter().any(|why| why.contains("link_disabled"))).await;
         assert!(said[0].starts_with("Socket Mode: link_disabled: Socket Mode is switched off"), "{said:?}");
         assert_eq!(world.slack.call_count(OPEN), calls, "nobody asks again");
         world.finish().await;

@@ -100,7 +100,8 @@ impl Line {
         };
         let greeting = stage.wait_for(|stage| *stage != Stage::Silent);
         match tokio::time::timeout(PATIENCE, greeting).await {
-            Ok(Ok(stage)) if *stage == Stage::Live => Ok(line),
+            // what it said in the same breath, such as that Socket Mode is off, is heard in the end
+            Ok(Ok(stage)) if *stage != Stage::Gone => Ok(line),
             _ => {
                 line.broken.cancel();
                 Err("it said no hello")
@@ -162,7 +163,7 @@ impl Reader {
                 }
             }
         }
-        self.stage.send_replace(Stage::Gone);
+        self.becomes(Stage::Gone);
         // the writer ends when the last ack under way is written
     }
 
@@ -184,7 +185,7 @@ impl Reader {
         }
     }
 
-    /// Slack's word; it never goes back.
+    /// Slack's word, or its silence; it never goes back, so that what came just before the end is heard.
     fn becomes(&self, next: Stage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage == Stage::Silent || (*stage == Stage::Live && next != Stage::Live);

@@ -174,6 +174,7 @@ impl Sockets {
                 Err(Failed::Hopeless(why)) => return self.give_up(&why),
                 Err(Failed::Later(why, retry_after)) => {
                     warn!(number, why, "no socket; trying again");
+                    self.tell_if_none();
                     asked = retry_after;
                 }
             }
@@ -202,10 +203,17 @@ impl Sockets {
             () = tokio::time::sleep(STEADY) => (line.over().await, true),
         };
         let stopping = self.house.stop.is_cancelled();
-        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 && !stopping && stage == Stage::Gone {
-            (self.tell)(Some("no connection to Slack; trying again".to_owned()));
+        self.live.fetch_sub(1, Ordering::SeqCst);
+        if !stopping && stage == Stage::Gone {
+            self.tell_if_none();
         }
         (stage, steady)
+    }
+
+    fn tell_if_none(&self) {
+        if self.live.load(Ordering::SeqCst) == 0 {
+            (self.tell)(Some("no connection to Slack; trying again".to_owned()));
+        }
     }
 
     fn give_up(&self, why: &Hopeless) {
