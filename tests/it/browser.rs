@@ -27,11 +27,19 @@ macro_rules! looking {
     };
 }
 
+/// Waits until it can be typed into: a form that is being closed, or Home, may still be in the way.
+async fn focuses(browser: &mut Browser, what: &str) {
+    let element = format!("document.querySelector('{what}')");
+    browser
+        .until(&format!(
+            "({element}.focus(), document.activeElement === {element})"
+        ))
+        .await;
+}
+
 /// Picks who to be, as a person does with the keyboard.
 async fn becomes(browser: &mut Browser, name: &str) {
-    browser
-        .evaluate("document.querySelector('#me').focus()")
-        .await;
+    focuses(browser, "#me").await;
     browser.press(&name[..1]).await;
     browser
         .until(&format!(
@@ -41,9 +49,7 @@ async fn becomes(browser: &mut Browser, name: &str) {
 }
 
 async fn sends(world: &World, browser: &mut Browser, line: &str) {
-    browser
-        .evaluate("document.querySelector('#line').focus()")
-        .await;
+    focuses(browser, "#line").await;
     browser.types(line).await;
     browser.press("Enter").await;
     browser
