@@ -235,7 +235,6 @@ fn the_moments_of_each_state() {
         outcome: Outcome::Failed,
     };
     assert_eq!(view(&shown).outcome.as_deref(), Some("failed"));
-    assert!(!view(&shown).can_approve);
 }
 
 #[test]

@@ -179,6 +179,21 @@ on_both! {
         world.finish().await;
     }
 
+    async fn sockets_that_cannot_be_replaced_are_told(kind) {
+        let world = world!(over_sockets(kind));
+        let calls = world.slack.call_count(OPEN);
+        world.slack.fail_always(OPEN, Fault::Http(503));
+        for socket in world.slack.sockets() {
+            world.slack.disconnect(socket, "refresh_requested");
+        }
+        world.slack.wait_for_calls(OPEN, calls + 2).await.expect("each asks");
+        until_degraded(&world, |said| said.iter().any(|why| why.contains("trying again"))).await;
+        world.slack.clear_faults();
+        world.slack.wait_for_calls(OPEN, calls + 4).await.expect("each asks again");
+        until_degraded(&world, <[String]>::is_empty).await;
+        world.finish().await;
+    }
+
     async fn an_outage_is_waited_out_without_hurry(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;

@@ -3,6 +3,7 @@
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
 use crate::world::world;
+use countersign::domain::time::Span;
 use serde_json::{Value, json};
 
 async fn numbers(api: &Api, query: &str) -> Vec<i64> {
@@ -41,6 +42,18 @@ on_both! {
         for wrong in ["status=open", "type=everything", "limit=0", "limit=101", "limit=x", "requester=bob", "limit=1&limit=2", "status=pending,,nothing"] {
             assert_eq!(bob.get(&format!("/v1/requests?{wrong}")).await.outcome(), "422 invalid_query", "{wrong}");
         }
+        world.finish().await;
+    }
+
+    async fn what_one_could_approve_is_found_behind_much_that_waits_for_others(kind) {
+        let world = world!(kind);
+        let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+        for ask in [deploy(), deploy()].into_iter().chain(vec![command(); 9]) {
+            world.passes(Span::seconds(1)).await;
+            alice.submit(ask).await.ok();
+        }
+        assert_eq!(numbers(&bob, "canApprove=bob&limit=1").await, [2]);
+        assert_eq!(numbers(&bob, "canApprove=bob&limit=1&cursor=2").await, [1]);
         world.finish().await;
     }
 
