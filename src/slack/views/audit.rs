@@ -1,7 +1,6 @@
 //! The audit log as administrators read it, newest first. Break-glass stands out in words and by a sign, never by colour alone.
 
-use super::kit::cut_markup;
-use super::text::{cut, date, escape};
+use super::text::{brief, cut_markup, date, name};
 use super::{Message, kit};
 use crate::app::LoggedEvent;
 use crate::domain::audit::What;
@@ -11,8 +10,6 @@ use serde_json::Value;
 
 /// Most characters of one line.
 const LINE: usize = 400;
-/// Bytes of JSON for the lines.
-const MOST_BYTES: usize = 24_000;
 
 /// The answer to `/approval audit`.
 pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
@@ -28,10 +25,10 @@ pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
     }
 }
 
-/// The events, packed into sections.
+/// The events, packed into sections; what does not fit into a message says so.
 pub fn lines(events: &[LoggedEvent], directory: &Directory) -> Vec<Value> {
     let lines: Vec<String> = events.iter().map(|event| line(event, directory)).collect();
-    kit::packed(&lines, MOST_BYTES)
+    kit::packed(&lines, kit::MESSAGE_BYTES)
 }
 
 fn line(event: &LoggedEvent, directory: &Directory) -> String {
@@ -41,11 +38,11 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
         Principal::Operator => "the operator",
         Principal::Bot => "Countersign",
     };
-    let who = escape(&cut(who, 100));
+    let who = name(who);
     let about = event
         .number
         .map_or_else(String::new, |number| format!(" #{number}"));
-    let note = event.note.as_deref().map(|note| escape(&cut(note, 200)));
+    let note = event.note.as_deref().map(|note| brief(note, 200));
     let note = note.map_or_else(String::new, |note| format!(": {note}"));
     let mark = mark(event);
     let what = event.what.as_str();

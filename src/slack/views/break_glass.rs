@@ -1,6 +1,6 @@
 //! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
 
-use super::text::{any_of, code, cut, date, escape};
+use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
 use super::{Message, kit};
 use crate::domain::break_glass::{
     SessionAlert, SessionEvent, SessionState, SessionStatus, ShownSession, Use, UseLine,
@@ -15,6 +15,10 @@ pub const REVOKE: &str = "bg_revoke";
 pub const REVIEW: &str = "bg_review";
 /// The note of a review, as block and action.
 pub const NOTE: &str = "note";
+/// Bytes of JSON for the lines of an alert, which has more to say than them.
+const LINES_BYTES: usize = 8_000;
+/// Most characters of a scope within a sentence.
+const SCOPE: usize = 300;
 /// What an alert begins with, wherever it is read.
 const SIGN: &str = "🚨";
 
@@ -22,13 +26,10 @@ const SIGN: &str = "🚨";
 pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[String]) -> Message {
     let headline = headline(alert);
     let mut blocks = vec![kit::section(&format!("{SIGN} *Break-glass*: {headline}"))];
-    blocks.push(kit::section_plain(&format!(
-        "Why: {}",
-        cut(&alert.reason, 1_000)
-    )));
+    blocks.push(kit::section_brief(&format!("Why: {}", alert.reason), 1_000));
     let lines = lines(alert);
     if !lines.is_empty() {
-        blocks.extend(kit::packed(&lines, 12_000));
+        blocks.extend(kit::packed(&lines, LINES_BYTES));
     }
     let mut small = vec![format!(
         "{} · session {}",
@@ -44,10 +45,10 @@ pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[St
         blocks.push(kit::actions(&[button]));
     }
     Message {
-        text: kit::cut_markup(
+        text: cut_markup(
             &format!(
                 "Break-glass: {headline}. Why: {}",
-                escape(&cut(&alert.reason, 300))
+                brief(&alert.reason, 300)
             ),
             1_500,
         ),
@@ -57,7 +58,7 @@ pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[St
 
 /// Who has done what, in one sentence.
 fn headline(alert: &SessionAlert) -> String {
-    let initiator = escape(&cut(&alert.initiator, 100));
+    let initiator = name(&alert.initiator);
     match &alert.event {
         SessionEvent::Started { until } => {
             format!("{initiator} has started a session, until {}", date(*until))
@@ -80,7 +81,7 @@ fn headline(alert: &SessionAlert) -> String {
             match revoked_by {
                 Some(who) => format!(
                     "{} has ended the session of {initiator} after {length}",
-                    escape(&cut(who, 100))
+                    name(who)
                 ),
                 None => format!("the session of {initiator} is over after {length}"),
             }
@@ -90,10 +91,9 @@ fn headline(alert: &SessionAlert) -> String {
             use_line(line),
             date(*ended_at)
         ),
-        SessionEvent::Reviewed { by, .. } => format!(
-            "{} has reviewed the session of {initiator}",
-            escape(&cut(by, 100))
-        ),
+        SessionEvent::Reviewed { by, .. } => {
+            format!("{} has reviewed the session of {initiator}", name(by))
+        }
         SessionEvent::ReviewOwed { ended_at } => format!(
             "nobody has reviewed the session of {initiator} yet; it ended {}",
             date(*ended_at)
@@ -104,8 +104,7 @@ fn headline(alert: &SessionAlert) -> String {
 fn lines(alert: &SessionAlert) -> Vec<String> {
     match &alert.event {
         SessionEvent::Started { .. } => {
-            let responders: Vec<String> =
-                alert.responders.iter().map(|name| escape(name)).collect();
+            let responders: Vec<String> = alert.responders.iter().map(|who| name(who)).collect();
             vec![
                 format!("Covers {}", escape(&alert.scope.to_string())),
                 format!("Responders: {}", escape_list(&responders)),
@@ -119,17 +118,13 @@ fn lines(alert: &SessionAlert) -> Vec<String> {
                 .map(|policy| {
                     let missing: Vec<String> =
                         policy.missing.iter().map(|text| escape(text)).collect();
-                    format!(
-                        "Bypassed *{}*: {}",
-                        escape(&cut(&policy.name, 100)),
-                        missing.join("; ")
-                    )
+                    format!("Bypassed *{}*: {}", name(&policy.name), missing.join("; "))
                 })
                 .collect();
-            lines.extend(gated.iter().map(|name| {
+            lines.extend(gated.iter().map(|other| {
                 format!(
                     "*{}* gates it all the same, and waits for approvals",
-                    escape(&cut(name, 100))
+                    name(other)
                 )
             }));
             lines
@@ -154,7 +149,7 @@ fn lines(alert: &SessionAlert) -> Vec<String> {
             lines.push("A review is owed, by somebody who took no part in it.".to_owned());
             lines
         }
-        SessionEvent::Reviewed { note, .. } => vec![escape(&cut(note, 2_000))],
+        SessionEvent::Reviewed { note, .. } => vec![brief(note, 2_000)],
         SessionEvent::CompletedLate { .. } | SessionEvent::ReviewOwed { .. } => Vec::new(),
     }
 }
@@ -172,13 +167,13 @@ fn use_line(line: &UseLine) -> String {
     let place = if line.target.is_empty() {
         String::new()
     } else {
-        format!(" on {}", escape(&cut(&line.target, 200)))
+        format!(" on {}", brief(&line.target, 200))
     };
     format!(
         "#{} {}{place} by {}",
         line.number,
-        escape(&cut(&line.action, 100)),
-        escape(&cut(&line.who, 100))
+        name(&line.action),
+        name(&line.who)
     )
 }
 
@@ -231,7 +226,7 @@ pub fn review_form(shown: &ShownSession) -> Value {
         cut(&session.reason, 2_000)
     )));
     let uses: Vec<String> = shown.uses.iter().map(|one| done(shown, one)).collect();
-    blocks.extend(kit::packed(&uses, 12_000));
+    blocks.extend(kit::packed(&uses, kit::MESSAGE_BYTES));
     blocks.push(json!({
         "type": "input",
         "block_id": NOTE,
@@ -252,8 +247,8 @@ pub fn review_form(shown: &ShownSession) -> Value {
 /// `Dan Davis's session, ended after 45 min: cluster.restart; cluster prod-eu-1`.
 fn sentence(shown: &ShownSession) -> String {
     let session = &shown.session;
-    let who = escape(&shown.name_of(&session.initiator));
-    let scope = escape(&session.scope.to_string());
+    let who = name(&shown.name_of(&session.initiator));
+    let scope = brief(&session.scope.to_string(), SCOPE);
     let stands = match &session.state {
         SessionState::Pending => "waits for its approvers".to_owned(),
         SessionState::NotStarted(why) => format!("was never started: {}", why.as_str()),
@@ -271,7 +266,7 @@ fn sentence(shown: &ShownSession) -> String {
             "ended {} after {}, reviewed by {}",
             date(*at),
             length(*from, *at),
-            escape(&shown.name_of(&review.by))
+            name(&shown.name_of(&review.by))
         ),
     };
     format!("{SIGN} *Break-glass* of {who}: {stands}. Covers {scope}")
@@ -286,8 +281,8 @@ fn done(shown: &ShownSession, one: &Use) -> String {
         "• #{} {} on {} by {}: {outcome}",
         one.number,
         code(one.action.as_str()),
-        escape(&cut(&target, 200)),
-        escape(&shown.name(&one.by))
+        brief(&target, 200),
+        name(&shown.name(&one.by))
     )
 }
 
@@ -298,7 +293,7 @@ pub fn status(open: &[ShownSession]) -> Message {
     }
     Message {
         text: format!("{} break-glass sessions are open.", open.len()),
-        blocks: rows(open, 15),
+        blocks: rows(open, 12),
     }
 }
 
@@ -333,7 +328,7 @@ fn row(shown: &ShownSession) -> Vec<Value> {
     let mut section = kit::section(&format!(
         "{}\nWhy: {}",
         sentence(shown),
-        escape(&cut(&session.reason, 300))
+        brief(&session.reason, 200)
     ));
     match session.state.status() {
         SessionStatus::Active => section["accessory"] = revoke_button(&session.id),
@@ -356,13 +351,13 @@ fn row(shown: &ShownSession) -> Vec<Value> {
 /// What became of a start, for the one who started it.
 pub fn started(shown: &ShownSession, request: Option<i64>) -> Message {
     let session = &shown.session;
-    let scope = escape(&session.scope.to_string());
+    let scope = brief(&session.scope.to_string(), SCOPE);
     match (&session.state, request) {
         (SessionState::Active { until, .. }, _) => {
             let responders: Vec<String> = session
                 .responders
                 .iter()
-                .map(|who| escape(&shown.name(who)))
+                .map(|who| name(&shown.name(who)))
                 .collect();
             Message::plain(format!(
                 "{SIGN} The session is *active* until {}. It covers {scope}, for {}. Ask as usual: what it covers is allowed at once. End it with {} as soon as you can.",
@@ -399,7 +394,7 @@ pub fn unheard(channel: &str, why: &str, said: &Message) -> Message {
         .filter(|block| block["type"] != "actions");
     blocks.extend(quiet.cloned());
     Message {
-        text: kit::cut_markup(
+        text: cut_markup(
             &format!("An alert was refused by its channel. {}", said.text),
             1_500,
         ),

@@ -1,7 +1,7 @@
 //! The card: one glance tells who wants what, where, how risky, and how far it is.
 
 use super::content::{self, Offer};
-use super::text::{code, cut, date, escape};
+use super::text::{code, cut, cut_markup, date, name};
 use super::{Message, change, kit, parts};
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
@@ -68,18 +68,19 @@ pub fn card_for(shown: &Shown, audience: Audience) -> Message {
 }
 
 fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
-    let mut blocks = vec![kit::section(&headline(shown)), facts(shown)];
+    let offer = offer_to(shown, audience);
+    let mut blocks = vec![kit::section(&headline(shown)), facts(shown, offer)];
     blocks.extend(match audience {
-        Audience::Own => shown.request.reason.as_ref().map(|reason| {
-            let reason = cut(reason, room.reason);
-            kit::section_plain(&format!("Why: {reason}"))
-        }),
+        Audience::Own => shown
+            .request
+            .reason
+            .as_ref()
+            .map(|reason| kit::section_brief(&format!("Why: {reason}"), room.reason)),
         Audience::Shared => Some(kit::context(&[KEPT_OUT.to_owned()])),
     });
     if audience == Audience::Own {
         blocks.extend(break_glass(shown));
     }
-    let offer = offer_to(shown, audience);
     blocks.extend(what_runs(shown, room, offer, audience));
     blocks.extend(policies(shown, room.listed));
     blocks.extend(decisions(shown, room.listed, audience));
@@ -88,7 +89,7 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
         blocks.push(kit::actions(&buttons(shown, offer)));
     }
     Message {
-        text: kit::cut_markup(&fallback(shown), 1_500),
+        text: cut_markup(&fallback(shown), 1_500),
         blocks,
     }
 }
@@ -114,8 +115,8 @@ pub fn read_value(value: &str) -> Option<(RequestId, Digest)> {
 
 fn headline(shown: &Shown) -> String {
     let number = shown.request.number;
-    let who = escape(shown.principal_name(&shown.request.requester));
-    let what = escape(&shown.action.name);
+    let who = name(shown.principal_name(&shown.request.requester));
+    let what = name(&shown.action.name);
     let place = parts::place(shown);
     let risk = parts::risk(shown.action.risk);
     if shown.is_pending() {
@@ -136,14 +137,20 @@ fn break_glass(shown: &Shown) -> Vec<Value> {
         return Vec::new();
     };
     let who = &session.initiator;
-    let words = format!("🚨 Break-glass of {who}: {}", cut(&session.reason, 300));
-    vec![kit::section_plain(&words)]
+    let words = format!("🚨 Break-glass of {}: {}", cut(who, 100), session.reason);
+    vec![kit::section_brief(&words, 450)]
 }
 
-fn facts(shown: &Shown) -> Value {
+/// The target stands here in whole wherever Approve does; a long release is left to Review.
+fn facts(shown: &Shown, offer: Offer) -> Value {
     let request = &shown.request;
     let target = &request.target;
-    let named = |name: Option<&str>| name.map(code);
+    let most = if offer == Offer::Review {
+        100
+    } else {
+        usize::MAX
+    };
+    let named = |name: Option<&str>| name.map(|name| code(&cut(name, most)));
     let mut pairs = vec![("Action", parts::action_code(shown))];
     let places = [
         ("Project", named(target.project.as_ref().map(AsRef::as_ref))),
@@ -156,16 +163,16 @@ fn facts(shown: &Shown) -> Value {
     ];
     pairs.extend(places.into_iter().filter_map(|(k, v)| Some((k, v?))));
     if request.submitted_by != request.requester {
-        let by = escape(shown.principal_name(&request.submitted_by));
+        let by = name(shown.principal_name(&request.submitted_by));
         pairs.push(("Submitted by", by));
     }
     if !request.authors.is_empty() {
         let authors: Vec<String> = request
             .authors
             .iter()
-            .map(|author| escape(shown.name(author)))
+            .map(|author| name(shown.name(author)))
             .collect();
-        pairs.push(("Authors", kit::cut_markup(&authors.join(", "), 300)));
+        pairs.push(("Authors", cut_markup(&authors.join(", "), 300)));
     }
     kit::fields(&pairs)
 }
@@ -216,7 +223,7 @@ fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
     let mut lines: Vec<String> = sorted
         .iter()
         .take(listed)
-        .map(|policy| kit::cut_markup(&parts::policy_line(policy), 400))
+        .map(|policy| cut_markup(&parts::policy_line(policy), 400))
         .collect();
     if sorted.len() > listed {
         lines.push(format!("and {} more under Details", sorted.len() - listed));
@@ -227,7 +234,7 @@ fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
         lines.push(format!("and {more} more bypassed, under Details"));
     }
     for observed in shown.observed.iter().take(2) {
-        let name = escape(&cut(&observed.name, 100));
+        let name = name(&observed.name);
         lines.push(format!("{name} is only tried out and gates nothing"));
     }
     if lines.is_empty() {

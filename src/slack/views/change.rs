@@ -1,7 +1,7 @@
 //! A change of the configuration as people read it: what gets weaker first, then every line that differs.
 
 use super::kit;
-use super::text::{cut, escape, push_json};
+use super::text::{brief, cut, push_json};
 use crate::domain::diff::Difference;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ pub fn blocks(difference: &Difference, most: usize) -> Vec<Value> {
 fn weaker(weakens: &[String], most: usize) -> String {
     let mut lines = vec!["*What gets weaker*".to_owned()];
     let listed = weakens.iter().take(most);
-    lines.extend(listed.map(|how| format!("⚠ {}", escape(&cut(how, LINE)))));
+    lines.extend(listed.map(|how| format!("⚠ {}", brief(how, LINE))));
     if weakens.len() > most {
         lines.push(format!("⚠ and {} more", weakens.len() - most));
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Most characters, in their shown form, of a payload that still stands on the card.
 const ON_CARD: usize = BLOCK;
 /// Most characters of a target, in its shown form.
-const TARGET_ON_CARD: usize = 1_500;
+const TARGET_ON_CARD: usize = 800;
 /// Most lines of a text that still stands on the card; a longer one is read in Review, page by page.
 const LINES_ON_CARD: usize = 60;
 /// The longest that a sign becomes in JSON, `\u0000`.

@@ -1,7 +1,7 @@
 //! Details: everything about a request on one screen, and a decision with a comment.
 
 use super::content::{self, Offer};
-use super::text::{code, cut, date, escape, plain};
+use super::text::{brief, code, date, name, plain};
 use super::{card_value, change, kit, parts};
 use crate::domain::shown::{Shown, TimelineEvent};
 use crate::domain::verdict::{Explanation, PolicyVerdict};
@@ -14,8 +14,6 @@ pub const VERDICT: &str = "verdict";
 /// The comment, as block and action.
 pub const COMMENT: &str = "comment";
 
-/// Bytes of JSON for the lines; the whole view stays below what Slack echoes back.
-const MOST_BYTES: usize = 24_000;
 /// The lines of a difference that are listed.
 const CHANGES: usize = 60;
 /// The latest events that are listed.
@@ -38,7 +36,7 @@ pub fn details(shown: &Shown, takes_decision: bool) -> Value {
     {
         blocks.extend(change::blocks(difference, CHANGES));
     }
-    blocks.extend(kit::packed(&lines(shown), MOST_BYTES));
+    blocks.extend(kit::packed(&lines(shown), kit::VIEW_BYTES));
     let title = format!("Request #{}", shown.request.number);
     let mut view = kit::modal(CALLBACK, &title, &card_value(shown), &blocks);
     if takes_decision {
@@ -100,7 +98,7 @@ fn tree(policy: &PolicyVerdict, remark: &str) -> Vec<String> {
         policy.version
     )];
     if !policy.description.is_empty() {
-        lines.push(format!("    {}", escape(&cut(&policy.description, 300))));
+        lines.push(format!("    {}", brief(&policy.description, 300)));
     }
     branch(&policy.explanation, 1, &mut lines);
     lines
@@ -108,7 +106,7 @@ fn tree(policy: &PolicyVerdict, remark: &str) -> Vec<String> {
 
 fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
     let mark = if node.met { "✓" } else { "○" };
-    let text = escape(&cut(&node.text, 300));
+    let text = brief(&node.text, 300);
     // deeper than this no quorum nests, and a screen has no room
     let indent = "    ".repeat(depth.min(6));
     lines.push(format!("{indent}{mark} {text}"));
@@ -118,8 +116,8 @@ fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
 }
 
 fn event_line(shown: &Shown, event: &TimelineEvent) -> String {
-    let who = escape(shown.principal_name(&event.actor));
-    let note = event.note.as_deref().map(|note| escape(&cut(note, 300)));
+    let who = name(shown.principal_name(&event.actor));
+    let note = event.note.as_deref().map(|note| brief(note, 300));
     let note = note.map_or_else(String::new, |note| format!(": {note}"));
     format!("{} {} by {who}{note}", date(event.at), event.what.as_str())
 }

@@ -1,6 +1,6 @@
 //! Direct messages to the one who asked.
 
-use super::text::{code, escape};
+use super::text::{code, cut_markup, escape};
 use super::{Message, card_value, kit, parts};
 use crate::domain::audit::What;
 use crate::domain::request::{State, Status};
@@ -46,7 +46,7 @@ pub fn news(shown: &Shown) -> Message {
     }
     Message {
         blocks,
-        text: kit::cut_markup(&text.replace('*', ""), 1_500),
+        text: cut_markup(&text.replace('*', ""), 1_500),
     }
 }
 
@@ -122,7 +122,7 @@ fn said_no(shown: &Shown) -> String {
 /// An alert for a channel; its text is plain.
 pub fn alert(text: &str) -> Message {
     Message {
-        text: kit::cut_markup(&escape(text), 1_500),
+        text: cut_markup(&escape(text), 1_500),
         blocks: vec![kit::section_plain(text)],
     }
 }

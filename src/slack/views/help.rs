@@ -1,6 +1,6 @@
 //! Answers to the words of `/approval` that only ask.
 
-use super::text::{any_of, code, cut, escape};
+use super::text::{any_of, code, cut, escape, name};
 use super::{Message, kit, parts};
 use crate::app::{Explained, Page};
 use crate::domain::id::PersonId;
@@ -77,7 +77,7 @@ pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
             format!("{}{mark}", parts::list_line(shown))
         })
         .collect();
-    let mut blocks = kit::packed(&lines, 20_000);
+    let mut blocks = kit::packed(&lines, kit::MESSAGE_BYTES);
     let more = if page.next.is_some() {
         "The newest ones; there are more. "
     } else {
@@ -99,7 +99,7 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     let names = |ids: &[PersonId]| -> String {
         let name = |id: &PersonId| {
             let person = directory.person(id);
-            escape(person.map_or(id.as_str(), |person| &person.name))
+            name(person.map_or(id.as_str(), |person| &person.name))
         };
         any_of(&ids.iter().map(name).collect::<Vec<_>>(), 10)
     };
@@ -136,14 +136,14 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     lines.extend(explained.observed_because.iter().take(OTHERS).map(|tried| {
         format!(
             "{} is only tried out and gates nothing; it {}",
-            escape(&tried.name),
+            name(&tried.name),
             escape(&tried.why)
         )
     }));
     lines.extend(explained.others.iter().take(OTHERS).map(|other| {
         format!(
             "{} does not apply: it {}",
-            escape(&other.name),
+            name(&other.name),
             escape(&other.why)
         )
     }));
@@ -153,6 +153,6 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     }
     Message {
         text: "What would happen to this request.".to_owned(),
-        blocks: kit::packed(&lines, 20_000),
+        blocks: kit::packed(&lines, kit::MESSAGE_BYTES),
     }
 }

@@ -2,8 +2,7 @@
 
 use super::content::{self, Offer};
 use super::form::Choice;
-use super::kit::cut_markup;
-use super::text::{code, escape};
+use super::text::{code, cut_markup, escape};
 use super::{audit, card, card_value, kit, parts};
 use crate::app::LoggedEvent;
 use crate::domain::action::Kind;

@@ -5,15 +5,26 @@ use serde_json::{Value, json};
 
 /// Most characters of a section's text.
 pub const SECTION: usize = 3_000;
+/// Most characters of a field, and of a line of small print.
+const SMALL: usize = 2_000;
+/// Bytes of JSON for the lines of a message, which Slack refuses as a whole when it is too long.
+pub const MESSAGE_BYTES: usize = 12_000;
+/// Bytes of JSON for the lines of a modal or a Home tab; the whole view stays below what Slack echoes back.
+pub const VIEW_BYTES: usize = 24_000;
 
 /// A section of mrkdwn.
 pub fn section(mrkdwn: &str) -> Value {
-    json!({ "type": "section", "text": mrkdwn_text(&cut_markup(mrkdwn, SECTION)) })
+    json!({ "type": "section", "text": mrkdwn_text(&text::cut_markup(mrkdwn, SECTION)) })
 }
 
 /// A section of people's own words, which Slack does not parse.
 pub fn section_plain(words: &str) -> Value {
-    let words = text::cut(&text::plain(words), SECTION);
+    section_brief(words, SECTION)
+}
+
+/// The same, of at most `most` characters in the form that is sent.
+pub fn section_brief(words: &str, most: usize) -> Value {
+    let words = text::cut(&text::plain(words), most);
     json!({ "type": "section", "text": plain_text(&words) })
 }
 
@@ -22,7 +33,7 @@ pub fn fields(pairs: &[(&str, String)]) -> Value {
     let fields: Vec<Value> = pairs
         .iter()
         .take(10)
-        .map(|(name, value)| mrkdwn_text(&cut_markup(&format!("*{name}*\n{value}"), 2_000)))
+        .map(|(name, value)| mrkdwn_text(&text::cut_markup(&format!("*{name}*\n{value}"), SMALL)))
         .collect();
     json!({ "type": "section", "fields": fields })
 }
@@ -32,7 +43,7 @@ pub fn context(lines: &[String]) -> Value {
     let elements: Vec<Value> = lines
         .iter()
         .take(10)
-        .map(|line| mrkdwn_text(&cut_markup(line, SECTION)))
+        .map(|line| mrkdwn_text(&text::cut_markup(line, SMALL)))
         .collect();
     json!({ "type": "context", "elements": elements })
 }
@@ -98,31 +109,17 @@ fn mrkdwn_text(mrkdwn: &str) -> Value {
     json!({ "type": "mrkdwn", "text": mrkdwn, "verbatim": true })
 }
 
-/// Cuts mrkdwn that is made already, never within an entity or a `<..>` node.
-pub(super) fn cut_markup(mrkdwn: &str, most: usize) -> String {
-    if mrkdwn.chars().count() <= most {
-        return mrkdwn.to_owned();
-    }
-    let mut kept: String = mrkdwn.chars().take(most - 1).collect();
-    let open_node = kept.rfind('<').filter(|at| !kept[*at..].contains('>'));
-    let open_entity = kept.rfind('&').filter(|at| !kept[*at..].contains(';'));
-    if let Some(at) = [open_node, open_entity].into_iter().flatten().min() {
-        kept.truncate(at);
-    }
-    kept + "…"
-}
-
 /// Packs lines of mrkdwn into sections; stops at `most_bytes` of JSON and says so.
 pub fn packed(lines: &[String], most_bytes: usize) -> Vec<Value> {
     let mut sections = Vec::new();
     let mut open = String::new();
     let mut bytes = 0;
     for line in lines {
-        let line = cut_markup(line, SECTION - 200);
+        let line = text::cut_markup(line, SECTION - 200);
         bytes += Value::from(line.as_str()).to_string().len();
         if bytes > most_bytes {
             open.push_str(
-                "\n… the rest is too long for Slack; `countersign show` and the API have it",
+                "\n… the rest is too long for Slack; the command line and the API have it",
             );
             break;
         }
@@ -143,14 +140,6 @@ pub fn packed(lines: &[String], most_bytes: usize) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markup_is_never_cut_in_the_middle() {
-        assert_eq!(cut_markup("ab &amp; cd", 6), "ab …");
-        assert_eq!(cut_markup("ab <@U123> cd", 8), "ab …");
-        assert_eq!(cut_markup("ab <@U1> cd", 10), "ab <@U1> …");
-        assert_eq!(cut_markup("abc", 3), "abc");
-    }
 
     #[test]
     fn lines_are_packed_and_a_cut_says_so() {

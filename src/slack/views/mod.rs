@@ -27,6 +27,9 @@ pub use card::{card, card_for, card_value, read_value};
 
 use serde_json::{Value, json};
 
+/// Most characters of a message without blocks.
+const PLAIN: usize = 12_000;
+
 /// A message: a full sentence for notifications and screen readers, and the blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
@@ -37,10 +40,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without blocks; `text` is mrkdwn whose foreign parts are escaped.
-    pub fn plain(text: impl Into<String>) -> Self {
+    /// A message without blocks; `text` is mrkdwn whose foreign parts are escaped, and is cut where Slack would refuse it.
+    pub fn plain(text: impl AsRef<str>) -> Self {
         Self {
-            text: text.into(),
+            text: text::cut_markup(text.as_ref(), PLAIN),
             blocks: Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! Sentences and lines that several views share.
 
-use super::text::{any_of_many, code, cut, date, escape, mention};
+use super::text::{any_of_many, brief, code, date, mention, name};
 use crate::domain::audit::What;
 use crate::domain::document::Risk;
 use crate::domain::request::{Outcome, State, Status};
@@ -9,13 +9,15 @@ use crate::domain::time::Timestamp;
 use crate::domain::verdict::PolicyVerdict;
 use crate::domain::vote::{Verdict, Vote};
 
+/// Most characters of a target in a sentence; the fields of a card have all of it.
+const PLACE: usize = 800;
 /// Names of people that are listed before the rest becomes a number.
 const NAMED: usize = 5;
 
 /// `Alice asks for Deploy release on api-platform / production / v1.4.2 (High risk)`.
 pub fn sentence(shown: &Shown) -> String {
-    let who = escape(shown.principal_name(&shown.request.requester));
-    let what = escape(&shown.action.name);
+    let who = name(shown.principal_name(&shown.request.requester));
+    let what = name(&shown.action.name);
     let risk = risk(shown.action.risk);
     let place = place(shown);
     format!("{who} asks for {what}{place} ({risk} risk)")
@@ -27,7 +29,7 @@ pub fn place(shown: &Shown) -> String {
     if target.is_empty() {
         String::new()
     } else {
-        format!(" on {}", escape(&target))
+        format!(" on {}", brief(&target, PLACE))
     }
 }
 
@@ -47,31 +49,31 @@ pub fn progress(policy: &PolicyVerdict) -> String {
         let (have, need) = (policy.have, policy.need);
         return format!("satisfied, {have} of {need} approval{ending}");
     }
-    escape(&cut(&policy.explanation.text, 300))
+    brief(&policy.explanation.text, 300)
 }
 
 /// A policy with its progress, as a line.
 pub fn policy_line(policy: &PolicyVerdict) -> String {
     let mark = if policy.satisfied { "✓" } else { "○" };
-    let name = escape(&cut(&policy.name, 100));
+    let name = name(&policy.name);
     format!("{mark} *{name}*: {}", progress(policy))
 }
 
 /// A policy that a break-glass session let the request past, with what it had needed.
 pub fn bypassed_line(policy: &PolicyVerdict) -> String {
-    let name = escape(&cut(&policy.name, 100));
-    let missing = escape(&cut(&policy.missing.join("; "), 300));
+    let name = name(&policy.name);
+    let missing = brief(&policy.missing.join("; "), 300);
     format!("🚨 *{name}*: bypassed by break-glass; {missing}")
 }
 
 /// `Bob approved <date>: looks fine`.
 pub fn vote_line(shown: &Shown, vote: &Vote) -> String {
-    let who = escape(shown.name(&vote.by));
+    let who = name(shown.name(&vote.by));
     let did = match vote.verdict {
         Verdict::Approve => "approved",
         Verdict::Reject => "rejected",
     };
-    let comment = vote.comment.as_deref().map(|c| escape(&cut(c, 200)));
+    let comment = vote.comment.as_deref().map(|c| brief(c, 200));
     let comment = comment.map_or_else(String::new, |comment| format!(": {comment}"));
     format!("*{who}* {did} {}{comment}", date(vote.at))
 }
@@ -86,7 +88,7 @@ pub fn waiting_for(shown: &Shown) -> String {
             if few {
                 mention(shown.people.get(id), shown.name(id))
             } else {
-                escape(shown.name(id))
+                name(shown.name(id))
             }
         })
         .collect();
@@ -95,7 +97,7 @@ pub fn waiting_for(shown: &Shown) -> String {
 
 /// Who could complete it, by name alone.
 pub fn who_can(shown: &Shown) -> String {
-    let names = shown.waiting_for.iter().map(|id| escape(shown.name(id)));
+    let names = shown.waiting_for.iter().map(|id| name(shown.name(id)));
     any_of_many(&names.collect::<Vec<_>>(), shown.waiting_more, NAMED)
 }
 
@@ -168,7 +170,7 @@ fn last(shown: &Shown, what: What) -> Option<&TimelineEvent> {
 fn canceller(shown: &Shown) -> String {
     last(shown, What::RequestCancelled).map_or_else(
         || "its requester".to_owned(),
-        |event| escape(shown.principal_name(&event.actor)),
+        |event| name(shown.principal_name(&event.actor)),
     )
 }
 
@@ -178,7 +180,7 @@ fn why(shown: &Shown) -> String {
     event
         .and_then(|event| event.note.as_deref())
         .map_or_else(String::new, |note| {
-            format!(": {}", escape(note.trim_end_matches('.')))
+            format!(": {}", brief(note.trim_end_matches('.'), 300))
         })
 }
 
@@ -193,11 +195,15 @@ fn deciders(shown: &Shown) -> String {
         .votes
         .iter()
         .filter(|vote| vote.verdict == verdict)
-        .map(|vote| escape(shown.name(&vote.by)))
+        .map(|vote| name(shown.name(&vote.by)))
         .collect();
     match names.as_slice() {
         [] => "nobody".to_owned(),
         [one] => one.clone(),
+        names if names.len() > NAMED => {
+            let more = names.len() - NAMED;
+            format!("{} and {more} more", names[..NAMED].join(", "))
+        }
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }

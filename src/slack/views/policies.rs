@@ -1,6 +1,6 @@
 //! Policies as people read them: the list, and everything about one of them, with the hours of the week in which it applies.
 
-use super::text::{code, cut, escape};
+use super::text::{brief, code, cut_markup, escape, name, push_json};
 use super::{Message, kit};
 use crate::domain::document::{Approvers, Binding, Document, Mode, ShowPayload, Template};
 use crate::domain::people::Directory;
@@ -13,8 +13,6 @@ pub const CALLBACK: &str = "policy";
 
 /// Policies that one answer lists; a message has fifty blocks.
 const LISTED: usize = 40;
-/// Bytes of JSON for the lines of one policy.
-const MOST_BYTES: usize = 24_000;
 /// Bindings that are listed with a button each.
 const BINDINGS: usize = 40;
 
@@ -49,8 +47,8 @@ pub fn list(document: &Document, administers: bool) -> Message {
 fn row(document: &Document, policy: &Template) -> Value {
     let bound = bindings(document, policy).count();
     let least = policy.quorum.min_approvals;
-    let name = escape(&cut(&policy.name, 80));
-    let about = escape(&cut(&policy.description, 100));
+    let name = brief(&policy.name, 80);
+    let about = brief(&policy.description, 100);
     let (approvals, places) = (
         plural(least, "approval"),
         plural(u32::try_from(bound).unwrap_or(u32::MAX), "place"),
@@ -59,7 +57,7 @@ fn row(document: &Document, policy: &Template) -> Value {
         "*{name}*{}: at least {approvals}, bound to {places}. {about}",
         mode(policy)
     );
-    let mut row = kit::section(&kit::cut_markup(&text, 240));
+    let mut row = kit::section(&cut_markup(&text, 240));
     let label = format!("View policy {}", policy.name);
     row["accessory"] = kit::button("policy_view", "View", policy.id.as_str(), &label);
     row
@@ -86,7 +84,7 @@ fn bindings<'a>(document: &'a Document, policy: &'a Template) -> impl Iterator<I
 
 /// Everything about one policy.
 pub fn view(policy: &Template, rules: &Rules, administers: bool) -> Value {
-    let name = escape(&cut(&policy.name, 150));
+    let name = brief(&policy.name, 150);
     let mut blocks = vec![kit::section(&format!(
         "*{name}* ({}){}",
         code(policy.id.as_str()),
@@ -95,7 +93,10 @@ pub fn view(policy: &Template, rules: &Rules, administers: bool) -> Value {
     if !policy.description.is_empty() {
         blocks.push(kit::section_plain(&policy.description));
     }
-    blocks.extend(kit::packed(&facts(policy, rules.directory()), MOST_BYTES));
+    blocks.extend(kit::packed(
+        &facts(policy, rules.directory()),
+        kit::VIEW_BYTES,
+    ));
     let week = Week::of(&policy.conditions).picture(policy.conditions.timezone.as_deref());
     blocks.push(kit::section(&format!(
         "*The hours in which it applies* (# yes, . no)\n```{}```",
@@ -112,8 +113,7 @@ fn fenced(text: &str) -> String {
     text.split('\n')
         .map(|line| {
             let mut shown = String::new();
-            line.chars()
-                .for_each(|sign| super::text::push_json(&mut shown, sign));
+            line.chars().for_each(|sign| push_json(&mut shown, sign));
             shown
         })
         .collect::<Vec<_>>()
@@ -232,10 +232,7 @@ fn approvers(policy: &Template, directory: &Directory) -> String {
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|name| escape(&cut(name, 100)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn bound(policy: &Template, document: &Document, administers: bool) -> Vec<Value> {

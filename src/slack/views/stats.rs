@@ -1,6 +1,6 @@
 //! How long requests wait for people, as `/approval stats` tells it.
 
-use super::text::{code, cut, escape};
+use super::text::{brief, code};
 use super::{Message, kit};
 use crate::app::LatencyStats;
 use crate::domain::latency::{Latency, Spread};
@@ -46,7 +46,7 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
 }
 
 fn team(name: &str) -> String {
-    escape(&cut(name, 100))
+    brief(name, 100)
 }
 
 fn first(latency: &Latency) -> Option<Spread> {

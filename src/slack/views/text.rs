@@ -5,6 +5,9 @@ use crate::domain::shown::ShownPerson;
 use crate::domain::time::Timestamp;
 use std::fmt::Write as _;
 
+/// Most characters of a name.
+const NAME: usize = 120;
+
 /// Text for mrkdwn: Slack's three signs as entities, marks of formatting and unseen signs in a visible form.
 pub fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -122,6 +125,30 @@ pub fn cut(text: &str, most: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// Cuts mrkdwn that is made already, never within an entity or a `<..>` node.
+pub fn cut_markup(mrkdwn: &str, most: usize) -> String {
+    if mrkdwn.chars().count() <= most {
+        return mrkdwn.to_owned();
+    }
+    let mut kept: String = mrkdwn.chars().take(most - 1).collect();
+    let open_node = kept.rfind('<').filter(|at| !kept[*at..].contains('>'));
+    let open_entity = kept.rfind('&').filter(|at| !kept[*at..].contains(';'));
+    if let Some(at) = [open_node, open_entity].into_iter().flatten().min() {
+        kept.truncate(at);
+    }
+    kept + "…"
+}
+
+/// Somebody's text for mrkdwn, at most `most` characters of it in the form that is sent: escaping makes up to eight of one.
+pub fn brief(text: &str, most: usize) -> String {
+    cut_markup(&escape(&cut(text, most)), most)
+}
+
+/// A name for mrkdwn; one that is too long to be read is cut.
+pub fn name(name: &str) -> String {
+    brief(name, NAME)
+}
+
 /// A moment in the reader's own zone, with UTC for where that cannot be shown.
 pub fn date(at: Timestamp) -> String {
     let seconds = at.0.div_euclid(1_000);
@@ -146,7 +173,7 @@ pub fn mention(person: Option<&ShownPerson>, name: &str) -> String {
         .and_then(|person| person.slack.first())
         .map(|identity| identity.user_id.as_str())
         .filter(|id| id.starts_with(['U', 'W']) && id.bytes().all(|b| b.is_ascii_alphanumeric()));
-    account.map_or_else(|| escape(name), |id| format!("<@{id}>"))
+    account.map_or_else(|| self::name(name), |id| format!("<@{id}>"))
 }
 
 /// `Bob`, `Bob or Carol`, `Bob, Carol or Dan`, `Bob, Carol and 7 more`.
@@ -185,6 +212,14 @@ mod tests {
         assert_eq!(plain("<b>\u{2066}"), "<b>\\u{2066}");
         assert!(!escape("see https://evil.example and @HERE").contains("https://"));
         assert!(!escape("see @HERE").contains("@HERE"));
+    }
+
+    #[test]
+    fn markup_is_never_cut_in_the_middle() {
+        assert_eq!(cut_markup("ab &amp; cd", 6), "ab …");
+        assert_eq!(cut_markup("ab <@U123> cd", 8), "ab …");
+        assert_eq!(cut_markup("ab <@U1> cd", 10), "ab <@U1> …");
+        assert_eq!(cut_markup("abc", 3), "abc");
     }
 
     #[test]

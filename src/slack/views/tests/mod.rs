@@ -1,5 +1,6 @@
 mod fixtures;
 mod limits;
+mod longest;
 
 use super::content::{self, Offer};
 use super::{
