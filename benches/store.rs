@@ -22,6 +22,8 @@ const TIMES: usize = 1_000;
 const WARM_UP: usize = 20;
 /// So many of the stored requests wait, however many are stored.
 const PENDING: u64 = 500;
+/// They are among the newest: at one request in two seconds this is a day's, and nothing waits longer than a day.
+const LATELY: u64 = 43_200;
 /// Rows that one statement copies.
 const BATCH: u64 = 50_000;
 
@@ -213,13 +215,15 @@ async fn fill(place: &Place, app: &App, size: u64) {
         .await
         .expect("it is taken back");
 
-    let one_in = size / PENDING;
+    let lately = size.min(LATELY);
+    let one_in = lately / PENDING;
+    let rare = size / PENDING * 10;
     for from in (1..=size).step_by(usize::try_from(BATCH).expect("small")) {
         let to = (from + BATCH - 1).min(size);
         // the second template waits, the third is rare, the first is all the others
         let template = format!(
-            "CASE WHEN i % {one_in} = 0 THEN 2 WHEN i % {} = 1 THEN 3 ELSE 1 END",
-            one_in * 10
+            "CASE WHEN i > {} AND i % {one_in} = 0 THEN 2 WHEN i % {rare} = 1 THEN 3 ELSE 1 END",
+            size - lately
         );
         let id = "'req_0000000000000000' || CAST(1000000000 + i AS TEXT)";
         let series = format!(

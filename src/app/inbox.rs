@@ -71,13 +71,13 @@ impl App {
         let (mut found, mut looked_at) = (Vec::new(), 0);
         let next = loop {
             let at_once = wanted.at_once(limit, looked_at);
-            let page = rows(&mut tx, &filter, &statuses, below, at_once).await?;
+            let page = wanted.rows(&mut tx, &statuses, below, at_once).await?;
             let full = page.len() == at_once;
             looked_at += page.len();
             for loaded in page {
                 below = loaded.request.number;
                 if wanted.has(&loaded) {
-                    found.push(loaded.request.id);
+                    found.push(loaded);
                 }
                 if found.len() == limit {
                     break;
@@ -90,10 +90,11 @@ impl App {
                 break full.then_some(below);
             }
         };
+        if wanted.searches() {
+            tx.read_payloads(&mut found).await?;
+        }
         Ok(Page {
-            items: self
-                .show_all(&mut tx, &found.iter().collect::<Vec<_>>())
-                .await?,
+            items: self.show_loaded(&mut tx, found).await?,
             next: next.map(|below| below.to_string()),
         })
     }
@@ -107,27 +108,6 @@ impl App {
         self.show_all(&mut tx, &ids.iter().collect::<Vec<_>>())
             .await
     }
-}
-
-/// The next rows of the store, newest first, without their payloads: those are read for what is shown alone.
-async fn rows(
-    tx: &mut Tx,
-    filter: &ListFilter,
-    statuses: &[Status],
-    below: i64,
-    limit: usize,
-) -> Result<Vec<Loaded>, AppError> {
-    let query = ListQuery {
-        statuses,
-        kind: filter.kind,
-        requester: filter.requester.as_ref(),
-        below,
-        limit: i64::try_from(limit).unwrap_or(100),
-    };
-    let ids = tx.list(query).await?;
-    let mut rows = tx.requests(&ids.iter().collect::<Vec<_>>(), false).await?;
-    rows.sort_by_key(|row| std::cmp::Reverse(row.request.number));
-    Ok(rows)
 }
 
 /// What the store cannot tell: what time has ended meanwhile, and who could approve.
@@ -148,6 +128,29 @@ impl Wanted<'_> {
         }
         let pending = asked.is_empty() || asked.contains(&Status::Pending);
         pending.then(|| vec![Status::Pending])
+    }
+
+    /// Whether more is looked at than is shown.
+    fn searches(&self) -> bool {
+        self.person.is_some()
+    }
+
+    /// The next rows of the store, newest first. A search leaves their payloads out: those are read for what it found.
+    async fn rows(
+        &self,
+        tx: &mut Tx,
+        statuses: &[Status],
+        below: i64,
+        limit: usize,
+    ) -> Result<Vec<Loaded>, AppError> {
+        let query = ListQuery {
+            statuses,
+            kind: self.filter.kind,
+            requester: self.filter.requester.as_ref(),
+            below,
+            limit: i64::try_from(limit).unwrap_or(100),
+        };
+        Ok(tx.list(query, !self.searches()).await?)
     }
 
     /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.

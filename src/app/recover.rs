@@ -132,9 +132,8 @@ impl App {
         now: Timestamp,
     ) -> Result<(Voided, Vec<(RequestId, i64)>), AppError> {
         let by = Caller::operator(Door::Cli);
-        let mut ids = tx.list(EVERY_GRANT).await?;
-        ids.reverse(); // oldest first
-        let ids: Vec<&RequestId> = ids.iter().collect();
+        let grants = tx.list(EVERY_GRANT, false).await?;
+        let ids: Vec<&RequestId> = grants.iter().rev().map(|one| &one.request.id).collect(); // oldest first
         tx.lock_requests(&ids, false).await?;
         let (mut numbers, mut moved) = (Vec::new(), Vec::new());
         for loaded in tx.requests(&ids, false).await? {

@@ -55,12 +55,23 @@ impl App {
             .into_iter()
             .map(|one| (one.request.id.clone(), one))
             .collect();
-        let Some(version) = loaded.values().next().map(|one| one.rules) else {
+        let loaded = ids.iter().filter_map(|id| loaded.remove(*id)).collect();
+        self.show_loaded(tx, loaded).await
+    }
+
+    /// Requests that this unit has read already, with their payloads.
+    pub(super) async fn show_loaded(
+        &self,
+        tx: &mut Tx,
+        loaded: Vec<Loaded>,
+    ) -> Result<Vec<Shown>, AppError> {
+        let Some(version) = loaded.first().map(|one| one.rules) else {
             return Ok(Vec::new());
         };
         let rules = self.rules_at(tx, version).await?;
+        let ids: Vec<&RequestId> = loaded.iter().map(|one| &one.request.id).collect();
         let mut timelines: BTreeMap<RequestId, Vec<TimelineEvent>> = BTreeMap::new();
-        for row in tx.timeline(ids).await? {
+        for row in tx.timeline(&ids).await? {
             timelines
                 .entry(row.request.clone())
                 .or_default()
@@ -68,7 +79,7 @@ impl App {
         }
         let now = self.now();
         let mut all = Vec::with_capacity(loaded.len());
-        for one in ids.iter().filter_map(|id| loaded.remove(*id)) {
+        for one in loaded {
             let timeline = timelines.remove(&one.request.id).unwrap_or_default();
             let session = match &one.request.session {
                 Some(id) => tx

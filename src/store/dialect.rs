@@ -3,7 +3,15 @@
 use super::sql;
 
 /// The columns of a request, with its votes and (where `$2` says 1) its payload.
-macro_rules! request_columns {
+macro_rules! requests {
+    (sqlite) => {
+        requests!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
+            'teams', json(d.teams), 'roles', json(d.roles), 'at', d.at, 'via', d.via))")
+    };
+    (postgres) => {
+        requests!("SELECT CAST(jsonb_agg(jsonb_build_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
+            'teams', CAST(d.teams AS jsonb), 'roles', CAST(d.roles AS jsonb), 'at', d.at, 'via', d.via)) AS TEXT)")
+    };
     ($votes:literal) => {
         concat!(
             "SELECT r.id, r.number, r.version, r.status, r.action, r.target, r.requester, r.submitted_by, r.authors, r.reason,
@@ -13,7 +21,7 @@ macro_rules! request_columns {
                 (SELECT coalesce(max(v.version), CAST(0 AS BIGINT)) FROM directory_versions v) AS directory,
                 CASE WHEN CAST($2 AS BIGINT) = 1 THEN (SELECT p.content FROM payloads p WHERE p.request_id = r.id) END AS payload,
                 coalesce((", $votes, " FROM decisions d WHERE d.request_id = r.id), '[]') AS votes
-             FROM requests r WHERE r.id IN ")
+             FROM requests r WHERE ")
     };
 }
 
@@ -23,12 +31,12 @@ sql! {
     LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
     LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id FOR UPDATE";
 
-    READ_REQUESTS_SQLITE @sqlite = concat!(request_columns!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict,
-            'comment', d.comment, 'teams', json(d.teams), 'roles', json(d.roles), 'at', d.at, 'via', d.via))"),
-        "(SELECT value FROM json_each($1))");
-    READ_REQUESTS_POSTGRES @postgres = concat!(request_columns!("SELECT CAST(jsonb_agg(jsonb_build_object('by', d.person, 'verdict', d.verdict,
-            'comment', d.comment, 'teams', CAST(d.teams AS jsonb), 'roles', CAST(d.roles AS jsonb), 'at', d.at, 'via', d.via)) AS TEXT)"),
-        "(SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))");
+    READ_REQUESTS_SQLITE @sqlite = concat!(requests!(sqlite), "r.id IN (SELECT value FROM json_each($1))");
+    READ_REQUESTS_POSTGRES @postgres = concat!(requests!(postgres), "r.id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))");
+    READ_ROWS_SQLITE @sqlite = concat!(requests!(sqlite), "r.rowid IN (SELECT CAST(value AS INTEGER) FROM json_each($1))");
+    READ_PAYLOADS_SQLITE @sqlite = "SELECT request_id, content FROM payloads WHERE request_id IN (SELECT value FROM json_each($1))";
+    READ_PAYLOADS_POSTGRES @postgres = "SELECT request_id, content FROM payloads
+        WHERE request_id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
 
     READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
     READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";

@@ -8,6 +8,7 @@ mod decide;
 pub(crate) mod dialect;
 mod facts;
 mod lately;
+mod list;
 mod open;
 mod outbox;
 mod people;
@@ -24,8 +25,9 @@ pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
+pub use list::ListQuery;
 pub use outbox::DueMessage;
-pub use requests::{ListQuery, Loaded};
+pub use requests::Loaded;
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use undelivered::{DeadMessage, StuckCard};
@@ -171,6 +173,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     dialect::STATEMENTS,
     facts::STATEMENTS,
     lately::STATEMENTS,
+    list::STATEMENTS,
     outbox::STATEMENTS,
     people::STATEMENTS,
     requests::STATEMENTS,

@@ -10,6 +10,7 @@ use crate::domain::roster::Stamp;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Vote;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 
 sql! {
     INSERT = "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
@@ -23,14 +24,6 @@ sql! {
     PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
     ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
     ENDING = "SELECT id FROM requests WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2";
-    // each filter has its own text, since a condition that may be NULL uses no index
-    LIST = "SELECT id, number FROM requests WHERE number < $1 ORDER BY number DESC LIMIT $2";
-    LIST_BY_KIND = "SELECT id, number FROM requests WHERE kind = $3 AND number < $1 ORDER BY number DESC LIMIT $2";
-    LIST_BY_STATUS = "SELECT id, number FROM requests WHERE status = $3 AND number < $1 ORDER BY number DESC LIMIT $2";
-    LIST_BY_STATUS_AND_KIND = "SELECT id, number FROM requests WHERE status = $3 AND kind = $4 AND number < $1 ORDER BY number DESC LIMIT $2";
-    // one person's own are few enough to be looked through
-    LIST_BY_REQUESTER = "SELECT id, number FROM requests WHERE requester = $3 AND number < $1 AND (CAST($4 AS TEXT) IS NULL OR status = $4)
-        AND (CAST($5 AS TEXT) IS NULL OR kind = $5) ORDER BY number DESC LIMIT $2";
     CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2";
 }
 
@@ -43,21 +36,6 @@ pub struct Loaded {
     pub votes: Vec<Vote>,
     /// The versions of the rules at that moment.
     pub rules: Stamp,
-}
-
-/// Which requests to list.
-#[derive(Debug, Clone, Copy)]
-pub struct ListQuery<'a> {
-    /// In one of these states; empty means any.
-    pub statuses: &'a [Status],
-    /// Of this type.
-    pub kind: Option<Kind>,
-    /// Asked for by this principal.
-    pub requester: Option<&'a Principal>,
-    /// With a number below this.
-    pub below: i64,
-    /// At most this many.
-    pub limit: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -300,9 +278,18 @@ impl Tx {
             dialect::READ_REQUESTS_SQLITE,
             dialect::READ_REQUESTS_POSTGRES
         );
-        let ids = json(&ids)?;
+        self.read_requests(text, &json(&ids)?, payload).await
+    }
+
+    /// The requests with these keys, a list in JSON, by a text that reads them.
+    pub(super) async fn read_requests(
+        &mut self,
+        text: &'static str,
+        keys: &str,
+        payload: bool,
+    ) -> Result<Vec<Loaded>, StoreError> {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
-            .bind(&ids)
+            .bind(keys)
             .bind(i64::from(payload))
             .fetch_all(c)
             .await)?;
@@ -376,48 +363,23 @@ impl Tx {
             .collect()
     }
 
-    /// The ids of one page, newest first.
-    pub async fn list(&mut self, query: ListQuery<'_>) -> Result<Vec<RequestId>, StoreError> {
-        let mut rows = Vec::new();
-        if query.statuses.is_empty() {
-            rows = self.list_of(query, None).await?;
+    /// Reads the payloads of requests that were read without.
+    pub async fn read_payloads(&mut self, requests: &mut [Loaded]) -> Result<(), StoreError> {
+        let text = on!(
+            self,
+            dialect::READ_PAYLOADS_SQLITE,
+            dialect::READ_PAYLOADS_POSTGRES
+        );
+        let ids: Vec<&RequestId> = requests.iter().map(|one| &one.request.id).collect();
+        let ids = json(&ids)?;
+        let rows: Vec<(String, String)> =
+            on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
+        let mut contents: HashMap<String, String> = rows.into_iter().collect();
+        for one in requests {
+            let content = contents.remove(one.request.id.as_str());
+            one.request.payload = content.unwrap_or_default();
         }
-        for status in query.statuses {
-            rows.extend(self.list_of(query, Some(*status)).await?);
-        }
-        rows.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-        rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
-        rows.into_iter()
-            .map(|(id, _)| read("id", id.parse()))
-            .collect()
-    }
-
-    async fn list_of(
-        &mut self,
-        query: ListQuery<'_>,
-        status: Option<Status>,
-    ) -> Result<Vec<(String, i64)>, StoreError> {
-        let status = status.map(Status::as_str);
-        let kind = query.kind.map(Kind::as_str);
-        let requester = query.requester.map(ToString::to_string);
-        let text = match (&requester, status, kind) {
-            (Some(_), _, _) => LIST_BY_REQUESTER,
-            (None, None, None) => LIST,
-            (None, None, Some(_)) => LIST_BY_KIND,
-            (None, Some(_), None) => LIST_BY_STATUS,
-            (None, Some(_), Some(_)) => LIST_BY_STATUS_AND_KIND,
-        };
-        on_db!(self, |c| {
-            let mut list = sqlx::query_as(text).bind(query.below).bind(query.limit);
-            if let Some(requester) = &requester {
-                list = list.bind(requester).bind(status).bind(kind);
-            } else {
-                for word in [status, kind].into_iter().flatten() {
-                    list = list.bind(word);
-                }
-            }
-            list.fetch_all(c).await
-        })
+        Ok(())
     }
 
     /// Keeps a vote's cut memberships for good (design 2.5).

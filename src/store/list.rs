@@ -1,0 +1,112 @@
+//! Lists of requests, newest first.
+
+use super::dialect::{self, on};
+use super::{Loaded, StoreError, Tx, json, on_db, sql};
+use crate::domain::action::Kind;
+use crate::domain::principal::Principal;
+use crate::domain::request::Status;
+
+/// The keys of one page. `SQLite` lists row ids, which its indexes hold: a request is then read without a look at the index of its id.
+macro_rules! page {
+    ($key:literal, $filter:literal) => {
+        concat!(
+            "SELECT ",
+            $key,
+            ", number FROM requests WHERE ",
+            $filter,
+            "number < $1 ORDER BY number DESC LIMIT $2"
+        )
+    };
+}
+
+sql! {
+    // each filter has its own text, since a condition that may be NULL uses no index
+    LIST_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "");
+    LIST_BY_KIND_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "kind = $3 AND ");
+    LIST_BY_STATUS_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "status = $3 AND ");
+    LIST_BY_STATUS_AND_KIND_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "status = $3 AND kind = $4 AND ");
+    // one person's own are few enough to be looked through
+    LIST_BY_REQUESTER_SQLITE @sqlite = page!("CAST(rowid AS TEXT)",
+        "requester = $3 AND (CAST($4 AS TEXT) IS NULL OR status = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5) AND ");
+    LIST_POSTGRES @postgres = page!("id", "");
+    LIST_BY_KIND_POSTGRES @postgres = page!("id", "kind = $3 AND ");
+    LIST_BY_STATUS_POSTGRES @postgres = page!("id", "status = $3 AND ");
+    LIST_BY_STATUS_AND_KIND_POSTGRES @postgres = page!("id", "status = $3 AND kind = $4 AND ");
+    LIST_BY_REQUESTER_POSTGRES @postgres = page!("id",
+        "requester = $3 AND (CAST($4 AS TEXT) IS NULL OR status = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5) AND ");
+}
+
+/// Which requests to list.
+#[derive(Debug, Clone, Copy)]
+pub struct ListQuery<'a> {
+    /// In one of these states; empty means any.
+    pub statuses: &'a [Status],
+    /// Of this type.
+    pub kind: Option<Kind>,
+    /// Asked for by this principal.
+    pub requester: Option<&'a Principal>,
+    /// With a number below this.
+    pub below: i64,
+    /// At most this many.
+    pub limit: i64,
+}
+
+impl Tx {
+    /// One page with its votes, newest first.
+    pub async fn list(
+        &mut self,
+        query: ListQuery<'_>,
+        payload: bool,
+    ) -> Result<Vec<Loaded>, StoreError> {
+        let mut keys = Vec::new();
+        if query.statuses.is_empty() {
+            keys = self.keys(query, None).await?;
+        }
+        for status in query.statuses {
+            keys.extend(self.keys(query, Some(*status)).await?);
+        }
+        keys.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+        keys.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
+        let text = on!(
+            self,
+            dialect::READ_ROWS_SQLITE,
+            dialect::READ_REQUESTS_POSTGRES
+        );
+        let mut page = self.read_requests(text, &json(&keys)?, payload).await?;
+        page.sort_by_key(|one| std::cmp::Reverse(one.request.number));
+        Ok(page)
+    }
+
+    async fn keys(
+        &mut self,
+        query: ListQuery<'_>,
+        status: Option<Status>,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let status = status.map(Status::as_str);
+        let kind = query.kind.map(Kind::as_str);
+        let requester = query.requester.map(ToString::to_string);
+        let text = match (&requester, status, kind) {
+            (Some(_), _, _) => on!(self, LIST_BY_REQUESTER_SQLITE, LIST_BY_REQUESTER_POSTGRES),
+            (None, None, None) => on!(self, LIST_SQLITE, LIST_POSTGRES),
+            (None, None, Some(_)) => on!(self, LIST_BY_KIND_SQLITE, LIST_BY_KIND_POSTGRES),
+            (None, Some(_), None) => on!(self, LIST_BY_STATUS_SQLITE, LIST_BY_STATUS_POSTGRES),
+            (None, Some(_), Some(_)) => on!(
+                self,
+                LIST_BY_STATUS_AND_KIND_SQLITE,
+                LIST_BY_STATUS_AND_KIND_POSTGRES
+            ),
+        };
+        on_db!(self, |c| {
+            let mut list = sqlx::query_as(text).bind(query.below).bind(query.limit);
+            if let Some(requester) = &requester {
+                list = list.bind(requester).bind(status).bind(kind);
+            } else {
+                for word in [status, kind].into_iter().flatten() {
+                    list = list.bind(word);
+                }
+            }
+            list.fetch_all(c).await
+        })
+    }
+}
