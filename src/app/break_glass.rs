@@ -270,6 +270,7 @@ impl App {
         let revoked = caller.principal != Principal::Bot;
         let event = SessionEvent::Ended {
             revoked_by: revoked.then(|| rules.name_of(&caller.principal)),
+            by_initiator: revoked && caller.principal.person() == Some(&session.initiator),
             from,
             at,
             uses: lines,

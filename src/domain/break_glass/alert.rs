@@ -59,6 +59,9 @@ pub enum SessionEvent {
     Ended {
         /// Who revoked it; nobody where its time was over.
         revoked_by: Option<String>,
+        /// Whether that was its initiator; names alone do not tell.
+        #[serde(default)]
+        by_initiator: bool,
         /// When it began.
         from: Timestamp,
         /// When it ended.

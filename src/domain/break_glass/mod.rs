@@ -94,6 +94,11 @@ impl ShownSession {
         named.unwrap_or_else(|| principal.to_string())
     }
 
+    /// For whom something was done under it.
+    pub fn acted_for(&self) -> Vec<Principal> {
+        self.uses.iter().map(|one| one.requester.clone()).collect()
+    }
+
     /// How a person is called.
     pub fn name_of(&self, person: &PersonId) -> String {
         self.name(&Principal::Person(person.clone()))

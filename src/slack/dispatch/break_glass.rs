@@ -44,9 +44,11 @@ impl Dispatcher {
     }
 
     async fn session_status(&self, account: &SlackAccount) -> Result<Message, Told> {
-        self.person(account).await?;
+        let person = self.person(account).await?;
         let open = self.0.app.open_sessions().await;
-        Ok(break_glass::status(&open.map_err(|error| failed(&error))?))
+        let open = open.map_err(|error| failed(&error))?;
+        let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
+        Ok(break_glass::status(&open, &rules, &person.id))
     }
 
     /// Whoever may not start a session is told before they fill in a form.
@@ -147,10 +149,8 @@ impl Dispatcher {
         let shown = self.0.app.session(&id).await;
         let shown = shown.map_err(|error| failed(&error))?;
         let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
-        let acted_for = shown.uses.iter().map(|one| one.requester.clone());
-        let acted_for: Vec<Principal> = acted_for.collect();
         rules
-            .check_review(&shown.session, &acted_for, &person.id)
+            .check_review(&shown.session, &shown.acted_for(), &person.id)
             .map_err(|refusal| super::refused(&refusal))?;
         Ok(break_glass::review_form(&shown))
     }

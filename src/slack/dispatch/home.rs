@@ -121,7 +121,7 @@ impl Dispatcher {
             decided: &decided,
             events: events.as_deref(),
             directory: rules.directory(),
-            above: &break_glass::above_home(&app.open_sessions().await?),
+            above: &break_glass::above_home(&app.open_sessions().await?, &rules, &person.id),
         }))
     }
 }

@@ -5,7 +5,9 @@ use super::{Message, kit};
 use crate::domain::break_glass::{
     SessionAlert, SessionEvent, SessionState, SessionStatus, ShownSession, Use, UseLine,
 };
-use crate::domain::id::SessionId;
+use crate::domain::id::{PersonId, SessionId};
+use crate::domain::principal::Principal;
+use crate::domain::rules::Rules;
 use crate::domain::time::{Span, Timestamp};
 use serde_json::{Value, json};
 
@@ -73,12 +75,16 @@ fn headline(alert: &SessionAlert) -> String {
         }
         SessionEvent::Ended {
             revoked_by,
+            by_initiator,
             from,
             at,
             ..
         } => {
             let length = length(*from, *at);
             match revoked_by {
+                Some(_) if *by_initiator => {
+                    format!("{initiator} has ended their session after {length}")
+                }
                 Some(who) => format!(
                     "{} has ended the session of {initiator} after {length}",
                     name(who)
@@ -286,31 +292,32 @@ fn done(shown: &ShownSession, one: &Use) -> String {
     )
 }
 
-/// What `/breakglass status` says: everything that is open, for the one who asked.
-pub fn status(open: &[ShownSession]) -> Message {
+/// What `/breakglass status` says: everything that is open, with the buttons that are of use to the one who asked.
+pub fn status(open: &[ShownSession], rules: &Rules, person: &PersonId) -> Message {
     if open.is_empty() {
         return Message::plain("No break-glass session is active, and no review is owed.");
     }
     Message {
         text: format!("{} break-glass sessions are open.", open.len()),
-        blocks: rows(open, 12),
+        blocks: rows(open, rules, person, 12),
     }
 }
 
-/// What stands above all else on a Home tab while something is open.
-pub fn above_home(open: &[ShownSession]) -> Vec<Value> {
+/// What stands above all else on this person's Home tab while something is open.
+pub fn above_home(open: &[ShownSession], rules: &Rules, person: &PersonId) -> Vec<Value> {
     if open.is_empty() {
         return Vec::new();
     }
     let mut blocks = vec![kit::header("Break-glass")];
-    blocks.extend(rows(open, 5));
+    blocks.extend(rows(open, rules, person, 5));
     blocks.push(kit::divider());
     blocks
 }
 
 /// As many sessions as there is room for, and how many more there are.
-fn rows(open: &[ShownSession], most: usize) -> Vec<Value> {
-    let mut blocks: Vec<Value> = open.iter().take(most).flat_map(row).collect();
+fn rows(open: &[ShownSession], rules: &Rules, person: &PersonId, most: usize) -> Vec<Value> {
+    let listed = open.iter().take(most);
+    let mut blocks: Vec<Value> = listed.flat_map(|shown| row(shown, rules, person)).collect();
     if open.len() > most {
         let more = format!(
             "and {} more: {}",
@@ -322,20 +329,23 @@ fn rows(open: &[ShownSession], most: usize) -> Vec<Value> {
     blocks
 }
 
-/// One session in a list, with the button that is of use.
-fn row(shown: &ShownSession) -> Vec<Value> {
+/// One session in a list, with the button that is of use to this person.
+fn row(shown: &ShownSession, rules: &Rules, person: &PersonId) -> Vec<Value> {
     let session = &shown.session;
     let mut section = kit::section(&format!(
         "{}\nWhy: {}",
         sentence(shown),
         brief(&session.reason, 200)
     ));
-    match session.state.status() {
-        SessionStatus::Active => section["accessory"] = revoke_button(&session.id),
-        SessionStatus::Ended if session.state.owes_review() => {
-            section["accessory"] = review_button(&session.id);
-        }
-        SessionStatus::Pending | SessionStatus::Ended | SessionStatus::Reviewed => {}
+    let who = Principal::Person(person.clone());
+    let is_active = session.state.status() == SessionStatus::Active;
+    if is_active && rules.check_revoke(session, &who).is_ok() {
+        section["accessory"] = revoke_button(&session.id);
+    } else if rules
+        .check_review(session, &shown.acted_for(), person)
+        .is_ok()
+    {
+        section["accessory"] = review_button(&session.id);
     }
     let used = match shown.uses.len() {
         0 => "nothing was done under it".to_owned(),

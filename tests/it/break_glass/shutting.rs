@@ -142,7 +142,7 @@ on_both! {
         // its end is heard all the same, where it was announced
         revoke(&dan, &id).await.ok();
         world.settle().await;
-        assert!(said(&world, "security").last().expect("an alert").contains("has ended the session"));
+        assert!(said(&world, "security").last().expect("an alert").contains("has ended their session"));
         world.finish().await;
     }
 

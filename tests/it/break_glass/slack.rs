@@ -29,11 +29,20 @@ on_both! {
         insta::assert_snapshot!("help", world.breaks("dan", "").await);
         insta::assert_snapshot!("mallory", world.breaks("mallory", START).await);
         insta::assert_snapshot!("started", masked(&world.breaks("dan", START).await));
-        insta::assert_snapshot!("status", masked(&world.breaks("erin", "status").await));
-        let said = world.types("dan", "request command.execute cluster=prod-eu-1 reason=\"drain a node\"").await;
-        insta::assert_snapshot!("asked_under_it", said);
+        insta::assert_snapshot!("status", masked(&world.breaks("dan", "status").await));
+        // buttons are offered to those who may press them
+        for who in ["erin", "mallory"] {
+            let told = world.breaks(who, "status").await;
+            assert!(told.contains("*active*") && !told.contains("End session"), "{who}: {told}");
+        }
+        let asked = world.types("dan", "request command.execute cluster=prod-eu-1 reason=\"drain a node\"").await;
+        insta::assert_snapshot!("asked_under_it", asked);
         let over = world.breaks("dan", "revoke").await;
         assert!(over.contains("a review is owed"), "{over}");
+        assert!(world.breaks("erin", "status").await.contains("[Mark reviewed]"));
+        let own = world.breaks("dan", "status").await;
+        assert!(own.contains("a review is owed") && !own.contains("Mark reviewed"), "{own}");
+        assert!(said(&world, "security").concat().contains("Dan Davis has ended their session after"));
         assert!(world.breaks("dan", "revoke").await.contains("You have no active session"));
         assert!(world.breaks("dan", "stop").await.contains("I do not know"));
         world.finish().await;
@@ -104,7 +113,7 @@ on_both! {
         world.slack.click("carol", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
         world.settle().await;
         let end = world.slack.messages("security")[1].clone();
-        assert!(end.text.contains("Carol Clark has ended the session of Dan Davis"), "{}", end.text);
+        assert!(end.text.contains("Carol Clark has ended the session of Dan Davis after"), "{}", end.text);
         assert_eq!(end.actions, ["bg_review"]);
 
         // who took part is told before writing a note

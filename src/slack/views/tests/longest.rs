@@ -73,7 +73,7 @@ fn sl8_the_longest_lists_are_taken_by_slack() {
         let inbox = help::inbox(&page, &"carol".into(), rules.directory());
         check_message(&inbox).unwrap_or_else(|why| panic!("{sign}: {why}"));
         let sessions = vec![open_session(&words); 30];
-        check_message(&break_glass::status(&sessions))
+        check_message(&break_glass::status(&sessions, &rules, &"dan".into()))
             .unwrap_or_else(|why| panic!("{sign}: {why}"));
     }
 }
@@ -193,6 +193,7 @@ fn alerts(words: &str, many: usize) -> Vec<SessionAlert> {
         },
         SessionEvent::Ended {
             revoked_by: Some(words.to_owned()),
+            by_initiator: false,
             from: later(0),
             at: later(60),
             uses: (0..many).map(|_| line()).collect(),
