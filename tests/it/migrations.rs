@@ -88,6 +88,44 @@ on_both! {
     }
 }
 
+/// The one migration that moves rows: what was stored before it is there behind it, as it was.
+#[tokio::test]
+async fn st12_payloads_outlive_their_move() {
+    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:")
+        .await
+        .expect("a database");
+    let mut run = async |sql: &str| {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        conn.execute(sqlx::raw_sql(sql)).await.map(|_| ())
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("migrations")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    let content = "é<&".repeat(300_000);
+    for file in files {
+        if file.ends_with("0007_payloads.sql") {
+            run(WRITES[7]).await.expect("a request");
+            let payload =
+                format!("INSERT INTO payloads (request_id, content) VALUES ('r', '{content}')");
+            run(&payload).await.expect("its payload");
+        }
+        let sql = std::fs::read_to_string(&file).expect("a migration");
+        run(&sql)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+    let orphan = run("INSERT INTO payloads (request_id, content) VALUES ('nobody', 'x')").await;
+    assert!(orphan.is_err(), "a payload without a request was taken");
+    let kept: Vec<(String, String)> = sqlx::query_as("SELECT request_id, content FROM payloads")
+        .fetch_all(&mut conn)
+        .await
+        .expect("payloads");
+    assert_eq!(kept, [("r".to_owned(), content)]);
+}
+
 /// What ran somewhere is never edited: somebody's database has it already, and would refuse to start, or differ for ever.
 #[test]
 fn st12_migrations_are_only_ever_added() {

@@ -1,0 +1,2 @@
+-- Nothing to change here: SQLite's payloads lie where their keys do.
+SELECT 1;
