@@ -67,6 +67,15 @@ impl News {
     }
 }
 
+/// Whether a message takes the place of the one that is kept, and which of the two is retired: the one further up. Slack's ids are of
+/// one length and grow down the conversation.
+fn further_down(there: Option<String>, new: &str) -> (bool, Option<String>) {
+    match there {
+        Some(there) if there.as_str() > new => (false, Some(new.to_owned())),
+        there => (true, there),
+    }
+}
+
 impl Workers {
     pub(super) async fn tick_messages(&self) -> Result<bool, AppError> {
         // alerts first, each time, and at no pace but Slack's own
@@ -138,7 +147,7 @@ impl Workers {
         Ok(true)
     }
 
-    /// It is there; where it is to be kept up to date, it is remembered. Says which older message it takes the place of.
+    /// It is there; where it is to be kept up to date, it is remembered. Says which message further up is not kept any more.
     async fn settle_delivered(
         &self,
         due: &DueMessage,
@@ -156,9 +165,14 @@ impl Workers {
                         Ok(None)
                     }
                     Some(Kept::News(news)) => {
-                        let older = tx.card_ts(&news.request, &news.channel).await?;
-                        tx.keep_direct(&news.row(), now).await?;
-                        Ok(older)
+                        // several may arrive at once
+                        tx.lock_requests(&[&news.request], false).await?;
+                        let there = tx.card_ts(&news.request, &news.channel).await?;
+                        let (keeps, retired) = further_down(there, &news.ts);
+                        if keeps {
+                            tx.keep_direct(&news.row(), now).await?;
+                        }
+                        Ok(retired)
                     }
                 }
             })
@@ -277,5 +291,24 @@ impl Workers {
         Ok(person
             .and_then(|person| person.slack.first())
             .map(|identity| identity.user_id.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_messages_the_one_further_down_is_kept() {
+        let (first, second) = ("1763800000.000100", "1763800000.000200");
+        assert_eq!(further_down(None, first), (true, None));
+        assert_eq!(
+            further_down(Some(first.to_owned()), second),
+            (true, Some(first.to_owned()))
+        );
+        assert_eq!(
+            further_down(Some(second.to_owned()), first),
+            (false, Some(first.to_owned()))
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Slack fails in every way it can: decisions go on, nothing is lost, and the cards show the truth as soon as they can.
 
+use crate::client::{deploy, text};
 use crate::database::on_both;
 use crate::world::{DEPLOY, World, world};
 use countersign::domain::time::Span;
@@ -252,6 +253,38 @@ on_both! {
         let told: Vec<String> = world.slack.direct_messages("alice").into_iter().map(|told| told.text).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with("There is a newer message") && told[1].contains("has expired"), "{told:?}");
+        world.finish().await;
+    }
+
+    /// News that piled up is delivered at once, in any order: of what is told of a request the last is true, and all else says so.
+    async fn of_news_that_arrive_at_once_the_one_furthest_down_is_kept(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let deciders = [world.person("bob").await, world.person("carol").await];
+        let mut approved = Vec::new();
+        for release in ["v1", "v2", "v3", "v4", "v5"] {
+            let mut ask = deploy();
+            ask["release"] = json!(release);
+            let asked = alice.submit(ask).await.ok();
+            for decider in &deciders {
+                decider.decide(&text(&asked, "id"), "approve").await.ok();
+            }
+            approved.push(asked);
+        }
+        // nobody is left who could approve them anew
+        world.reconfigure(|document| document["directory"]["teams"][1]["members"] = json!(["alice"])).await;
+        for asked in approved {
+            let refused = alice.execute(&text(&asked, "id"), &text(&asked, "digest")).await;
+            assert_eq!(refused.outcome(), "409 requirements_changed");
+        }
+        world.settle().await;
+        let told: Vec<String> = world.slack.direct_messages("alice").into_iter().map(|told| told.text).collect();
+        assert_eq!(told.len(), 10, "{told:?}");
+        for number in 1..=5 {
+            let about = told.iter().filter(|text| text.contains(&format!("#{number} ")));
+            assert_eq!(about.filter(|text| text.contains("was cancelled")).count(), 1, "{number}: {told:?}");
+        }
+        assert!(told[9].contains("was cancelled"), "the last is kept: {told:?}");
         world.finish().await;
     }
 
