@@ -1,8 +1,8 @@
 //! The canonical content that people approve, and where it is shown (threat SL9).
 
-use super::kit;
 use super::reading::{BLOCK, Reading};
 use super::text;
+use super::{kit, parts};
 use crate::domain::content::TextPayload;
 use crate::domain::digest::canonical;
 use crate::domain::document::ShowPayload;
@@ -12,8 +12,6 @@ use serde_json::{Value, json};
 
 /// Most characters, in their shown form, of a payload that still stands on the card.
 const ON_CARD: usize = BLOCK;
-/// Most characters of a target, in its shown form.
-const TARGET_ON_CARD: usize = 800;
 /// Most lines of a text that still stands on the card; a longer one is read in Review, page by page.
 const LINES_ON_CARD: usize = 60;
 /// The longest that a sign becomes in JSON, `\u0000`.
@@ -47,12 +45,15 @@ fn strictness(gate: &Gate) -> ShowPayload {
 }
 
 fn fits(shown: &Shown) -> bool {
-    let target = shown.request.target.to_string();
     let payload = &shown.request.payload;
     // what is longer by far need not be read to know
-    payload.len() <= LONGEST_SIGN * ON_CARD
-        && text::escape(&target).chars().count() <= TARGET_ON_CARD
-        && payload_fits(payload)
+    payload.len() <= LONGEST_SIGN * ON_CARD && target_fits(shown) && payload_fits(payload)
+}
+
+/// Whether a sentence says all of the target.
+pub(super) fn target_fits(shown: &Shown) -> bool {
+    let target = shown.request.target.to_string();
+    text::escape(&target).chars().count() <= parts::PLACE
 }
 
 fn payload_fits(payload: &str) -> bool {

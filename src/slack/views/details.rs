@@ -2,7 +2,7 @@
 
 use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
-use super::{card_value, change, kit, parts};
+use super::{card, card_value, change, kit, parts};
 use crate::domain::shown::{Shown, TimelineEvent};
 use crate::domain::verdict::{Explanation, PolicyVerdict};
 use serde_json::{Value, json};
@@ -26,6 +26,9 @@ pub fn details(shown: &Shown, takes_decision: bool) -> Value {
         blocks.extend(reason_sections(reason));
     }
     // a decision can be made here without having seen the card
+    if !content::target_fits(shown) {
+        blocks.push(card::facts(shown, content::offer(shown)));
+    }
     if content::offer(shown) == Offer::Whole && shown.request.payload != "null" {
         blocks.extend(content::payload_blocks(&shown.request.payload));
     }

@@ -10,7 +10,7 @@ use crate::domain::verdict::PolicyVerdict;
 use crate::domain::vote::{Verdict, Vote};
 
 /// Most characters of a target in a sentence; the fields of a card have all of it.
-const PLACE: usize = 800;
+pub(super) const PLACE: usize = 800;
 /// Names of people that are listed before the rest becomes a number.
 const NAMED: usize = 5;
 

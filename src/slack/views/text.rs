@@ -139,7 +139,7 @@ pub fn cut_markup(mrkdwn: &str, most: usize) -> String {
     kept + "…"
 }
 
-/// Somebody's text for mrkdwn, at most `most` characters of it in the form that is sent: escaping makes up to eight of one.
+/// Somebody's text for mrkdwn, at most `most` characters of it in the form that is sent: escaping makes up to nine of one.
 pub fn brief(text: &str, most: usize) -> String {
     cut_markup(&escape(&cut(text, most)), most)
 }

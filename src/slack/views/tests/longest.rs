@@ -16,7 +16,7 @@ use crate::domain::shown::{Shown, ShownCover};
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 use crate::slack::channels::Audience;
-use crate::slack::views::{answer, break_glass, card_for, direct, help};
+use crate::slack::views::{answer, break_glass, card_for, details, direct, help, text};
 use std::collections::BTreeMap;
 
 /// What becomes longest when it is sent.
@@ -36,6 +36,8 @@ fn sl8_the_longest_cards_and_direct_messages_are_taken_by_slack() {
                         let card = card_for(&shown, audience);
                         check_message(&card)
                             .unwrap_or_else(|why| panic!("{sign} {many} {payload}: {why}"));
+                        let size = card.body().to_string().chars().count();
+                        assert!(size < 13_000, "{sign} {many} {payload}: {size}");
                     }
                     check_message(&direct::news(&shown)).expect("a direct message");
                     check_message(&answer::submitted(&shown, true)).expect("an answer");
@@ -43,6 +45,38 @@ fn sl8_the_longest_cards_and_direct_messages_are_taken_by_slack() {
             }
         }
     }
+}
+
+/// What somebody approves they have seen the target of, to its last character.
+#[test]
+fn sl9_wherever_approve_stands_the_whole_target_does() {
+    let mut approvable = 0;
+    for sign in SIGNS {
+        let release: String = long(sign).chars().skip(1).chain(['!']).collect();
+        for mut shown in longest(&long(sign), 1, 10) {
+            shown.request.target.release = Some(release.clone());
+            let views = [
+                card_for(&shown, Audience::Own).body(),
+                details::details(&shown, true),
+            ];
+            for view in views {
+                let json = view.to_string();
+                if !json.contains(r#""action_id":"approve""#)
+                    && !json.contains(r#""value":"approve""#)
+                {
+                    continue;
+                }
+                approvable += 1;
+                let ours = [text::code(&release), text::escape(&release)];
+                let said = ours.iter().any(|whole| {
+                    let whole = serde_json::Value::from(whole.as_str()).to_string();
+                    json.contains(whole.trim_matches('"'))
+                });
+                assert!(said, "{sign}: {json}");
+            }
+        }
+    }
+    assert!(approvable >= 4 * SIGNS.len(), "{approvable}");
 }
 
 #[test]
