@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod database;
 mod deliveries;
+mod directory;
 mod demo;
 mod doctor;
 mod doing;
