@@ -100,12 +100,14 @@ fn new_holders(
         !had.any(|one| after.canonical(&one.id) == &person.id)
     });
     new.map(|person| {
-        let from = after.entitled_from(named, person).map_or_else(String::new, |from| {
-            format!(
-                " from {} on, since nobody else is known to have given it to them",
-                from.rfc3339()
-            )
-        });
+        let from = after
+            .entitled_from(named, person)
+            .map_or_else(String::new, |from| {
+                format!(
+                    " from {} on, since nobody else is known to have given it to them",
+                    from.rfc3339()
+                )
+            });
         format!("+ {} ({}) {right}{from}", person.name, person.id)
     })
     .collect()
@@ -128,9 +130,7 @@ pub(super) fn told(head: String, difference: &Difference, reason: &str) -> Vec<S
         .partition(|line| rank(line).is_some());
     rights.sort_by_key(|line| rank(line));
     let weakens = difference.weakens.iter().map(|how| format!("! {how}"));
-    let first: Vec<String> = weakens
-        .chain(rights.into_iter().map(sentence))
-        .collect();
+    let first: Vec<String> = weakens.chain(rights.into_iter().map(sentence)).collect();
     let mut messages = pages(head, &first);
     if let Some(last) = messages.last_mut() {
         last.push_str("\nReason: ");

@@ -281,7 +281,10 @@ impl Directory {
     /// Whether one of these names this person by what is not held back.
     pub fn is_entitled<'a>(&self, named: impl Into<Named<'a>>, person: &Person) -> bool {
         let named = named.into();
-        let mut teams = named.teams.iter().filter(|team| person.teams.contains(*team));
+        let mut teams = named
+            .teams
+            .iter()
+            .filter(|team| person.teams.contains(*team));
         person.active
             && (named.users.contains(&person.id)
                 || named.roles.iter().any(|role| person.roles.contains(role))
@@ -299,7 +302,8 @@ impl Directory {
             return None;
         }
         let held = named.teams.iter();
-        held.filter_map(|team| self.held_until(&person.id, team)).min()
+        held.filter_map(|team| self.held_until(&person.id, team))
+            .min()
     }
 
     /// Whether this person has this membership.

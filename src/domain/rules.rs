@@ -211,7 +211,9 @@ impl Rules {
             .find(|rule| matches(rule, action, target, gates))
             .map(|rule| &rule.channel)
             .or(routes.default.as_ref());
-        let own = gates.iter().filter_map(|gate| gate.template.channel.as_ref());
+        let own = gates
+            .iter()
+            .filter_map(|gate| gate.template.channel.as_ref());
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in routed.into_iter().chain(own) {
             if !channels.contains(channel) {

@@ -106,9 +106,11 @@ fn added(before: &Document, after: &Document) -> Vec<String> {
         let template = templates.find(|one| one.id == binding.policy && old.contains(&one.id));
         if let (Some(template), false) = (template, bound.contains(binding)) {
             let place = super::binding::words(binding);
-            told.extend(side_effects(template).into_iter().map(|how| {
-                format!("policy {} is bound to {place} and {how}", template.id)
-            }));
+            told.extend(
+                side_effects(template)
+                    .into_iter()
+                    .map(|how| format!("policy {} is bound to {place} and {how}", template.id)),
+            );
         }
     }
     told

@@ -120,7 +120,10 @@ impl Faults {
             return None;
         }
         let free = calls.front()?.saturating_add(MINUTE_MS);
-        let seconds = free.saturating_sub(now_ms).div_euclid(1_000).saturating_add(1);
+        let seconds = free
+            .saturating_sub(now_ms)
+            .div_euclid(1_000)
+            .saturating_add(1);
         Some(Fault::RateLimited {
             retry_after: u32::try_from(seconds).unwrap_or(60),
         })

@@ -24,7 +24,11 @@ impl CallBudget {
     /// Spends one call, or says when the next one may be made.
     pub(super) fn spend(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         // a clock that went back makes nothing older
-        while self.0.front().is_some_and(|at| at.plus(BUDGET_WINDOW) <= now) {
+        while self
+            .0
+            .front()
+            .is_some_and(|at| at.plus(BUDGET_WINDOW) <= now)
+        {
             self.0.pop_front();
         }
         match self.0.front() {
@@ -79,7 +83,11 @@ impl Paged for SlackUser {
 }
 
 impl Paged for UserGroup {
-    async fn page(slack: &Slack, workspace: &str, _: Option<&str>) -> Result<Page<Self>, SlackError> {
+    async fn page(
+        slack: &Slack,
+        workspace: &str,
+        _: Option<&str>,
+    ) -> Result<Page<Self>, SlackError> {
         Ok(Page {
             items: slack.user_groups(workspace).await?,
             next: None,
@@ -143,7 +151,8 @@ impl<T: Paged> Listing<T> {
         if self.pages > PAGE_LIMIT {
             return Err(Incomplete::Void(SlackError::Lost));
         }
-        self.items.extend(page.items.into_iter().map(|item| (item, now)));
+        self.items
+            .extend(page.items.into_iter().map(|item| (item, now)));
         self.cursor = page.next;
         if self.cursor.is_none()
             && let Some(workspaces) = &mut self.workspaces

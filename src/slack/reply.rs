@@ -184,7 +184,6 @@ pub(super) struct ChannelInfo {
     pub(super) channel: Channel,
 }
 
-
 #[derive(Deserialize)]
 pub(super) struct ChannelPage {
     pub(super) channels: Vec<Channel>,

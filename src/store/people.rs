@@ -207,7 +207,12 @@ impl Tx {
             .fetch_all(c)
             .await)?;
         rows.into_iter()
-            .map(|(account, at)| Ok((read("account", serde_json::from_str(&account))?, Timestamp(at))))
+            .map(|(account, at)| {
+                Ok((
+                    read("account", serde_json::from_str(&account))?,
+                    Timestamp(at),
+                ))
+            })
             .collect()
     }
 

@@ -202,7 +202,9 @@ impl Dispatcher {
         sync.additions.extend(raised.additions);
         let due = app.people_due().await?;
         let groups = self.sync_groups(&mut sync, home, due.groups).await;
-        let members = self.sync_members(&mut sync.members, home, due.members).await;
+        let members = self
+            .sync_members(&mut sync.members, home, due.members)
+            .await;
         groups.and(members)
     }
 

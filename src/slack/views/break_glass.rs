@@ -73,10 +73,7 @@ pub fn alert_for(
         String::new()
     };
     Message {
-        text: cut_markup(
-            &format!("Break-glass: {headline}.{why}"),
-            1_500,
-        ),
+        text: cut_markup(&format!("Break-glass: {headline}.{why}"), 1_500),
         blocks,
     }
 }

@@ -78,7 +78,9 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
             .reason
             .as_ref()
             .map(|reason| kit::section_brief(&format!("Why: {reason}"), room.reason)),
-        Audience::Shared => Some(kit::context(&[shared::withheld("Open Details to read them.")])),
+        Audience::Shared => Some(kit::context(&[shared::withheld(
+            "Open Details to read them.",
+        )])),
     });
     if audience == Audience::Own {
         blocks.extend(break_glass(shown));
