@@ -201,7 +201,7 @@ on_both! {
         let Some(world) = rights_by_group(kind).await else { return };
         world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U06ERIN"]).await;
         let told = last_alert(&world);
-        assert!(told.contains("+ Erin Evans (erin) may change the configuration\n+ Erin Evans (erin) may start break-glass sessions"), "{told}");
+        assert!(told.contains("+ Erin Evans (erin) may change the configuration + Erin Evans (erin) may start break-glass sessions"), "{told}");
         assert!(administers(&world, "erin", "search").await);
         // who does not stand in the directory may be anybody, the one who was added included
         world.regroups("S02SRE", "U99ADMIN", &["U03CAROL", "U05DAN", "U06ERIN", "U04MALLORY"]).await;
@@ -287,7 +287,8 @@ on_both! {
         assert!(told.contains("Your account is not active."), "{told}");
         let told = world.clicks("bob", "approve").await;
         other.dispatcher.finish().await;
-        assert!(told.contains("Your account is not active.") || world.told("bob").join(" ").contains("Your account is not active."), "{told}");
+        let told = told + &world.told("bob").concat();
+        assert!(told.contains("Your account is not active."), "{told}");
         assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
         assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
         assert_eq!(bob.at(&other_url).decide("1", "approve").await.outcome(), "403 forbidden");
