@@ -1,11 +1,11 @@
 //! Who is who: people with their Slack identities, teams and roles.
 
-use super::document::{DirectoryDocument, People, SlackIdentity};
+use super::document::{Administrators, DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::roster::{Account, Gained, Membership, Roster};
 use super::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A person as the directory knows them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,34 @@ pub struct Person {
     pub roles: BTreeSet<RoleId>,
     /// Whether the person may do anything at all.
     pub active: bool,
+}
+
+/// People as a right names them.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    users: &'a [PersonId],
+    teams: &'a [TeamId],
+    roles: &'a [RoleId],
+}
+
+impl<'a> From<&'a People> for Named<'a> {
+    fn from(people: &'a People) -> Self {
+        Self {
+            users: &people.users,
+            teams: &people.teams,
+            roles: &people.org_roles,
+        }
+    }
+}
+
+impl<'a> From<&'a Administrators> for Named<'a> {
+    fn from(named: &'a Administrators) -> Self {
+        Self {
+            users: &named.users,
+            teams: &named.teams,
+            roles: &named.org_roles,
+        }
+    }
 }
 
 /// A Slack account that has been checked against a signed payload and `users.info`: the enterprise where there is one, the
@@ -95,6 +123,12 @@ pub struct Directory {
     aliases: BTreeMap<PersonId, PersonId>,
     /// What is too new for older requests, the newest last.
     gained: Vec<Gained>,
+    /// Team memberships that make nobody an administrator and open no break-glass session yet, with the end of that.
+    held: BTreeMap<(PersonId, TeamId), Timestamp>,
+    /// Who the configuration itself puts into which team.
+    listed: BTreeSet<(PersonId, TeamId)>,
+    /// Slack accounts that are switched off, or belong to guests.
+    refused: HashSet<SlackKey>,
 }
 
 impl Directory {
@@ -123,17 +157,34 @@ impl Directory {
             let group = team.slack_user_group.as_ref();
             let group = group.and_then(|id| roster.groups.get(id));
             let from_slack = group.into_iter().flat_map(|group| &group.people);
+            for member in &team.members {
+                let member = directory.canonical(member).clone();
+                directory.listed.insert((member, team.id.clone()));
+            }
             for member in team.members.iter().chain(from_slack) {
                 directory.join(member, &team.id);
             }
         }
         directory.gained.clone_from(&roster.gained);
         directory.gained.sort_by_key(|gained| gained.since);
+        directory.hold(&roster.gained);
         directory
     }
 
-    /// The accounts of the workspace: a listed person with none that is active is inactive; where members are people, so is every other
-    /// full member.
+    /// Holds back what somebody may have given themselves; what the configuration gives as well is not held back.
+    fn hold(&mut self, gained: &[Gained]) {
+        for one in gained {
+            if let (Membership::Team(team), Some(until)) = (&one.what, one.held_until) {
+                let key = (self.canonical(&one.person).clone(), team.clone());
+                if !self.listed.contains(&key) {
+                    self.held.insert(key, until);
+                }
+            }
+        }
+    }
+
+    /// The accounts of the workspace: a listed person all of whose accounts are switched off, or a guest's, is inactive; where members
+    /// are people, so is every other full member.
     fn add_accounts(&mut self, members: bool, accounts: &[Account]) {
         let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
         for account in accounts {
@@ -141,8 +192,11 @@ impl Directory {
                 continue;
             };
             let own_id = PersonId::new(&*account.identity.user_id);
+            if !account.is_active || !account.is_full {
+                self.refused.insert(key.clone());
+            }
             if let Some(listed) = self.slack.get(&key).cloned() {
-                if !account.is_active {
+                if self.refused.contains(&key) {
                     *standing.entry(listed.clone()).or_default() += 1;
                 }
                 if listed != own_id && !self.people.contains_key(&own_id) {
@@ -206,6 +260,50 @@ impl Directory {
     /// The person with this Slack identity.
     pub fn by_identity(&self, identity: &SlackIdentity) -> Option<&Person> {
         self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
+    }
+
+    /// Whether this account is known to be switched off, or to belong to a guest: nobody acts through it, whoever they are.
+    pub fn is_refused(&self, account: &SlackAccount) -> bool {
+        SlackKey::of_account(account).is_some_and(|key| self.refused.contains(&key))
+    }
+
+    /// Whether the configuration itself puts this person into this team.
+    pub fn is_listed_in(&self, person: &PersonId, team: &TeamId) -> bool {
+        self.listed.contains(&(person.clone(), team.clone()))
+    }
+
+    /// Until when this membership makes nobody an administrator and opens no break-glass session.
+    pub fn held_until(&self, person: &PersonId, team: &TeamId) -> Option<Timestamp> {
+        let key = (person.clone(), team.clone());
+        self.held.get(&key).copied()
+    }
+
+    /// Whether one of these names this person by what is not held back.
+    pub fn is_entitled<'a>(&self, named: impl Into<Named<'a>>, person: &Person) -> bool {
+        let named = named.into();
+        let mut teams = named
+            .teams
+            .iter()
+            .filter(|team| person.teams.contains(*team));
+        person.active
+            && (named.users.contains(&person.id)
+                || named.roles.iter().any(|role| person.roles.contains(role))
+                || teams.any(|team| self.held_until(&person.id, team).is_none()))
+    }
+
+    /// Where these name this person by what is held back alone: when the first of it counts.
+    pub fn entitled_from<'a>(
+        &self,
+        named: impl Into<Named<'a>>,
+        person: &Person,
+    ) -> Option<Timestamp> {
+        let named = named.into();
+        if !person.active || self.is_entitled(named, person) {
+            return None;
+        }
+        let held = named.teams.iter();
+        held.filter_map(|team| self.held_until(&person.id, team))
+            .min()
     }
 
     /// Whether this person has this membership.
