@@ -220,7 +220,7 @@ fn passes(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::NoAnswer(_) => true,
         Trouble::Refused(problem) => problem.status == 429 || problem.code == "in_flight",
-        Trouble::Usage(_) => false,
+        Trouble::Usage(_) | Trouble::OutputClosed | Trouble::OutputFailed(_) => false,
     }
 }
 

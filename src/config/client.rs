@@ -1,11 +1,14 @@
 //! Where the client commands find the server, and with which token.
 
 use super::complaint::{Complaint, Complaints};
-use super::settings::BaseUrl;
+use super::settings::{APP_TOKEN, BOT_TOKEN, BaseUrl, SIGNING_SECRET};
 use secrecy::SecretString;
 
 /// The variable that holds the API token; a flag would show it to everybody who lists the machine's processes.
 pub const TOKEN: &str = "COUNTERSIGN_TOKEN";
+
+/// Secrets of ours that the command of `run` never sees. `DATABASE_URL` is not among them: it is as often the command's own.
+pub const WITHHELD: [&str; 4] = [TOKEN, SIGNING_SECRET, BOT_TOKEN, APP_TOKEN];
 
 /// The server of a client command.
 #[derive(Debug, Clone, clap::Args)]

@@ -7,7 +7,7 @@ use super::logging::{LogArgs, LogSettings};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use url::{Host, Url};
 
 /// The variables that hold secrets, each with what it is for. They have no flag.
@@ -28,9 +28,9 @@ pub const SECRETS: [(&str, &str); 4] = [
 ];
 
 const DATABASE_URL: &str = "DATABASE_URL";
-const SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
-const BOT_TOKEN: &str = "SLACK_BOT_TOKEN";
-const APP_TOKEN: &str = "SLACK_APP_TOKEN";
+pub(super) const SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
+pub(super) const BOT_TOKEN: &str = "SLACK_BOT_TOKEN";
+pub(super) const APP_TOKEN: &str = "SLACK_APP_TOKEN";
 
 /// Slack's own signing secrets have 32 signs; half of that is the least that nobody guesses.
 const SHORTEST_SIGNING_SECRET: usize = 16;
@@ -163,19 +163,6 @@ impl BaseUrl {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
-
-/// Reads `.env` of the working directory into the environment, where it is not set already. Call it before any thread starts.
-pub fn load_dotenv() -> Result<(), Complaints> {
-    match dotenvy::from_path(Path::new(".env")) {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // the error itself repeats the line, which may hold a secret
-        Err(_) => Err(Complaints(vec![Complaint {
-            variable: ".env",
-            message: "cannot be read; each line is NAME=value, with quotes around values that hold spaces".to_owned(),
-        }])),
     }
 }
 
