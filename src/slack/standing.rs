@@ -6,6 +6,7 @@ use super::installation::Installation;
 use super::reply::SlackUser;
 use crate::domain::people::SlackAccount;
 use crate::domain::roster::Account;
+use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -156,16 +157,8 @@ pub(super) fn account(home: &Installation, user: &SlackUser) -> Option<Account> 
 fn shown_name(user: &SlackUser) -> String {
     const LONGEST: usize = 80;
     let name = user.real_name.as_deref().or(user.name.as_deref());
-    let plain: String = name
-        .unwrap_or_default()
-        .chars()
-        .filter(|sign| !sign.is_control())
-        .take(LONGEST)
-        .collect();
-    match plain.trim() {
-        "" => user.id.clone(),
-        name => name.to_owned(),
-    }
+    let name = text::shown_name(name.unwrap_or_default(), LONGEST);
+    name.unwrap_or_else(|| user.id.clone())
 }
 
 fn is_home(home: &Installation, user: &SlackUser) -> bool {

@@ -16,6 +16,7 @@ mod demo;
 mod doctor;
 mod doing;
 mod dotenv;
+mod entered_text;
 mod execute_race;
 mod expiry;
 mod faults_below;
