@@ -53,7 +53,7 @@ Examples:
   countersign approve 42 --comment 'looks right'
 
 The client commands use COUNTERSIGN_URL (http://127.0.0.1:8080) and COUNTERSIGN_TOKEN of the environment;
-they do not read .env.
+they do not read .env. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured.
 Exit status 141: whoever read the output has gone away.";
 
 const SERVE: &str = "\
@@ -65,7 +65,8 @@ Secrets come from the environment alone, since arguments are seen by everybody o
   SLACK_BOT_TOKEN       speaks to Slack
   SLACK_APP_TOKEN       opens Socket Mode: Slack need not reach this server, and the signing secret may be left out
   DATABASE_URL          the database (sqlite://countersign.db)
-They are also read from a file .env in the working directory, where the environment does not set them.";
+They are also read from a file .env in the working directory, where the environment does not set them.
+HTTPS_PROXY, ALL_PROXY and NO_PROXY say which proxy leads to Slack: http://USER:PASSWORD@HOST:PORT";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -112,6 +112,11 @@ pub struct SlackSettings {
     pub api_url: BaseUrl,
 }
 
+const PLAIN_HTTP: &str = "must begin with https://; http:// is allowed for this machine only";
+const PLAIN_HTTP_TO_SERVER: &str = "must begin with https://; http:// is allowed for this machine only. \
+    If you trust every machine on the way, allow it with --dangerously-allow-plain-http or \
+    COUNTERSIGN_DANGEROUSLY_ALLOW_PLAIN_HTTP=1: the token then travels unencrypted";
+
 /// An `https` address, or `http` on this very machine, without credentials, query and closing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
@@ -119,6 +124,20 @@ pub struct BaseUrl(Url);
 impl BaseUrl {
     /// Checks an address; the message says what to write instead and never repeats the text, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text, Err(PLAIN_HTTP))
+    }
+
+    /// The same for the server of the client commands, for which plain http can be allowed.
+    pub fn parse_server(text: &str, allow_plain_http: bool) -> Result<Self, String> {
+        let plain = if allow_plain_http {
+            Ok(())
+        } else {
+            Err(PLAIN_HTTP_TO_SERVER)
+        };
+        Self::read(text, plain)
+    }
+
+    fn read(text: &str, plain_http: Result<(), &str>) -> Result<Self, String> {
         let mut url = Url::parse(text.trim()).map_err(|error| {
             format!("is no address ({error}); write for example https://countersign.example.com")
         })?;
@@ -131,11 +150,7 @@ impl BaseUrl {
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
-            "http" => {
-                return Err(
-                    "must begin with https://; http:// is for this machine alone".to_owned(),
-                );
-            }
+            "http" => plain_http?,
             _ => return Err("must begin with https://".to_owned()),
         }
         if !url.username().is_empty() || url.password().is_some() {

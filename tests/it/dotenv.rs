@@ -79,7 +79,7 @@ async fn a_foreign_dotenv_makes_no_command_fail_f4() {
 
 #[tokio::test]
 async fn values_mean_what_they_say_and_the_environment_wins_f4() {
-    let folder = Folder::with("DATABASE_URL='sqlite://pa$HOME s.db' # ours\nHOME=/nowhere\n");
+    let folder = Folder::with("DATABASE_URL=\"sqlite://pa$HOME s.db\" # ours\nHOME=/nowhere\n");
     let said = folder.run(&["audit", "verify"], &[("HOME", "/tmp")]).await;
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(folder.has("pa$HOME s.db") && !folder.has("countersign.db"));

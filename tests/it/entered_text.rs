@@ -6,6 +6,9 @@ use crate::world::{DEPLOY, world};
 use countersign::sandbox::Values;
 use serde_json::{Value, json};
 
+const REFUSED: &str = "contains the control character U+0000; remove it";
+const UNSEEN: &str = "\u{200b}\u{2060}\u{a0}\u{3164}";
+
 fn with(mut body: Value, field: &str, text: &str) -> Value {
     body[field] = text.into();
     body
@@ -19,7 +22,6 @@ on_both! {
     async fn nul_in_a_reject_reason_is_refused_with_what_to_do_r31(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
-        const REFUSED: &str = "contains the control character U+0000; remove it";
         assert_eq!(world.clicks("bob", "reject").await, "");
         let beside = world.fills("bob", Values::from([("reason", "no\0")])).await;
         assert!(beside.contains(REFUSED), "{beside}");
@@ -82,7 +84,6 @@ on_both! {
 
     async fn what_nobody_sees_is_blank_at_every_entry_f6(kind) {
         let world = world!(kind);
-        const UNSEEN: &str = "\u{200b}\u{2060}\u{a0}\u{3164}";
         let alice = world.person("alice").await;
         let asked = alice.submit(with(deploy(), "reason", UNSEEN)).await;
         assert_eq!(asked.outcome(), "422 policy_violations", "the policy requires a reason");

@@ -36,6 +36,7 @@ mod people;
 mod plans;
 mod policies;
 mod policies_in_slack;
+mod proxies;
 mod races;
 mod racing;
 mod recover;

@@ -311,5 +311,5 @@ fn the_example_is_read_by_the_reader_of_env_files() {
         .flat_map(|line| [&line[1..], "\n"])
         .collect();
     let read: Result<Vec<_>, _> = dotenvy::from_read_iter(uncommented.as_bytes()).collect();
-    assert_eq!(read.expect("every line reads").len(), 13);
+    assert_eq!(read.expect("every line reads").len(), 14);
 }
