@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn help_names_every_scope_of_a_token() {
+        let command = Cli::command();
+        let create = command
+            .find_subcommand("token")
+            .and_then(|token| token.find_subcommand("create"));
+        let help = create.expect("it is there").clone().render_long_help();
+        for scope in crate::domain::token::Scope::ALL {
+            assert!(help.to_string().contains(scope.as_str()), "{scope:?}");
+        }
+    }
+
+    #[test]
     fn every_command_helps_with_an_example() {
         for command in Cli::command().get_subcommands() {
             let name = command.get_name().to_owned();

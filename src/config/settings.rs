@@ -139,7 +139,9 @@ impl BaseUrl {
 
     fn read(text: &str, plain_http: Result<(), &str>) -> Result<Self, String> {
         let mut url = Url::parse(text.trim()).map_err(|error| {
-            format!("is no address ({error}); write for example https://countersign.example.com")
+            format!(
+                "is not an address ({error}); write for example https://countersign.example.com"
+            )
         })?;
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -263,7 +265,8 @@ impl Checks {
 
     fn address(&mut self, variable: &'static str, text: &str) -> Option<SocketAddr> {
         let read = text.trim().parse().map_err(|_| {
-            "is no address to listen on; write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned()
+            "is invalid: expected an IP address and a port, such as 127.0.0.1:8080 or [::]:8080"
+                .to_owned()
         });
         self.take(variable, read)
     }
@@ -300,7 +303,7 @@ impl Checks {
         };
         let app_id = set(args.slack_app_id.as_deref()).map(str::to_owned);
         if app_id.as_deref().is_some_and(|id| !is_app_id(id)) {
-            self.add("SLACK_APP_ID", "is no app id; it begins with A and stands in the Slack app's settings under Basic Information");
+            self.add("SLACK_APP_ID", "is invalid: expected an ID that starts with \"A\" (app settings, Basic Information)");
         }
         let api_url = self.web("SLACK_API_URL", &args.slack_api_url);
         Some(SlackSettings {
@@ -314,10 +317,7 @@ impl Checks {
 
     fn bot_token(&mut self, value: Option<&str>) -> Option<SecretString> {
         if set(value).is_none() {
-            self.add(
-                BOT_TOKEN,
-                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
-            );
+            self.add(BOT_TOKEN, "is not set (app settings, OAuth & Permissions)");
         }
         self.token(BOT_TOKEN, "xoxb-", value)
     }
@@ -335,7 +335,9 @@ impl Checks {
         }
         self.add(
             variable,
-            format!("is no such token; it begins with {prefix} and holds no spaces"),
+            format!(
+                "is invalid: expected a token that starts with \"{prefix}\" and contains no spaces"
+            ),
         );
         None
     }
@@ -344,7 +346,7 @@ impl Checks {
         let Some(text) = value else {
             self.add(
                 SIGNING_SECRET,
-                "is not set; it stands in the Slack app's settings under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)",
+                "is not set (app settings, Basic Information; or set SLACK_APP_TOKEN for Socket Mode)",
             );
             return None;
         };
