@@ -10,6 +10,7 @@ pub mod domain;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod http;
+pub mod net;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod slack;

@@ -2,6 +2,7 @@
 
 use super::announce;
 use super::submit::Draft;
+use super::text::said;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
@@ -131,6 +132,7 @@ impl App {
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
+        let reason = said("reason", reason.as_deref())?;
         let changed = self
             .0
             .db

@@ -2,6 +2,7 @@
 
 use super::judge::Session;
 use super::once::Once;
+use super::text::said;
 use super::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
@@ -129,6 +130,10 @@ impl App {
     }
 
     async fn decide_in_line(&self, click: Click, since: Instant) -> Result<Decided, AppError> {
+        let click = Click {
+            comment: said("comment", click.comment.as_deref())?,
+            ..click
+        };
         let request = match &click.request {
             RequestRef::Id(id) => id.clone(),
             number @ RequestRef::Number(_) => resolve(&mut self.0.db.read().await?, number).await?,

@@ -1,6 +1,7 @@
 //! Handing out what was granted, once, after everything has been checked again (design 2.6).
 
 use super::once::{self, Kept, Once};
+use super::text::said;
 use super::{App, AppError, RequestRef, news_of};
 use crate::domain::audit::What;
 use crate::domain::decide::valid_for;
@@ -298,6 +299,7 @@ impl App {
         message: Option<String>,
         once: Option<Once>,
     ) -> Result<Shown, AppError> {
+        let message = said("message", message.as_deref())?;
         let (shown, moved) = self
             .0
             .db

@@ -26,6 +26,7 @@ mod show;
 mod stats;
 mod submit;
 mod sweep;
+mod text;
 mod tokens;
 mod undelivered;
 mod wait;

@@ -2,6 +2,7 @@
 
 use super::announce;
 use super::config::nothing;
+use super::text::said;
 use super::{App, AppError, StoredConfig, news_of};
 use crate::domain::audit::What;
 use crate::domain::diff::diff;
@@ -44,7 +45,7 @@ impl App {
     /// Puts a document into force, whatever gates it and whoever administers. The stored rules may be such that nobody can change
     /// them, or that they do not compile any more; the new ones must.
     pub async fn recover(&self, document: &Document, reason: &str) -> Result<Recovered, AppError> {
-        let reason = stated(reason)?;
+        let reason = &stated(reason)?;
         let recovered = self
             .0
             .db
@@ -113,7 +114,7 @@ impl App {
     /// Voids every grant that was not executed, and ends every break-glass session. After a back-up was restored, what was executed since reads as not executed, and could
     /// be executed once more (threat OP5).
     pub async fn void_grants(&self, reason: &str) -> Result<Voided, AppError> {
-        let reason = stated(reason)?;
+        let reason = &stated(reason)?;
         let (voided, moved) = self
             .0
             .db
@@ -237,13 +238,9 @@ async fn readable(tx: &mut Tx) -> Result<Option<Document>, AppError> {
     }
 }
 
-fn stated(reason: &str) -> Result<&str, AppError> {
-    let reason = reason.trim();
-    if reason.is_empty() {
-        let why = "Say why: the reason is announced and stays in the audit log.";
-        return Err(Refusal::Forbidden(why.to_owned()).into());
-    }
-    Ok(reason)
+fn stated(reason: &str) -> Result<String, AppError> {
+    let why = "Say why: the reason is announced and stays in the audit log.";
+    said("reason", Some(reason))?.ok_or_else(|| Refusal::Forbidden(why.to_owned()).into())
 }
 
 fn void_text(numbers: &[i64], sessions: usize, reason: &str) -> String {

@@ -6,6 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::{PersonId, TokenId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
+use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
 use serde_json::json;
@@ -114,7 +115,7 @@ impl App {
 
 fn check(token: &NewToken, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
     let refuse = |why: String| Err(AppError::from(Refusal::Forbidden(why)));
-    if token.name.trim().is_empty() || token.scopes.is_empty() {
+    if text::is_blank(&token.name) || token.scopes.is_empty() {
         return refuse("A token needs a name and at least one scope.".to_owned());
     }
     let people = token.owners.iter().chain(token.principal.person());

@@ -3,8 +3,8 @@
 use super::client::{Call, Client, PATIENCE};
 use super::ending::Ending;
 use super::progress::headline;
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::config::file::Source;
 use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
@@ -79,16 +79,19 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         Ok::<_, Trouble>(())
     };
     if difference.lines.is_empty() {
-        anstream::eprintln!("Nothing differs.");
+        output::tell("Nothing differs.");
         report("unchanged", None)?;
         return Ok(Ending::Done);
     }
     if !args.json {
-        anstream::print!("{}", text(&difference));
-        anstream::print!("{}", weeks(&before, source.document()));
+        output::text(&text(&difference))?;
+        output::text(&weeks(&before, source.document()))?;
     }
     for key in not_carried_out(source.document()) {
-        anstream::eprintln!("{} {key}: {NOT_CARRIED_OUT}", style::waiting("warning:"));
+        output::tell(&format!(
+            "{} {key}: {NOT_CARRIED_OUT}",
+            style::waiting("warning:")
+        ));
     }
     if args.dry_run {
         report("dry-run", None)?;
@@ -103,15 +106,15 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         other => other?,
     };
     if answer.status != StatusCode::ACCEPTED {
-        anstream::eprintln!("{}", style::good("It holds now."));
+        output::tell(&style::good("It holds now."));
         report("applied", None)?;
         return Ok(Ending::Done);
     }
     let view: RequestView = serde_json::from_slice(&answer.body)
         .map_err(|error| Trouble::NoAnswer(format!("the answer is unreadable: {error}")))?;
-    anstream::eprintln!("It needs approvals: {}", headline(&view));
+    output::tell(&format!("It needs approvals: {}", headline(&view)));
     if !args.json {
-        println!("{}", view.id);
+        output::exact(format!("{}\n", view.id))?;
     }
     report("requested", Some(&view))?;
     Ok(Ending::Pending)

@@ -1,9 +1,9 @@
 //! `countersign audit`: the log, read and checked at the database.
 
 use super::ending::Ending;
-use super::style;
 use super::token::{open, told};
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::app::{App, AppError, AuditLine};
 use clap::Subcommand;
 use serde_json::Value;
@@ -44,51 +44,51 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         Command::Show { last } => show(&app, last).await,
     };
     app.close().await;
-    done.map_err(told)
+    done
 }
 
-async fn verify(app: &App) -> Result<Ending, AppError> {
-    let found = app.verify_audit().await?;
+async fn verify(app: &App) -> Result<Ending, Trouble> {
+    let found = app.verify_audit().await.map_err(told)?;
     if let Some((place, id)) = found.broken_at {
-        anstream::eprintln!(
+        output::tell(&format!(
             "{} row {place} ({id}) does not fit; the {} rows before it do.",
             style::bad("broken:"),
             found.sealed
-        );
+        ));
         return Ok(Ending::Refused);
     }
-    anstream::println!(
+    output::line(&format!(
         "{} {} rows, and {} that wait for their seal.",
         style::good("unbroken:"),
         found.sealed,
         found.unsealed
-    );
+    ))?;
     Ok(Ending::Done)
 }
 
-async fn export(app: &App) -> Result<Ending, AppError> {
+async fn export(app: &App) -> Result<Ending, Trouble> {
     let mut after = 0;
     loop {
-        let lines = app.audit(after, AT_ONCE).await?;
+        let lines = app.audit(after, AT_ONCE).await.map_err(told)?;
         let Some(last) = lines.last() else {
             return Ok(Ending::Done);
         };
         after = last.seal;
+        let mut text = Vec::new();
         for line in &lines {
-            let text = serde_json::to_string(line)
-                .map_err(|error| AppError::Internal(error.to_string()))?;
-            println!("{text}");
+            serde_json::to_writer(&mut text, line)
+                .map_err(|error| told(AppError::Internal(error.to_string())))?;
+            text.push(b'\n');
         }
+        output::exact(text)?;
     }
 }
 
-async fn show(app: &App, last: u32) -> Result<Ending, AppError> {
-    let end = app.verify_audit().await?.sealed;
-    for line in app
-        .audit(end.saturating_sub(i64::from(last)).max(0), last)
-        .await?
-    {
-        anstream::println!("{}", text(&line));
+async fn show(app: &App, last: u32) -> Result<Ending, Trouble> {
+    let end = app.verify_audit().await.map_err(told)?.sealed;
+    let after = end.saturating_sub(i64::from(last)).max(0);
+    for line in app.audit(after, last).await.map_err(told)? {
+        output::line(&text(&line))?;
     }
     Ok(Ending::Done)
 }

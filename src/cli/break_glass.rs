@@ -3,8 +3,8 @@
 use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
 use super::show::print_json;
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::{SessionList, SessionView};
 use serde_json::{Map, Value, json};
@@ -145,7 +145,7 @@ async fn start(args: StartArgs) -> Result<Ending, Trouble> {
     let view: SessionView = client.read(&call, PATIENCE).await?;
     print(&view, args.json)?;
     if view.status == "pending" {
-        anstream::eprintln!("It starts in the moment in which the request is approved.");
+        output::tell("It starts in the moment in which the request is approved.");
         return Ok(Ending::Pending);
     }
     Ok(Ending::Done)
@@ -184,10 +184,10 @@ async fn status(args: StatusArgs) -> Result<Ending, Trouble> {
         return Ok(Ending::Done);
     }
     if list.items.is_empty() {
-        anstream::eprintln!("There was never a break-glass session.");
+        output::tell("There was never a break-glass session.");
     }
     for view in &list.items {
-        anstream::print!("{}", text(view));
+        output::text(&text(view))?;
     }
     Ok(Ending::Done)
 }
@@ -209,7 +209,7 @@ fn print(view: &SessionView, as_json: bool) -> Result<(), Trouble> {
     if as_json {
         return print_json(view);
     }
-    anstream::print!("{}", text(view));
+    output::text(&text(view))?;
     Ok(())
 }
 

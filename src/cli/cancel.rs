@@ -2,6 +2,7 @@
 
 use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
+use super::output;
 use super::progress::headline;
 use super::show::{print_json, request_id};
 use super::trouble::Trouble;
@@ -34,7 +35,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     if args.json {
         print_json(&view)?;
     } else {
-        anstream::println!("{}", headline(&view));
+        output::line(&headline(&view))?;
     }
     Ok(Ending::Done)
 }

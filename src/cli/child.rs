@@ -1,6 +1,7 @@
 //! The command that was approved: started with our standard streams, handed our signals, and ended as it ends.
 
 use super::waiting::{Stop, Stops};
+use crate::config::client::WITHHELD;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{ErrorKind, IsTerminal as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -40,10 +41,13 @@ pub async fn run(argv: &[String], stops: &mut Stops) -> Result<ExitStatus, NotSt
         ErrorKind::NotFound => NotStarted::Missing(program.clone()),
         _ => NotStarted::Unrunnable(program.clone(), error),
     };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .spawn()
-        .map_err(unrunnable)?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    // it runs what was approved, and needs nothing that opens more (threat R08)
+    for secret in WITHHELD {
+        command.env_remove(secret);
+    }
+    let mut child = command.spawn().map_err(unrunnable)?;
     loop {
         tokio::select! {
             status = child.wait() => return status.map_err(unrunnable),

@@ -4,13 +4,15 @@ use super::trouble::Trouble;
 use crate::config::client::{ClientArgs, ClientSettings};
 use crate::config::settings::environment;
 use crate::http::problem::{PROBLEM_JSON, Problem};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use crate::net::{Connector, Proxies, Unreached, address_of};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, PROXY_AUTHORIZATION,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Hyper;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
@@ -29,7 +31,8 @@ const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 pub struct Client {
     base: Url,
     authorization: HeaderValue,
-    hyper: Hyper<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    proxies: Proxies,
+    hyper: Hyper<HttpsConnector<Connector>, Full<Bytes>>,
 }
 
 /// One call.
@@ -122,19 +125,18 @@ impl Client {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
             .map_err(|_| Trouble::Usage("COUNTERSIGN_TOKEN is no token".to_owned()))?;
         authorization.set_sensitive(true);
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(Duration::from_secs(5)));
+        let proxies = Proxies::from_env();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
             .map_err(|error| Trouble::Usage(format!("no trusted certificates: {error}")))?
             .https_or_http()
             .enable_http1()
             .enable_http2()
-            .wrap_connector(http);
+            .wrap_connector(Connector::new(proxies.clone()).forwarding());
         Ok(Self {
             base,
             authorization,
+            proxies,
             hyper: Hyper::builder(TokioExecutor::new()).build(connector),
         })
     }
@@ -170,35 +172,49 @@ impl Client {
 
     async fn try_once(&self, call: &Call) -> Result<Answer, Trouble> {
         let request = self.request(call)?;
+        let address = address_of(request.uri());
         let exchange = async {
             let response = self.hyper.request(request).await.map_err(|error| {
-                let why = if error.is_connect() {
-                    "cannot connect"
+                Trouble::NoAnswer(if error.is_connect() {
+                    Unreached::of(&error, &address).to_string()
                 } else {
-                    "the connection broke"
-                };
-                Trouble::NoAnswer(format!("{}: {why}", self.base))
+                    format!("{address} broke the connection off before it answered")
+                })
             })?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, LARGEST_ANSWER)
                 .collect()
                 .await
-                .map_err(|_| Trouble::NoAnswer(format!("{}: the answer broke off", self.base)))?;
+                .map_err(|_| Trouble::NoAnswer(format!("{address} broke its answer off")))?;
             Ok((parts.status, parts.headers, body.to_bytes()))
         };
         let (status, headers, body) = tokio::time::timeout(ONE_CALL + call.waits, exchange)
             .await
-            .map_err(|_| Trouble::NoAnswer(format!("{}: it takes too long", self.base)))??;
+            .map_err(|_| {
+                let seconds = (ONE_CALL + call.waits).as_secs();
+                Trouble::NoAnswer(format!(
+                    "{address} accepted the connection and did not answer within {seconds} seconds"
+                ))
+            })??;
         sort(&self.base, status, &headers, body)
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Trouble> {
+        let unsent =
+            |error: &dyn std::fmt::Display| Trouble::Usage(format!("this cannot be sent: {error}"));
         let base = self.base.as_str().trim_end_matches('/');
+        let uri: Uri = format!("{base}{}", call.path)
+            .parse()
+            .map_err(|error| unsent(&error))?;
+        let proxy_authorization = self.proxies.forwarding_auth(&uri);
         let mut request = Request::builder()
             .method(call.method.clone())
-            .uri(format!("{base}{}", call.path))
+            .uri(uri)
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
+        if let Some(value) = proxy_authorization {
+            request = request.header(PROXY_AUTHORIZATION, value);
+        }
         if let Some(key) = &call.key {
             request = request.header(crate::http::body::IDEMPOTENCY_KEY, key);
         }
@@ -211,7 +227,7 @@ impl Client {
         let body = call.body.clone().unwrap_or_default();
         request
             .body(Full::from(body))
-            .map_err(|error| Trouble::Usage(format!("this cannot be sent: {error}")))
+            .map_err(|error| unsent(&error))
     }
 }
 
@@ -220,7 +236,7 @@ fn passes(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::NoAnswer(_) => true,
         Trouble::Refused(problem) => problem.status == 429 || problem.code == "in_flight",
-        Trouble::Usage(_) => false,
+        Trouble::Usage(_) | Trouble::OutputClosed | Trouble::OutputFailed(_) => false,
     }
 }
 
@@ -238,6 +254,12 @@ fn sort(
             etag: etag.map(str::to_owned),
             body,
         });
+    }
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(Trouble::NoAnswer(
+            "the proxy requires a user name and password (407); write http://USER:PASSWORD@HOST:PORT in HTTP_PROXY"
+                .to_owned(),
+        ));
     }
     let media = headers
         .get(CONTENT_TYPE)

@@ -2,10 +2,10 @@
 
 use super::Cli;
 use super::ending::Ending;
+use super::output;
 use super::trouble::Trouble;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use std::io::Write as _;
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,8 @@ pub struct Args {
 pub fn completions(args: &Args) -> Result<Ending, Trouble> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut script);
-    print(&script)
+    output::exact(script)?;
+    Ok(Ending::Done)
 }
 
 /// Prints the manual page, one section for each command.
@@ -29,8 +30,9 @@ pub fn man() -> Result<Ending, Trouble> {
     let mut command = Cli::command();
     command.build();
     let mut page = Vec::new();
-    render(&command, &mut page).map_err(|error| unprinted(&error))?;
-    print(&page)
+    render(&command, &mut page).map_err(|error| output::failed(&error))?;
+    output::exact(page)?;
+    Ok(Ending::Done)
 }
 
 /// A command and those below it, `token create` among them.
@@ -40,15 +42,4 @@ fn render(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     below
         .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
         .try_for_each(|sub| render(sub, page))
-}
-
-fn print(bytes: &[u8]) -> Result<Ending, Trouble> {
-    std::io::stdout()
-        .write_all(bytes)
-        .map_err(|error| unprinted(&error))?;
-    Ok(Ending::Done)
-}
-
-fn unprinted(error: &std::io::Error) -> Trouble {
-    Trouble::Usage(format!("this cannot be printed: {error}"))
 }

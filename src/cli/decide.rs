@@ -4,9 +4,9 @@ use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
 use super::progress::{Progress, headline};
 use super::show::{self, print_json, request_id};
-use super::style;
 use super::trouble::Trouble;
 use super::waiting::ask;
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::vote::Verdict;
 use crate::http::view::RequestView;
@@ -43,7 +43,7 @@ pub async fn main(args: Args, verdict: Verdict) -> Result<Ending, Trouble> {
     let client = Client::open(&args.server)?;
     let seen = show::read(&client, &args.id).await?;
     if !args.yes && std::io::stdin().is_terminal() && !confirmed(&seen, verdict).await {
-        anstream::eprintln!("Nothing was decided.");
+        output::tell("Nothing was decided.");
         return Ok(Ending::Refused);
     }
     let call = Call::post(
@@ -55,7 +55,7 @@ pub async fn main(args: Args, verdict: Verdict) -> Result<Ending, Trouble> {
     if args.json {
         print_json(&view)?;
     } else {
-        anstream::println!("{}", headline(&view));
+        output::line(&headline(&view))?;
         if view.status == "pending" {
             Progress::new(false).note(&format!(
                 "still missing: {}",
@@ -83,7 +83,7 @@ fn body(args: &Args, verdict: Verdict, seen: &RequestView) -> Value {
 }
 
 async fn confirmed(view: &RequestView, verdict: Verdict) -> bool {
-    anstream::eprint!("{}", show::text(view));
+    output::draw(&show::text(view));
     let verb = match verdict {
         Verdict::Approve => style::good("Approve"),
         Verdict::Reject => style::bad("Reject"),

@@ -1,6 +1,7 @@
 //! `countersign demo`: the bot together with a local Slack workspace in the browser; no account, no configuration.
 
 use super::ending::Ending;
+use super::output;
 use super::running::{self, Servers, Start};
 use super::serve::{cannot_start, load};
 use super::style;
@@ -89,8 +90,11 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     bot.workers.post_anew().await.map_err(cannot_start)?;
     bot.start_work();
     bot.learn_installation().await.map_err(cannot_start)?;
-    tell(sandbox.url(), address, &args, &database_url);
-    let stopped = running::told_to_stop().await.map_err(cannot_start);
+    let told = tell(sandbox.url(), address, &args, &database_url);
+    let stopped = match told {
+        Ok(()) => running::told_to_stop().await.map_err(cannot_start),
+        unread => unread,
+    };
     stop(&servers, &bot, &sandbox).await;
     stopped.map(|()| Ending::Done)
 }
@@ -145,7 +149,7 @@ fn program() -> String {
     called.unwrap_or_else(|| "countersign".to_owned())
 }
 
-fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) {
+fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) -> Result<(), Trouble> {
     let ends = if args.database.is_some() {
         "; the data stays."
     } else {
@@ -153,8 +157,7 @@ fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) {
     };
     let ask = "/approval request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"";
     let explain = "/approval explain release.deploy project=api-platform env=production";
-    anstream::println!(
-        "{} is running. Open {} in your browser.
+    output::line(&format!("{} is running. Open {} in your browser.
 
 Three things to try there (the page helps with each):
   1. As Alice, ask for a release to production:
@@ -172,6 +175,5 @@ Ctrl-C ends it{ends}",
         style::strong(ask),
         style::strong(explain),
         style::good(&format!("http://{api}")),
-        program(),
-    );
+        program()))
 }

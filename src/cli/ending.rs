@@ -21,7 +21,12 @@ pub enum Ending {
     NoAnswer,
     /// It waits for its approvers.
     Pending,
+    /// Whoever read standard output has gone away.
+    OutputClosed,
 }
+
+/// What a shell shows for a program that SIGPIPE ended.
+const READER_GONE: u8 = 141;
 
 impl Ending {
     /// The status of `request`.
@@ -35,6 +40,7 @@ impl Ending {
             Self::Violations => 5,
             Self::NoAnswer => 6,
             Self::Pending => 7,
+            Self::OutputClosed => READER_GONE,
         }
     }
 
@@ -48,7 +54,7 @@ impl Ending {
             Self::Violations => 123,
             Self::NoAnswer => 124,
             // nothing ran, so it must not read as success either
-            Self::Refused | Self::Usage | Self::Done => 125,
+            Self::Refused | Self::Usage | Self::Done | Self::OutputClosed => 125,
         }
     }
 
@@ -63,7 +69,8 @@ impl Ending {
             | Self::Cancelled
             | Self::Violations
             | Self::NoAnswer
-            | Self::Pending => self.of_request(),
+            | Self::Pending
+            | Self::OutputClosed => self.of_request(),
         }
     }
 }
@@ -73,7 +80,7 @@ mod tests {
     use super::*;
 
     /// Each ending with its status for `request`, for `run` and for the other commands.
-    const TABLE: [(Ending, u8, u8, u8); 9] = [
+    const TABLE: [(Ending, u8, u8, u8); 10] = [
         (Ending::Done, 0, 125, 0),
         (Ending::Rejected, 1, 120, 1),
         (Ending::Refused, 2, 125, 1),
@@ -83,6 +90,7 @@ mod tests {
         (Ending::Violations, 5, 123, 5),
         (Ending::NoAnswer, 6, 124, 6),
         (Ending::Pending, 7, 121, 7),
+        (Ending::OutputClosed, 141, 125, 141),
     ];
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
+use super::output;
 use super::progress::headline;
 use super::show::{self, print_json, request_id};
 use super::trouble::Trouble;
@@ -41,15 +42,26 @@ pub async fn execute(args: ExecuteArgs) -> Result<Ending, Trouble> {
     };
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
     let path = format!("/v1/requests/{}/execute", args.id);
-    let call = Call::post(path, &json!({"digest": digest}), key);
+    let call = Call::post(path, &json!({"digest": digest}), key.clone());
     let executed: ExecutedView = client.read(&call, PATIENCE).await?;
     if args.json {
-        print_json(&executed)?;
+        print_json(&executed).inspect_err(|_| tell_again(&executed, &key))?;
     } else {
-        anstream::eprintln!("{}", headline(&executed.request));
-        println!("{}", executed.content.get());
+        output::tell(&headline(&executed.request));
+        output::exact(format!("{}\n", executed.content.get()))
+            .inspect_err(|_| tell_again(&executed, &key))?;
     }
     Ok(Ending::Done)
+}
+
+/// What was handed out and could not be printed is handed out again for the same key.
+fn tell_again(executed: &ExecutedView, key: &str) {
+    output::tell(&format!(
+        "#{number} counts as executed, but its content could not be printed. Print it again with:\n  \
+         countersign execute {number} --digest {} --idempotency-key {key}",
+        executed.digest,
+        number = executed.request.number,
+    ));
 }
 
 /// Arguments of `complete`.
@@ -88,7 +100,7 @@ pub async fn complete(args: CompleteArgs) -> Result<Ending, Trouble> {
     if args.json {
         print_json(&view)?;
     } else {
-        anstream::println!("{}", headline(&view));
+        output::line(&headline(&view))?;
     }
     Ok(Ending::Done)
 }

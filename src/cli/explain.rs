@@ -4,8 +4,8 @@ use super::ask::Ask;
 use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
 use super::show::{policy, print_json};
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::conditions;
 use crate::domain::document::Conditions;
@@ -36,7 +36,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     if args.json {
         print_json(&explained)?;
     } else {
-        anstream::print!("{}", text(&explained));
+        output::text(&text(&explained))?;
     }
     Ok(if explained.violations.is_empty() {
         Ending::Done

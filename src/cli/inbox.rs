@@ -4,8 +4,8 @@ use super::client::{Call, Client, PATIENCE};
 use super::ending::Ending;
 use super::progress::headline;
 use super::show::print_json;
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::RequestPage;
 
@@ -47,7 +47,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         return Ok(Ending::Done);
     }
     if page.items.is_empty() {
-        anstream::eprintln!("Nothing here.");
+        output::tell("Nothing here.");
     }
     for view in &page.items {
         let yours = if view.can_approve {
@@ -55,13 +55,13 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         } else {
             String::new()
         };
-        anstream::println!("{}{yours}", headline(view));
+        output::line(&format!("{}{yours}", headline(view)))?;
     }
     if let Some(next) = &page.next_cursor {
-        anstream::eprintln!(
-            "{}",
-            style::dim(&format!("More: --cursor {}", style::plain(next)))
-        );
+        output::tell(&style::dim(&format!(
+            "More: --cursor {}",
+            style::plain(next)
+        )));
     }
     Ok(Ending::Done)
 }

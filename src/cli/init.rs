@@ -1,8 +1,8 @@
 //! `countersign init`: writes a first configuration from what the workspace knows.
 
 use super::ending::Ending;
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::config::draft::{Draft, Person, Team, id_of, ids, name_of};
 use crate::config::file::Source;
 use crate::config::settings::{BaseUrl, bot_token, environment};
@@ -10,7 +10,7 @@ use crate::slack::client::{Slack, patiently};
 use crate::slack::error::SlackError;
 use crate::slack::reply::{Channel, SlackUser, UserGroup};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// A larger directory is nothing to read through: only members of user groups and administrators are listed.
@@ -19,7 +19,7 @@ const MANY: usize = 500;
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  countersign init\n  countersign init --channel approvals --administrator alice --project api-platform --out countersign.yaml\n\nIt reads members, user groups and channels with SLACK_BOT_TOKEN, and changes nothing in Slack. On a terminal it asks for what is left out."
+    after_help = "Examples:\n  countersign init\n  countersign init --channel approvals --administrator alice --project api-platform --out countersign.yaml\n\nIt reads members, user groups and channels with SLACK_BOT_TOKEN of the environment (.env is not read), and changes nothing in Slack. On a terminal it asks for what is left out."
 )]
 pub struct Args {
     /// Where to write; - prints
@@ -62,8 +62,11 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
             "{file} is there already; name another file with --out"
         )));
     }
-    let token =
-        bot_token(environment).map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+    let token = bot_token(environment).map_err(|complaints| {
+        Trouble::Usage(format!(
+            "{complaints}\nThis command does not read .env; set the variable in its environment."
+        ))
+    })?;
     let slack = Slack::new(&token, &args.slack_api_url.to_string())
         .map_err(|error| Trouble::Usage(error.to_string()))?;
     let workspace = read(&slack).await.map_err(|error| {
@@ -80,7 +83,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         .and_then(|source| source.compile(0, &BTreeMap::new()))
         .map_err(|faults| Trouble::Usage(faults.to_string()))?;
     if args.out.as_path() == Path::new("-") {
-        print!("{yaml}");
+        output::exact(yaml)?;
         return Ok(Ending::Done);
     }
     std::fs::write(&args.out, yaml)
@@ -357,8 +360,7 @@ async fn ask(question: &str, otherwise: &str) -> String {
         format!("{question} [{otherwise}]: ")
     };
     let typed = tokio::task::spawn_blocking(move || {
-        anstream::eprint!("{}", style::plain(&prompt));
-        let _ = std::io::stderr().flush(); // a prompt that does not show is answered all the same
+        output::draw(&style::plain(&prompt));
         let mut line = String::new();
         std::io::stdin()
             .read_line(&mut line)
@@ -380,13 +382,13 @@ fn tell(file: &str, draft: &Draft, channel: &Channel) {
         let name = style::plain(name);
         format!("  - Invite the bot to #{name}: /invite @Countersign\n")
     };
-    anstream::eprintln!(
+    output::tell(&format!(
         "{} {}: {} people, {} teams, one policy for {}.\n\nNext:\n  - Read it; each section says what it means.\n{}  - countersign doctor --config {file}\n  - countersign serve --config {file}",
         style::good("Wrote"),
         style::plain(file),
         draft.people.len(),
         draft.teams.len(),
         style::plain(draft.environments.last().map_or("", String::as_str)),
-        invite,
-    );
+        invite
+    ));
 }

@@ -1,6 +1,8 @@
 //! `countersign manifest`: the Slack app's manifest.
 
 use super::ending::Ending;
+use super::output;
+use super::trouble::Trouble;
 use crate::config::manifest;
 use crate::config::settings::BaseUrl;
 
@@ -20,11 +22,11 @@ pub struct Args {
 }
 
 /// Prints the manifest.
-pub fn main(args: &Args) -> Ending {
+pub fn main(args: &Args) -> Result<Ending, Trouble> {
     let text = args
         .url
         .as_ref()
         .map_or_else(manifest::over_sockets, manifest::over_http);
-    print!("{text}");
-    Ending::Done
+    output::exact(text)?;
+    Ok(Ending::Done)
 }

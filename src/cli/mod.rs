@@ -18,6 +18,7 @@ mod explain;
 mod inbox;
 mod init;
 mod manifest;
+mod output;
 mod progress;
 mod recover;
 mod request;
@@ -30,6 +31,7 @@ mod token;
 mod trouble;
 mod waiting;
 
+use crate::config::dotenv::{self, NotRead};
 use crate::config::settings::ServeArgs;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -50,7 +52,9 @@ Examples:
   countersign inbox
   countersign approve 42 --comment 'looks right'
 
-The client commands use COUNTERSIGN_URL (http://127.0.0.1:8080) and COUNTERSIGN_TOKEN.";
+The client commands use COUNTERSIGN_URL (http://127.0.0.1:8080) and COUNTERSIGN_TOKEN of the environment;
+they do not read .env. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured.
+Exit status 141: whoever read the output has gone away.";
 
 const SERVE: &str = "\
 Examples:
@@ -60,7 +64,9 @@ Secrets come from the environment alone, since arguments are seen by everybody o
   SLACK_SIGNING_SECRET  checks what Slack sends; two, separated by a comma, while rotating
   SLACK_BOT_TOKEN       speaks to Slack
   SLACK_APP_TOKEN       opens Socket Mode: Slack need not reach this server, and the signing secret may be left out
-  DATABASE_URL          the database (sqlite://countersign.db)";
+  DATABASE_URL          the database (sqlite://countersign.db)
+They are also read from a file .env in the working directory, where the environment does not set them.
+HTTPS_PROXY, ALL_PROXY and NO_PROXY say which proxy leads to Slack: http://USER:PASSWORD@HOST:PORT";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -114,6 +120,71 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether it runs beside the bot's own database and secrets. The commands that speak to a server read no file of whatever
+    /// directory they are called in: it would name another server, which would receive the token (threat R08).
+    fn reads_dotenv(&self) -> bool {
+        match self {
+            #[cfg(feature = "sandbox")]
+            Self::Demo(_) => true,
+            Self::Serve(_)
+            | Self::Token(_)
+            | Self::Audit(_)
+            | Self::Recover(_)
+            | Self::Doctor(_) => true,
+            Self::Request(_)
+            | Self::Run(_)
+            | Self::Inbox(_)
+            | Self::Show(_)
+            | Self::Approve(_)
+            | Self::Reject(_)
+            | Self::Cancel(_)
+            | Self::Execute(_)
+            | Self::Complete(_)
+            | Self::BreakGlass(_)
+            | Self::Explain(_)
+            | Self::Apply(_)
+            | Self::Init(_)
+            | Self::Manifest(_)
+            | Self::Completions(_)
+            | Self::Man => false,
+        }
+    }
+}
+
+/// Reads the command line and, for the commands that read it, `.env`. Call it before any thread starts: it sets environment
+/// variables. An error is the status to exit with; everything has been told by then.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let cli = arguments()?;
+    if !cli.command.reads_dotenv() {
+        return Ok(cli);
+    }
+    match dotenv::load() {
+        Ok(()) => {}
+        Err(warning @ NotRead::Unreadable(_)) => output::tell(&format!("warning: {warning}")),
+        Err(NotRead::Faulty(faults)) => return Err(usage(faults.to_string())),
+    }
+    // once more, for the arguments that variables stand for
+    arguments()
+}
+
+fn arguments() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|answer| {
+        // help and version, too, are printed and can fail
+        let printed = answer.print().map_err(|error| output::failed(&error));
+        let status = u8::try_from(answer.exit_code()).unwrap_or(2);
+        match printed {
+            Err(trouble) if !answer.use_stderr() => ExitCode::from(trouble.tell().of_command()),
+            _ => ExitCode::from(status),
+        }
+    })
+}
+
+/// The program was called wrongly.
+pub fn usage(why: impl Into<String>) -> ExitCode {
+    ExitCode::from(Trouble::Usage(why.into()).tell().of_command())
+}
+
 /// Carries out a command; what goes wrong is told on standard error.
 pub async fn main(cli: Cli) -> ExitCode {
     use crate::domain::vote::Verdict;
@@ -138,7 +209,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Recover(args) => recover::main(args).await,
         Command::Init(args) => init::main(args).await,
         Command::Doctor(args) => doctor::main(args).await,
-        Command::Manifest(args) => Ok(manifest::main(&args)),
+        Command::Manifest(args) => manifest::main(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),
     };
@@ -154,6 +225,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_scope_of_a_token() {
+        let command = Cli::command();
+        let create = command
+            .find_subcommand("token")
+            .and_then(|token| token.find_subcommand("create"));
+        let help = create.expect("it is there").clone().render_long_help();
+        for scope in crate::domain::token::Scope::ALL {
+            assert!(help.to_string().contains(scope.as_str()), "{scope:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What is told while somebody waits: on a terminal a line that is drawn anew, in a pipe one line for each change.
 
-use super::style;
+use super::{output, style};
 use crate::http::view::{DecisionView, RequestView};
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 /// Tells on standard error how far a request is.
 pub struct Progress {
@@ -47,13 +47,11 @@ impl Progress {
         };
         self.clear();
         for line in lines {
-            anstream::eprintln!("{line}");
+            output::tell(&line);
         }
         self.told = Some(view.version);
         if self.terminal && view.status == "pending" {
-            anstream::eprint!("{}", style::dim(&format!("  waiting: {}", missing(view))));
-            // a line that cannot be drawn is no reason to stop
-            let _ = std::io::stderr().flush();
+            output::draw(&style::dim(&format!("  waiting: {}", missing(view))));
             self.drawn = true;
         }
     }
@@ -62,14 +60,14 @@ impl Progress {
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
             self.clear();
-            anstream::eprintln!("{}", style::dim(text));
+            output::tell(&style::dim(text));
         }
     }
 
     /// Takes the drawn line away, so that others can write.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            anstream::eprint!("\r\u{1b}[2K");
+            output::draw("\r\u{1b}[2K");
         }
     }
 }

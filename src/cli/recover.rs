@@ -2,9 +2,9 @@
 
 use super::apply;
 use super::ending::Ending;
-use super::style;
 use super::token::{open_past_rules, told};
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::app::{App, AppError, Recovered};
 use crate::config::file::Source;
 use crate::domain::diff::diff;
@@ -53,7 +53,7 @@ async fn put_into_force(file: &Path, reason: &str) -> Result<Ending, Trouble> {
     let done = app.recover(source.document(), reason).await;
     app.close().await;
     let recovered = done.map_err(|error| located(&source, error))?;
-    tell(&recovered);
+    tell(&recovered)?;
     Ok(Ending::Done)
 }
 
@@ -66,21 +66,23 @@ fn located(source: &Source, error: AppError) -> Trouble {
     }
 }
 
-fn tell(recovered: &Recovered) {
+fn tell(recovered: &Recovered) -> Result<(), Trouble> {
     if !recovered.changed {
-        anstream::eprintln!("Nothing differs.");
-        return;
+        output::tell("Nothing differs.");
+        return Ok(());
     }
-    match &recovered.before {
-        Some(before) => {
-            let difference = diff(before, &recovered.config.document);
-            anstream::print!("{}", apply::text(&difference));
-        }
-        None => anstream::eprintln!("Nothing that reads was stored before."),
+    let difference = recovered
+        .before
+        .as_ref()
+        .map(|before| diff(before, &recovered.config.document));
+    if difference.is_none() {
+        output::tell("Nothing that reads was stored before.");
     }
     let holds = format!("It holds now, as version {}.", recovered.config.version);
-    anstream::eprintln!("{}", style::good(&holds));
+    output::tell(&style::good(&holds));
     tell_where(recovered.announced.as_ref());
+    // last: it holds, whether or not somebody reads the difference
+    difference.map_or(Ok(()), |difference| output::text(&apply::text(&difference)))
 }
 
 async fn void(reason: &str) -> Result<Ending, Trouble> {
@@ -88,28 +90,28 @@ async fn void(reason: &str) -> Result<Ending, Trouble> {
     let done = app.void_grants(reason).await;
     app.close().await;
     let voided = done.map_err(told)?;
-    for number in &voided.requests {
-        anstream::println!("#{number}");
-    }
     let count = format!("{} permissions are void now.", voided.requests.len());
-    anstream::eprintln!("{}", style::good(&count));
+    output::tell(&style::good(&count));
     if voided.sessions > 0 {
         let count = format!("{} break-glass sessions are ended.", voided.sessions);
-        anstream::eprintln!("{}", style::good(&count));
+        output::tell(&style::good(&count));
     }
     tell_where(voided.announced.as_ref());
+    for number in &voided.requests {
+        output::line(&format!("#{number}"))?;
+    }
     Ok(Ending::Done)
 }
 
 fn tell_where(channel: Option<&ChannelId>) {
     match channel {
-        Some(channel) => anstream::eprintln!(
+        Some(channel) => output::tell(&format!(
             "{} is told by a running server within seconds, else at its next start.",
             style::plain(channel.as_str())
-        ),
-        None => anstream::eprintln!(
+        )),
+        None => output::tell(&format!(
             "{} nobody is told: there is no security channel and no default route",
             style::waiting("warning:")
-        ),
+        )),
     }
 }

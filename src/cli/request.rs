@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
+use super::output;
 use super::progress::{Progress, headline};
 use super::trouble::Trouble;
 use super::waiting::{self, Stops, Waited};
@@ -116,8 +117,8 @@ fn print(view: &RequestView, json: bool) -> Result<(), Trouble> {
     if json {
         return super::show::print_json(view);
     }
-    anstream::eprintln!("{}", headline(view));
-    println!("{}", view.id);
+    output::tell(&headline(view));
+    output::exact(format!("{}\n", view.id))?;
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use super::client::{Call, Client, PATIENCE, fresh_key};
 use super::ending::Ending;
 use super::progress::Progress;
 use super::request::{of_status, submit};
-use super::style;
 use super::trouble::Trouble;
 use super::waiting::{self, Stops, Waited};
+use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::digest::Digest;
 use crate::http::ExecutedView;
@@ -57,7 +57,8 @@ Examples:
   countersign run release.deploy --project api-platform --env production --reason hotfix -- ./deploy
   countersign run --request 42
 
-People approve the very command, and exactly that runs, once.
+People approve the very command, and exactly that runs, once. It inherits the environment without
+COUNTERSIGN_TOKEN, SLACK_BOT_TOKEN, SLACK_APP_TOKEN and SLACK_SIGNING_SECRET.
 Exit status: the command's own (128+n for a signal). Not run: 120 rejected; 121 expired or
 timed out; 122 cancelled; 123 policy violations; 124 no answer from the server; 125 the grant was
 refused; 126, 127 as a shell.";
@@ -68,7 +69,11 @@ pub async fn main(args: Args) -> ExitCode {
         Ok(status) => status,
         Err(Not::Trouble(trouble)) => trouble.tell().of_run(),
         Err(Not::Ended(ending, why)) => {
-            anstream::eprintln!("{}: {}", style::bad("not run"), style::plain(&why));
+            output::tell(&format!(
+                "{}: {}",
+                style::bad("not run"),
+                style::plain(&why)
+            ));
             ending.of_run()
         }
     };
@@ -141,7 +146,7 @@ async fn run(args: Args) -> Result<u8, Not> {
             Ok(status)
         }
         Err(why) => {
-            anstream::eprintln!("{}: {why}", style::bad("not run"));
+            output::tell(&format!("{}: {why}", style::bad("not run")));
             report(
                 &client,
                 &executed.request,
@@ -313,7 +318,9 @@ async fn report(client: &Client, view: &RequestView, outcome: &str, message: &st
     if let Err(trouble) = client.call(&call, PATIENCE).await {
         trouble.tell();
         let again = format!("countersign complete {} {outcome}", view.number);
-        anstream::eprintln!("  the outcome is not reported; do it with `{again}`");
+        output::tell(&format!(
+            "  the outcome is not reported; do it with `{again}`"
+        ));
     }
 }
 

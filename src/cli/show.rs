@@ -3,8 +3,8 @@
 use super::client::{Call, Client, PATIENCE};
 use super::ending::Ending;
 use super::progress::{decision, headline};
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::app::RequestRef;
 use crate::config::client::ClientArgs;
 use crate::domain::content::{self, TextPayload};
@@ -33,7 +33,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     if args.json {
         print_json(&view)?;
     } else {
-        anstream::print!("{}", text(&view));
+        output::text(&text(&view))?;
     }
     Ok(Ending::Done)
 }
@@ -58,7 +58,7 @@ pub async fn read(client: &Client, id: &str) -> Result<RequestView, Trouble> {
 pub fn print_json(value: &impl Serialize) -> Result<(), Trouble> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Trouble::Usage(format!("this cannot be printed: {error}")))?;
-    println!("{text}");
+    output::exact(format!("{text}\n"))?;
     Ok(())
 }
 

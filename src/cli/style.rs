@@ -1,5 +1,6 @@
 //! Colours, never as the only sign, and text of others made safe for a terminal.
 
+use crate::domain::text::is_invisible;
 use anstyle::{AnsiColor, Style};
 
 fn paint(style: Style, text: &str) -> String {
@@ -47,7 +48,7 @@ pub fn plain(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\t' => safe.push(' '),
-            c if c.is_control() || invisible(c) => {
+            c if is_invisible(c) => {
                 safe += &escaped(c);
             }
             c => safe.push(c),
@@ -58,12 +59,6 @@ pub fn plain(text: &str) -> String {
 
 fn escaped(c: char) -> String {
     format!("<U+{:04X}>", u32::from(c))
-}
-
-/// Format characters: zero width, directional, and those that draw nothing.
-fn invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `countersign token`: API tokens, made and revoked at the database.
 
 use super::ending::Ending;
-use super::style;
 use super::trouble::Trouble;
+use super::{output, style};
 use crate::app::{App, AppError, Clock, NewToken};
 use crate::config::settings::{database_url, environment};
 use crate::domain::id::TokenId;
@@ -69,7 +69,7 @@ struct Create {
     #[arg(long = "owner", requires = "service")]
     owners: Vec<String>,
     /// What it may do, separated by commas: requests:read, requests:write, requests:execute, requests:act-for, decisions:write,
-    /// config:read, config:write, audit:read
+    /// config:read, config:write, audit:read, break-glass:write
     #[arg(long, value_delimiter = ',', required = true)]
     scopes: Vec<Scope>,
 }
@@ -79,7 +79,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     let app = open().await?;
     let done = run(&app, args.command).await;
     app.close().await;
-    done.map(|()| Ending::Done).map_err(told)
+    done.map(|()| Ending::Done)
 }
 
 /// The use cases over the database that the environment names.
@@ -112,33 +112,41 @@ pub(super) fn told(error: AppError) -> Trouble {
     })
 }
 
-async fn run(app: &App, command: Command) -> Result<(), AppError> {
+async fn run(app: &App, command: Command) -> Result<(), Trouble> {
     let operator = Caller::operator(Door::Cli);
     match command {
         Command::Create(create) => {
-            let (token, secret) = app.create_token(&operator, create.into()).await?;
-            println!("{secret}");
-            anstream::eprintln!(
+            let created = app.create_token(&operator, create.into()).await;
+            let (token, secret) = created.map_err(told)?;
+            output::exact(format!("{secret}\n")).inspect_err(|_| {
+                let revoke = format!("countersign token revoke {}", token.id);
+                output::tell(&format!(
+                    "{} was made, but nobody saw it; revoke it: {revoke}",
+                    token.id
+                ));
+            })?;
+            output::tell(&format!(
                 "{} {} for {}; it is shown this once.",
                 style::dim("token"),
                 token.id,
                 token.principal
-            );
+            ));
         }
         Command::List { json } => {
-            let tokens = app.tokens().await?;
+            let tokens = app.tokens().await.map_err(told)?;
             if json {
                 let tokens: Vec<Value> = tokens.iter().map(document).collect();
-                println!("{:#}", Value::from(tokens));
+                output::exact(format!("{:#}\n", Value::from(tokens)))?;
                 return Ok(());
             }
             for token in tokens {
-                anstream::println!("{}", line(&token));
+                output::line(&line(&token))?;
             }
         }
         Command::Revoke { id } => {
-            app.revoke_token(&operator, &id).await?;
-            anstream::eprintln!("Revoked {id}.");
+            let revoked = app.revoke_token(&operator, &id).await;
+            revoked.map_err(told)?;
+            output::tell(&format!("Revoked {id}."));
         }
     }
     Ok(())

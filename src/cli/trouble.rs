@@ -1,7 +1,7 @@
 //! What can go wrong at the command line, told so that one knows what to do.
 
 use super::ending::Ending;
-use super::style;
+use super::{output, style};
 use crate::http::problem::Problem;
 
 /// Why a command did not do what it should.
@@ -13,6 +13,10 @@ pub enum Trouble {
     NoAnswer(String),
     /// The server said no.
     Refused(Problem),
+    /// Whoever read standard output has gone away.
+    OutputClosed,
+    /// Standard output takes nothing more, for this reason.
+    OutputFailed(String),
 }
 
 impl Trouble {
@@ -23,12 +27,16 @@ impl Trouble {
             Self::NoAnswer(_) => Ending::NoAnswer,
             Self::Refused(problem) if problem.code == "policy_violations" => Ending::Violations,
             Self::Refused(_) => Ending::Refused,
+            Self::OutputClosed => Ending::OutputClosed,
+            Self::OutputFailed(_) => Ending::Usage,
         }
     }
 
-    /// Tells it on standard error.
+    /// Tells it on standard error; a reader that has gone away wants to hear nothing more.
     pub fn tell(&self) -> Ending {
-        anstream::eprintln!("{}", self.text());
+        if !matches!(self, Self::OutputClosed) {
+            output::tell(&self.text());
+        }
         self.ending()
     }
 
@@ -41,6 +49,11 @@ impl Trouble {
             }
             Self::NoAnswer(text) => ("no answer from the server".to_owned(), vec![text.clone()]),
             Self::Refused(problem) => (problem.title.clone(), reasons(problem)),
+            Self::OutputClosed => ("standard output is closed".to_owned(), Vec::new()),
+            Self::OutputFailed(why) => (
+                format!("cannot write to standard output: {why}"),
+                vec!["free some space, or send the output elsewhere".to_owned()],
+            ),
         };
         let mut lines = vec![format!("{}: {}", style::bad("error"), style::plain(&first))];
         lines.extend(more.iter().map(|line| format!("  {}", style::plain(line))));

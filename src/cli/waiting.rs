@@ -1,12 +1,13 @@
 //! Waiting for a decision: long polls that outlive a restart of the server, a deadline, and signals.
 
 use super::client::{Call, Client, PATIENCE, fresh_key};
+use super::output;
 use super::progress::Progress;
 use super::trouble::Trouble;
 use crate::app::Clock;
 use crate::domain::time::{Span, Timestamp};
 use crate::http::view::RequestView;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::time::Instant;
@@ -181,8 +182,7 @@ pub async fn wants_cancel(stop: Stop, view: &RequestView, progress: &mut Progres
 
 /// Asks on the terminal; the answer in lower case.
 pub fn ask(question: &str) -> Option<String> {
-    anstream::eprint!("{question}");
-    let _ = std::io::stderr().flush();
+    output::draw(&question);
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line).ok()?;
     (read > 0).then(|| line.trim().to_lowercase())

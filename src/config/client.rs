@@ -1,11 +1,14 @@
 //! Where the client commands find the server, and with which token.
 
 use super::complaint::{Complaint, Complaints};
-use super::settings::BaseUrl;
+use super::settings::{APP_TOKEN, BOT_TOKEN, BaseUrl, SIGNING_SECRET};
 use secrecy::SecretString;
 
 /// The variable that holds the API token; a flag would show it to everybody who lists the machine's processes.
 pub const TOKEN: &str = "COUNTERSIGN_TOKEN";
+
+/// Secrets of ours that the command of `run` never sees. `DATABASE_URL` is not among them: it is as often the command's own.
+pub const WITHHELD: [&str; 4] = [TOKEN, SIGNING_SECRET, BOT_TOKEN, APP_TOKEN];
 
 /// The server of a client command.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,6 +23,30 @@ pub struct ClientArgs {
         global = true
     )]
     pub url: String,
+    /// Send the token unencrypted to a plain http:// address of another machine
+    #[arg(
+        long = "dangerously-allow-plain-http",
+        env = "COUNTERSIGN_DANGEROUSLY_ALLOW_PLAIN_HTTP",
+        value_name = "1",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "0",
+        default_missing_value = "1",
+        value_parser = yes_or_no,
+        hide_default_value = true,
+        hide_env_values = true,
+        global = true
+    )]
+    pub allow_plain_http: bool,
+}
+
+/// Reads a switch; what is neither yes nor no is refused, and blank means no.
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "1" | "true" | "yes" => Ok(true),
+        "" | "0" | "false" | "no" => Ok(false),
+        _ => Err("write 1 or 0".to_owned()),
+    }
 }
 
 /// A checked server address and the token for it.
@@ -37,7 +64,7 @@ impl ClientSettings {
         args: &ClientArgs,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Complaints> {
-        let url = BaseUrl::parse(&args.url);
+        let url = BaseUrl::parse_server(&args.url, args.allow_plain_http);
         let token = variable(TOKEN).filter(|text| !text.trim().is_empty());
         match (url, token) {
             (Ok(url), Some(token)) => Ok(Self {
@@ -69,6 +96,46 @@ mod tests {
     fn args(url: &str) -> ClientArgs {
         ClientArgs {
             url: url.to_owned(),
+            allow_plain_http: false,
+        }
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_needs_a_word_that_says_what_it_is_f3() {
+        let token = |name: &str| (name == TOKEN).then(|| "cs_canary".to_owned());
+        let mut args = args("http://countersign.approvals.svc:8080");
+        let refused = ClientSettings::read(&args, token).expect_err("refused");
+        for name in [
+            "--dangerously-allow-plain-http",
+            "COUNTERSIGN_DANGEROUSLY_ALLOW_PLAIN_HTTP=1",
+        ] {
+            assert!(refused.to_string().contains(name), "{refused}");
+        }
+        args.allow_plain_http = true;
+        let allowed = ClientSettings::read(&args, token).expect("allowed");
+        assert_eq!(allowed.url.to_string(), args.url);
+        args.url = "http://user:canary@countersign.approvals.svc".to_owned();
+        assert!(
+            ClientSettings::read(&args, token).is_err(),
+            "a password stays refused"
+        );
+    }
+
+    #[test]
+    fn a_switch_is_yes_or_no_and_nothing_else_f3() {
+        for (text, means) in [
+            ("1", true),
+            (" yes ", true),
+            ("true", true),
+            ("0", false),
+            ("", false),
+            ("no", false),
+            ("false", false),
+        ] {
+            assert_eq!(yes_or_no(text), Ok(means), "{text}");
+        }
+        for text in ["2", "on", "off", "maybe"] {
+            assert!(yes_or_no(text).is_err(), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! A first configuration, written from what a workspace knows: every section with what it means, so that it can be changed by hand.
 
+use crate::domain::text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -85,13 +86,7 @@ pub fn ids<'a>(handles: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<St
 
 /// A name as a configuration takes it: printable, of a length that fits; else the id.
 pub fn name_of(text: &str, id: &str) -> String {
-    let printable: String = text
-        .chars()
-        .filter(|sign| !sign.is_control())
-        .take(200)
-        .collect();
-    let name = printable.trim();
-    if name.is_empty() { id } else { name }.to_owned()
+    text::shown_name(text, 200).unwrap_or_else(|| id.to_owned())
 }
 
 /// A text in quotes: JSON's are YAML's as well.
@@ -101,7 +96,9 @@ fn quoted(text: &str) -> String {
 
 /// A name as it can stand in a comment.
 fn remark(text: &str) -> String {
-    text.chars().filter(|sign| !sign.is_control()).collect()
+    text.chars()
+        .filter(|sign| !text::is_invisible(*sign))
+        .collect()
 }
 
 fn list(items: &[String]) -> String {

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration file, and where: one line for each fault, all of them at once.
 
+use crate::domain::text::is_invisible;
 use std::fmt;
 
 /// One fault of a configuration file.
@@ -50,7 +51,7 @@ impl std::error::Error for Faults {}
 fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|sign| {
-            let escaped = sign.is_control().then(|| sign.escape_debug());
+            let escaped = is_invisible(sign).then(|| sign.escape_unicode());
             let plain = escaped.is_none().then_some(sign);
             escaped.into_iter().flatten().chain(plain)
         })

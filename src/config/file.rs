@@ -169,10 +169,10 @@ fn syntax(name: &str, error: &Error) -> Faults {
     });
     let message = match error.without_snippet() {
         Error::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("the key `{key}` stands twice in one mapping; keep one of them")
+            format!("the key `{key}` is given twice in one mapping; keep one of them")
         }
         Error::DuplicateMappingKey { key: None, .. } => {
-            "a key stands twice in one mapping; keep one of them".to_owned()
+            "a key is given twice in one mapping; keep one of them".to_owned()
         }
         Error::MultipleDocuments { .. } => {
             "a second document begins here (`---`); one file holds one configuration".to_owned()

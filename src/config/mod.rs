@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod complaint;
+pub mod dotenv;
 pub mod draft;
 pub mod fault;
 pub mod file;

@@ -17,8 +17,8 @@ pub(super) struct Place {
 /// What a node holds.
 #[derive(Debug, Clone)]
 pub(super) enum Inside {
-    /// A plain value.
-    Scalar,
+    /// A plain value, as it is written without its quotes; none where the text has no value here.
+    Scalar(Option<String>),
     /// Items.
     List(Vec<Place>),
     /// Keys and values.
@@ -43,7 +43,7 @@ impl Place {
         };
         let inside = walk
             .next_node()
-            .map_or(Inside::Scalar, |(_, inside)| inside);
+            .map_or(Inside::Scalar(None), |(_, inside)| inside);
         Self {
             at: (1, 1),
             number: 0,
@@ -65,6 +65,18 @@ impl Place {
             show(&mut shown, step, number);
         }
         (at, shown)
+    }
+
+    /// The value of a path as it is written, where it is a plain one.
+    pub fn written(&self, path: &[Step]) -> Option<&str> {
+        let mut here = self;
+        for step in path {
+            here = here.child(step)?;
+        }
+        match &here.inside {
+            Inside::Scalar(written) => written.as_deref(),
+            Inside::List(_) | Inside::Map(_) => None,
+        }
     }
 
     fn child(&self, step: &Step) -> Option<&Self> {
@@ -147,12 +159,14 @@ impl Walk<'_> {
         loop {
             let (event, span) = self.events.next()?.ok()?;
             let (inside, anchor) = match event {
-                Event::Scalar(_, _, anchor, _) => (Inside::Scalar, anchor),
+                Event::Scalar(written, _, anchor, _) => {
+                    (Inside::Scalar(Some(written.into_owned())), anchor)
+                }
                 Event::SequenceStart(_, anchor, _) => (self.list(), anchor),
                 Event::MappingStart(_, anchor, _) => (self.map(), anchor),
                 Event::Alias(anchor) => {
                     let known = self.anchors.get(&anchor).cloned();
-                    return Some((start(&span), known.unwrap_or(Inside::Scalar)));
+                    return Some((start(&span), known.unwrap_or(Inside::Scalar(None))));
                 }
                 Event::SequenceEnd | Event::MappingEnd | Event::StreamEnd => return None,
                 _ => continue,
@@ -227,6 +241,22 @@ mod tests {
             ("", (1, 1)),
         ] {
             assert_eq!(places.find(&steps(path)), (at, path.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_value_is_known_as_it_is_written_f5() {
+        let places = Place::of("a: 0x19\nb: [2.50, 'x', {c: &n 007}]\nd: *n\n");
+        for (path, written) in [
+            ("a", Some("0x19")),
+            ("b[0]", Some("2.50")),
+            ("b[1]", Some("x")),
+            ("b[2].c", Some("007")),
+            ("d", Some("007")),
+            ("b", None),
+            ("e", None),
+        ] {
+            assert_eq!(places.written(&steps(path)), written, "{path}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::logging::{LogArgs, LogSettings};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use url::{Host, Url};
 
 /// The variables that hold secrets, each with what it is for. They have no flag.
@@ -28,9 +28,9 @@ pub const SECRETS: [(&str, &str); 4] = [
 ];
 
 const DATABASE_URL: &str = "DATABASE_URL";
-const SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
-const BOT_TOKEN: &str = "SLACK_BOT_TOKEN";
-const APP_TOKEN: &str = "SLACK_APP_TOKEN";
+pub(super) const SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
+pub(super) const BOT_TOKEN: &str = "SLACK_BOT_TOKEN";
+pub(super) const APP_TOKEN: &str = "SLACK_APP_TOKEN";
 
 /// Slack's own signing secrets have 32 signs; half of that is the least that nobody guesses.
 const SHORTEST_SIGNING_SECRET: usize = 16;
@@ -112,6 +112,11 @@ pub struct SlackSettings {
     pub api_url: BaseUrl,
 }
 
+const PLAIN_HTTP: &str = "must begin with https://; http:// is allowed for this machine only";
+const PLAIN_HTTP_TO_SERVER: &str = "must begin with https://; http:// is allowed for this machine only. \
+    If you trust every machine on the way, allow it with --dangerously-allow-plain-http or \
+    COUNTERSIGN_DANGEROUSLY_ALLOW_PLAIN_HTTP=1: the token then travels unencrypted";
+
 /// An `https` address, or `http` on this very machine, without credentials, query and closing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
@@ -119,8 +124,24 @@ pub struct BaseUrl(Url);
 impl BaseUrl {
     /// Checks an address; the message says what to write instead and never repeats the text, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text, Err(PLAIN_HTTP))
+    }
+
+    /// The same for the server of the client commands, for which plain http can be allowed.
+    pub fn parse_server(text: &str, allow_plain_http: bool) -> Result<Self, String> {
+        let plain = if allow_plain_http {
+            Ok(())
+        } else {
+            Err(PLAIN_HTTP_TO_SERVER)
+        };
+        Self::read(text, plain)
+    }
+
+    fn read(text: &str, plain_http: Result<(), &str>) -> Result<Self, String> {
         let mut url = Url::parse(text.trim()).map_err(|error| {
-            format!("is no address ({error}); write for example https://countersign.example.com")
+            format!(
+                "is not an address ({error}); write for example https://countersign.example.com"
+            )
         })?;
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -131,11 +152,7 @@ impl BaseUrl {
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
-            "http" => {
-                return Err(
-                    "must begin with https://; http:// is for this machine alone".to_owned(),
-                );
-            }
+            "http" => plain_http?,
             _ => return Err("must begin with https://".to_owned()),
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -163,19 +180,6 @@ impl BaseUrl {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
-
-/// Reads `.env` of the working directory into the environment, where it is not set already. Call it before any thread starts.
-pub fn load_dotenv() -> Result<(), Complaints> {
-    match dotenvy::from_path(Path::new(".env")) {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // the error itself repeats the line, which may hold a secret
-        Err(_) => Err(Complaints(vec![Complaint {
-            variable: ".env",
-            message: "cannot be read; each line is NAME=value, with quotes around values that hold spaces".to_owned(),
-        }])),
     }
 }
 
@@ -261,7 +265,8 @@ impl Checks {
 
     fn address(&mut self, variable: &'static str, text: &str) -> Option<SocketAddr> {
         let read = text.trim().parse().map_err(|_| {
-            "is no address to listen on; write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned()
+            "is invalid: expected an IP address and a port, such as 127.0.0.1:8080 or [::]:8080"
+                .to_owned()
         });
         self.take(variable, read)
     }
@@ -298,7 +303,7 @@ impl Checks {
         };
         let app_id = set(args.slack_app_id.as_deref()).map(str::to_owned);
         if app_id.as_deref().is_some_and(|id| !is_app_id(id)) {
-            self.add("SLACK_APP_ID", "is no app id; it begins with A and stands in the Slack app's settings under Basic Information");
+            self.add("SLACK_APP_ID", "is invalid: expected an ID that starts with \"A\" (app settings, Basic Information)");
         }
         let api_url = self.web("SLACK_API_URL", &args.slack_api_url);
         Some(SlackSettings {
@@ -312,10 +317,7 @@ impl Checks {
 
     fn bot_token(&mut self, value: Option<&str>) -> Option<SecretString> {
         if set(value).is_none() {
-            self.add(
-                BOT_TOKEN,
-                "is not set; it stands in the Slack app's settings under OAuth & Permissions",
-            );
+            self.add(BOT_TOKEN, "is not set (app settings, OAuth & Permissions)");
         }
         self.token(BOT_TOKEN, "xoxb-", value)
     }
@@ -333,7 +335,9 @@ impl Checks {
         }
         self.add(
             variable,
-            format!("is no such token; it begins with {prefix} and holds no spaces"),
+            format!(
+                "is invalid: expected a token that starts with \"{prefix}\" and contains no spaces"
+            ),
         );
         None
     }
@@ -342,7 +346,7 @@ impl Checks {
         let Some(text) = value else {
             self.add(
                 SIGNING_SECRET,
-                "is not set; it stands in the Slack app's settings under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)",
+                "is not set (app settings, Basic Information; or set SLACK_APP_TOKEN for Socket Mode)",
             );
             return None;
         };

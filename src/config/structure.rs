@@ -25,7 +25,7 @@ pub(super) fn read(mut value: Value, mut places: Place) -> Result<Document, Vec<
         };
         let mut path: Vec<Step> = error.path().iter().filter_map(step).collect();
         let text = error.into_inner().to_string();
-        let wrong = Wrong::read(&text);
+        let wrong = Wrong::read(&text).seen_at(&path, &places);
         match &wrong {
             Wrong::Missing(field) => {
                 let asked = [path.as_slice(), &[Step::Key((*field).to_owned())]].concat();
@@ -156,7 +156,7 @@ enum Wrong<'a> {
     Missing(&'a str),
     UnknownKey { key: &'a str, known: Vec<&'a str> },
     UnknownValue { value: &'a str, known: Vec<&'a str> },
-    Type { found: &'a str, wanted: &'a str },
+    Type { found: String, wanted: &'a str },
     Other(&'a str),
 }
 
@@ -183,17 +183,51 @@ impl<'a> Wrong<'a> {
             };
         }
         if text.starts_with("invalid length ") && text.contains(", expected struct ") {
-            let (found, wanted) = ("sequence", "struct ");
-            return Self::Type { found, wanted };
+            return Self::Type {
+                found: "sequence".to_owned(),
+                wanted: "struct ",
+            };
         }
         let typed = text
             .strip_prefix("invalid type: ")
             .or_else(|| text.strip_prefix("invalid value: "))
             .and_then(|rest| rest.rsplit_once(", expected "));
         match typed {
-            Some((found, wanted)) => Self::Type { found, wanted },
+            Some((found, wanted)) => Self::Type {
+                found: found.to_owned(),
+                wanted,
+            },
             None => Self::Other(text),
         }
+    }
+
+    /// The same with the value as the file has it, `0x19` and not `25`, and with what its key takes.
+    fn seen_at(self, path: &[Step], places: &Place) -> Self {
+        let Self::Type {
+            mut found,
+            mut wanted,
+        } = self
+        else {
+            return self;
+        };
+        if let (Some(kind), Some(written)) = (unquoted_kind(&found), places.written(path)) {
+            found = format!("{kind} `{written}`");
+        }
+        if wanted == "string or map" {
+            let in_weekdays = |step: &Step| *step == Step::Key("weekdays".to_owned());
+            wanted = if path.iter().any(in_weekdays) {
+                "a day: monday, tuesday, wednesday, thursday, friday, saturday or sunday"
+            } else {
+                "a word"
+            };
+        }
+        if wanted == "u8" {
+            wanted = match path.last() {
+                Some(Step::Key(key)) if key == "endHour" => "a whole hour from 0 to 24",
+                _ => "a whole hour from 0 to 23",
+            };
+        }
+        Self::Type { found, wanted }
     }
 }
 
@@ -207,7 +241,11 @@ impl std::fmt::Display for Wrong<'_> {
             }
             Self::UnknownValue { value, known } => {
                 write!(f, "`{value}` is not known here")?;
-                suggest(f, value, known, "write one of")
+                let list = known.join(", ");
+                match nearest(value, known) {
+                    Some(near) => write!(f, "; did you mean `{near}`? Write one of {list}"),
+                    None => write!(f, "; write one of {list}"),
+                }
             }
             Self::Type { found, wanted } => {
                 write!(
@@ -216,8 +254,7 @@ impl std::fmt::Display for Wrong<'_> {
                     plain_wanted(wanted),
                     plain_found(found)
                 )?;
-                let unquoted = ["integer", "floating point", "boolean"];
-                if *wanted == "a string" && unquoted.iter().any(|kind| found.starts_with(kind)) {
+                if *wanted == "a string" && unquoted_kind(found).is_some() {
                     write!(f, "; put it in quotes")?;
                 }
                 Ok(())
@@ -240,13 +277,18 @@ fn suggest(
     }
 }
 
+/// What a value without quotes was taken for, where that was no text.
+fn unquoted_kind(found: &str) -> Option<&'static str> {
+    let kinds = ["integer", "floating point", "boolean"];
+    kinds.into_iter().find(|kind| found.starts_with(kind))
+}
+
 fn plain_wanted(wanted: &str) -> &str {
     match wanted {
         "a string" => "text",
         "a sequence" => "a list",
         "a boolean" => "true or false",
-        "u8" => "a whole number from 0 to 255",
-        "u32" => "a whole number from 0",
+        "u32" => "a whole number from 0 to 4294967295",
         other if other.starts_with("struct ") => "a mapping of keys and values",
         other if other.starts_with("enum ") => "one of the known words",
         other => other,

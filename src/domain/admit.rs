@@ -12,11 +12,10 @@ use super::resolve::Reach;
 use super::rules::Rules;
 use super::satisfiable;
 use super::target::Target;
+use super::text;
 use super::time::{Span, Timestamp};
 use super::words;
 
-/// Longest reason, in characters (design 3.4).
-const REASON_LIMIT: usize = 4_000;
 /// Longest release, in characters (design 2.1).
 const RELEASE_LIMIT: usize = 200;
 /// How long a request waits when no policy says so (design 2.2).
@@ -286,34 +285,22 @@ fn require(action: &Action, ask: &Ask, broken: &mut Vec<Violation>) {
 }
 
 fn reason(given: Option<&str>, broken: &mut Vec<Violation>) -> Option<String> {
-    let reason = given.map(str::trim).filter(|reason| !reason.is_empty())?;
-    if let Some(sign) = words::control_character(reason, true) {
-        let message = format!(
-            "the reason holds the control character {}; take it out",
-            sign.escape_unicode()
-        );
-        broken.push(Violation::new(Rule::Payload, message));
+    match text::said("reason", given) {
+        Ok(reason) => reason,
+        Err(violation) => {
+            broken.push(violation);
+            // something was said, so that it is not missing besides
+            given.map(str::to_owned)
+        }
     }
-    if reason.chars().count() > REASON_LIMIT {
-        broken.push(Violation::new(
-            Rule::Payload,
-            "the reason is longer than 4,000 characters",
-        ));
-    }
-    Some(reason.to_owned())
 }
 
 fn release_trouble(release: &str) -> Option<String> {
-    if let Some(sign) = words::control_character(release, false) {
-        return Some(format!(
-            "the release holds the control character {}",
-            sign.escape_unicode()
-        ));
-    }
-    if release.trim().is_empty() || release.chars().count() > RELEASE_LIMIT {
+    if text::is_blank(release) {
         return Some("a release is 1 to 200 printable characters".to_owned());
     }
-    None
+    let fault = text::check_line(release, RELEASE_LIMIT).err()?;
+    Some(format!("the release {fault}"))
 }
 
 fn reason_required(gate: &Gate) -> Option<Violation> {

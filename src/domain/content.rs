@@ -1,6 +1,7 @@
 //! Text that is approved, such as a diff or a manifest: recognised in a payload, and shown line by line with nothing unseen in it.
 
 use super::digest::canonical;
+use super::text::{is_invisible, is_space};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -96,7 +97,7 @@ pub fn push_seen(seen: &mut String, text: &str, at: usize, sign: char) {
         '\t' => seen.extend([TAB, '\t']),
         // else a text could pretend to hold an unseen sign
         '\\' if text[at + 1..].starts_with("u{") => push_code(seen, sign),
-        _ if is_unseen(sign) || (sign.is_whitespace() && sign != ' ') => push_code(seen, sign),
+        _ if is_invisible(sign) || (is_space(sign) && sign != ' ') => push_code(seen, sign),
         _ => seen.push(sign),
     }
 }
@@ -119,16 +120,6 @@ pub fn seen(text: &str) -> String {
     }
     seen.push(END);
     seen
-}
-
-/// Signs that change what is seen without being seen: controls, zero width, directions, variation selectors, tags.
-pub fn is_unseen(sign: char) -> bool {
-    sign.is_control()
-        || matches!(sign,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -233,7 +224,7 @@ pub(crate) mod tests {
             text in prop_oneof!["(?s).{0,60}", "[a\\\\u{}d\n\t\r ¶∎⋯→\u{202e}]{0,60}"]
         ) {
             let shown = seen(&text);
-            prop_assert!(!shown.chars().any(|c| is_unseen(c) && c != '\n' && c != '\t'));
+            prop_assert!(!shown.chars().any(|c| is_invisible(c) && c != '\n' && c != '\t'));
             prop_assert_eq!(read_back(&shown), text);
         }
     }

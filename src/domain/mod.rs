@@ -33,6 +33,7 @@ pub mod satisfiable;
 pub mod shown;
 pub mod smallest;
 pub mod target;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod verdict;

@@ -1,5 +1,6 @@
 //! Points in time and lengths of time, in whole milliseconds; nothing here reads a clock.
 
+use serde::de::Visitor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -70,9 +71,22 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        from.deserialize_str(Written)
+    }
+}
+
+/// Reads a length of time; a number without a unit is told what is missing.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length of time such as 30m, 4h or 1d")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -69,12 +69,6 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     }
 }
 
-/// The first control character in a text, newline and tab set aside where `lines` are allowed.
-pub fn control_character(text: &str, lines: bool) -> Option<char> {
-    text.chars()
-        .find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t')))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

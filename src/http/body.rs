@@ -6,6 +6,7 @@ use crate::app::{Once, RequestRef};
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::{Rule, Violation};
+use crate::domain::text;
 use crate::domain::time::Span;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -18,8 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 /// The largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
-/// The longest reason, comment or message, in characters.
-pub const LONGEST_TEXT: usize = 4_000;
+/// The longest name or id, in characters.
+const LONGEST_NAME: usize = 2_000;
 /// How long an idempotency key is kept.
 const KEPT: Span = Span::hours(7 * 24);
 /// The header of an idempotency key.
@@ -176,37 +177,18 @@ pub(super) fn payload_refused(message: &str) -> Problem {
     .into()
 }
 
-/// A text of people: at most [`LONGEST_TEXT`] characters, and no control characters but newline and tab.
-pub(super) fn check_text(field: &str, text: Option<&str>) -> Result<(), Problem> {
-    let Some(text) = text else { return Ok(()) };
-    if text.chars().count() > LONGEST_TEXT {
-        return Err(Problem::unfit(
-            "invalid_body",
-            &format!("`{field}` is longer than {LONGEST_TEXT} characters."),
-        ));
-    }
-    if text
-        .chars()
-        .any(|c| c.is_control() && c != '\n' && c != '\t')
-    {
-        return Err(Problem::unfit(
-            "invalid_body",
-            &format!("`{field}` has control characters; only newline and tab are allowed."),
-        ));
-    }
-    Ok(())
+/// A text of people, as it is kept.
+pub(super) fn text(field: &str, text: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    text::prose(text)
+        .map_err(|fault| Problem::unfit("invalid_body", &format!("`{field}` {fault}.")))
 }
 
 /// A name or an id: one line.
 pub(super) fn check_name(field: &str, text: Option<&str>) -> Result<(), Problem> {
     let Some(text) = text else { return Ok(()) };
-    if text.chars().count() > 2_000 || text.chars().any(char::is_control) {
-        return Err(Problem::unfit(
-            "invalid_body",
-            &format!("`{field}` must be one line of at most 2,000 characters."),
-        ));
-    }
-    Ok(())
+    text::check_line(text, LONGEST_NAME)
+        .map_err(|fault| Problem::unfit("invalid_body", &format!("`{field}` {fault}.")))
 }
 
 /// The parameters after the question mark; unknown and repeated ones are refused.

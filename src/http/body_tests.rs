@@ -142,18 +142,22 @@ fn texts_may_have_newlines_and_tabs_and_format_characters() {
     for good in [
         "a\nb\tc",
         "zero\u{200b}width \u{202e}bidi",
-        &"é".repeat(LONGEST_TEXT),
+        &"é".repeat(text::LONGEST),
     ] {
-        assert!(check_text("reason", Some(good)).is_ok());
+        assert_eq!(
+            super::text("reason", Some(good)).ok(),
+            Some(Some(good.to_owned()))
+        );
     }
+    let of_windows = super::text("reason", Some("a\r\nb\r\n"));
+    assert_eq!(of_windows.ok(), Some(Some("a\nb".to_owned())));
     for bad in [
         "bell\u{7}",
         "nul\0",
-        "\r\n",
         "c1 \u{9b}",
-        &"x".repeat(LONGEST_TEXT + 1),
+        &"x".repeat(text::LONGEST + 1),
     ] {
-        let refused = check_text("reason", Some(bad)).map_err(|problem| problem.status);
+        let refused = super::text("reason", Some(bad)).map_err(|problem| problem.status);
         assert_eq!(refused, Err(422), "{bad:?}");
     }
     assert!(check_name("release", Some("two\nlines")).is_err());

@@ -54,7 +54,7 @@ pub struct ScopeBody {
 
 impl StartBody {
     fn ask(self) -> Result<StartAsk, Problem> {
-        body::check_text("reason", Some(&self.reason))?;
+        body::text("reason", Some(&self.reason))?;
         let duration = self.duration.as_deref().map(str::parse::<Span>);
         Ok(StartAsk {
             reason: self.reason,
@@ -369,7 +369,7 @@ pub(super) async fn review(
 ) -> Result<Json<SessionView>, Problem> {
     let once = call.once(&allowed.caller);
     let note = &call.body.note;
-    body::check_text("note", Some(note))?;
+    body::text("note", Some(note))?;
     let app = &api.app;
     let shown = app.review_session(&allowed.caller, &id, note, once).await?;
     Ok(Json(SessionView::of(&shown)))

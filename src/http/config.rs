@@ -52,7 +52,7 @@ pub(super) async fn write(
     headers: HeaderMap,
     call: Call<Document>,
 ) -> Result<Response, Problem> {
-    body::check_text("reason", query.reason.as_deref())?;
+    let reason = body::text("reason", query.reason.as_deref())?;
     let made_from = match if_match(&headers)? {
         None => return Err(condition_required()),
         Some(Condition::Any) => None,
@@ -60,7 +60,7 @@ pub(super) async fn write(
     };
     let changed = api
         .app
-        .change_config(&allowed.caller, call.body, made_from, query.reason)
+        .change_config(&allowed.caller, call.body, made_from, reason)
         .await?;
     answer(&api, &allowed.caller, changed, stored).await
 }

@@ -48,14 +48,14 @@ pub(super) async fn decide(
             "Only people decide.",
         ));
     };
-    body::check_text("comment", call.body.comment.as_deref())?;
+    let comment = body::text("comment", call.body.comment.as_deref())?;
     let once = call.once(&allowed.caller);
     let click = Click {
         clicker: Clicker::Person(person),
         request,
         digest: call.body.digest,
         verdict: call.body.verdict,
-        comment: call.body.comment,
+        comment,
         pages_seen: Vec::new(),
         via: Door::Api,
         once,

@@ -125,7 +125,7 @@ pub(super) async fn complete(
 ) -> Result<Json<RequestView>, Problem> {
     let once = call.once(&allowed.caller);
     let CompleteBody { outcome, message } = call.body;
-    body::check_text("message", message.as_deref())?;
+    let message = body::text("message", message.as_deref())?;
     let shown = api
         .app
         .complete(&allowed.caller, &request, outcome, message, once)

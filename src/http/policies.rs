@@ -115,7 +115,7 @@ pub(super) async fn write(
     Params(query): Params<ChangeQuery>,
     call: Call<Template>,
 ) -> Result<Response, Problem> {
-    body::check_text("reason", query.reason.as_deref())?;
+    let reason = body::text("reason", query.reason.as_deref())?;
     let stored = api.app.config().await?;
     if made_from.is_some_and(|version| version != stored.version) {
         return Err(Refusal::Stale(
@@ -127,12 +127,7 @@ pub(super) async fn write(
     // the rest of the document is what was just read, so the change is always made from that version
     let changed = api
         .app
-        .change_config(
-            &allowed.caller,
-            document,
-            Some(stored.version),
-            query.reason,
-        )
+        .change_config(&allowed.caller, document, Some(stored.version), reason)
         .await?;
     config::answer(&api, &allowed.caller, changed, |config| {
         template(config, &id).unwrap_or_else(IntoResponse::into_response)

@@ -87,7 +87,7 @@ impl SubmitBody {
     }
 
     fn check(&self) -> Result<(), Problem> {
-        body::check_text("reason", self.reason.as_deref())?;
+        body::text("reason", self.reason.as_deref())?;
         let names = [
             ("action", Some(&self.action)),
             ("project", self.project.as_ref()),

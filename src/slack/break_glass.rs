@@ -3,6 +3,7 @@
 use super::command::{Misread, first_word, straight_quotes, twice, unknown_word, unmarked, words};
 use crate::domain::break_glass::StartAsk;
 use crate::domain::id::SessionId;
+use crate::domain::text;
 
 /// What somebody said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +82,7 @@ fn start(rest: &str) -> Result<StartAsk, Misread> {
         if seen.iter().any(|known| known == key) {
             return Err(twice(key));
         }
-        if value.trim().is_empty() {
+        if text::is_blank(value) {
             return Err(Misread(format!("`{key}` has no value.")));
         }
         set(&mut ask, key, value)?;
@@ -165,7 +166,7 @@ mod tests {
             ("strat", "did you mean `start`"),
             ("start now", "I do not know what `now` is for"),
             ("start for=soon", "no length of time"),
-            ("start env=a envs=b", "`env` stands twice"),
+            ("start env=a envs=b", "`env` is given twice"),
             ("start why=x", "I do not know `why`"),
             ("start reason=", "`reason` has no value"),
             ("start reason=\"open", "quote is not closed"),

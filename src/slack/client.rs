@@ -14,13 +14,14 @@ use super::reply::{
 };
 use super::views::Message;
 use crate::domain::time::Timestamp;
+use crate::net::{Connector, Proxies, address_of};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use slack_morphism::prelude::{
     SlackApiToken, SlackApiTokenValue, SlackClient, SlackClientHttpConnector,
-    SlackClientHyperConnector, SlackClientHyperHttpsConnector,
+    SlackClientHyperConnector,
 };
 use slack_morphism::{ClientResult, SlackClientApiCallContext};
 use std::sync::Arc;
@@ -42,9 +43,10 @@ const HOOK_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 /// Slack's Web API for one bot token; cheap to clone.
 #[derive(Clone)]
 pub struct Slack {
-    client: Arc<SlackClient<SlackClientHyperHttpsConnector>>,
+    client: Arc<SlackClient<SlackClientHyperConnector<SecureConnector>>>,
     token: Arc<SlackApiToken>,
     base: Url,
+    proxies: Proxies,
     channels: Arc<Channels>,
 }
 
@@ -62,6 +64,15 @@ pub enum BadClient {
 impl Slack {
     /// A client for this token. `api_url` is [`SLACK_API_URL`], Slack for governments, or a local workspace.
     pub fn new(token: &SecretString, api_url: &str) -> Result<Self, BadClient> {
+        Self::through(token, api_url, &Proxies::from_env())
+    }
+
+    /// The same through these proxies.
+    pub fn through(
+        token: &SecretString,
+        api_url: &str,
+        proxies: &Proxies,
+    ) -> Result<Self, BadClient> {
         let trimmed = api_url.trim_end_matches('/');
         let base: Url = trimmed.parse().map_err(|_| BadClient::Url)?;
         let secure = match base.scheme() {
@@ -69,15 +80,21 @@ impl Slack {
             "http" => false,
             _ => return Err(BadClient::Url),
         };
-        let connector = SlackClientHyperConnector::with_connector(connector(secure)?)
+        let connector = SlackClientHyperConnector::with_connector(connector(secure, proxies)?)
             .with_slack_api_url(trimmed);
         let token = SlackApiToken::new(SlackApiTokenValue(token.expose_secret().to_owned()));
         Ok(Self {
             client: Arc::new(SlackClient::new(connector)),
             token: Arc::new(token),
             base,
+            proxies: proxies.clone(),
             channels: Arc::default(),
         })
+    }
+
+    /// The proxies on the way to Slack.
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// Who reads what is posted in a channel; looked up at most every ten minutes.
@@ -276,7 +293,9 @@ impl Slack {
             is_sensitive_url: true,
         };
         let connector = &self.client.http_api.connector;
-        let reply: HookReply = within(connector.http_post_uri(url, &body, context)).await?;
+        let address = address(&url);
+        let reply: HookReply =
+            within(&address, connector.http_post_uri(url, &body, context)).await?;
         if reply.ok {
             Ok(())
         } else {
@@ -304,7 +323,7 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_post(method, body, None);
-        let reply: Reply<T> = within(call).await?;
+        let reply: Reply<T> = within(&address(&self.base), call).await?;
         reply.into_result()
     }
 
@@ -315,14 +334,24 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_get(method, params, None);
-        let reply: Reply<T> = within(call).await?;
+        let reply: Reply<T> = within(&address(&self.base), call).await?;
         reply.into_result()
     }
 }
 
-async fn within<T>(call: impl Future<Output = ClientResult<T>>) -> Result<T, SlackError> {
+/// Where an address leads, for people.
+fn address(url: &Url) -> String {
+    url.as_str()
+        .parse()
+        .map_or_else(|_| "Slack".to_owned(), |uri| address_of(&uri))
+}
+
+async fn within<T>(
+    address: &str,
+    call: impl Future<Output = ClientResult<T>>,
+) -> Result<T, SlackError> {
     match tokio::time::timeout(PATIENCE, call).await {
-        Ok(answer) => answer.map_err(SlackError::from),
+        Ok(answer) => answer.map_err(|error| SlackError::of(error, address)),
         Err(_) => Err(SlackError::TimedOut),
     }
 }
@@ -344,17 +373,21 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-type Connector = hyper_rustls::HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>;
+type SecureConnector = hyper_rustls::HttpsConnector<Connector>;
 
 /// Over http (a local workspace) nothing is checked, so that a machine without root certificates can run the demo.
-fn connector(secure: bool) -> Result<Connector, BadClient> {
+fn connector(secure: bool, proxies: &Proxies) -> Result<SecureConnector, BadClient> {
+    let tcp = Connector::new(proxies.clone());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = hyper_rustls::HttpsConnectorBuilder::new();
     if secure {
         let builder = builder
             .with_provider_and_native_roots(provider)
             .map_err(|error| BadClient::Certificates(error.to_string()))?;
-        return Ok(builder.https_only().enable_all_versions().build());
+        return Ok(builder
+            .https_only()
+            .enable_all_versions()
+            .wrap_connector(tcp));
     }
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -365,7 +398,7 @@ fn connector(secure: bool) -> Result<Connector, BadClient> {
         .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
-        .build())
+        .wrap_connector(tcp))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::app::{RequestRef, Submission, stats_window};
 use crate::domain::action::Kind;
 use crate::domain::digest::Payload;
+use crate::domain::text::{self, is_space};
 use crate::domain::time::Span;
 
 /// What somebody said.
@@ -142,7 +143,7 @@ fn number(rest: &str) -> Result<(RequestRef, Option<String>), Misread> {
         .parse()
         .map_err(|_| Misread(format!("`{word}` is no number of a request, such as 42.")))?;
     let said = unquoted(said.trim());
-    Ok((request, (!said.is_empty()).then(|| said.to_owned())))
+    Ok((request, (!text::is_blank(said)).then(|| said.to_owned())))
 }
 
 /// `ACTION key=value ..`, in any order, each key once.
@@ -186,7 +187,7 @@ fn audit(rest: &str) -> Result<Approval, Misread> {
 }
 
 fn set(form: &mut Form, key: &str, value: &str) -> Result<(), Misread> {
-    if value.trim().is_empty() {
+    if text::is_blank(value) {
         return Err(Misread(format!("`{key}` has no value.")));
     }
     if key == "payload" {
@@ -226,7 +227,7 @@ fn set_payload(form: &mut Form, value: &str) -> Result<(), Misread> {
 }
 
 pub(super) fn twice(key: &str) -> Misread {
-    Misread(format!("`{key}` stands twice; say it once."))
+    Misread(format!("`{key}` is given twice; give it once."))
 }
 
 pub(super) fn unknown_word(word: &str, known: &[&str]) -> Misread {
@@ -252,7 +253,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 /// Splits as a shell does. `#` begins no comment here, or the rest of a line would be lost unseen.
 pub(super) fn words(text: &str) -> Result<Vec<String>, Misread> {
     const HASH: char = '\u{e000}';
-    let guarded = text.replace('#', &HASH.to_string());
+    let guarded = with_plain_spaces(text).replace('#', &HASH.to_string());
     let words = shlex::split(&guarded).ok_or_else(|| {
         Misread(
             "A quote is not closed. Put double quotes around text with an apostrophe, such as reason=\"it's urgent\"."
@@ -262,9 +263,35 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, Misread> {
     Ok(words.iter().map(|word| word.replace(HASH, "#")).collect())
 }
 
+/// Phones and word processors put other spaces between words, such as no-break spaces: each is a space, but not between quotes, where
+/// the text, or a payload, is somebody's own.
+fn with_plain_spaces(text: &str) -> String {
+    let mut quote = None;
+    let mut is_escaped = false;
+    text.chars()
+        .map(|sign| {
+            let plain = if quote.is_none() && !is_escaped && is_space(sign) {
+                ' '
+            } else {
+                sign
+            };
+            if is_escaped {
+                is_escaped = false;
+            } else if sign == '\\' && quote != Some('\'') {
+                is_escaped = true;
+            } else if quote == Some(sign) {
+                quote = None;
+            } else if quote.is_none() && matches!(sign, '"' | '\'') {
+                quote = Some(sign);
+            }
+            plain
+        })
+        .collect()
+}
+
 pub(super) fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
-    match text.split_once(char::is_whitespace) {
+    match text.split_once(is_space) {
         Some((word, rest)) => (word, rest.trim()),
         None => (text, ""),
     }

@@ -1,5 +1,6 @@
 //! What can go wrong with a call to Slack, as a value. The client library's own errors carry bodies and must never be printed.
 
+use crate::net::Unreached;
 use hyper_util::client::legacy;
 use slack_morphism::errors::{SlackClientError, SlackClientHttpProtocolError};
 use std::time::Duration;
@@ -47,8 +48,8 @@ pub enum SlackError {
     #[error("the answer was lost")]
     Lost,
     /// No connection: nothing was sent.
-    #[error("no connection to Slack")]
-    Transport,
+    #[error("no connection to Slack: {0}")]
+    Transport(Unreached),
     /// An HTTP status other than 200 and 429.
     #[error("HTTP status {0}")]
     Http(u16),
@@ -107,7 +108,7 @@ impl SlackError {
             | Self::ForeignUrl => true,
             Self::Http(status) => (400..500).contains(status) && *status != 408,
             Self::Other(code) => FINAL_CODES.contains(&code.as_str()),
-            Self::RateLimited { .. } | Self::TimedOut | Self::Lost | Self::Transport => false,
+            Self::RateLimited { .. } | Self::TimedOut | Self::Lost | Self::Transport(_) => false,
         }
     }
 
@@ -160,8 +161,9 @@ impl SlackError {
     }
 }
 
-impl From<SlackClientError> for SlackError {
-    fn from(error: SlackClientError) -> Self {
+impl SlackError {
+    /// What an error of the client library means; `address` is where the call went.
+    pub(super) fn of(error: SlackClientError, address: &str) -> Self {
         match error {
             SlackClientError::ApiError(error) => {
                 Self::from_code(&error.code, error.errors.unwrap_or_default())
@@ -170,9 +172,11 @@ impl From<SlackClientError> for SlackError {
                 retry_after: error.retry_after,
             },
             SlackClientError::HttpError(error) => Self::Http(error.status_code.as_u16()),
-            SlackClientError::HttpProtocolError(error) if never_sent(&error) => Self::Transport,
-            SlackClientError::HttpProtocolError(_)
-            | SlackClientError::EndOfStream(_)
+            SlackClientError::HttpProtocolError(error) => match never_sent(&error) {
+                Some(error) => Self::Transport(Unreached::of(error, address)),
+                None => Self::Lost,
+            },
+            SlackClientError::EndOfStream(_)
             | SlackClientError::SystemError(_)
             | SlackClientError::ProtocolError(_)
             | SlackClientError::SocketModeProtocolError(_) => Self::Lost,
@@ -180,11 +184,12 @@ impl From<SlackClientError> for SlackError {
     }
 }
 
-fn never_sent(error: &SlackClientHttpProtocolError) -> bool {
+/// The error of the connection, where there was none to send anything on.
+fn never_sent(error: &SlackClientHttpProtocolError) -> Option<&legacy::Error> {
     let cause = error.cause.as_deref();
     cause
         .and_then(|cause| cause.downcast_ref::<legacy::Error>())
-        .is_some_and(legacy::Error::is_connect)
+        .filter(|error| error.is_connect())
 }
 
 #[cfg(test)]
@@ -216,7 +221,6 @@ mod tests {
             );
         }
         assert!(SlackError::TimedOut.outcome_unknown() && !SlackError::TimedOut.is_final());
-        assert!(!SlackError::Transport.outcome_unknown());
         assert!(SlackError::Http(502).outcome_unknown() && SlackError::Http(404).is_final());
     }
 
@@ -224,7 +228,7 @@ mod tests {
     fn nothing_of_a_body_is_printed() {
         let error = slack_morphism::errors::SlackClientApiError::new("fatal_error".to_owned())
             .with_http_response_body("xoxb-secret".to_owned());
-        let ours = SlackError::from(SlackClientError::ApiError(error));
+        let ours = SlackError::of(SlackClientError::ApiError(error), "slack.com:443");
         assert_eq!(
             format!("{ours} {ours:?}"),
             r#"fatal_error Other("fatal_error")"#

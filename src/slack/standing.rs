@@ -6,6 +6,7 @@ use super::installation::Installation;
 use super::reply::SlackUser;
 use crate::domain::people::SlackAccount;
 use crate::domain::roster::Account;
+use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -179,16 +180,8 @@ pub(super) fn refused(home: &Installation, user: &SlackUser) -> Account {
 fn shown_name(user: &SlackUser) -> String {
     const LONGEST: usize = 80;
     let name = user.real_name.as_deref().or(user.name.as_deref());
-    let plain: String = name
-        .unwrap_or_default()
-        .chars()
-        .filter(|sign| !sign.is_control())
-        .take(LONGEST)
-        .collect();
-    match plain.trim() {
-        "" => user.id.clone(),
-        name => name.to_owned(),
-    }
+    let name = text::shown_name(name.unwrap_or_default(), LONGEST);
+    name.unwrap_or_else(|| user.id.clone())
 }
 
 fn is_home(home: &Installation, user: &SlackUser) -> bool {
@@ -382,7 +375,7 @@ mod tests {
         let slack = Slack::new(&token, "http://127.0.0.1:9/api").expect("a client");
         let cache = StandingCache::default();
         let standing = cache.of(&slack, &example(), "U1", Timestamp(0)).await;
-        assert_eq!(standing, Err(SlackError::Transport));
+        assert!(matches!(standing, Err(SlackError::Transport(_))));
         assert!(cache.lock().accounts.is_empty());
     }
 

@@ -5,6 +5,7 @@ mod report;
 mod workspace;
 
 use super::ending::Ending;
+use super::output;
 use super::token::told;
 use super::trouble::Trouble;
 use crate::app::{App, Clock};
@@ -80,9 +81,9 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         app.close().await;
     }
     if args.json {
-        println!("{:#}", report.json());
+        output::exact(format!("{:#}\n", report.json()))?;
     } else {
-        anstream::print!("{}", report.text());
+        output::text(&report.text())?;
     }
     Ok(match report.worst() {
         Mark::Problem => Ending::Refused,

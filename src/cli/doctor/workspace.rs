@@ -61,8 +61,12 @@ fn unintroduced(report: &mut Report, why: &NotIntroduced) {
         NotIntroduced::Slack(SlackError::TokenRevoked(_)) => {
             "install the app again, and copy its new Bot User OAuth Token to SLACK_BOT_TOKEN"
         }
-        NotIntroduced::Slack(SlackError::Transport | SlackError::TimedOut) => {
-            "look whether this machine may reach SLACK_API_URL (https://slack.com/api): firewall, proxy, name server"
+        NotIntroduced::Slack(SlackError::Transport(unreached)) => {
+            let found = format!("no connection to Slack: {}", unreached.what);
+            return report.problem(TOKEN, found, unreached.hint.clone());
+        }
+        NotIntroduced::Slack(SlackError::TimedOut) => {
+            "look whether this machine may reach SLACK_API_URL (https://slack.com/api): firewall, proxy"
         }
         NotIntroduced::Slack(_) | NotIntroduced::Client(_) => {
             "look at SLACK_API_URL, and at https://status.slack.com; then try again"

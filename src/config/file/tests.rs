@@ -30,16 +30,38 @@ fn every_fault_of_shape_is_told_at_once() {
         c.yaml:4:8: directory.users[0].id: this must be text, but it is the number `7`; put it in quotes
         c.yaml:5:7: directory.users[1]: the key `name` is missing here
         c.yaml:6:30: directory.users[2].slack: this must be {teamId or enterpriseId, userId}, or a list of these, but it is the text "U9"
-        c.yaml:8:22: policies[0].scope: `envrionment` is not known here; did you mean `environment`?
-        c.yaml:8:42: policies[0].expiresAfter: this must be text, but it is the number `90`; put it in quotes
+        c.yaml:8:22: policies[0].scope: `envrionment` is not known here; did you mean `environment`? Write one of organization, project, cluster, environment
+        c.yaml:8:42: policies[0].expiresAfter: this must be a length of time such as 30m, 4h or 1d, but it is the number `90`
         c.yaml:9:38: policies[1].validFor: `soon` is no length of time (expected number at 0); write for example 30m, 4h or 1d
         c.yaml:11:5: policies[2].name: this must be text, but it is empty
         c.yaml:13:5: policies[2].approvers: this must be `anyone`, or a mapping of `users`, `teams`, `orgRoles`, but it is the text "everyone"
-        c.yaml:14:18: policies[2].conditions.startHour: this must be a whole number from 0 to 255, but it is the number `300`
+        c.yaml:14:18: policies[2].conditions.startHour: this must be a whole hour from 0 to 23, but it is the number `300`
         c.yaml:14:45: policies[2].conditions.weekdays[0]: `Mon` is not known here; write one of monday, tuesday, wednesday, thursday, friday, saturday, sunday
         c.yaml:15:5: policies[2].requesterCanApprove: this must be true or false, but it is the text "no"
         c.yaml:16:5: policies[3]: the key `id` is missing here
         "#);
+}
+
+#[test]
+fn a_value_is_repeated_as_it_is_written_with_what_would_be_accepted_f5() {
+    let policy = |fields: &str| {
+        format!("organization: acme\npolicies:\n  - {{id: p, name: P, scope: project, {fields}}}\n")
+    };
+    let told = [
+        "quorum: {minApprovals: two}",
+        "quorum: {minApprovals: 2.50}",
+        "quorum: {minApprovals: -0x2}",
+        "conditions: {startHour: 0x1_000}",
+        "conditions: {startHour: 300, endHour: 1e3}",
+        "conditions: {weekdays: [Funday]}",
+        "conditions: {weekdays: [7]}",
+        "conditions: {requireReason: 1}",
+        "conditions: {timezone: 07}",
+        "expiresAfter: 1 fortnight",
+        "validFor: 2.50",
+        "expiresAfter: true",
+    ];
+    insta::assert_snapshot!(told.map(|fields| faults(&policy(fields))).join("\n"));
 }
 
 #[test]
@@ -55,8 +77,8 @@ fn syntax_is_told_with_its_place() {
         "base: &b {id: p}\norganization: acme\npolicies:\n  - {<<: *b, name: P, scope: project}\n",
         "? [a]\n: b\n",
     ].map(faults).join("\n"), @r#"
-        c.yaml:2:1: the key `organization` stands twice in one mapping; keep one of them
-        c.yaml:3:64: the key `minApprovals` stands twice in one mapping; keep one of them
+        c.yaml:2:1: the key `organization` is given twice in one mapping; keep one of them
+        c.yaml:3:64: the key `minApprovals` is given twice in one mapping; keep one of them
         c.yaml:3:1: a second document begins here (`---`); one file holds one configuration
         c.yaml:1:15: unclosed bracket '['
         c.yaml:3:2: tabs disallowed within this context (block indentation)

@@ -79,14 +79,14 @@ fn every_complaint_is_told_at_once() {
         "xml",
     ];
     insta::assert_snapshot!(read(&flags, &variables).expect_err("all wrong"), @r#"
-        COUNTERSIGN_LISTEN is no address to listen on; write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080
-        COUNTERSIGN_ADMIN_LISTEN is no address to listen on; write an IP address and a port, such as 127.0.0.1:8080 or [::]:8080
+        COUNTERSIGN_LISTEN is invalid: expected an IP address and a port, such as 127.0.0.1:8080 or [::]:8080
+        COUNTERSIGN_ADMIN_LISTEN is invalid: expected an IP address and a port, such as 127.0.0.1:8080 or [::]:8080
         DATABASE_URL must begin with sqlite:// or postgres://, such as sqlite://countersign.db
-        SLACK_BOT_TOKEN is no such token; it begins with xoxb- and holds no spaces
-        SLACK_APP_TOKEN is no such token; it begins with xapp- and holds no spaces
+        SLACK_BOT_TOKEN is invalid: expected a token that starts with "xoxb-" and contains no spaces
+        SLACK_APP_TOKEN is invalid: expected a token that starts with "xapp-" and contains no spaces
         SLACK_SIGNING_SECRET is blank, or one of its two secrets is; anybody could sign with an empty secret
-        SLACK_APP_ID is no app id; it begins with A and stands in the Slack app's settings under Basic Information
-        SLACK_API_URL is no address (relative URL without a base); write for example https://countersign.example.com
+        SLACK_APP_ID is invalid: expected an ID that starts with "A" (app settings, Basic Information)
+        SLACK_API_URL is not an address (relative URL without a base); write for example https://countersign.example.com
         RUST_LOG cannot be read (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write for example info, or countersign=debug,info
         COUNTERSIGN_LOG_FORMAT must be text or json
         "#);
@@ -95,8 +95,8 @@ fn every_complaint_is_told_at_once() {
 #[test]
 fn nothing_set_says_what_is_needed() {
     insta::assert_snapshot!(read(&[], &Variables::new()).expect_err("needs two"), @r#"
-        SLACK_BOT_TOKEN is not set; it stands in the Slack app's settings under OAuth & Permissions
-        SLACK_SIGNING_SECRET is not set; it stands in the Slack app's settings under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)
+        SLACK_BOT_TOKEN is not set (app settings, OAuth & Permissions)
+        SLACK_SIGNING_SECRET is not set (app settings, Basic Information; or set SLACK_APP_TOKEN for Socket Mode)
         "#);
 }
 
@@ -311,5 +311,5 @@ fn the_example_is_read_by_the_reader_of_env_files() {
         .flat_map(|line| [&line[1..], "\n"])
         .collect();
     let read: Result<Vec<_>, _> = dotenvy::from_read_iter(uncommented.as_bytes()).collect();
-    assert_eq!(read.expect("every line reads").len(), 13);
+    assert_eq!(read.expect("every line reads").len(), 14);
 }

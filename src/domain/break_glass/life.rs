@@ -3,6 +3,7 @@
 use crate::domain::ask::{Rule, Violation};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Principal;
+use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use std::fmt;
 
@@ -85,14 +86,12 @@ pub struct Review {
 impl Review {
     /// What somebody found; a review that says nothing is none.
     pub fn new(by: &PersonId, note: &str, at: Timestamp) -> Result<Self, Vec<Violation>> {
-        let note = note.trim();
-        if note.is_empty() {
-            let broken = Violation::new(Rule::ReasonRequired, "say what you found");
-            return Err(vec![broken]);
-        }
+        let note = text::said("note", Some(note)).map_err(|broken| vec![broken])?;
+        let note =
+            note.ok_or_else(|| vec![Violation::new(Rule::ReasonRequired, "say what you found")])?;
         Ok(Self {
             by: by.clone(),
-            note: note.to_owned(),
+            note,
             at,
         })
     }

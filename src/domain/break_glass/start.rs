@@ -7,12 +7,11 @@ use crate::domain::document::{BreakGlassRules, Level};
 use crate::domain::id::{ActionId, PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::rules::Rules;
+use crate::domain::text;
 use crate::domain::time::Span;
 use crate::domain::words;
 use serde::{Deserialize, Serialize};
 
-/// Longest justification, in characters (design 3.4).
-const REASON_LIMIT: usize = 4_000;
 /// Fewest letters and digits of a justification: a single word says something, a single sign does not.
 const REASON_LEAST: usize = 5;
 /// Most names in one list; a session that needs more is better named by environment.
@@ -65,7 +64,7 @@ impl Rules {
         let mut broken = Vec::new();
         let start = Start {
             session,
-            reason: ask.reason.trim().to_owned(),
+            reason: text::with_plain_line_ends(&ask.reason).trim().to_owned(),
             scope: Scope {
                 actions: Self::scope_actions(ask, &mut broken),
                 projects: Self::names(Level::Project, ask.projects.as_deref(), &mut broken),
@@ -244,13 +243,5 @@ fn reason_trouble(reason: &str) -> Option<Violation> {
         let message = "say in a few words what the emergency is; everybody will read it";
         return Some(Violation::new(Rule::ReasonRequired, message));
     }
-    if let Some(sign) = words::control_character(reason, true) {
-        let message = format!(
-            "the reason holds the control character {}; take it out",
-            sign.escape_unicode()
-        );
-        return Some(Violation::new(Rule::Payload, message));
-    }
-    (reason.chars().count() > REASON_LIMIT)
-        .then(|| Violation::new(Rule::Payload, "the reason is longer than 4,000 characters"))
+    text::said("reason", Some(reason)).err()
 }

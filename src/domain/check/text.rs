@@ -1,6 +1,6 @@
 //! How ids, names and other texts of a document may look.
 
-use crate::domain::words;
+use crate::domain::text::{self, TextFault};
 
 const ID_LIMIT: usize = 100;
 const NAME_LIMIT: usize = 200;
@@ -26,27 +26,21 @@ pub(super) fn id(id: &str) -> Result<(), String> {
 
 /// A name that is shown: 1 to 200 printable characters.
 pub(super) fn name(name: &str) -> Result<(), String> {
-    if name.trim().is_empty() || name.chars().count() > NAME_LIMIT {
+    if text::is_blank(name) || text::length(name) > NAME_LIMIT {
         return Err(format!("a name has 1 to {NAME_LIMIT} characters"));
     }
-    printable(name, false)
+    text::check_line(name, NAME_LIMIT).map_err(|fault| fault.to_string())
 }
 
 /// A description: up to 4,000 characters, in lines.
 pub(super) fn description(text: &str) -> Result<(), String> {
-    if text.chars().count() > DESCRIPTION_LIMIT {
+    if text::length(text) > DESCRIPTION_LIMIT {
         return Err("a description has at most 4,000 characters".to_owned());
     }
-    printable(text, true)
-}
-
-fn printable(text: &str, lines: bool) -> Result<(), String> {
-    words::control_character(text, lines).map_or(Ok(()), |sign| {
-        Err(format!(
-            "holds the control character {}; take it out",
-            sign.escape_unicode()
-        ))
-    })
+    // a file with the line ends of Windows is fine
+    let plain = text::with_plain_line_ends(text);
+    text::control_character(&plain, true)
+        .map_or(Ok(()), |sign| Err(TextFault::Control(sign).to_string()))
 }
 
 /// A Slack id: one of these first letters, then capitals and digits.

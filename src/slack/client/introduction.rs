@@ -1,7 +1,8 @@
 //! Who we are to Slack, with what only the headers of its answer tell: the token's scopes, and Slack's own time.
 
-use super::{BadClient, Slack, connector};
+use super::{BadClient, Slack, address, connector};
 use crate::domain::time::Timestamp;
+use crate::net::Unreached;
 use crate::slack::error::SlackError;
 use crate::slack::reply::{AuthTest, Reply};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
@@ -39,8 +40,10 @@ pub enum NotIntroduced {
 
 /// Asks Slack whose token this is. The client library hides headers, so this one call is made past it.
 pub async fn introduce(token: &SecretString, api_url: &str) -> Result<Introduction, NotIntroduced> {
-    let secure = Slack::new(token, api_url)?.base.scheme() == "https";
-    let client = Client::builder(TokioExecutor::new()).build(connector(secure)?);
+    let slack = Slack::new(token, api_url)?;
+    let secure = slack.base.scheme() == "https";
+    let address = address(&slack.base);
+    let client = Client::builder(TokioExecutor::new()).build(connector(secure, &slack.proxies)?);
     let request = Request::post(format!("{}/auth.test", api_url.trim_end_matches('/')))
         .header(AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -49,7 +52,7 @@ pub async fn introduce(token: &SecretString, api_url: &str) -> Result<Introducti
     let asking = async {
         let answer = client.request(request).await.map_err(|error| {
             if error.is_connect() {
-                SlackError::Transport
+                SlackError::Transport(Unreached::of(&error, &address))
             } else {
                 SlackError::Lost
             }

@@ -131,9 +131,15 @@ fn sl14_what_is_not_understood_is_no_action() {
             "did you mean `environment`",
         ),
         ("request release.deploy Project=a", "did you mean `project`"),
-        ("request release.deploy project=a project=b", "stands twice"),
-        ("request release.deploy env=a environment=b", "stands twice"),
-        ("request release.deploy action=b", "stands twice"),
+        (
+            "request release.deploy project=a project=b",
+            "is given twice",
+        ),
+        (
+            "request release.deploy env=a environment=b",
+            "is given twice",
+        ),
+        ("request release.deploy action=b", "is given twice"),
         ("request release.deploy project=", "has no value"),
         ("request release.deploy production", "`production`"),
         ("request release.deploy reason=it's late", "not closed"),
@@ -150,6 +156,51 @@ fn sl14_what_is_not_understood_is_no_action() {
         let why = why(text);
         assert!(why.contains(expected), "{text}: {why}");
     }
+}
+
+/// A phone's keyboard, a word processor or a web page puts other spaces between words.
+#[test]
+fn every_space_between_words_is_a_space_and_none_between_quotes_changes_f6() {
+    for space in [
+        '\u{a0}', '\u{202f}', '\u{2007}', '\u{3000}', '\t', '\r', '\n',
+    ] {
+        let typed = "request release.deploy project=api reason=\"two\u{a0}words\" payload='{\"a\":\"b\u{a0}c\"}'";
+        let other = typed.replace(' ', &space.to_string());
+        assert_eq!(parse(&other), parse(typed), "{space:?}");
+        let Ok(Approval::Request(form)) = parse(&other) else {
+            panic!("{space:?} is no space");
+        };
+        assert_eq!(form.reason.as_deref(), Some("two\u{a0}words"));
+        let payload = form.payload.map(|payload| payload.0["a"].clone());
+        assert_eq!(
+            payload,
+            Some("b\u{a0}c".into()),
+            "what runs is never changed"
+        );
+        assert_eq!(parse(&format!("approve{space}42")), parse("approve 42"));
+    }
+    for (typed, plain) in [
+        ("explain a.b reason=it\\ 's", "explain a.b reason=it\\ 's"),
+        (
+            "explain a.b reason='a\\'\u{a0}env=p",
+            "explain a.b reason='a\\' env=p",
+        ),
+        (
+            "explain a.b reason=\"a\\\"\u{a0}b\"",
+            "explain a.b reason=\"a\\\"\u{a0}b\"",
+        ),
+    ] {
+        assert_eq!(parse(typed), parse(plain), "{typed}");
+    }
+}
+
+#[test]
+fn what_nobody_sees_is_no_value_and_no_comment_f6() {
+    assert!(why("request release.deploy reason=\u{200b}").contains("has no value"));
+    assert!(matches!(
+        parse("reject 42 \u{2060}\u{feff}"),
+        Ok(Approval::Reject(_, None))
+    ));
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use crate::domain::id::{ChannelId, RequestId};
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
 use crate::domain::shown::Shown;
+use crate::domain::text;
 use crate::domain::vote::{Door, Verdict};
 use crate::slack::inbound::{Delivery, Interaction, View};
 use crate::slack::installation::Installation;
@@ -222,18 +223,24 @@ type Wrong = Vec<(&'static str, String)>;
 /// What a form that decides says, or what is wrong with it.
 fn said(form: &str, view: &View) -> Result<(Verdict, Option<String>), Wrong> {
     if form == reject::CALLBACK {
-        return match view.field(reject::REASON) {
+        return match kept(view, reject::REASON)? {
             Some(reason) => Ok((Verdict::Reject, Some(reason))),
             None => Err(vec![(reject::REASON, SAY_WHY.to_owned())]),
         };
     }
-    let comment = view.field(details::COMMENT);
+    let comment = kept(view, details::COMMENT)?;
     match view.field(details::VERDICT).as_deref() {
         Some("approve") => Ok((Verdict::Approve, comment)),
         Some("reject") if comment.is_some() => Ok((Verdict::Reject, comment)),
         Some("reject") => Err(vec![(details::COMMENT, SAY_WHY.to_owned())]),
         _ => Err(vec![(details::VERDICT, "Choose one.".to_owned())]),
     }
+}
+
+/// What was typed, as it is kept; what is wrong with it is told beside the input.
+fn kept(view: &View, input: &'static str) -> Result<Option<String>, Wrong> {
+    let typed = view.field(input).unwrap_or_default();
+    text::prose(&typed).map_err(|fault| vec![(input, format!("This text {fault}."))])
 }
 
 /// Whoever asked is told the reason, and should be able to do something with it.

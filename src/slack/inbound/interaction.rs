@@ -1,6 +1,7 @@
 //! Interactions: clicks, modals and shortcuts share one lenient shape.
 
 use super::Origin;
+use crate::domain::text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -138,7 +139,7 @@ impl View {
     /// What was typed into, or chosen in, an input whose block and action have one name; blank counts as left out.
     pub fn field(&self, name: &str) -> Option<String> {
         let text = self.input(name, name).map(str::trim);
-        text.filter(|text| !text.is_empty()).map(str::to_owned)
+        text.filter(|text| !text::is_blank(text)).map(str::to_owned)
     }
 
     /// Everything that was chosen in an input of several choices or people.

@@ -1,17 +1,18 @@
 //! One connection: reads without ever waiting for an answer, and writes acks as they come.
 
 use super::frame::{self, Envelope, Frame, Reason};
+use crate::net::{Connector, Proxies, Stream as Tcp, Unreached, address_of};
 use crate::slack::dispatch::Dispatcher;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -31,7 +32,7 @@ const AT_ONCE: usize = 1_024;
 /// Acks that may wait for the wire.
 const ACKS: usize = 64;
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Stream = WebSocketStream<MaybeTlsStream<Tcp>>;
 
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,16 +69,19 @@ pub(super) struct Line {
 
 impl Line {
     /// Opens a connection and waits for its hello. Errors are words without the address, which holds a ticket.
-    pub(super) async fn open(url: &SecretString, house: &House) -> Result<Self, &'static str> {
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(LONGEST_FRAME))
-            .max_frame_size(Some(LONGEST_FRAME));
-        let connecting =
-            connect_async_tls_with_config(url.expose_secret(), Some(config), true, None);
-        let (stream, _) = tokio::time::timeout(PATIENCE, connecting)
+    pub(super) async fn open(
+        url: &SecretString,
+        proxies: &Proxies,
+        house: &House,
+    ) -> Result<Self, String> {
+        let stream = tokio::time::timeout(PATIENCE, connect(url, proxies))
             .await
-            .map_err(|_| "it did not open in time")?
-            .map_err(|_| "it could not be opened")?;
+            .map_err(|_| {
+                format!(
+                    "the socket did not open within {} seconds",
+                    PATIENCE.as_secs()
+                )
+            })??;
         let (sink, stream) = stream.split();
         let (acks, outgoing) = mpsc::channel(ACKS);
         let (told, mut stage) = watch::channel(Stage::Silent);
@@ -104,7 +108,7 @@ impl Line {
             Ok(Ok(stage)) if *stage != Stage::Gone => Ok(line),
             _ => {
                 line.broken.cancel();
-                Err("it said no hello")
+                Err("the socket said no hello".to_owned())
             }
         }
     }
@@ -119,6 +123,30 @@ impl Line {
     pub(super) fn retire(self) {
         self.retired.cancel();
     }
+}
+
+/// Opens the socket, through a proxy where one leads there.
+async fn connect(url: &SecretString, proxies: &Proxies) -> Result<Stream, String> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LONGEST_FRAME))
+        .max_frame_size(Some(LONGEST_FRAME));
+    let request = url.expose_secret().into_client_request();
+    let request = request.map_err(|_| "the socket's address cannot be read".to_owned())?;
+    let address = address_of(request.uri());
+    let tcp = Connector::new(proxies.clone()).open(request.uri().clone());
+    let tcp = tcp.await.map_err(|unreached| unreached.to_string())?;
+    let opened = client_async_tls_with_config(request, tcp, Some(config), None).await;
+    opened
+        .map(|(stream, _)| stream)
+        .map_err(|error| match &error {
+            Error::Io(_) | Error::Tls(_) => Unreached::of(&error, &address).to_string(),
+            Error::Http(answer) => format!(
+                "{address} opened no socket (HTTP {})",
+                answer.status().as_u16()
+            ),
+            // others could repeat the address with its ticket
+            _ => format!("{address} opened no socket"),
+        })
 }
 
 struct Reader {

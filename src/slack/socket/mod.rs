@@ -174,7 +174,7 @@ impl Sockets {
                 Err(Failed::Hopeless(why)) => return self.give_up(&why),
                 Err(Failed::Later(why, retry_after)) => {
                     warn!(number, why, "no socket; trying again");
-                    self.tell_if_none();
+                    self.tell_if_none(&why);
                     asked = retry_after;
                 }
             }
@@ -187,11 +187,15 @@ impl Sockets {
 
     async fn open(&self) -> Result<Line, Failed> {
         let url = self.slack.open_connection().await.map_err(|error| {
-            let later = || Failed::Later(error.to_string(), error.retry_after());
+            let why = match &error {
+                SlackError::Transport(_) => error.to_string(),
+                other => format!("no connection to Slack: {other}"),
+            };
+            let later = || Failed::Later(why, error.retry_after());
             Hopeless::of(&error).map_or_else(later, Failed::Hopeless)
         })?;
-        let opened = Line::open(&url, &self.house).await;
-        opened.map_err(|why| Failed::Later(why.to_owned(), None))
+        let opened = Line::open(&url, self.slack.proxies(), &self.house).await;
+        opened.map_err(|why| Failed::Later(format!("no connection to Slack: {why}"), None))
     }
 
     /// Waits until a connection is over: how it ended, and whether it has held for a while.
@@ -205,14 +209,14 @@ impl Sockets {
         let stopping = self.house.stop.is_cancelled();
         self.live.fetch_sub(1, Ordering::SeqCst);
         if !stopping && stage == Stage::Gone {
-            self.tell_if_none();
+            self.tell_if_none("no connection to Slack: the last socket has closed");
         }
         (stage, steady)
     }
 
-    fn tell_if_none(&self) {
+    fn tell_if_none(&self, why: &str) {
         if self.live.load(Ordering::SeqCst) == 0 {
-            (self.tell)(Some("no connection to Slack; trying again".to_owned()));
+            (self.tell)(Some(format!("{why}; trying again")));
         }
     }
 
@@ -267,7 +271,7 @@ mod tests {
             );
         }
         for error in [
-            SlackError::Transport,
+            SlackError::Lost,
             SlackError::TimedOut,
             SlackError::Http(403),
         ] {

@@ -1,7 +1,8 @@
 //! Text from people is shown, never obeyed: no mention, link, format or direction of theirs is live (threat SL8).
 
-use crate::domain::content::{is_unseen, push_code, push_seen};
+use crate::domain::content::{push_code, push_seen};
 use crate::domain::shown::ShownPerson;
+use crate::domain::text::is_invisible;
 use crate::domain::time::Timestamp;
 use std::fmt::Write as _;
 
@@ -43,7 +44,7 @@ pub fn code(text: &str) -> String {
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for sign in text.chars() {
-        if is_unseen(sign) && sign != '\n' && sign != '\t' {
+        if is_invisible(sign) && sign != '\n' && sign != '\t' {
             push_code(&mut shown, sign);
         } else {
             shown.push(sign);
@@ -57,7 +58,7 @@ pub fn plain(text: &str) -> String {
 pub fn push_json(shown: &mut String, sign: char) {
     if sign == '`' {
         shown.push_str("\\u0060");
-    } else if is_unseen(sign) {
+    } else if is_invisible(sign) {
         let mut units = [0; 2];
         for unit in sign.encode_utf16(&mut units) {
             write_text(shown, format_args!("\\u{unit:04x}"));
@@ -82,7 +83,7 @@ fn push_entity(shown: &mut String, sign: char) {
         '&' => shown.push_str("&amp;"),
         '<' => shown.push_str("&lt;"),
         '>' => shown.push_str("&gt;"),
-        _ if is_unseen(sign) => push_code(shown, sign),
+        _ if is_invisible(sign) => push_code(shown, sign),
         _ => shown.push(sign),
     }
 }

@@ -1,0 +1,9 @@
+//! Text that people enter, as it is kept.
+
+use crate::domain::refusal::Refusal;
+use crate::domain::text;
+
+/// What somebody says for others to read; `what` names it where it is refused.
+pub(super) fn said(what: &str, text: Option<&str>) -> Result<Option<String>, Refusal> {
+    text::said(what, text).map_err(|broken| Refusal::Violations(vec![broken]))
+}

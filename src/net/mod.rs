@@ -1,0 +1,23 @@
+//! The way out of this machine: proxies, connections, and what to do where there is none.
+
+mod connector;
+mod proxies;
+mod unreached;
+
+pub use connector::{Connector, Stream};
+pub use proxies::{Proxies, ProxySettings};
+pub use unreached::Unreached;
+
+use http::Uri;
+
+/// Where an address leads: `slack.com:443`.
+pub fn address_of(uri: &Uri) -> String {
+    let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
+        Some("https" | "wss") => 443,
+        _ => 80,
+    });
+    format!("{}:{port}", uri.host().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
