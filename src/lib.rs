@@ -14,4 +14,5 @@ pub mod http;
 pub mod sandbox;
 pub mod slack;
 pub mod store;
+pub mod supervisor;
 pub mod worker;

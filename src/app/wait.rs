@@ -78,31 +78,36 @@ impl Waits {
 
 /// Starts what keeps waiters of this and of other replicas informed.
 pub(super) fn start(app: &App) {
-    let tasks = &app.0.tasks;
-    let polling = app.clone();
-    tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-        loop {
-            tokio::time::sleep(SLOW_POLL).await;
-            polling.look_again().await;
-        }
-    }));
+    let this = app.clone();
+    app.keep_running("slow poll", move || poll(this.clone()));
     if app.0.db.has_replicas() {
-        let telling = app.clone();
-        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(COALESCE).await;
-                telling.tell_replicas().await;
-            }
-        }));
-        let listening = app.clone();
-        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-            loop {
-                if let Err(error) = listening.hear_replicas().await {
-                    tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
-                }
-                tokio::time::sleep(SLOW_POLL).await;
-            }
-        }));
+        let this = app.clone();
+        app.keep_running("replica notifier", move || tell(this.clone()));
+        let this = app.clone();
+        app.keep_running("replica listener", move || listen(this.clone()));
+    }
+}
+
+async fn poll(app: App) {
+    loop {
+        tokio::time::sleep(SLOW_POLL).await;
+        app.look_again().await;
+    }
+}
+
+async fn tell(app: App) {
+    loop {
+        tokio::time::sleep(COALESCE).await;
+        app.tell_replicas().await;
+    }
+}
+
+async fn listen(app: App) {
+    loop {
+        if let Err(error) = app.hear_replicas().await {
+            tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
+        }
+        tokio::time::sleep(SLOW_POLL).await;
     }
 }
 

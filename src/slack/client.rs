@@ -1,6 +1,7 @@
 //! The Web API methods that we call, each with a time-out, over slack-morphism's client. Nothing here retries; the outbox does.
 
 mod introduction;
+mod reach;
 mod reads;
 
 pub use introduction::{Introduction, NotIntroduced, introduce};
@@ -13,6 +14,7 @@ use super::reply::{
 };
 use super::views::Message;
 use crate::domain::time::Timestamp;
+use reach::Reach;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +47,7 @@ pub struct Slack {
     token: Arc<SlackApiToken>,
     base: Url,
     channels: Arc<Channels>,
+    reach: Arc<Reach>,
 }
 
 /// Why a client could not be built.
@@ -76,12 +79,18 @@ impl Slack {
             token: Arc::new(token),
             base,
             channels: Arc::default(),
+            reach: Arc::default(),
         })
     }
 
     /// Who reads what is posted in a channel; looked up at most every ten minutes.
     pub async fn audience(&self, channel: &str, now: Timestamp) -> Result<Audience, SlackError> {
         self.channels.audience(self, channel, now).await
+    }
+
+    /// Whether the latest calls all ended without reaching Slack: its way to Slack may be cut for this replica alone.
+    pub fn is_cut_off(&self) -> bool {
+        self.reach.is_cut_off()
     }
 
     /// Looks channels up anew, because Slack says that one has changed.
@@ -303,8 +312,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_post(method, body, None);
-        let reply: Reply<T> = within(call).await?;
-        reply.into_result()
+        let reply: Result<Reply<T>, SlackError> = within(call).await;
+        self.reach.learn(reply.as_ref().err());
+        reply?.into_result()
     }
 
     async fn get<T: DeserializeOwned + Send>(
@@ -314,8 +324,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_get(method, params, None);
-        let reply: Reply<T> = within(call).await?;
-        reply.into_result()
+        let reply: Result<Reply<T>, SlackError> = within(call).await;
+        self.reach.learn(reply.as_ref().err());
+        reply?.into_result()
     }
 }
 

@@ -11,6 +11,7 @@ mod lately;
 mod list;
 mod open;
 mod outbox;
+mod pauses;
 mod people;
 mod requests;
 mod sessions;
@@ -27,7 +28,8 @@ pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
 pub use list::ListQuery;
-pub use outbox::DueMessage;
+pub use outbox::{Claimed, DueMessage};
+pub use pauses::ChannelLane;
 pub use requests::Loaded;
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
@@ -177,6 +179,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     lately::STATEMENTS,
     list::STATEMENTS,
     outbox::STATEMENTS,
+    pauses::STATEMENTS,
     people::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
@@ -238,6 +241,14 @@ impl Db {
         };
         let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
         Ok(Some(Timestamp(ms)))
+    }
+
+    /// What is wrong with the store's own tasks, a sentence each.
+    pub fn degraded(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite { writer, .. } => writer.degraded(),
+            Self::Postgres(_) => Vec::new(),
+        }
     }
 
     /// Whether other processes may serve the same database.

@@ -1,7 +1,7 @@
 //! Alerts of break-glass sessions: posted with the buttons that are of use, which go when they are not.
 
 use super::Workers;
-use super::outbox::Undelivered;
+use super::undelivered::Undelivered;
 use crate::app::AppError;
 use crate::domain::break_glass::SessionAlert;
 use crate::domain::id::{ChannelId, SessionId};
@@ -44,13 +44,20 @@ impl Workers {
 
     /// An alert with the buttons that are of use as its session stands now.
     async fn session_alert(&self, alert: &SessionAlert) -> Result<views::Message, AppError> {
-        let shown = self.app.session(&alert.session).await?;
-        let status = shown.session.state.status();
+        let status = match self.app.session(&alert.session).await {
+            Ok(shown) => Some(shown.session.state.status()),
+            // what happened must be heard, although nobody knows which buttons are of use
+            Err(AppError::Internal(error)) => {
+                tracing::error!(session = %alert.session, error, "session unreadable, alert without buttons");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let mut mentions = Vec::new();
         for person in &alert.mentioned {
             mentions.extend(self.account(person).await?);
         }
-        Ok(views::break_glass::alert(alert, Some(status), &mentions))
+        Ok(views::break_glass::alert(alert, status, &mentions))
     }
 
     /// Brings what was posted of a session up to date; a message that is gone needs nothing.

@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod database;
 mod deliveries;
+mod delivery;
 mod demo;
 mod doctor;
 mod doing;
