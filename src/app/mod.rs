@@ -11,6 +11,7 @@ mod config;
 mod decide;
 mod execute;
 mod explain;
+mod homes;
 mod ids;
 mod inbox;
 mod judge;

@@ -21,9 +21,23 @@ const READING_AT_ONCE: usize = 3;
 /// Who waits for what, and what has moved since other replicas were told.
 pub(super) struct Waits {
     watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
-    untold: Mutex<Vec<RequestId>>,
+    untold: Mutex<Untold>,
     turns: Semaphore,
     over: CancellationToken,
+}
+
+/// What other replicas are to be told.
+#[derive(Default)]
+struct Untold {
+    requests: Vec<RequestId>,
+    /// Something has changed that belongs to no request, such as a session or the configuration.
+    besides: bool,
+}
+
+impl Untold {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && !self.besides
+    }
 }
 
 impl Default for Waits {
@@ -50,7 +64,9 @@ impl Waits {
     pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
         self.wake(requests);
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-        untold.extend(requests.iter().map(|(id, _)| id.clone()));
+        untold.besides |= requests.is_empty();
+        let ids = requests.iter().map(|(id, _)| id.clone());
+        untold.requests.extend(ids);
     }
 
     fn wake(&self, requests: &[(RequestId, i64)]) {
@@ -71,7 +87,7 @@ impl Waits {
         watched.keys().cloned().collect()
     }
 
-    fn take_untold(&self) -> Vec<RequestId> {
+    fn take_untold(&self) -> Untold {
         std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -178,7 +194,7 @@ impl App {
         if untold.is_empty() {
             return;
         }
-        if let Err(error) = self.0.db.notify(&untold).await {
+        if let Err(error) = self.0.db.notify(&untold.requests).await {
             tracing::warn!(%error, "cannot tell other replicas; their slow poll will find out");
         }
     }

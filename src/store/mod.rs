@@ -7,6 +7,7 @@ mod config;
 mod decide;
 pub(crate) mod dialect;
 mod facts;
+mod homes;
 mod lately;
 mod list;
 mod open;
@@ -176,6 +177,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     config::STATEMENTS,
     dialect::STATEMENTS,
     facts::STATEMENTS,
+    homes::STATEMENTS,
     lately::STATEMENTS,
     list::STATEMENTS,
     outbox::STATEMENTS,

@@ -142,9 +142,11 @@ impl Workers {
     async fn tick_homes(&self) -> Ticked {
         let allowed = self.homes.take(HOMES_AT_ONCE, self.app.now());
         let looked_at = self.dispatcher.refresh_homes(allowed).await;
-        self.homes.give_back(allowed - looked_at);
+        let used = looked_at.as_ref().map_or(0, |count| *count);
+        self.homes.give_back(allowed - used);
         let mut ticked = Ticked::default();
-        ticked.take_in(&self.app, "Home tabs", Ok(looked_at > 0));
+        let more = looked_at.map(|count| count > 0);
+        ticked.take_in(&self.app, "Home tabs", more);
         ticked
     }
 

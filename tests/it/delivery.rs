@@ -2,6 +2,7 @@
 
 mod channels;
 mod egress;
+mod homes;
 mod supervised;
 mod unreadable;
 
