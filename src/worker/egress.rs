@@ -2,9 +2,8 @@
 //! time by a call that changes nothing.
 
 use super::Workers;
-use super::pause::next_probe;
+use super::pause::next_probe_of_egress;
 use crate::domain::time::Timestamp;
-use crate::slack::error::SlackError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What `/readyz` says meanwhile.
@@ -26,7 +25,7 @@ impl Egress {
     /// Whether to probe now: one at a time, each after a longer pause.
     fn take(&self, now: Timestamp) -> bool {
         let mut probes = self.lock();
-        let pause_ends = next_probe(&SlackError::Transport, probes.failures, now);
+        let pause_ends = next_probe_of_egress(probes.failures, now);
         // a clock that was set back makes nobody wait for longer than the pause
         if probes
             .next

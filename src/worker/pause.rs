@@ -26,6 +26,11 @@ pub(super) fn next_probe(error: &SlackError, failures: i64, now: Timestamp) -> T
     after(error, failures, LONGEST, now)
 }
 
+/// When to probe the way to Slack again after so many failures in a row.
+pub(super) fn next_probe_of_egress(failures: i64, now: Timestamp) -> Timestamp {
+    now.plus(doubled(failures, LONGEST))
+}
+
 /// When to try again what failed for a reason of ours, such as a request that cannot be read.
 pub(super) fn next_try_of_ours(failures: i64, now: Timestamp) -> Timestamp {
     now.plus(doubled(failures, LONGEST_AFTER_REFUSAL))

@@ -4,25 +4,31 @@ use super::alert;
 use crate::break_glass::said;
 use crate::database::on_both;
 use crate::world::{DEPLOY, world};
+use countersign::domain::id::OutboxId;
 use countersign::domain::time::Span;
 
 /// What a later release, or somebody else, has written.
 const ROWS: [&str; 5] = [
     "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
-        VALUES ('out_1', 0, '{\"kind\":\"poll\",\"channel\":\"C03SECURITY\"}', NULL, 1, 0, 0, 1)",
+        VALUES ('ID', 0, '{\"kind\":\"poll\",\"channel\":\"C03SECURITY\"}', NULL, 1, 0, 0, 1)",
     "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at) VALUES ('out_2', 2, 'x', NULL, 1, 0, 0, 1)",
     "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at) VALUES ('out_3', 1, '{}', NULL, 1, 0, 0, 1)",
     "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest, gates,
         observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, replaces)
-     VALUES ('r', 999, 1, 'completed', 'release', 'release.deploy', '{}', 'person:a', 'person:a', '[]', NULL, 'd', '[]', '[]', '[]', '{}', NULL, 9, 1, NULL, NULL)",
+     VALUES ('r', 999, 1, 'completed', 'release', 'release.deploy', '{}', 'person:a', 'person:a', '[]', NULL, 'd', '[]', '[]', '[]', '{}', NULL, NULL, 1, NULL, NULL)",
     "INSERT INTO cards (request_id, channel, touched, due_at, attempt, failures) VALUES ('r', 'C02PROD', 0, 1, 0, 0)",
 ];
+
+/// The id of a message that nobody has sent.
+fn fresh_id() -> String {
+    OutboxId::from_uuid(uuid::Uuid::now_v7()).to_string()
+}
 
 on_both! {
     async fn unreadable_messages_and_cards_are_set_aside_and_the_others_go_on_r04(kind) {
         let world = world!(kind);
         for row in ROWS {
-            world.database.execute(row).await.expect("a row");
+            world.database.execute(&row.replace("ID", &fresh_id())).await.expect("a row");
         }
         alert(&world, ["readable".to_owned()].into_iter()).await;
         world.types("alice", DEPLOY).await;
@@ -34,15 +40,12 @@ on_both! {
         let degraded = world.degraded().await;
         assert_eq!(degraded, ["4 messages and cards cannot be read by this release and were set aside; upgrade, or see the log"]);
         // nothing is dropped, and the reason stands beside it
-        let kept = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL AND due_at IS NULL AND trouble LIKE 'unreadable message in outbox out_%'";
+        let kept = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL AND due_at IS NULL AND trouble LIKE 'unreadable message in outbox %'";
         assert_eq!(world.database.count(kept).await, 1, "and one whose id cannot be read either");
         assert_eq!(world.database.count("SELECT count(*) FROM outbox").await, 3);
         // tried again from time to time: another release may be able to read it
-        let id = countersign::domain::id::OutboxId::from_uuid(uuid::Uuid::now_v7());
-        let readable = format!(
-            "UPDATE outbox SET id = '{}', message = '{{\"kind\":\"alert\",\"channel\":\"C03SECURITY\",\"text\":\"upgraded\"}}' WHERE lane = 0", id.as_str()
-        );
-        world.database.execute(&readable).await.expect("a row");
+        let readable = "UPDATE outbox SET message = '{\"kind\":\"alert\",\"channel\":\"C03SECURITY\",\"text\":\"upgraded\"}' WHERE lane = 0";
+        world.database.execute(readable).await.expect("a row");
         world.passes(Span::minutes(6)).await;
         assert_eq!(said(&world, "security"), ["readable", "upgraded"]);
         for table in ["outbox", "cards WHERE request_id = 'r'", "requests WHERE id = 'r'"] {
@@ -60,9 +63,8 @@ on_both! {
         world.database.execute("UPDATE requests SET target = 'x' WHERE number = 1").await.expect("a row");
         world.database.execute("UPDATE cards SET due_at = 1, shown = NULL").await.expect("cards");
         let unreadable = "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
-            SELECT 'ID', 2, '{\"kind\":\"news\",\"to\":\"alice\",\"request\":\"' || id || '\"}', id, 1, 0, 0, 1 FROM requests WHERE number = 1";
-        let id = countersign::domain::id::OutboxId::from_uuid(uuid::Uuid::now_v7());
-        world.database.execute(&unreadable.replace("ID", id.as_str())).await.expect("a row");
+            SELECT 'ID', 2, '{\"kind\":\"news\",\"to\":\"alice\",\"request\":\"' || id || '\"}', id, 1, 0, 0, 1795428000000 FROM requests WHERE number = 1";
+        world.database.execute(&unreadable.replace("ID", &fresh_id())).await.expect("a row");
         world.bot.workers.settle().await.expect("no step fails for one row");
         let said = world.slack.command("bob", "/approval", "approve 2").await;
         said.expect("an answer");
