@@ -110,7 +110,8 @@ impl Bot {
             let tell = Arc::clone(&told);
             let tell = Arc::new(move |trouble| degrade(&tell, SOCKETS, trouble));
             let slack = Slack::new(&token, &parts.slack_api_url)?;
-            Ok::<_, BadClient>(Sockets::new(slack, dispatcher.clone(), tell))
+            let supervisor = app.supervisor().clone();
+            Ok::<_, BadClient>(Sockets::new(slack, dispatcher.clone(), supervisor, tell))
         });
         Ok(Self {
             workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),
@@ -170,16 +171,30 @@ impl Bot {
         if self.ask_slack().await {
             return Ok(());
         }
-        let (bot, stop) = (self.clone(), self.stop.clone());
-        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(ASK_AGAIN).await;
-                if bot.ask_slack().await {
-                    return;
-                }
-            }
-        }));
+        let bot = self.clone();
+        self.keep_running("installation", move || bot.clone().ask_on());
         Ok(())
+    }
+
+    async fn ask_on(self) {
+        loop {
+            tokio::time::sleep(ASK_AGAIN).await;
+            if self.ask_slack().await {
+                return;
+            }
+        }
+    }
+
+    /// Runs a task until the bot stops, which ends it wherever it is.
+    fn keep_running<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        task: &'static str,
+        start: impl FnMut() -> F + Send + 'static,
+    ) {
+        let stop = self.stop.clone();
+        let supervisor = self.app.supervisor().clone();
+        let running = supervisor.supervise(task, stop.clone(), start);
+        self.tasks.spawn(stop.run_until_cancelled_owned(running));
     }
 
     /// Whether Slack has told who we are.
@@ -223,25 +238,10 @@ impl Bot {
     /// Starts the workers' loops, and asks Slack for its people.
     pub fn start_work(&self) {
         self.workers.start();
-        let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
-        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(FOLD_METRICS).await;
-                metrics.run_upkeep();
-            }
-        }));
-        let (bot, stop) = (self.clone(), self.stop.clone());
-        self.tasks.spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                if let Err(error) = bot.dispatcher.sync_people().await {
-                    tracing::warn!(%error, "what Slack tells of its people was not taken in");
-                }
-                tokio::select! {
-                    () = bot.dispatcher.people_doubted() => {}
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
-                }
-            }
-        }));
+        let metrics = self.metrics.clone();
+        self.keep_running("metrics upkeep", move || fold(metrics.clone()));
+        let dispatcher = self.dispatcher.clone();
+        self.keep_running("directory sync", move || sync(dispatcher.clone()));
     }
 
     /// Finishes what is in flight: answers to clickers, cards and messages under way, units of work.
@@ -255,6 +255,25 @@ impl Bot {
         self.dispatcher.finish().await;
         self.workers.stop().await;
         self.app.close().await;
+    }
+}
+
+async fn fold(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(FOLD_METRICS).await;
+        metrics.run_upkeep();
+    }
+}
+
+async fn sync(dispatcher: Dispatcher) {
+    loop {
+        if let Err(error) = dispatcher.sync_people().await {
+            tracing::warn!(%error, "failed to apply Slack member sync");
+        }
+        tokio::select! {
+            () = dispatcher.people_doubted() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
     }
 }
 

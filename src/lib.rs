@@ -15,4 +15,5 @@ pub mod net;
 pub mod sandbox;
 pub mod slack;
 pub mod store;
+pub mod supervisor;
 pub mod worker;

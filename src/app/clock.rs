@@ -106,19 +106,18 @@ fn this_machine() -> Machine {
 pub(super) async fn start(app: &App) {
     measure_or_tell(app).await;
     let reading = app.clone();
-    let stop = app.0.stop.clone();
-    app.0
-        .tasks
-        .spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                if let Clock::Measured(clock) = &reading.0.clock
-                    && clock.is_due()
-                {
-                    measure_or_tell(&reading).await;
-                }
-            }
-        }));
+    app.keep_running("clock reader", move || read_on(reading.clone()));
+}
+
+async fn read_on(app: App) {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        if let Clock::Measured(clock) = &app.0.clock
+            && clock.is_due()
+        {
+            measure_or_tell(&app).await;
+        }
+    }
 }
 
 async fn measure_or_tell(app: &App) {

@@ -87,13 +87,18 @@ type Outcome = Result<Decided, Refusal>;
 pub(super) fn start(app: &App, line: mpsc::Receiver<Waiting>) {
     let line = Arc::new(Mutex::new(line));
     for _ in 0..app.0.db.deciders() {
-        let (app, line) = (app.clone(), line.clone());
-        let tasks = app.0.tasks.clone();
-        tasks.spawn(async move {
-            while let Some(batch) = next_batch(&app, &line).await {
-                app.judge(batch).await;
-            }
-        });
+        let (this, line) = (app.clone(), line.clone());
+        let decider = move || decide_on(this.clone(), line.clone());
+        // not cut short at the end: whoever clicked before it is answered
+        let (supervisor, stop) = (app.0.supervisor.clone(), app.0.stop.clone());
+        let running = supervisor.supervise("decider", stop, decider);
+        app.0.tasks.spawn(running);
+    }
+}
+
+async fn decide_on(app: App, line: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    while let Some(batch) = next_batch(&app, &line).await {
+        app.judge(batch).await;
     }
 }
 

@@ -11,6 +11,7 @@ mod config;
 mod decide;
 mod execute;
 mod explain;
+mod homes;
 mod ids;
 mod inbox;
 mod judge;
@@ -61,6 +62,7 @@ use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
 use crate::store::{Card, Db, Loaded, StoreError, Tx};
+use crate::supervisor::Supervisor;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -83,6 +85,7 @@ struct Inner {
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
     work: watch::Sender<u64>,
+    supervisor: Supervisor,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -174,6 +177,7 @@ impl App {
             clicks,
             waits: wait::Waits::default(),
             work: watch::Sender::new(0),
+            supervisor: Supervisor::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
@@ -203,6 +207,23 @@ impl App {
         &self.0.db
     }
 
+    /// Keeps the long-lived tasks of this process running.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.0.supervisor
+    }
+
+    /// Runs a task of the use cases until the app closes, which ends it wherever it is.
+    fn keep_running<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        task: &'static str,
+        start: impl FnMut() -> F + Send + 'static,
+    ) {
+        let stop = self.0.stop.clone();
+        let supervisor = self.0.supervisor.clone();
+        let running = supervisor.supervise(task, stop.clone(), start);
+        self.0.tasks.spawn(stop.run_until_cancelled_owned(running));
+    }
+
     /// Changes whenever a commit has left work for the workers.
     pub fn work(&self) -> watch::Receiver<u64> {
         self.0.work.subscribe()
@@ -227,7 +248,13 @@ impl App {
         let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
         let people = self.people_trouble().await?;
         let mut troubles: Vec<String> = unsure.into_iter().chain(people).collect();
+        troubles.extend(self.0.supervisor.degraded());
+        troubles.extend(self.0.db.degraded());
         troubles.extend(self.unheard().await?);
+        let set_aside = self.set_aside().await?;
+        if set_aside > 0 {
+            troubles.push(format!("{set_aside} messages and cards cannot be read by this release and were set aside; upgrade, or see the log"));
+        }
         Ok(troubles)
     }
 

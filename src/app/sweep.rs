@@ -13,10 +13,8 @@ const AT_ONCE: i64 = 64;
 const FORGOTTEN_AT_ONCE: i64 = 1_000;
 
 impl App {
-    /// Ends what time has ended, sessions before the requests that they allowed. Says whether there may be more.
-    pub async fn sweep(&self) -> Result<bool, AppError> {
-        let closed = self.close_sessions().await?;
-        let asked = self.ask_for_reviews().await?;
+    /// Expires requests whose time is over. Says whether there may be more.
+    pub async fn expire_overdue(&self) -> Result<bool, AppError> {
         let now = self.now();
         let overdue = self.0.db.read().await?.ending(now, AT_ONCE).await?;
         let more = i64::try_from(overdue.len()).unwrap_or(AT_ONCE) == AT_ONCE;
@@ -24,7 +22,7 @@ impl App {
             let moved = self.expire(&overdue).await?;
             self.moved(&moved);
         }
-        Ok(more || closed || asked)
+        Ok(more)
     }
 
     /// Forgets kept answers whose time is over. Says whether there may be more.

@@ -21,9 +21,23 @@ const READING_AT_ONCE: usize = 3;
 /// Who waits for what, and what has moved since other replicas were told.
 pub(super) struct Waits {
     watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
-    untold: Mutex<Vec<RequestId>>,
+    untold: Mutex<Untold>,
     turns: Semaphore,
     over: CancellationToken,
+}
+
+/// What other replicas are to be told.
+#[derive(Default)]
+struct Untold {
+    requests: Vec<RequestId>,
+    /// Something has changed that belongs to no request, such as a session or the configuration.
+    besides: bool,
+}
+
+impl Untold {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && !self.besides
+    }
 }
 
 impl Default for Waits {
@@ -50,7 +64,9 @@ impl Waits {
     pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
         self.wake(requests);
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-        untold.extend(requests.iter().map(|(id, _)| id.clone()));
+        untold.besides |= requests.is_empty();
+        let ids = requests.iter().map(|(id, _)| id.clone());
+        untold.requests.extend(ids);
     }
 
     fn wake(&self, requests: &[(RequestId, i64)]) {
@@ -71,38 +87,43 @@ impl Waits {
         watched.keys().cloned().collect()
     }
 
-    fn take_untold(&self) -> Vec<RequestId> {
+    fn take_untold(&self) -> Untold {
         std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Starts what keeps waiters of this and of other replicas informed.
 pub(super) fn start(app: &App) {
-    let tasks = &app.0.tasks;
-    let polling = app.clone();
-    tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-        loop {
-            tokio::time::sleep(SLOW_POLL).await;
-            polling.look_again().await;
-        }
-    }));
+    let this = app.clone();
+    app.keep_running("slow poll", move || poll(this.clone()));
     if app.0.db.has_replicas() {
-        let telling = app.clone();
-        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(COALESCE).await;
-                telling.tell_replicas().await;
-            }
-        }));
-        let listening = app.clone();
-        tasks.spawn(app.0.stop.clone().run_until_cancelled_owned(async move {
-            loop {
-                if let Err(error) = listening.hear_replicas().await {
-                    tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
-                }
-                tokio::time::sleep(SLOW_POLL).await;
-            }
-        }));
+        let this = app.clone();
+        app.keep_running("replica notifier", move || tell(this.clone()));
+        let this = app.clone();
+        app.keep_running("replica listener", move || listen(this.clone()));
+    }
+}
+
+async fn poll(app: App) {
+    loop {
+        tokio::time::sleep(SLOW_POLL).await;
+        app.look_again().await;
+    }
+}
+
+async fn tell(app: App) {
+    loop {
+        tokio::time::sleep(COALESCE).await;
+        app.tell_replicas().await;
+    }
+}
+
+async fn listen(app: App) {
+    loop {
+        if let Err(error) = app.hear_replicas().await {
+            tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
+        }
+        tokio::time::sleep(SLOW_POLL).await;
     }
 }
 
@@ -173,7 +194,7 @@ impl App {
         if untold.is_empty() {
             return;
         }
-        if let Err(error) = self.0.db.notify(&untold).await {
+        if let Err(error) = self.0.db.notify(&untold.requests).await {
             tracing::warn!(%error, "cannot tell other replicas; their slow poll will find out");
         }
     }

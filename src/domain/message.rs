@@ -88,6 +88,17 @@ impl Message {
         }
     }
 
+    /// The channel it goes to, where it is one alert for one channel.
+    pub fn channel(&self) -> Option<&ChannelId> {
+        match self {
+            Self::Alert { channel, .. } | Self::Session { channel, .. } => Some(channel),
+            Self::News { .. }
+            | Self::SessionTold { .. }
+            | Self::SessionPosts { .. }
+            | Self::Unheard { .. } => None,
+        }
+    }
+
     /// The request it is about.
     pub fn request(&self) -> Option<&RequestId> {
         match self {
@@ -102,12 +113,8 @@ impl Message {
 
     /// What administrators are told where the channel of this alert refuses it; nothing for what is no alert.
     pub fn unheard(&self, why: &str, administrators: &[PersonId]) -> Vec<Self> {
-        let channel = match self {
-            Self::Alert { channel, .. } | Self::Session { channel, .. } => channel,
-            Self::News { .. }
-            | Self::SessionTold { .. }
-            | Self::SessionPosts { .. }
-            | Self::Unheard { .. } => return Vec::new(),
+        let Some(channel) = self.channel() else {
+            return Vec::new();
         };
         let told = |to: &PersonId| Self::Unheard {
             to: to.clone(),

@@ -1,6 +1,7 @@
 //! The Web API methods that we call, each with a time-out, over slack-morphism's client. Nothing here retries; the outbox does.
 
 mod introduction;
+mod reach;
 mod reads;
 
 pub use introduction::{Introduction, NotIntroduced, introduce};
@@ -15,6 +16,7 @@ use super::reply::{
 use super::views::Message;
 use crate::domain::time::Timestamp;
 use crate::net::{Connector, Proxies, address_of};
+use reach::Reach;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,6 +50,7 @@ pub struct Slack {
     base: Url,
     proxies: Proxies,
     channels: Arc<Channels>,
+    reach: Arc<Reach>,
 }
 
 /// Why a client could not be built.
@@ -89,6 +92,7 @@ impl Slack {
             base,
             proxies: proxies.clone(),
             channels: Arc::default(),
+            reach: Arc::default(),
         })
     }
 
@@ -100,6 +104,11 @@ impl Slack {
     /// Who reads what is posted in a channel; looked up at most every ten minutes.
     pub async fn audience(&self, channel: &str, now: Timestamp) -> Result<Audience, SlackError> {
         self.channels.audience(self, channel, now).await
+    }
+
+    /// Whether the latest calls all ended without reaching Slack: its way to Slack may be cut for this replica alone.
+    pub fn is_cut_off(&self) -> bool {
+        self.reach.is_cut_off()
     }
 
     /// Looks channels up anew, because Slack says that one has changed.
@@ -323,8 +332,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_post(method, body, None);
-        let reply: Reply<T> = within(&address(&self.base), call).await?;
-        reply.into_result()
+        let reply: Result<Reply<T>, SlackError> = within(&address(&self.base), call).await;
+        self.reach.learn(reply.as_ref().err());
+        reply?.into_result()
     }
 
     async fn get<T: DeserializeOwned + Send>(
@@ -334,8 +344,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_get(method, params, None);
-        let reply: Reply<T> = within(&address(&self.base), call).await?;
-        reply.into_result()
+        let reply: Result<Reply<T>, SlackError> = within(&address(&self.base), call).await;
+        self.reach.learn(reply.as_ref().err());
+        reply?.into_result()
     }
 }
 

@@ -5,6 +5,10 @@ use hyper_util::client::legacy;
 use slack_morphism::errors::{SlackClientError, SlackClientHttpProtocolError};
 use std::time::Duration;
 
+/// The longest pause that is taken from Slack at its word. Its real pauses are half a minute at most; a proxy, or a mistake, that asks
+/// for days must not keep an alert back for days. Too early a try costs one more refusal.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(3);
+
 /// Why a call to Slack failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlackError {
@@ -92,6 +96,23 @@ const FINAL_CODES: &[&str] = &[
     "view_too_large",
 ];
 
+/// Codes that are about what one message says.
+const MESSAGE_CODES: &[&str] = &[
+    "cannot_reply_to_message",
+    "duplicate_external_id",
+    "edit_window_closed",
+    "hash_conflict",
+    "invalid_arguments",
+    "invalid_attachments",
+    "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "metadata_too_large",
+    "msg_too_long",
+    "no_text",
+    "too_many_attachments",
+    "view_too_large",
+];
+
 impl SlackError {
     /// Whether trying again cannot help, as long as nobody changes something.
     pub fn is_final(&self) -> bool {
@@ -125,6 +146,44 @@ impl SlackError {
         }
     }
 
+    /// Slack asks for a pause, for so long if it says so; never longer than [`LONGEST_RETRY_AFTER`].
+    pub(super) fn rate_limited(asked: Option<Duration>) -> Self {
+        Self::RateLimited {
+            retry_after: asked.map(|pause| pause.min(LONGEST_RETRY_AFTER)),
+        }
+    }
+
+    /// Whether Slack refuses what was said, not where: another message may pass.
+    pub fn concerns_message(&self) -> bool {
+        match self {
+            Self::MessageNotFound
+            | Self::CantUpdate
+            | Self::ExpiredTrigger
+            | Self::InvalidBlocks(_)
+            | Self::ForeignUrl => true,
+            Self::Other(code) => MESSAGE_CODES.contains(&code.as_str()),
+            _ => false,
+        }
+    }
+
+    /// Whether it surely is not the message's fault: whatever goes to this channel meets the same answer.
+    pub fn concerns_channel(&self) -> bool {
+        matches!(
+            self,
+            Self::ChannelNotFound
+                | Self::NotInChannel
+                | Self::IsArchived
+                | Self::RateLimited { .. }
+                | Self::InvalidAuth(_)
+                | Self::TokenRevoked(_)
+        )
+    }
+
+    /// Whether Slack was not reached at all, or nothing came back.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Transport | Self::TimedOut)
+    }
+
     /// How long Slack wants a pause, where it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -136,7 +195,7 @@ impl SlackError {
     /// Slack's code, with what it says about it.
     pub(super) fn from_code(code: &str, messages: Vec<String>) -> Self {
         match code {
-            "ratelimited" | "rate_limited" => Self::RateLimited { retry_after: None },
+            "ratelimited" | "rate_limited" => Self::rate_limited(None),
             "channel_not_found" => Self::ChannelNotFound,
             "not_in_channel" => Self::NotInChannel,
             "is_archived" => Self::IsArchived,
@@ -168,9 +227,7 @@ impl SlackError {
             SlackClientError::ApiError(error) => {
                 Self::from_code(&error.code, error.errors.unwrap_or_default())
             }
-            SlackClientError::RateLimitError(error) => Self::RateLimited {
-                retry_after: error.retry_after,
-            },
+            SlackClientError::RateLimitError(error) => Self::rate_limited(error.retry_after),
             SlackClientError::HttpError(error) => Self::Http(error.status_code.as_u16()),
             SlackClientError::HttpProtocolError(error) => match never_sent(&error) {
                 Some(error) => Self::Transport(Unreached::of(error, address)),
@@ -222,6 +279,27 @@ mod tests {
         }
         assert!(SlackError::TimedOut.outcome_unknown() && !SlackError::TimedOut.is_final());
         assert!(SlackError::Http(502).outcome_unknown() && SlackError::Http(404).is_final());
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_the_limit_r24() {
+        let pause = |seconds| SlackError::rate_limited(Some(Duration::from_secs(seconds)));
+        assert_eq!(pause(30).retry_after(), Some(Duration::from_secs(30)));
+        assert_eq!(pause(864_000).retry_after(), Some(LONGEST_RETRY_AFTER));
+        assert_eq!(SlackError::rate_limited(None).retry_after(), None);
+    }
+
+    #[test]
+    fn a_refusal_concerns_the_message_or_the_channel_r05() {
+        let of = |code| {
+            let error = SlackError::from_code(code, Vec::new());
+            (error.concerns_message(), error.concerns_channel())
+        };
+        assert_eq!(of("msg_too_long"), (true, false));
+        assert_eq!(of("invalid_blocks"), (true, false));
+        assert_eq!(of("is_archived"), (false, true));
+        assert_eq!(of("ratelimited"), (false, true));
+        assert_eq!(of("some_new_code"), (false, false));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Which card shows which request where, and which of them are behind.
 
 use super::dialect::{self, on};
-use super::{StoreError, Tx, on_db, read, sql};
+use super::outbox::Claimed;
+use super::pauses::ChannelLane;
+use super::{StoreError, Tx, Unreadable, on_db, sql};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::time::Timestamp;
 
@@ -10,11 +12,20 @@ sql! {
         ON CONFLICT (request_id, channel) DO NOTHING";
     TOUCH = "UPDATE cards SET due_at = $2, touched = touched + 1 WHERE request_id = $1";
     TOUCH_OPEN = "UPDATE cards SET due_at = $1, touched = touched + 1 WHERE request_id IN (SELECT id FROM requests WHERE status = 'pending')";
-    SETTLE = "UPDATE cards SET ts = $4, shown = $5, failures = 0, trouble = NULL,
+    SETTLE = "UPDATE cards SET ts = $4, shown = $5, failures = 0, trouble = NULL, set_aside_at = NULL,
             due_at = CASE WHEN touched > $6 THEN CAST($7 AS BIGINT) END
         WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     PUT_OFF = "UPDATE cards SET due_at = $4, shown = NULL, failures = failures + 1, trouble = $5
         WHERE request_id = $1 AND channel = $2 AND attempt = $3";
+    RELEASE = "UPDATE cards SET due_at = $4, trouble = $5 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
+    /// A card that was never posted is of no use once nobody decides or executes its request any more.
+    GIVE_UP_ENDED = "UPDATE cards SET due_at = NULL, trouble = $2, attempt = attempt + 1 WHERE channel = $1 AND due_at IS NOT NULL AND ts IS NULL
+            AND (CAST($3 AS TEXT) IS NULL OR request_id = $3)
+            AND EXISTS (SELECT 1 FROM requests r WHERE r.id = cards.request_id
+                AND r.status IN ('rejected', 'cancelled', 'expired', 'executed', 'completed'))";
+    SET_ASIDE = "UPDATE cards SET due_at = NULL, set_aside_at = $3, trouble = $4 WHERE request_id = $1 AND channel = $2";
+    RETRY_SET_ASIDE = "UPDATE cards SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
+    COUNT_SET_ASIDE = "SELECT count(*) FROM cards WHERE set_aside_at IS NOT NULL";
     LOSE = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $4 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     TS = "SELECT ts FROM cards WHERE request_id = $1 AND channel = $2";
     LOSE_PENDING = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $1, attempt = attempt + 1
@@ -23,10 +34,14 @@ sql! {
         VALUES ($1, $2, $3, $4, 0, $5, 0, 0, $6)
         ON CONFLICT (request_id, channel) DO UPDATE SET ts = excluded.ts, shown = excluded.shown, due_at = excluded.due_at,
             attempt = cards.attempt + 1, failures = 0, trouble = NULL";
-    STUCK_TO_POST = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL AND failures >= $1";
-    STUCK_TO_UPDATE = "SELECT count(*), max(trouble) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL AND failures >= $1";
-    NEXT_TO_POST = "SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL";
-    NEXT_TO_UPDATE = "SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND ts IS NOT NULL";
+    STUCK_TO_POST = "SELECT count(*), max(c.trouble) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NULL AND (c.failures >= $1 OR EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post' AND p.failures >= $1))";
+    STUCK_TO_UPDATE = "SELECT count(*), max(c.trouble) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NOT NULL AND (c.failures >= $1 OR EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update' AND p.failures >= $1))";
+    NEXT_TO_POST = "SELECT min(c.due_at) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NULL AND NOT EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post' AND p.until > $1)";
+    NEXT_TO_UPDATE = "SELECT min(c.due_at) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update' AND p.until > $1)";
 }
 
 /// What a card that is due needs.
@@ -36,6 +51,16 @@ pub enum Card {
     ToPost,
     /// Its message may be behind.
     ToUpdate,
+}
+
+impl Card {
+    /// The lane in which its channel pauses.
+    pub fn lane(self) -> ChannelLane {
+        match self {
+            Self::ToPost => ChannelLane::Post,
+            Self::ToUpdate => ChannelLane::Update,
+        }
+    }
 }
 
 /// A card that may be behind, claimed until the end of a lease.
@@ -53,8 +78,20 @@ pub struct DueCard {
     pub failures: i64,
     /// Whose direct message it is; none for a card in a channel.
     pub person: Option<PersonId>,
+    /// Where it is the probe of a channel: how many calls to that channel have failed in a row.
+    pub probes_after: Option<i64>,
     touched: i64,
     attempt: i64,
+}
+
+impl DueCard {
+    /// The lane in which its channel pauses.
+    pub fn lane(&self) -> ChannelLane {
+        match self.ts {
+            None => ChannelLane::Post,
+            Some(_) => ChannelLane::Update,
+        }
+    }
 }
 
 /// A direct message about a request, as it was delivered.
@@ -82,6 +119,21 @@ type Row = (
     i64,
     Option<String>,
 );
+
+fn card_of(row: &Row, probes_after: Option<i64>) -> Result<DueCard, Unreadable> {
+    let (request, channel, ts, shown, touched, attempt, failures, person) = row;
+    Ok(DueCard {
+        request: Unreadable::read("cards", request, "request_id", request.parse())?,
+        channel: channel.as_str().into(),
+        ts: ts.clone(),
+        shown: shown.clone(),
+        failures: *failures,
+        person: person.as_deref().map(PersonId::from),
+        probes_after,
+        touched: *touched,
+        attempt: *attempt,
+    })
+}
 
 impl Tx {
     /// A card for a request, to be posted.
@@ -123,48 +175,143 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Claims cards of a kind that are due, until `lease_end`.
+    /// Claims cards of a kind that are due, until `lease_end`; of a channel that failed last one alone, as a probe. Unreadable ones are
+    /// set aside.
     pub async fn claim_cards(
         &mut self,
         kind: Card,
         now: Timestamp,
         lease_end: Timestamp,
         limit: i64,
-    ) -> Result<Vec<DueCard>, StoreError> {
-        let text = match kind {
+    ) -> Result<Claimed<DueCard>, StoreError> {
+        let mut claimed = Claimed::none();
+        let (claim, probe) = self.claims(kind);
+        // a share of the tick: channels that refuse do not use it up
+        for probed in self
+            .probes(kind.lane(), now, lease_end, (limit + 3) / 4)
+            .await?
+        {
+            let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(probe)
+                .bind(now.0)
+                .bind(lease_end.0)
+                .bind(&probed.channel)
+                .fetch_all(c)
+                .await)?;
+            self.take_in_cards(rows, Some(probed.failures), now, &mut claimed)
+                .await?;
+        }
+        let left = limit - claimed.count();
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(claim)
+            .bind(now.0)
+            .bind(lease_end.0)
+            .bind(left.max(0))
+            .fetch_all(c)
+            .await)?;
+        self.take_in_cards(rows, None, now, &mut claimed).await?;
+        Ok(claimed)
+    }
+
+    /// The statements that claim cards, and the probe of one channel.
+    fn claims(&self, kind: Card) -> (&'static str, &'static str) {
+        match kind {
             Card::ToPost => on!(
                 self,
-                dialect::CLAIM_POSTS_SQLITE,
-                dialect::CLAIM_POSTS_POSTGRES
+                (dialect::CLAIM_POSTS_SQLITE, dialect::PROBE_POSTS_SQLITE),
+                (dialect::CLAIM_POSTS_POSTGRES, dialect::PROBE_POSTS_POSTGRES)
             ),
             Card::ToUpdate => on!(
                 self,
-                dialect::CLAIM_UPDATES_SQLITE,
-                dialect::CLAIM_UPDATES_POSTGRES
+                (dialect::CLAIM_UPDATES_SQLITE, dialect::PROBE_UPDATES_SQLITE),
+                (
+                    dialect::CLAIM_UPDATES_POSTGRES,
+                    dialect::PROBE_UPDATES_POSTGRES
+                )
             ),
-        };
-        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
+        }
+    }
+
+    /// Reads claimed rows one by one.
+    async fn take_in_cards(
+        &mut self,
+        rows: Vec<Row>,
+        probes_after: Option<i64>,
+        now: Timestamp,
+        claimed: &mut Claimed<DueCard>,
+    ) -> Result<(), StoreError> {
+        for row in rows {
+            match card_of(&row, probes_after) {
+                Ok(card) => claimed.due.push(card),
+                Err(unreadable) => {
+                    unreadable.report("set aside");
+                    claimed.set_aside += 1;
+                    on_db!(self, |c| sqlx::query(SET_ASIDE)
+                        .bind(&row.0)
+                        .bind(&row.1)
+                        .bind(now.0)
+                        .bind(unreadable.to_string())
+                        .execute(c)
+                        .await
+                        .map(|_| ()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cards that were set aside until then are due: another release may be able to read them.
+    pub async fn retry_set_aside_cards(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(RETRY_SET_ASIDE)
             .bind(now.0)
-            .bind(lease_end.0)
-            .bind(limit)
-            .fetch_all(c)
-            .await)?;
-        rows.into_iter()
-            .map(
-                |(request, channel, ts, shown, touched, attempt, failures, person)| {
-                    Ok(DueCard {
-                        request: read("id", request.parse())?,
-                        channel: channel.as_str().into(),
-                        ts,
-                        shown,
-                        failures,
-                        person: person.as_deref().map(PersonId::from),
-                        touched,
-                        attempt,
-                    })
-                },
-            )
-            .collect()
+            .bind(until.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// How many cards this release cannot read.
+    pub async fn set_aside_cards(&mut self) -> Result<i64, StoreError> {
+        let (count,): (i64,) =
+            on_db!(self, |c| sqlx::query_as(COUNT_SET_ASIDE).fetch_one(c).await)?;
+        Ok(count)
+    }
+
+    /// It was not tried after all, for this reason: due at this time, which does not count as a failure.
+    pub async fn release_card(
+        &mut self,
+        card: &DueCard,
+        due: Timestamp,
+        trouble: &str,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(RELEASE)
+            .bind(card.request.as_str())
+            .bind(card.channel.as_str())
+            .bind(card.attempt)
+            .bind(due.0)
+            .bind(trouble)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// A channel refuses new cards, all of them or the one of this request: where the request has ended, its card is given up. Says how
+    /// many.
+    pub async fn give_up_ended_cards(
+        &mut self,
+        channel: &ChannelId,
+        request: Option<&RequestId>,
+        trouble: &str,
+    ) -> Result<u64, StoreError> {
+        on_db!(self, |c| sqlx::query(GIVE_UP_ENDED)
+            .bind(channel.as_str())
+            .bind(trouble)
+            .bind(request.map(RequestId::as_str))
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))
     }
 
     /// The card shows what has this hash; still due if its request moved meanwhile. Nothing happens after the lease was lost.
@@ -188,22 +335,24 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The call failed, or nobody knows: what the card shows is unknown, and it is tried again at `due`.
+    /// The call failed, or nobody knows: what the card shows is unknown, and it is tried again at `due`. Says whether the lease still
+    /// held.
     pub async fn put_off_card(
         &mut self,
         card: &DueCard,
-        due: Option<Timestamp>,
+        due: Timestamp,
         trouble: &str,
-    ) -> Result<(), StoreError> {
-        on_db!(self, |c| sqlx::query(PUT_OFF)
+    ) -> Result<bool, StoreError> {
+        let rows = on_db!(self, |c| sqlx::query(PUT_OFF)
             .bind(card.request.as_str())
             .bind(card.channel.as_str())
             .bind(card.attempt)
-            .bind(due.map(|at| at.0))
+            .bind(due.0)
             .bind(trouble)
             .execute(c)
             .await
-            .map(|_| ()))
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
     }
 
     /// The message is gone; a new one is posted (NO3).
@@ -276,13 +425,20 @@ impl Tx {
             .await)
     }
 
-    /// When the next card of a kind is due.
-    pub async fn next_card_due(&mut self, kind: Card) -> Result<Option<Timestamp>, StoreError> {
+    /// When the next card of a kind is due; what waits for a paused channel is not.
+    pub async fn next_card_due(
+        &mut self,
+        kind: Card,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let text = match kind {
             Card::ToPost => NEXT_TO_POST,
             Card::ToUpdate => NEXT_TO_UPDATE,
         };
-        let (due,): (Option<i64>,) = on_db!(self, |c| sqlx::query_as(text).fetch_one(c).await)?;
+        let (due,): (Option<i64>,) = on_db!(self, |c| sqlx::query_as(text)
+            .bind(now.0)
+            .fetch_one(c)
+            .await)?;
         Ok(due.map(Timestamp))
     }
 }

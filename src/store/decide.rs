@@ -71,7 +71,7 @@ impl Tx {
         })?;
         let messages = rows(&batch.messages, |(id, message)| {
             Ok(
-                json!({ "i": id, "l": message.lane() as i64, "m": json(message)?, "r": message.request() }),
+                json!({ "i": id, "l": message.lane() as i64, "m": json(message)?, "r": message.request(), "c": message.channel() }),
             )
         })?;
         let answers = rows(&batch.answers, |answer| {

@@ -58,8 +58,8 @@ sql! {
         INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail)
             SELECT value->>'i', $6, value->>'w', value->>'a', value->>'v', value->>'r', value->>'s', value->>'h', value->>'d'
             FROM json_each($3);
-        INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
-            SELECT value->>'i', value->>'l', value->>'m', value->>'r', $6, 0, 0, $6 FROM json_each($4);
+        INSERT INTO outbox (id, lane, message, request_id, channel, due_at, attempt, failures, made_at)
+            SELECT value->>'i', value->>'l', value->>'m', value->>'r', value->>'c', $6, 0, 0, $6 FROM json_each($4);
         INSERT INTO answers (key, fingerprint, answer, keep_until)
             SELECT value->>'k', value->>'f', value->>'a', value->>'u' FROM json_each($5)";
     WRITE_JUDGEMENT_POSTGRES @postgres = "
@@ -78,9 +78,9 @@ sql! {
             SELECT i, CAST($6 AS BIGINT), w, a, v, r, s, h, d
             FROM jsonb_to_recordset(CAST($3 AS jsonb)) AS x(i text, w text, a text, v text, r text, s text, h boolean, d text)),
         o AS (
-            INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
-            SELECT i, l, m, r, CAST($6 AS BIGINT), 0, 0, CAST($6 AS BIGINT)
-            FROM jsonb_to_recordset(CAST($4 AS jsonb)) AS x(i text, l bigint, m text, r text))
+            INSERT INTO outbox (id, lane, message, request_id, channel, due_at, attempt, failures, made_at)
+            SELECT i, l, m, r, c, CAST($6 AS BIGINT), 0, 0, CAST($6 AS BIGINT)
+            FROM jsonb_to_recordset(CAST($4 AS jsonb)) AS x(i text, l bigint, m text, r text, c text))
         INSERT INTO answers (key, fingerprint, answer, keep_until)
             SELECT k, f, a, u FROM jsonb_to_recordset(CAST($5 AS jsonb)) AS x(k text, f text, a text, u bigint)";
 
@@ -96,23 +96,57 @@ sql! {
 
     /// Work is claimed by pushing its due time to the end of a lease; the attempt number fences whoever comes back late (NO8).
     CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
-            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3)
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
+            ORDER BY c.due_at LIMIT $3)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+    PROBE_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
+            ORDER BY c.due_at LIMIT 1)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
-            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
+            ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+    PROBE_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
+            ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
-            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3)
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
+            ORDER BY c.due_at LIMIT $3)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+    PROBE_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
+            ORDER BY c.due_at LIMIT 1)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
-            (SELECT request_id, channel FROM cards WHERE due_at <= $1 AND ts IS NOT NULL ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
+            ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+    PROBE_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+            (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
+            ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
     CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
-            (SELECT id FROM outbox WHERE lane = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3)
-        RETURNING id, message, attempt, failures, made_at";
+            (SELECT o.id FROM outbox o WHERE o.lane = $4 AND o.due_at <= $1 AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert')
+            ORDER BY o.due_at, o.id LIMIT $3)
+        RETURNING id, message, attempt, failures, made_at, channel";
+    PROBE_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+            (SELECT o.id FROM outbox o WHERE o.lane = 0 AND o.channel = $3 AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT 1)
+        RETURNING id, message, attempt, failures, made_at, channel";
     CLAIM_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
-            (SELECT id FROM outbox WHERE lane = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING id, message, attempt, failures, made_at";
+            (SELECT o.id FROM outbox o WHERE o.lane = $4 AND o.due_at <= $1 AND NOT EXISTS
+                (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert')
+            ORDER BY o.due_at, o.id LIMIT $3 FOR UPDATE OF o SKIP LOCKED)
+        RETURNING id, message, attempt, failures, made_at, channel";
+    PROBE_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+            (SELECT o.id FROM outbox o WHERE o.lane = 0 AND o.channel = $3 AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED)
+        RETURNING id, message, attempt, failures, made_at, channel";
     SEAL_SQLITE @sqlite = "UPDATE audit SET seal = x.s, hash = x.h
         FROM (SELECT value->>'i' AS i, value->>'s' AS s, value->>'h' AS h FROM json_each($1)) x WHERE audit.id = x.i";
     SEAL_POSTGRES @postgres = "UPDATE audit SET seal = x.s, hash = x.h

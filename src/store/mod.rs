@@ -7,16 +7,19 @@ mod config;
 mod decide;
 pub(crate) mod dialect;
 mod facts;
+mod homes;
 mod lately;
 mod list;
 mod open;
 mod outbox;
+mod pauses;
 mod people;
 mod requests;
 mod sessions;
 mod stats;
 mod tokens;
 mod undelivered;
+mod unreadable;
 mod wakes;
 mod writer;
 
@@ -26,11 +29,13 @@ pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
 pub use list::ListQuery;
-pub use outbox::DueMessage;
+pub use outbox::{Claimed, DueMessage};
+pub use pauses::ChannelLane;
 pub use requests::Loaded;
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use undelivered::{DeadMessage, StuckCard};
+pub use unreadable::{UNREADABLE_ROWS, Unreadable};
 pub use wakes::Wakes;
 
 use crate::domain::time::Timestamp;
@@ -172,9 +177,11 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     config::STATEMENTS,
     dialect::STATEMENTS,
     facts::STATEMENTS,
+    homes::STATEMENTS,
     lately::STATEMENTS,
     list::STATEMENTS,
     outbox::STATEMENTS,
+    pauses::STATEMENTS,
     people::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
@@ -236,6 +243,14 @@ impl Db {
         };
         let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
         Ok(Some(Timestamp(ms)))
+    }
+
+    /// What is wrong with the store's own tasks, a sentence each.
+    pub fn degraded(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite { writer, .. } => writer.degraded(),
+            Self::Postgres(_) => Vec::new(),
+        }
     }
 
     /// Whether other processes may serve the same database.

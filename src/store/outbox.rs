@@ -1,17 +1,29 @@
 //! One-off messages that left with a commit and wait for their delivery.
 
 use super::dialect::{self, on};
-use super::{StoreError, Tx, json, on_db, read, sql};
-use crate::domain::id::{OutboxId, RequestId};
+use super::pauses::ChannelLane;
+use super::{StoreError, Tx, Unreadable, json, on_db, sql};
+use crate::domain::id::{ChannelId, OutboxId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Timestamp;
 
 sql! {
-    INSERT = "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at) VALUES ($1, $2, $3, $4, $5, 0, 0, $5)";
+    INSERT = "INSERT INTO outbox (id, lane, message, request_id, channel, due_at, attempt, failures, made_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $6)";
     DELIVERED = "DELETE FROM outbox WHERE id = $1 AND attempt = $2";
-    PUT_OFF = "UPDATE outbox SET due_at = $3, failures = failures + 1, trouble = $4 WHERE id = $1 AND attempt = $2";
-    NEXT_DUE = "SELECT min(due_at) FROM outbox WHERE lane = $1 AND due_at IS NOT NULL";
-    UNHEARD = "SELECT count(*), max(trouble) FROM outbox WHERE lane = $1 AND due_at IS NOT NULL AND trouble IS NOT NULL";
+    /// The channel is written here for messages of an older release, which did not.
+    PUT_OFF = "UPDATE outbox SET due_at = $3, failures = failures + 1, trouble = $4, channel = $5 WHERE id = $1 AND attempt = $2";
+    RELEASE = "UPDATE outbox SET due_at = $3, trouble = coalesce($4, trouble) WHERE id = $1 AND attempt = $2";
+    SET_ASIDE = "UPDATE outbox SET due_at = NULL, set_aside_at = $2, trouble = $3 WHERE id = $1";
+    RETRY_SET_ASIDE = "UPDATE outbox SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
+    COUNT_SET_ASIDE = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
+    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2) AND due_at IS NOT NULL";
+    TOLD = "UPDATE outbox SET told_at = $2 WHERE id = $1 AND told_at IS NULL";
+    /// What waits for a paused channel is not due.
+    NEXT_DUE = "SELECT min(o.due_at) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert' AND p.until > $2)";
+    UNHEARD = "SELECT count(*), max(o.trouble) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND (o.trouble IS NOT NULL OR EXISTS
+        (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert'))";
     DEAD = "SELECT count(*) FROM outbox WHERE due_at IS NULL";
 }
 
@@ -26,7 +38,47 @@ pub struct DueMessage {
     pub failures: i64,
     /// When it was written.
     pub made_at: Timestamp,
+    /// Where it is the probe of a channel: how many calls to that channel have failed in a row.
+    pub probes_after: Option<i64>,
     attempt: i64,
+}
+
+/// Rows that were claimed together.
+#[derive(Debug, Clone)]
+pub struct Claimed<T> {
+    /// Those to be worked on.
+    pub due: Vec<T>,
+    /// How many could not be read and were set aside.
+    pub set_aside: usize,
+}
+
+impl<T> Claimed<T> {
+    /// None.
+    pub fn none() -> Self {
+        Self {
+            due: Vec::new(),
+            set_aside: 0,
+        }
+    }
+
+    /// How many rows were claimed, the unreadable included.
+    pub fn count(&self) -> i64 {
+        i64::try_from(self.due.len() + self.set_aside).unwrap_or(i64::MAX)
+    }
+}
+
+type Row = (String, String, i64, i64, i64, Option<String>);
+
+fn message_of(row: &Row, probes_after: Option<i64>) -> Result<DueMessage, Unreadable> {
+    let (id, message, attempt, failures, made_at, _) = row;
+    Ok(DueMessage {
+        id: Unreadable::read("outbox", id, "id", id.parse())?,
+        message: Unreadable::read("outbox", id, "message", serde_json::from_str(message))?,
+        failures: *failures,
+        made_at: Timestamp(*made_at),
+        probes_after,
+        attempt: *attempt,
+    })
 }
 
 impl Tx {
@@ -43,43 +95,108 @@ impl Tx {
             .bind(message.lane() as i64)
             .bind(&text)
             .bind(message.request().map(RequestId::as_str))
+            .bind(message.channel().map(ChannelId::as_str))
             .bind(now.0)
             .execute(c)
             .await
             .map(|_| ()))
     }
 
-    /// Claims messages of a lane that are due, until `lease_end`.
+    /// Claims messages of a lane that are due, until `lease_end`; of a channel that failed last one alone, as a probe. Unreadable ones
+    /// are set aside.
     pub async fn claim_messages(
         &mut self,
         lane: Lane,
         now: Timestamp,
         lease_end: Timestamp,
         limit: i64,
-    ) -> Result<Vec<DueMessage>, StoreError> {
+    ) -> Result<Claimed<DueMessage>, StoreError> {
+        let mut claimed = Claimed::none();
+        if lane == Lane::Alert {
+            let probes = self
+                .probes(ChannelLane::Alert, now, lease_end, limit)
+                .await?;
+            for probe in probes {
+                let text = on!(
+                    self,
+                    dialect::PROBE_OUTBOX_SQLITE,
+                    dialect::PROBE_OUTBOX_POSTGRES
+                );
+                let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
+                    .bind(now.0)
+                    .bind(lease_end.0)
+                    .bind(&probe.channel)
+                    .fetch_all(c)
+                    .await)?;
+                self.take_in(rows, Some(probe.failures), now, &mut claimed)
+                    .await?;
+            }
+        }
         let text = on!(
             self,
             dialect::CLAIM_OUTBOX_SQLITE,
             dialect::CLAIM_OUTBOX_POSTGRES
         );
-        let rows: Vec<(String, String, i64, i64, i64)> = on_db!(self, |c| sqlx::query_as(text)
+        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
             .bind(now.0)
             .bind(lease_end.0)
             .bind(limit)
             .bind(lane as i64)
             .fetch_all(c)
             .await)?;
-        rows.into_iter()
-            .map(|(id, message, attempt, failures, made_at)| {
-                Ok(DueMessage {
-                    id: read("id", id.parse())?,
-                    message: read("message", serde_json::from_str(&message))?,
-                    failures,
-                    made_at: Timestamp(made_at),
-                    attempt,
-                })
-            })
-            .collect()
+        self.take_in(rows, None, now, &mut claimed).await?;
+        Ok(claimed)
+    }
+
+    /// Reads claimed rows one by one.
+    async fn take_in(
+        &mut self,
+        rows: Vec<Row>,
+        probes_after: Option<i64>,
+        now: Timestamp,
+        claimed: &mut Claimed<DueMessage>,
+    ) -> Result<(), StoreError> {
+        for row in rows {
+            match message_of(&row, probes_after) {
+                Ok(message) => claimed.due.push(message),
+                Err(unreadable) => {
+                    unreadable.report("set aside");
+                    claimed.set_aside += 1;
+                    on_db!(self, |c| sqlx::query(SET_ASIDE)
+                        .bind(&row.0)
+                        .bind(now.0)
+                        .bind(unreadable.to_string())
+                        .execute(c)
+                        .await
+                        .map(|_| ()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages that were set aside until then are due: another release may be able to read them.
+    pub async fn retry_set_aside_messages(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(RETRY_SET_ASIDE)
+            .bind(now.0)
+            .bind(until.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// How many messages this release cannot read, or does not know the lane of.
+    pub async fn set_aside_messages(&mut self) -> Result<i64, StoreError> {
+        let mut count = 0;
+        for text in [COUNT_SET_ASIDE, UNKNOWN_LANES] {
+            let (rows,): (i64,) = on_db!(self, |c| sqlx::query_as(text).fetch_one(c).await)?;
+            count += rows;
+        }
+        Ok(count)
     }
 
     /// It has been delivered. Nothing happens after the lease was lost.
@@ -92,33 +209,72 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// It failed: tried again at `due`, or given up for this reason.
+    /// It failed: tried again at `due`, or given up for this reason. Says whether the lease still held.
     pub async fn put_off_message(
         &mut self,
         message: &DueMessage,
         due: Option<Timestamp>,
         trouble: &str,
-    ) -> Result<(), StoreError> {
-        on_db!(self, |c| sqlx::query(PUT_OFF)
+    ) -> Result<bool, StoreError> {
+        let rows = on_db!(self, |c| sqlx::query(PUT_OFF)
             .bind(message.id.as_str())
             .bind(message.attempt)
             .bind(due.map(|at| at.0))
+            .bind(trouble)
+            .bind(message.message.channel().map(ChannelId::as_str))
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
+    /// It was not tried after all: due at this time, which does not count as a failure.
+    pub async fn release_message(
+        &mut self,
+        message: &DueMessage,
+        due: Timestamp,
+        trouble: Option<&str>,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(RELEASE)
+            .bind(message.id.as_str())
+            .bind(message.attempt)
+            .bind(due.0)
             .bind(trouble)
             .execute(c)
             .await
             .map(|_| ()))
     }
 
+    /// Whether administrators are to be told now that Slack refuses this message for what it says: once.
+    pub async fn tell_of_message(
+        &mut self,
+        message: &DueMessage,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let rows = on_db!(self, |c| sqlx::query(TOLD)
+            .bind(message.id.as_str())
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
     /// When the next message of a lane is due.
-    pub async fn next_message_due(&mut self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_message_due(
+        &mut self,
+        lane: Lane,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let (due,): (Option<i64>,) = on_db!(self, |c| sqlx::query_as(NEXT_DUE)
             .bind(lane as i64)
+            .bind(now.0)
             .fetch_one(c)
             .await)?;
         Ok(due.map(Timestamp))
     }
 
-    /// How many messages of a lane could not be delivered yet, and why one of them.
+    /// How many messages of a lane could not be delivered yet, or wait for a channel that refuses, and why one of them.
     pub async fn unheard(&mut self, lane: Lane) -> Result<(i64, Option<String>), StoreError> {
         on_db!(self, |c| sqlx::query_as(UNHEARD)
             .bind(lane as i64)

@@ -65,6 +65,7 @@ impl Tx {
 
     /// All of them are due now; says how many.
     pub async fn retry_undelivered(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        self.resume_channels().await?;
         let mut due = 0;
         for text in [RETRY_MESSAGES, RETRY_CARDS] {
             due += on_db!(self, |c| sqlx::query(text)

@@ -39,12 +39,15 @@ impl Db {
         Ok(Some(Wakes(listener)))
     }
 
-    /// Tells other replicas which requests have changed.
+    /// Tells other replicas which requests have changed; none where something else has.
     pub async fn notify(&self, changed: &[RequestId]) -> Result<(), StoreError> {
         let Self::Postgres(pool) = self else {
             return Ok(());
         };
-        for some in changed.chunks(IDS_PER_NOTIFICATION) {
+        let nothing: &[RequestId] = &[];
+        let named = changed.chunks(IDS_PER_NOTIFICATION);
+        let besides = changed.is_empty().then_some(nothing);
+        for some in named.chain(besides) {
             let ids: Vec<&str> = some.iter().map(RequestId::as_str).collect();
             sqlx::query(dialect::NOTIFY)
                 .bind(ids.join(","))

@@ -1,10 +1,13 @@
 //! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
 
 use super::StoreError;
+use crate::supervisor::Supervisor;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Most use cases that share a commit: bounds how long the first of them waits for its answer.
 const SHARED: usize = 64;
@@ -54,21 +57,35 @@ enum Ask {
 
 /// A handle on the writer's task.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::Sender<Ask>);
+pub struct Writer {
+    asks: mpsc::Sender<Ask>,
+    supervisor: Supervisor,
+}
 
 impl Writer {
     /// Opens the connection and starts the task.
     pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let (asks, line) = mpsc::channel(LINE);
         let conn = SqliteConnection::connect_with(&options).await?;
-        tokio::spawn(run(options, conn, line));
-        Ok(Self(asks))
+        let line = Arc::new(Mutex::new(line));
+        let mut opened = Some(conn);
+        let serve = move || serve(options.clone(), opened.take(), line.clone());
+        let supervisor = Supervisor::default();
+        // it ends when it is closed: whoever waits in line is served before
+        let stop = CancellationToken::new();
+        tokio::spawn(supervisor.clone().supervise("database writer", stop, serve));
+        Ok(Self { asks, supervisor })
+    }
+
+    /// What is wrong with the task, a sentence each.
+    pub(crate) fn degraded(&self) -> Vec<String> {
+        self.supervisor.degraded()
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
         let (ask, lease) = oneshot::channel();
         let wait = async {
-            self.0.send(Ask::Lend(ask)).await.ok()?;
+            self.asks.send(Ask::Lend(ask)).await.ok()?;
             lease.await.ok()
         };
         let lent = tokio::time::timeout(PATIENCE, wait).await;
@@ -78,14 +95,18 @@ impl Writer {
     /// Ends after everybody in line has been served.
     pub(crate) async fn close(&self) {
         let (closed, done) = oneshot::channel();
-        if self.0.send(Ask::Close(closed)).await.is_ok() {
+        if self.asks.send(Ask::Close(closed)).await.is_ok() {
             drop(done.await);
         }
     }
 }
 
-async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mpsc::Receiver<Ask>) {
-    let mut kept_open = Some(conn);
+async fn serve(
+    options: SqliteConnectOptions,
+    mut kept_open: Option<SqliteConnection>,
+    line: Arc<Mutex<mpsc::Receiver<Ask>>>,
+) {
+    let mut line = line.lock().await;
     while let Some(ask) = line.recv().await {
         let first = match ask {
             Ask::Lend(first) => first,

@@ -3,13 +3,14 @@
 
 use super::Workers;
 use super::pace::Pace;
-use super::pause::next_try;
+use super::pause::{next_probe, next_try, next_try_elsewhere, next_try_of_ours};
+use super::ticked::Ticked;
 use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::error::SlackError;
 use crate::slack::views::{Message, card_for, direct};
-use crate::store::{Card, DueCard};
+use crate::store::{Card, Claimed, DueCard, Tx};
 use futures::future::join_all;
 
 /// Cards that are brought up to date at once; each call has its own connection and time-out.
@@ -27,10 +28,13 @@ impl Workers {
             .await
     }
 
-    pub(super) async fn tick_cards(&self) -> Result<bool, AppError> {
-        let posted = self.tick_some(&self.posts, Card::ToPost).await?;
-        let updated = self.tick_some(&self.updates, Card::ToUpdate).await?;
-        Ok(posted || updated)
+    pub(super) async fn tick_cards(&self) -> Ticked {
+        let mut ticked = Ticked::default();
+        let posted = self.tick_some(&self.posts, Card::ToPost).await;
+        ticked.take_in(&self.app, "posting cards", posted);
+        let updated = self.tick_some(&self.updates, Card::ToUpdate).await;
+        ticked.take_in(&self.app, "updating cards", updated);
+        ticked
     }
 
     /// Brings some cards of a kind up to date, as many as Slack takes now.
@@ -40,12 +44,12 @@ impl Workers {
         if allowed == 0 {
             return Ok(false);
         }
-        let due = self.claim(kind, allowed, now).await?;
-        pace.give_back(allowed - i64::try_from(due.len()).unwrap_or(0));
-        for result in join_all(due.iter().map(|card| self.reconcile(card))).await {
+        let claimed = self.claim(kind, allowed, now).await?;
+        pace.give_back(allowed - claimed.count());
+        for result in join_all(claimed.due.iter().map(|card| self.reconcile(card))).await {
             result?;
         }
-        Ok(!due.is_empty())
+        Ok(claimed.count() > 0)
     }
 
     async fn claim(
@@ -53,9 +57,12 @@ impl Workers {
         kind: Card,
         limit: i64,
         now: Timestamp,
-    ) -> Result<Vec<DueCard>, AppError> {
-        if !is_due(self.app.db().read().await?.next_card_due(kind).await?, now) {
-            return Ok(Vec::new());
+    ) -> Result<Claimed<DueCard>, AppError> {
+        let mut tx = self.app.db().read().await?;
+        let next = tx.next_card_due(kind, now).await?;
+        drop(tx);
+        if !is_due(next, now) {
+            return Ok(Claimed::none());
         }
         self.app
             .db()
@@ -64,7 +71,10 @@ impl Workers {
     }
 
     async fn reconcile(&self, due: &DueCard) -> Result<(), AppError> {
-        let shown = self.app.show(&RequestRef::Id(due.request.clone())).await?;
+        let shown = match self.app.show(&RequestRef::Id(due.request.clone())).await {
+            Ok(shown) => shown,
+            Err(error) => return self.put_off_ours(due, &error).await,
+        };
         let message = if due.person.is_some() {
             direct::news(&shown)
         } else {
@@ -111,22 +121,96 @@ impl Workers {
         hash: &str,
     ) -> Result<(), AppError> {
         let now = self.app.now();
+        let stalled = self
+            .app
+            .db()
+            .unit::<_, AppError>(async |tx| {
+                match &sent {
+                    Ok(ts) => {
+                        tx.settle_card(due, ts, hash, now).await?;
+                        if due.probes_after.is_some() {
+                            tx.resume_channel(&due.channel, due.lane()).await?;
+                        }
+                    }
+                    Err(SlackError::MessageNotFound) if due.ts.is_some() => {
+                        tx.lose_card(due, now).await?
+                    }
+                    Err(error @ SlackError::Transport) => {
+                        let next = next_try_elsewhere(now);
+                        tx.release_card(due, next, &error.to_string()).await?;
+                    }
+                    Err(error) => return put_off(tx, due, error, now).await,
+                }
+                Ok(false)
+            })
+            .await?;
+        match sent {
+            Err(error) if stalled && error.is_final() && due.ts.is_none() => {
+                self.give_up(due, &error).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A refusal of a new card: what has ended meanwhile needs none.
+    async fn give_up(&self, due: &DueCard, error: &SlackError) -> Result<(), AppError> {
+        let request = error.concerns_message().then_some(&due.request);
+        let given_up = self
+            .app
+            .db()
+            .unit::<_, AppError>(async |tx| {
+                let why = error.to_string();
+                Ok(tx.give_up_ended_cards(&due.channel, request, &why).await?)
+            })
+            .await?;
+        if given_up > 0 {
+            tracing::warn!(channel = %due.channel, given_up, %error, "cards of ended requests given up");
+        }
+        Ok(())
+    }
+
+    /// The card could not be drawn, such as that of a request that cannot be read; the others go on.
+    async fn put_off_ours(&self, due: &DueCard, error: &AppError) -> Result<(), AppError> {
+        tracing::warn!(request = %due.request, %error, "card not drawn, trying again later");
+        if matches!(error, AppError::Busy | AppError::ClockUnsure) {
+            return Ok(()); // it is due again when its lease has ended
+        }
+        let next = next_try_of_ours(due.failures, self.app.now());
         self.app
             .db()
             .unit(async |tx| {
-                match &sent {
-                    Ok(ts) => tx.settle_card(due, ts, hash, now).await?,
-                    Err(SlackError::MessageNotFound) if due.ts.is_some() => tx.lose_card(due, now).await?,
-                    Err(error) => {
-                        tracing::warn!(request = %due.request, channel = %due.channel, %error, "a card is behind; tried again later");
-                        let next = next_try(error, due.failures, now);
-                        tx.put_off_card(due, Some(next), &error.to_string()).await?;
-                    }
-                }
+                tx.put_off_card(due, next, &error.to_string()).await?;
                 Ok(())
             })
             .await
     }
+}
+
+/// Slack did not take a card: it is tried again, with its channel where that may be the reason. Says whether the lease still held.
+async fn put_off(
+    tx: &mut Tx,
+    due: &DueCard,
+    error: &SlackError,
+    now: Timestamp,
+) -> Result<bool, AppError> {
+    tracing::warn!(request = %due.request, channel = %due.channel, %error, "card is behind, trying again later");
+    let alone = error.concerns_message();
+    let next = if alone {
+        next_try(error, due.failures, now)
+    } else {
+        now
+    };
+    if !tx.put_off_card(due, next, &error.to_string()).await? {
+        return Ok(false);
+    }
+    if !alone {
+        let failures = due.probes_after.unwrap_or(0);
+        let until = next_probe(error, failures, now);
+        let failures = failures.saturating_add(1);
+        tx.pause_channel(&due.channel, due.lane(), until, failures)
+            .await?;
+    }
+    Ok(true)
 }
 
 /// What tells one state of a message from another.

@@ -2,18 +2,23 @@
 //! what is due now, and a loop around it.
 
 mod cards;
+mod egress;
 mod outbox;
 mod pace;
 mod pause;
 mod sessions;
 mod sweep;
+mod ticked;
+mod undelivered;
 
 use crate::app::{App, AppError};
 use crate::slack::client::Slack;
 use crate::slack::dispatch::Dispatcher;
+use egress::Egress;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
+use ticked::Ticked;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +37,7 @@ pub struct Workers {
     updates: Arc<Pace>,
     messages: Arc<Pace>,
     homes: Arc<Pace>,
+    egress: Arc<Egress>,
     dispatcher: Dispatcher,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -44,6 +50,26 @@ enum Work {
     Messages,
     Sweeps,
     Homes,
+}
+
+impl Work {
+    /// Whether it calls Slack.
+    fn needs_slack(self) -> bool {
+        match self {
+            Self::Cards | Self::Messages | Self::Homes => true,
+            Self::Sweeps => false,
+        }
+    }
+
+    /// Its name in logs, metrics and `/readyz`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cards => "cards worker",
+            Self::Messages => "messages worker",
+            Self::Sweeps => "sweeps worker",
+            Self::Homes => "Home tabs worker",
+        }
+    }
 }
 
 impl Workers {
@@ -59,6 +85,7 @@ impl Workers {
             messages: Arc::new(Pace::new(50, 500)),
             // views.publish: 100 a minute, and every look at a Home costs the database something
             homes: Arc::new(Pace::new(20, 600)),
+            egress: Arc::default(),
             dispatcher,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -68,7 +95,11 @@ impl Workers {
     /// Starts the loops.
     pub fn start(&self) {
         for work in [Work::Cards, Work::Messages, Work::Sweeps, Work::Homes] {
-            self.tasks.spawn(self.clone().run(work));
+            let this = self.clone();
+            let run = move || this.clone().run(work);
+            let (supervisor, stop) = (self.app.supervisor().clone(), self.stop.clone());
+            self.tasks
+                .spawn(supervisor.supervise(work.name(), stop, run));
         }
     }
 
@@ -82,44 +113,49 @@ impl Workers {
     /// Does everything that is due now, until nothing is.
     pub async fn settle(&self) -> Result<(), AppError> {
         loop {
-            let mut more = false;
+            let (mut more, mut failed) = (false, None);
             for work in [Work::Sweeps, Work::Messages, Work::Cards, Work::Homes] {
-                more |= self.tick(work).await?;
+                let ticked = self.tick(work).await;
+                more |= ticked.more;
+                failed = failed.or(ticked.error);
             }
             if !more {
-                return Ok(());
+                return failed.map_or(Ok(()), Err);
             }
         }
     }
 
-    /// Does some of what is due now; says whether there may be more.
-    async fn tick(&self, work: Work) -> Result<bool, AppError> {
+    /// Does some of what is due now.
+    async fn tick(&self, work: Work) -> Ticked {
+        if work.needs_slack() && !self.can_deliver().await {
+            return Ticked::default();
+        }
         match work {
             Work::Cards => self.tick_cards().await,
             Work::Messages => self.tick_messages().await,
             Work::Sweeps => self.tick_sweeps().await,
-            Work::Homes => Ok(self.tick_homes().await),
+            Work::Homes => self.tick_homes().await,
         }
     }
 
     /// Home tabs that somebody looks at are published anew where they show something else by now.
-    async fn tick_homes(&self) -> bool {
+    async fn tick_homes(&self) -> Ticked {
         let allowed = self.homes.take(HOMES_AT_ONCE, self.app.now());
         let looked_at = self.dispatcher.refresh_homes(allowed).await;
-        self.homes.give_back(allowed - looked_at);
-        looked_at > 0
+        let used = looked_at.as_ref().map_or(0, |count| *count);
+        self.homes.give_back(allowed - used);
+        let mut ticked = Ticked::default();
+        let more = looked_at.map(|count| count > 0);
+        ticked.take_in(&self.app, "Home tabs", more);
+        ticked
     }
 
     async fn run(self, work: Work) {
         let mut commits = self.app.work();
         while !self.stop.is_cancelled() {
             commits.mark_unchanged();
-            match self.tick(work).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(?work, %error, "a worker could not work; it tries again");
-                }
+            if self.tick(work).await.more {
+                continue;
             }
             tokio::select! {
                 // what time makes due, no commit does

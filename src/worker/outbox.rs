@@ -2,41 +2,22 @@
 
 use super::Workers;
 use super::cards::{hash_of, is_due};
-use super::pause::next_try;
+use super::ticked::Ticked;
+use super::undelivered::{Settled, Undelivered};
 use crate::app::{AppError, RequestRef};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Span;
-use crate::slack::error::SlackError;
 use crate::slack::reply::Posted;
 use crate::slack::views;
-use crate::store::{Direct, DueMessage, SessionPost};
+use crate::store::{ChannelLane, Direct, DueMessage, SessionPost};
 use futures::future::join_all;
+use std::collections::BTreeSet;
 
 /// Messages that are delivered at once.
 const AT_ONCE: i64 = 8;
 /// Longer than opening a conversation and posting into it, or bringing a session's three alerts up to date, may take.
 const LEASE: Span = Span::seconds(20);
-/// A direct message nobody could deliver for so long is given up; alerts never are.
-const GIVE_UP_AFTER: Span = Span::hours(48);
-
-/// Why a message has not been delivered.
-pub(super) enum Undelivered {
-    Slack(SlackError),
-    Us(AppError),
-}
-
-impl From<SlackError> for Undelivered {
-    fn from(error: SlackError) -> Self {
-        Self::Slack(error)
-    }
-}
-
-impl From<AppError> for Undelivered {
-    fn from(error: AppError) -> Self {
-        Self::Us(error)
-    }
-}
 
 /// A message that is kept up to date after its delivery.
 enum Kept {
@@ -77,28 +58,33 @@ fn further_down(there: Option<String>, new: &str) -> (bool, Option<String>) {
 }
 
 impl Workers {
-    pub(super) async fn tick_messages(&self) -> Result<bool, AppError> {
-        // alerts first, each time, and at no pace but Slack's own
-        if self.deliver_some(Lane::Alert, AT_ONCE).await? > 0 {
-            return Ok(true);
-        }
+    /// Each lane has its own share of each tick: alerts go first, and never keep everything else back.
+    pub(super) async fn tick_messages(&self) -> Ticked {
+        let mut ticked = Ticked::default();
+        // at no pace but Slack's own
+        let alerts = self.deliver_some(Lane::Alert, AT_ONCE).await;
+        ticked.take_in(&self.app, "alerts", alerts.map(|count| count > 0));
         let allowed = self.messages.take(AT_ONCE, self.app.now());
-        if allowed == 0 {
-            return Ok(false);
+        if allowed > 0 {
+            let delivered = self.deliver_some(Lane::Direct, allowed).await;
+            let used = delivered.as_ref().map_or(0, |count| *count);
+            self.messages.give_back(allowed - used);
+            let more = delivered.map(|count| count > 0);
+            ticked.take_in(&self.app, "direct messages", more);
         }
-        let delivered = self.deliver_some(Lane::Direct, allowed).await?;
-        self.messages.give_back(allowed - delivered);
-        Ok(delivered > 0)
+        ticked
     }
 
-    /// Delivers messages of a lane that are due, at most `limit`; says how many it took up.
+    /// Delivers messages of a lane that are due, about `limit`; says how many it took up.
     async fn deliver_some(&self, lane: Lane, limit: i64) -> Result<i64, AppError> {
         let now = self.app.now();
-        let next = self.app.db().read().await?.next_message_due(lane).await?;
+        let mut tx = self.app.db().read().await?;
+        let next = tx.next_message_due(lane, now).await?;
+        drop(tx);
         if !is_due(next, now) {
             return Ok(0);
         }
-        let due = self
+        let claimed = self
             .app
             .db()
             .unit::<_, AppError>(async |tx| {
@@ -106,45 +92,48 @@ impl Workers {
             })
             .await?;
         if lane == Lane::Alert {
-            self.deliver_in_order(&due).await?;
+            self.deliver_in_order(&claimed.due).await?;
         } else {
-            for result in join_all(due.iter().map(|one| self.deliver_and_settle(one))).await {
+            for result in join_all(claimed.due.iter().map(|one| self.deliver_and_settle(one))).await
+            {
                 result?;
             }
         }
-        Ok(i64::try_from(due.len()).unwrap_or(limit))
+        Ok(claimed.count())
     }
 
-    /// Alerts read in the order of what happened. While Slack does not answer, the others wait for the end of their lease.
+    /// Alerts read in the order of what happened. A channel whose alert failed is left alone for the rest of the batch; where Slack
+    /// cannot be reached, nothing else is tried.
     async fn deliver_in_order(&self, due: &[DueMessage]) -> Result<(), AppError> {
         let mut in_order: Vec<&DueMessage> = due.iter().collect();
         in_order.sort_by(|a, b| a.id.cmp(&b.id));
+        let (mut stalled, mut reachable, mut untried) = (BTreeSet::new(), true, Vec::new());
         for one in in_order {
-            if !self.deliver_and_settle(one).await? {
-                return Ok(());
+            let channel = one.message.channel();
+            if !reachable || channel.is_some_and(|channel| stalled.contains(channel)) {
+                untried.push(one);
+                continue;
+            }
+            match self.deliver_and_settle(one).await? {
+                Settled::Alone => {}
+                Settled::ChannelFails => stalled.extend(channel),
+                Settled::Unreachable => reachable = false,
             }
         }
-        Ok(())
+        self.release(&untried, reachable).await
     }
 
-    /// Whether it is worth trying others: it was delivered, or the fault is its own.
-    async fn deliver_and_settle(&self, due: &DueMessage) -> Result<bool, AppError> {
-        let delivered = match self.deliver(&due.message).await {
-            Ok(kept) => Ok(kept),
-            Err(Undelivered::Slack(error)) => Err(error),
-            Err(Undelivered::Us(error)) => return Err(error), // the lease runs out, and it is tried again
+    async fn deliver_and_settle(&self, due: &DueMessage) -> Result<Settled, AppError> {
+        let kept = match self.deliver(&due.message).await {
+            Ok(kept) => kept,
+            Err(Undelivered::Slack(error)) => return self.settle_failed(due, &error).await,
+            Err(Undelivered::Us(error)) => return self.settle_ours(due, &error).await,
         };
-        let older = match &delivered {
-            Ok(kept) => self.settle_delivered(due, kept.as_ref()).await?,
-            Err(error) => {
-                self.put_off(due, error).await?;
-                return Ok(error.is_final());
-            }
-        };
-        if let (Ok(Some(Kept::News(news))), Some(older)) = (&delivered, older) {
+        let older = self.settle_delivered(due, kept.as_ref()).await?;
+        if let (Some(Kept::News(news)), Some(older)) = (&kept, older) {
             self.retire(news, &older).await;
         }
-        Ok(true)
+        Ok(Settled::Alone)
     }
 
     /// It is there; where it is to be kept up to date, it is remembered. Says which message further up is not kept any more.
@@ -158,6 +147,9 @@ impl Workers {
             .db()
             .unit(async |tx| {
                 tx.delivered(due).await?;
+                if let (Some(_), Some(channel)) = (due.probes_after, due.message.channel()) {
+                    tx.resume_channel(channel, ChannelLane::Alert).await?;
+                }
                 match kept {
                     None => Ok(None),
                     Some(Kept::Alert(post)) => {
@@ -177,37 +169,6 @@ impl Workers {
                 }
             })
             .await
-    }
-
-    /// Tried again later, or given up; an alert that its channel refuses is told to the administrators.
-    async fn put_off(&self, due: &DueMessage, error: &SlackError) -> Result<(), AppError> {
-        let now = self.app.now();
-        let old = due.made_at.plus(GIVE_UP_AFTER) <= now && due.message.lane() != Lane::Alert;
-        let next = (!old).then(|| next_try(error, due.failures, now));
-        tracing::warn!(message = %due.id, %error, given_up = old, "a message was not delivered");
-        let administrators = self.administrators(due, error).await?;
-        let told = due.message.unheard(&error.to_string(), &administrators);
-        self.app
-            .db()
-            .unit(async |tx| {
-                tx.put_off_message(due, next, &error.to_string()).await?;
-                self.app.tell(tx, told.clone(), now).await
-            })
-            .await
-    }
-
-    /// Whom to tell that a channel refuses an alert: once, when it does so first.
-    async fn administrators(
-        &self,
-        due: &DueMessage,
-        error: &SlackError,
-    ) -> Result<Vec<PersonId>, AppError> {
-        if due.failures > 0 || !error.is_final() {
-            return Ok(Vec::new());
-        }
-        let rules = self.app.rules().await?;
-        let administrators = rules.administrators().into_iter();
-        Ok(administrators.map(|one| one.id.clone()).collect())
     }
 
     /// An older message about the same request is not kept up to date any more, and must not look as if it were.

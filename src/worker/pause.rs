@@ -5,16 +5,51 @@ use crate::slack::error::SlackError;
 
 /// The first pause; each further one is twice as long.
 const FIRST: Span = Span::seconds(1);
-/// The longest pause.
+/// The longest pause, so that what waits arrives within a minute of a recovery.
 const LONGEST: Span = Span::seconds(45);
+/// The longest pause where trying again helps only after somebody has changed something: however many such messages there are, they
+/// take no noticeable share of the calls.
+const LONGEST_AFTER_REFUSAL: Span = Span::hours(1);
 
-/// When to try again after so many failures in a row. What Slack says about pausing is obeyed.
+/// When to try a message again after so many failures in a row. What Slack says about pausing is obeyed.
 pub(super) fn next_try(error: &SlackError, failures: i64, now: Timestamp) -> Timestamp {
-    if let Some(pause) = error.retry_after() {
-        return now.plus(Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST.0)));
-    }
-    let doubled = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);
-    now.plus(Span(FIRST.0.saturating_mul(1 << doubled).min(LONGEST.0)))
+    let longest = if error.is_final() {
+        LONGEST_AFTER_REFUSAL
+    } else {
+        LONGEST
+    };
+    after(error, failures, longest, now)
+}
+
+/// When to probe a channel again after so many failures in a row: one call for all that waits for it.
+pub(super) fn next_probe(error: &SlackError, failures: i64, now: Timestamp) -> Timestamp {
+    after(error, failures, LONGEST, now)
+}
+
+/// When to probe the way to Slack again after so many failures in a row.
+pub(super) fn next_probe_of_egress(failures: i64, now: Timestamp) -> Timestamp {
+    now.plus(doubled(failures, LONGEST))
+}
+
+/// When to try again what failed for a reason of ours, such as a request that cannot be read.
+pub(super) fn next_try_of_ours(failures: i64, now: Timestamp) -> Timestamp {
+    now.plus(doubled(failures, LONGEST_AFTER_REFUSAL))
+}
+
+/// When to try again what never left: soon, by whichever replica can.
+pub(super) fn next_try_elsewhere(now: Timestamp) -> Timestamp {
+    now.plus(FIRST)
+}
+
+fn after(error: &SlackError, failures: i64, longest: Span, now: Timestamp) -> Timestamp {
+    let asked = error.retry_after();
+    let asked = asked.map(|pause| Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST.0)));
+    now.plus(asked.unwrap_or_else(|| doubled(failures, longest)))
+}
+
+fn doubled(failures: i64, longest: Span) -> Span {
+    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);
+    Span(FIRST.0.saturating_mul(1 << doublings).min(longest.0))
 }
 
 #[cfg(test)]
@@ -34,5 +69,14 @@ mod tests {
             retry_after: Some(Duration::from_secs(30)),
         };
         assert_eq!(next_try(&limited, 0, now), Timestamp(30_000));
+    }
+
+    #[test]
+    fn what_slack_refuses_is_tried_more_and_more_rarely_but_channels_are_probed_r05() {
+        let now = Timestamp(0);
+        let refused = SlackError::IsArchived;
+        assert_eq!(next_try(&refused, 99, now), Timestamp(3_600_000));
+        assert_eq!(next_probe(&refused, 99, now), Timestamp(45_000));
+        assert_eq!(next_try_of_ours(99, now), Timestamp(3_600_000));
     }
 }

@@ -1,7 +1,7 @@
 //! Alerts of break-glass sessions: posted with the buttons that are of use, which go when they are not.
 
 use super::Workers;
-use super::outbox::Undelivered;
+use super::undelivered::Undelivered;
 use crate::app::AppError;
 use crate::domain::break_glass::SessionAlert;
 use crate::domain::id::{ChannelId, SessionId};
@@ -62,17 +62,21 @@ impl Workers {
         alert: &SessionAlert,
         audience: Audience,
     ) -> Result<views::Message, AppError> {
-        let shown = self.app.session(&alert.session).await?;
-        let status = shown.session.state.status();
+        let status = match self.app.session(&alert.session).await {
+            Ok(shown) => Some(shown.session.state.status()),
+            // what happened must be heard, although nobody knows which buttons are of use
+            Err(AppError::Internal(error)) => {
+                tracing::error!(session = %alert.session, error, "session unreadable, alert without buttons");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let mut mentions = Vec::new();
         for person in &alert.mentioned {
             mentions.extend(self.account(person).await?);
         }
         Ok(views::break_glass::alert_for(
-            alert,
-            audience,
-            Some(status),
-            &mentions,
+            alert, audience, status, &mentions,
         ))
     }
 

@@ -12,6 +12,7 @@ mod command_line;
 mod crash;
 mod database;
 mod deliveries;
+mod delivery;
 mod demo;
 mod directory;
 mod doctor;

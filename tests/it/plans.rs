@@ -18,10 +18,12 @@ const GROWING: [&str; 8] = [
     "config",
 ];
 /// Indexes that hold only what is to be done or still waits: however long they are walked, what is past is not in them.
-const OF_WORK: [&str; 6] = [
+const OF_WORK: [&str; 8] = [
     "cards_to_post",
     "cards_to_update",
     "outbox_due",
+    "cards_set_aside",
+    "outbox_set_aside",
     "audit_unsealed",
     "requests_waiting",
     "requests_identical",

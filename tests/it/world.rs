@@ -448,12 +448,17 @@ fn local() -> SocketAddr {
 
 /// A bot whose loops stand still: stories tick its workers.
 pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox, wire: Wire) -> Bot {
+    bot_at(db, clock, &slack.api_url(), wire).await
+}
+
+/// The same, with another way to Slack.
+pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> Bot {
     let secrets = SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)]);
     Bot::new(Parts {
         db,
         clock: clock.clone(),
         bot_token: BOT_TOKEN.into(),
-        slack_api_url: slack.api_url(),
+        slack_api_url: slack_api_url.to_owned(),
         signing_secrets: (wire == Wire::Http).then(|| secrets.expect("long enough")),
         app_token: (wire == Wire::Sockets).then(|| APP_TOKEN.into()),
         app_id: None,
@@ -478,7 +483,8 @@ pub async fn hears(bot: &Bot, slack: &Sandbox, wire: Wire) {
         .expect("two sockets");
 }
 
-async fn serve(bot: &Bot) -> (String, CancellationToken) {
+/// Serves a bot on a port of its own.
+pub async fn serve(bot: &Bot) -> (String, CancellationToken) {
     let listener = TcpListener::bind(local()).await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();

@@ -70,7 +70,7 @@ pub async fn introduce(token: &SecretString, api_url: &str) -> Result<Introducti
         429 => {
             let seconds = text(&head.headers, RETRY_AFTER.as_str());
             let retry_after = seconds.and_then(|text| text.parse().ok().map(Duration::from_secs));
-            return Err(SlackError::RateLimited { retry_after }.into());
+            return Err(SlackError::rate_limited(retry_after).into());
         }
         status => return Err(SlackError::Http(status).into()),
     }

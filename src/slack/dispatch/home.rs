@@ -17,11 +17,18 @@ use tracing::warn;
 impl Dispatcher {
     /// Somebody looks at their Home: it is published now, and kept up to date for a while.
     pub(super) async fn look_home(&self, user: &str, look: &Look) {
-        let commits = self.commits();
-        self.0.homes.looked_at(user, look, self.0.app.now());
+        let kept = written(look);
+        // whoever looks sees it, although it may not be kept up to date
+        if let Err(error) = self.0.app.open_home(user, &kept).await {
+            warn!(%error, "open Home tab not stored, it is not kept up to date");
+        }
         let view = self.home_tab(user, look).await.unwrap_or_else(|view| view);
-        self.0.homes.differs(user, look, commits, &hash_of(&view));
+        if let Err(error) = self.0.app.show_home(user, &kept, &hash_of(&view)).await {
+            warn!(%error, "published Home tab not stored, it is published again");
+        }
         self.publish(user, &view).await;
+        // what was committed meanwhile may have been counted before it was open
+        self.0.homes.look_again(user);
     }
 
     /// One of the Home tab's own buttons: the same, with another look.
@@ -38,21 +45,31 @@ impl Dispatcher {
     }
 
     /// Publishes Homes anew that show something else by now; says how many were looked at.
-    pub async fn refresh_homes(&self, limit: i64) -> i64 {
+    pub async fn refresh_homes(&self, limit: i64) -> Result<i64, AppError> {
         let commits = self.commits();
+        if !self.0.homes.any_behind(commits) {
+            return Ok(0);
+        }
+        let open = self.0.app.open_homes().await?;
         let limit = usize::try_from(limit).unwrap_or(0);
-        let behind = self.0.homes.behind(commits, self.0.app.now(), limit);
+        let behind = self.0.homes.behind(open, commits, limit);
         let looked_at = i64::try_from(behind.len()).unwrap_or(i64::MAX);
-        for (user, look) in behind {
+        for (user, kept) in behind {
+            let look = Look::read(Some(&kept));
             let view = self
                 .home_tab(&user, &look)
                 .await
                 .unwrap_or_else(|view| view);
-            if self.0.homes.differs(&user, &look, commits, &hash_of(&view)) {
-                self.publish(&user, &view).await;
+            match self.0.app.show_home(&user, &kept, &hash_of(&view)).await {
+                Ok(true) => self.publish(&user, &view).await,
+                Ok(false) => {}
+                Err(error) => {
+                    self.0.homes.look_again(&user);
+                    return Err(error);
+                }
             }
         }
-        looked_at
+        Ok(looked_at)
     }
 
     /// Counts what has been committed: whoever saw this many has seen everything.
@@ -63,10 +80,14 @@ impl Dispatcher {
     async fn publish(&self, user: &str, view: &Value) {
         if let Err(error) = self.0.outlet.slack.publish_home(user, view).await {
             warn!(%error, "a Home tab was not published");
-            if error.is_final() {
-                self.0.homes.forget(user);
+            let lost = if error.is_final() {
+                self.0.app.forget_home(user).await
             } else {
-                self.0.homes.failed(user);
+                self.0.homes.look_again(user);
+                self.0.app.lose_home(user).await
+            };
+            if let Err(error) = lost {
+                warn!(%error, "unpublished Home tab not stored, it stays as it is until the next change");
             }
         }
     }
@@ -124,6 +145,11 @@ impl Dispatcher {
             above: &break_glass::above_home(&app.open_sessions().await?, &rules, &person.id),
         }))
     }
+}
+
+/// A look as it is stored, which tells it from every other look.
+fn written(look: &Look) -> String {
+    serde_json::to_string(look).unwrap_or_default()
 }
 
 fn hash_of(view: &Value) -> String {

@@ -252,12 +252,13 @@ async fn send(acks: &mpsc::Sender<String>, ack: Option<String>) {
     }
 }
 
-/// Writes until nobody can send an ack any more, then closes.
+/// Writes until nobody can send an ack any more, then closes. However it ends, the connection ends with it.
 async fn write(
     mut sink: SplitSink<Stream, Message>,
     mut outgoing: mpsc::Receiver<String>,
     broken: CancellationToken,
 ) {
+    let _ended = broken.clone().drop_guard();
     let mut ping = tokio::time::interval(PING);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ping.reset();
@@ -271,7 +272,6 @@ async fn write(
         };
         let sent = tokio::time::timeout(PATIENCE, sink.send(message)).await;
         if !matches!(sent, Ok(Ok(()))) {
-            broken.cancel();
             return;
         }
     }

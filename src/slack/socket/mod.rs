@@ -10,6 +10,7 @@ mod pause;
 use super::client::Slack;
 use super::dispatch::Dispatcher;
 use super::error::SlackError;
+use crate::supervisor::Supervisor;
 use line::{House, Line, Stage};
 use pause::Pause;
 use std::fmt;
@@ -93,13 +94,14 @@ fn mend(code: &str) -> Option<&'static str> {
 pub struct Sockets {
     slack: Slack,
     house: House,
+    supervisor: Supervisor,
     tell: Tell,
     live: Arc<AtomicUsize>,
 }
 
 impl Sockets {
     /// None open yet. `slack` speaks with the app-level token.
-    pub fn new(slack: Slack, dispatcher: Dispatcher, tell: Tell) -> Self {
+    pub fn new(slack: Slack, dispatcher: Dispatcher, supervisor: Supervisor, tell: Tell) -> Self {
         Self {
             slack,
             house: House {
@@ -107,6 +109,7 @@ impl Sockets {
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
             },
+            supervisor,
             tell,
             live: Arc::default(),
         }
@@ -124,7 +127,13 @@ impl Sockets {
     pub fn start(&self) {
         (self.tell)(Some("no connection to Slack yet".to_owned()));
         for number in 0..CONNECTIONS {
-            self.house.tasks.spawn(self.clone().keep(number));
+            let this = self.clone();
+            let stop = self.house.stop.clone();
+            let supervisor = self.supervisor.clone();
+            let keep = move || this.clone().keep(number);
+            self.house
+                .tasks
+                .spawn(supervisor.supervise("socket", stop, keep));
         }
     }
 

@@ -1,0 +1,63 @@
+//! Workers and deliveries: one that fails, one that is refused, one row that cannot be read, one replica without Slack; the rest goes on.
+
+mod channels;
+mod egress;
+mod homes;
+mod supervised;
+mod unreadable;
+
+use crate::world::World;
+use countersign::domain::id::OutboxId;
+use countersign::domain::message::Message;
+use countersign::sandbox::Call;
+
+const POST: &str = "chat.postMessage";
+const SECURITY: &str = "C03SECURITY";
+const PROD: &str = "C02PROD";
+
+/// Calls that posted, or tried to post, into a channel.
+fn posts_to(world: &World, channel: &str) -> usize {
+    let to = |call: &Call| call.args["channel"].as_str() == Some(channel);
+    world
+        .slack
+        .calls(POST)
+        .iter()
+        .filter(|call| to(call))
+        .count()
+}
+
+/// A channel is archived, or opened again.
+fn archive(world: &World, channel: &str, is_archived: bool) {
+    world.slack.change(|state| {
+        state
+            .channels
+            .get_mut(channel)
+            .expect("the channel")
+            .is_archived = is_archived;
+    });
+}
+
+/// Alerts leave for the security channel, in one commit.
+async fn alert(world: &World, texts: impl Iterator<Item = String>) {
+    let now = world.app().now();
+    let alerts: Vec<(OutboxId, Message)> = texts
+        .map(|text| {
+            let channel = SECURITY.into();
+            (
+                OutboxId::from_uuid(uuid::Uuid::now_v7()),
+                Message::Alert { channel, text },
+            )
+        })
+        .collect();
+    let sent: Result<(), countersign::app::AppError> = world
+        .app()
+        .db()
+        .unit(async |tx| {
+            for (id, alert) in &alerts {
+                tx.send(id, alert, now).await?;
+            }
+            Ok(())
+        })
+        .await;
+    sent.expect("they are stored");
+}

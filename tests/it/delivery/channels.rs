@@ -1,0 +1,138 @@
+//! A channel that refuses delays nothing that goes elsewhere (threats R05, R13, R14, R24).
+
+use super::{POST, PROD, SECURITY, alert, archive, posts_to};
+use crate::break_glass::{opened, said};
+use crate::database::on_both;
+use crate::world::{DEPLOY, World, world};
+use countersign::domain::time::Span;
+use countersign::sandbox::Fault;
+
+/// A command that asks for the release of this version.
+fn release(number: usize) -> String {
+    DEPLOY.replace("v1.4.2", &format!("v{number}"))
+}
+
+/// A request whose card goes to `#approvals`.
+const ELSEWHERE: &str = "request project.delete project=billing reason=why";
+
+async fn due(world: &World, of: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {of} AND due_at IS NOT NULL");
+    world.database.count(&sql).await
+}
+
+on_both! {
+    async fn refused_alerts_hold_back_no_direct_message_r05(kind) {
+        const ALERTS: usize = 350;
+        let world = world!(kind);
+        archive(&world, SECURITY, true);
+        alert(&world, (0..ALERTS).map(|number| format!("alert {number:03}"))).await;
+        world.types("alice", DEPLOY).await;
+        world.clicks("bob", "approve").await;
+        world.clicks("carol", "approve").await;
+        assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
+        assert!(posts_to(&world, SECURITY) <= 3, "{} calls: the channel was not left alone", posts_to(&world, SECURITY));
+        let degraded = world.degraded().await;
+        assert_eq!(degraded, [format!("{ALERTS} alerts have not been delivered: is_archived: the channel is archived")]);
+        // one probe at a time, at most every 45 seconds once the pauses have grown
+        for _ in 0..40 {
+            world.passes(Span::seconds(15)).await;
+        }
+        let probes = posts_to(&world, SECURITY);
+        assert!((8..=24).contains(&probes), "{probes} calls in ten minutes");
+        archive(&world, SECURITY, false);
+        world.passes(Span::seconds(45)).await;
+        let alerts = said(&world, "security");
+        let expected: Vec<String> = (0..ALERTS).map(|number| format!("alert {number:03}")).collect();
+        assert_eq!(alerts, expected, "all of them, in the order of what happened");
+        assert_eq!(world.degraded().await, Vec::<String>::new());
+        world.finish().await;
+    }
+
+    /// One alert that Slack refuses for what it says keeps back none of the others.
+    async fn an_alert_that_cannot_pass_keeps_back_no_other_r05(kind) {
+        let world = world!(kind);
+        world.slack.fail_next_of(POST, Fault::api("msg_too_long"));
+        alert(&world, (0..5).map(|number| format!("alert {number}"))).await;
+        world.settle().await;
+        assert_eq!(said(&world, "security"), ["alert 1", "alert 2", "alert 3", "alert 4"]);
+        // an unknown refusal is tried until it passes
+        for _ in 0..20 {
+            world.slack.fail_next_of(POST, Fault::api("some_new_code"));
+        }
+        for _ in 0..30 {
+            world.passes(Span::minutes(1)).await;
+        }
+        assert_eq!(said(&world, "security").len(), 5);
+        world.finish().await;
+    }
+
+    async fn administrators_are_told_once_for_each_outage_of_the_channel_r13(kind) {
+        let world = world!(kind);
+        let told = || world.slack.direct_messages("carol").len();
+        // the first try fails in another way
+        world.slack.fail_next_of(POST, Fault::Http(500));
+        archive(&world, SECURITY, true);
+        let dan = world.person("dan").await;
+        opened(&world, &dan).await;
+        assert_eq!(told(), 0);
+        world.passes(Span::seconds(1)).await;
+        assert_eq!(told(), 1);
+        assert!(world.direct("carol").contains("refuses an alert"), "{}", world.direct("carol"));
+        alert(&world, ["another".to_owned()].into_iter()).await;
+        for _ in 0..20 {
+            world.passes(Span::minutes(1)).await;
+        }
+        assert_eq!(told(), 1, "one outage is told once, however many alerts wait");
+        archive(&world, SECURITY, false);
+        world.passes(Span::minutes(1)).await;
+        assert_eq!(said(&world, "security").len(), 2);
+        // it breaks anew
+        archive(&world, SECURITY, true);
+        alert(&world, ["a third".to_owned()].into_iter()).await;
+        world.settle().await;
+        assert_eq!(told(), 2);
+        archive(&world, SECURITY, false);
+        world.passes(Span::minutes(1)).await;
+        world.finish().await;
+    }
+
+    async fn cards_of_a_refusing_channel_delay_no_other_and_end_with_their_request_r14(kind) {
+        const REQUESTS: usize = 12;
+        let world = world!(kind);
+        archive(&world, PROD, true);
+        for number in 1..=REQUESTS {
+            world.types("alice", &release(number)).await;
+        }
+        assert_eq!(posts_to(&world, PROD), 1, "the others wait for the probe");
+        world.types("alice", ELSEWHERE).await;
+        assert_eq!(world.slack.cards("approvals").len(), 1, "at once");
+        // what has ended needs no card
+        for number in 1..REQUESTS {
+            world.types("alice", &format!("cancel {number}")).await;
+        }
+        world.passes(Span::minutes(1)).await;
+        assert_eq!(due(&world, "cards WHERE channel = 'C02PROD'").await, 1, "the one that is pending");
+        for _ in 0..10 {
+            world.passes(Span::minutes(1)).await;
+        }
+        assert!(posts_to(&world, PROD) <= 15, "{} calls", posts_to(&world, PROD));
+        archive(&world, PROD, false);
+        world.passes(Span::seconds(45)).await;
+        assert_eq!(world.slack.cards("prod-approvals").len(), 1);
+        assert!(world.card().contains(&format!("*#{REQUESTS}* ")), "{}", world.card());
+        world.finish().await;
+    }
+
+    async fn a_pause_of_ten_days_is_not_believed_r24(kind) {
+        let world = world!(kind);
+        world.slack.fail_next_of(POST, Fault::RateLimited { retry_after: 864_000 });
+        let dan = world.person("dan").await;
+        opened(&world, &dan).await;
+        assert_eq!(said(&world, "security").len(), 0);
+        world.passes(Span(179_999)).await;
+        assert_eq!(said(&world, "security").len(), 0, "a pause is obeyed all the same");
+        world.passes(Span(1)).await;
+        assert_eq!(said(&world, "security").len(), 1);
+        world.finish().await;
+    }
+}

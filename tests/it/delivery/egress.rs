@@ -1,0 +1,77 @@
+//! A replica whose way to Slack is cut leaves deliveries to one that can reach it.
+
+use crate::client::{Api, deploy};
+use crate::database::on_both;
+use crate::world::{Wire, bot_at, serve, world};
+use countersign::domain::time::Span;
+use countersign::domain::token::Scope;
+use std::net::Ipv4Addr;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Carries connections on, as a network that works does.
+async fn carry(listener: TcpListener, to: String) {
+    loop {
+        let Ok((mut here, _)) = listener.accept().await else {
+            return;
+        };
+        let to = to.clone();
+        tokio::spawn(async move {
+            if let Ok(mut there) = TcpStream::connect(to).await {
+                let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+            }
+        });
+    }
+}
+
+on_both! {
+    async fn a_replica_without_egress_leaves_cards_to_a_healthy_one(kind) {
+        let world = world!(kind);
+        // an address where nobody listens yet
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let api = world.slack.api_url();
+        let slack: url::Url = api.parse().expect("an address");
+        let there = format!("127.0.0.1:{}", slack.port().expect("a port"));
+        let cut_api = format!("http://{address}{}", slack.path());
+        let cut = bot_at(world.database.again().await, &world.clock, &cut_api, Wire::Http).await;
+        cut.recall_installation().await.expect("known from the database");
+        let (url, _server) = serve(&cut).await;
+        let alice = Api::new(&url, &world.token_of("alice", Scope::ALL).await);
+        let cards = || world.slack.cards("prod-approvals").len();
+        alice.submit(deploy()).await.ok();
+        let mut seconds = 0;
+        while cards() == 0 && seconds < 30 {
+            // the cut one is always the first to look
+            cut.workers.settle().await.expect("the workers work");
+            world.bot.workers.settle().await.expect("the workers work");
+            world.clock.advance(Span::seconds(1));
+            seconds += 1;
+        }
+        assert!(seconds <= 5, "{seconds} seconds");
+        // from now on it takes nothing at all, and says why
+        let mut ask = deploy();
+        ask["release"] = "v2".into();
+        alice.submit(ask).await.ok();
+        cut.workers.settle().await.expect("the workers work");
+        assert_eq!(world.database.count("SELECT count(*) FROM cards WHERE ts IS NULL AND attempt = 0").await, 1);
+        world.bot.workers.settle().await.expect("the workers work");
+        assert_eq!(cards(), 2, "at once");
+        let degraded = cut.app.degraded().await.expect("an answer");
+        assert!(degraded.iter().any(|one| one.starts_with("this replica cannot reach Slack")), "{degraded:?}");
+        assert_eq!(world.degraded().await, Vec::<String>::new());
+        // its way is open again
+        let listener = TcpListener::bind(address).await.expect("the same port");
+        let carrying = tokio::spawn(carry(listener, there));
+        let mut ask = deploy();
+        ask["release"] = "v3".into();
+        alice.submit(ask).await.ok();
+        world.clock.advance(Span::minutes(1));
+        cut.workers.settle().await.expect("the workers work");
+        assert_eq!(cards(), 3);
+        assert_eq!(cut.app.degraded().await.expect("an answer"), Vec::<String>::new());
+        cut.stop().await;
+        carrying.abort();
+        world.finish().await;
+    }
+}
