@@ -1,7 +1,7 @@
 //! Numbers for the operator: few, each with a question that it answers.
 
 use super::{App, AppError};
-use crate::store::Backlog;
+use crate::store::{Backlog, UNREADABLE_ROWS};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ pub fn describe_metrics() {
     describe_histogram!(
         DECIDE_SECONDS,
         "Seconds from a decision's arrival to its commit, or its refusal"
+    );
+    describe_counter!(
+        UNREADABLE_ROWS,
+        "Stored rows that this release cannot read, each time one is met"
     );
     describe_gauge!(PENDING, "Requests that wait for people");
     describe_gauge!(MESSAGES, "Messages that are to be delivered to Slack");

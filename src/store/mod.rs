@@ -17,6 +17,7 @@ mod sessions;
 mod stats;
 mod tokens;
 mod undelivered;
+mod unreadable;
 mod wakes;
 mod writer;
 
@@ -31,6 +32,7 @@ pub use requests::Loaded;
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use undelivered::{DeadMessage, StuckCard};
+pub use unreadable::{UNREADABLE_ROWS, Unreadable};
 pub use wakes::Wakes;
 
 use crate::domain::time::Timestamp;
