@@ -47,8 +47,10 @@ impl Drop for Lease {
     }
 }
 
+type Asker = oneshot::Sender<Result<Lease, StoreError>>;
+
 enum Ask {
-    Lend(oneshot::Sender<Lease>),
+    Lend(Asker),
     Close(oneshot::Sender<()>),
 }
 
@@ -72,7 +74,7 @@ impl Writer {
             lease.await.ok()
         };
         let lent = tokio::time::timeout(PATIENCE, wait).await;
-        lent.ok().flatten().ok_or(StoreError::Writer)
+        lent.ok().flatten().unwrap_or(Err(StoreError::Writer))
     }
 
     /// Ends after everybody in line has been served.
@@ -101,8 +103,12 @@ async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mp
             Some(conn) => Ok(conn),
             None => SqliteConnection::connect_with(&options).await,
         };
-        let Ok(conn) = conn else {
-            continue; // whoever asked is told that the writer is busy
+        let conn = match conn {
+            Ok(conn) => conn,
+            Err(error) => {
+                drop(first.send(Err(error.into())));
+                continue;
+            }
         };
         let mut acks = Vec::new();
         let shared = share(conn, first, &mut line, &mut acks).await;
@@ -135,19 +141,23 @@ type Closing = Option<oneshot::Sender<()>>;
 /// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
 async fn share(
     mut conn: SqliteConnection,
-    first: oneshot::Sender<Lease>,
+    first: Asker,
     line: &mut mpsc::Receiver<Ask>,
     acks: &mut Vec<Ack>,
 ) -> Result<(SqliteConnection, Closing), StoreError> {
     let (mut next, mut step) = (Some(first), "BEGIN IMMEDIATE; SAVEPOINT one");
     let mut closing = None;
     while let Some(ask) = next {
-        conn.execute(step).await?;
+        if let Err(error) = conn.execute(step).await {
+            let error = StoreError::from(error);
+            drop(ask.send(Err(error.clone())));
+            return Err(error);
+        }
         let (home, back) = oneshot::channel();
         // an asker that went away hands it straight back
-        drop(ask.send(Lease {
+        drop(ask.send(Ok(Lease {
             lent: Some((conn, home)),
-        }));
+        })));
         (conn, step) = match back.await.map_err(|_| StoreError::Writer)? {
             Back::Keep(conn, ack) => {
                 acks.push(ack);
