@@ -168,8 +168,8 @@ fn line(sealed: Sealed) -> AuditLine {
 
 /// The row as it is chained and exported. A detail that is not JSON is chained as the text that it is, so that it stops no other row.
 fn event(row: &Unsealed) -> Value {
-    let detail: Value = serde_json::from_str(&row.detail)
-        .unwrap_or_else(|_| Value::String(row.detail.clone()));
+    let detail: Value =
+        serde_json::from_str(&row.detail).unwrap_or_else(|_| Value::String(row.detail.clone()));
     json!({
         "id": row.id, "at": crate::domain::time::Timestamp(row.at).rfc3339(), "event": row.what, "actor": row.actor, "via": row.via,
         "request": row.request_id, "breakGlassSession": row.session_id, "prominent": row.prominent, "detail": detail,

@@ -218,7 +218,9 @@ impl App {
                 self.moved(&moved);
             }
             let named = outcomes.into_iter().zip(clicks);
-            named.map(|(outcome, (_, id))| self.told_apart(outcome, id)).collect()
+            named
+                .map(|(outcome, (_, id))| self.told_apart(outcome, id))
+                .collect()
         }))
     }
 

@@ -1,9 +1,9 @@
 //! Whether this replica can do its work: it reads the rules, writes, and keeps time; and what of it does not work, in sentences.
 
 use super::{App, AppError, CLOCK_UNSURE};
+use crate::domain::request::Status;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{ListQuery, SetAside};
-use crate::domain::request::Status;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 

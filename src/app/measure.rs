@@ -35,7 +35,10 @@ pub fn describe_metrics() {
     describe_gauge!(MESSAGES, "Messages that are to be delivered to Slack");
     describe_gauge!(UNDELIVERED, "Messages that were given up");
     describe_gauge!(CARDS, "Cards that are to be posted or updated");
-    describe_gauge!(READY, "1 where `/readyz` says that this replica serves, else 0");
+    describe_gauge!(
+        READY,
+        "1 where `/readyz` says that this replica serves, else 0"
+    );
     describe_gauge!(DEGRADED, "How many things `/readyz` lists under `degraded`");
     describe_gauge!(
         UNREADABLE_NOW,
@@ -64,7 +67,14 @@ impl App {
     pub fn measure_health(&self, ready: bool, degraded: usize) {
         gauge!(READY).set(f64::from(u8::from(ready)));
         gauge!(DEGRADED).set(u32::try_from(degraded).unwrap_or(u32::MAX));
-        for table in ["audit", "policy_versions", "requests", "session_posts", "sessions", "tokens"] {
+        for table in [
+            "audit",
+            "policy_versions",
+            "requests",
+            "session_posts",
+            "sessions",
+            "tokens",
+        ] {
             let rows = self.0.db.aside().count(table);
             gauge!(UNREADABLE_NOW, "table" => table).set(u32::try_from(rows).unwrap_or(u32::MAX));
         }

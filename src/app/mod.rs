@@ -112,7 +112,9 @@ pub enum AppError {
     #[error("the database does not answer: {0}")]
     NoDatabase(String),
     /// The stored configuration cannot be read by this release, so that everything is refused; why is for the log and the operator.
-    #[error("the stored configuration cannot be read by this release: {0}; start the release that wrote it, or store another one with `countersign recover`")]
+    #[error(
+        "the stored configuration cannot be read by this release: {0}; start the release that wrote it, or store another one with `countersign recover`"
+    )]
     UnreadableConfig(String),
     /// Something of ours is broken; the text is for the log, never for a caller.
     #[error("{0}")]

@@ -54,7 +54,11 @@ async fn health(api: &Api) -> Result<Readiness, String> {
     let troubles = api.troubles.borrow().clone();
     api.app.ready().await?;
     troubles.unready.map_or(Ok(()), Err)?;
-    let own = api.app.degraded().await.map_err(|error| error.to_string())?;
+    let own = api
+        .app
+        .degraded()
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Readiness {
         ready: true,
         degraded: [troubles.degraded, own].concat(),

@@ -162,7 +162,9 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "not_writable",
             "the database cannot be written",
-            &format!("Nothing was recorded: {why}. Reading still works. Try again with the same `Idempotency-Key` once the operator has fixed it."),
+            &format!(
+                "Nothing was recorded: {why}. Reading still works. Try again with the same `Idempotency-Key` once the operator has fixed it."
+            ),
         );
         problem.retry_after = Some(RETRY_AFTER_OUTAGE);
         problem

@@ -63,13 +63,19 @@ impl Address {
             return of_url(text).map(|options| Self::Postgres(Box::new(options)));
         }
         if text.starts_with("sqlite:") || is_file(text) {
-            let options = text.parse::<SqliteConnectOptions>().map_err(|error| wrong(&detail(&error)))?;
+            let options = text
+                .parse::<SqliteConnectOptions>()
+                .map_err(|error| wrong(&detail(&error)))?;
             return Ok(Self::Sqlite(Box::new(options)));
         }
         if let Some((scheme, _)) = text.split_once("://")
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
         {
-            return Err(wrong(&format!("`{scheme}://` is not a database that Countersign knows")));
+            return Err(wrong(&format!(
+                "`{scheme}://` is not a database that Countersign knows"
+            )));
         }
         if text.contains('=') {
             return of_pairs(text).map(|options| Self::Postgres(Box::new(options)));
@@ -94,8 +100,14 @@ fn detail(error: &sqlx::Error) -> String {
 fn is_file(text: &str) -> bool {
     let path = text.split('?').next().unwrap_or(text);
     let ending = std::path::Path::new(path).extension();
-    let named = ending.is_some_and(|ending| ["db", "sqlite", "sqlite3"].iter().any(|known| ending == *known));
-    let placed = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
+    let named = ending.is_some_and(|ending| {
+        ["db", "sqlite", "sqlite3"]
+            .iter()
+            .any(|known| ending == *known)
+    });
+    let placed = ["/", "./", "../"]
+        .iter()
+        .any(|start| path.starts_with(start));
     !path.contains("://") && !path.contains('=') && (named || placed)
 }
 
@@ -103,7 +115,9 @@ fn of_url(text: &str) -> Result<PgConnectOptions, StoreError> {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let authority = place.split('/').next().unwrap_or(place);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     if host.contains(',') {
         return Err(several_hosts());
     }
@@ -117,7 +131,11 @@ fn of_url(text: &str) -> Result<PgConnectOptions, StoreError> {
     let url = if kept.is_empty() {
         text.split('?').next().unwrap_or(text).to_owned()
     } else {
-        format!("{}?{}", text.split('?').next().unwrap_or(text), kept.join("&"))
+        format!(
+            "{}?{}",
+            text.split('?').next().unwrap_or(text),
+            kept.join("&")
+        )
     };
     let options = url.parse::<PgConnectOptions>().map_err(|error| {
         wrong(&format!(
@@ -129,7 +147,9 @@ fn of_url(text: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 fn several_hosts() -> StoreError {
-    wrong("it names several hosts, and Countersign connects to one; name the one that leads always to the primary")
+    wrong(
+        "it names several hosts, and Countersign connects to one; name the one that leads always to the primary",
+    )
 }
 
 /// Whether the driver is told; unknown ones are refused, since one that is misspelt would otherwise be silently left out.
@@ -140,7 +160,9 @@ fn is_passed_on(key: &str, value: &str) -> Result<bool, StoreError> {
     if key == "target_session_attrs" {
         return match value {
             "any" | "read-write" | "primary" => Ok(false), // `/readyz` tells when it cannot be written
-            other => Err(wrong(&format!("target_session_attrs={other} is not possible, as Countersign writes"))),
+            other => Err(wrong(&format!(
+                "target_session_attrs={other} is not possible, as Countersign writes"
+            ))),
         };
     }
     if key == "pgbouncer" {
@@ -175,7 +197,11 @@ fn of_pairs(text: &str) -> Result<PgConnectOptions, StoreError> {
             "sslrootcert" => options.ssl_root_cert(&value),
             "sslcert" => options.ssl_client_cert(&value),
             "sslkey" => options.ssl_client_key(&value),
-            _ => return Err(wrong(&format!("parameter `{key}` is only understood in a postgres:// address"))),
+            _ => {
+                return Err(wrong(&format!(
+                    "parameter `{key}` is only understood in a postgres:// address"
+                )));
+            }
         };
     }
     Ok(options)
@@ -185,7 +211,9 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, StoreError> {
     let mut pairs = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (key, after) = rest.split_once('=').ok_or_else(|| wrong("a parameter has no value"))?;
+        let (key, after) = rest
+            .split_once('=')
+            .ok_or_else(|| wrong("a parameter has no value"))?;
         let (value, left) = value_of(after.trim_start())?;
         pairs.push((key.trim().to_owned(), value));
         rest = left.trim_start();
@@ -195,7 +223,9 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, StoreError> {
 
 /// One value and what follows it.
 fn value_of(text: &str) -> Result<(String, &str), StoreError> {
-    let (quoted, body) = text.strip_prefix('\'').map_or((false, text), |body| (true, body));
+    let (quoted, body) = text
+        .strip_prefix('\'')
+        .map_or((false, text), |body| (true, body));
     let mut value = String::new();
     let mut signs = body.char_indices();
     while let Some((at, sign)) = signs.next() {
@@ -225,7 +255,11 @@ mod tests {
                     || format!("{}:{}", options.get_host(), options.get_port()),
                     |socket| socket.display().to_string(),
                 );
-                format!("{}@{place}/{}", options.get_username(), options.get_database().unwrap_or("-"))
+                format!(
+                    "{}@{place}/{}",
+                    options.get_username(),
+                    options.get_database().unwrap_or("-")
+                )
             }
             Err(error) => error.to_string(),
         }
@@ -242,11 +276,26 @@ mod tests {
             ("./cs.sqlite3?mode=rw", "file ./cs.sqlite3"),
             ("postgres://u:p@h:6000/n", "u@h:6000/n"),
             ("postgresql://u@h/n", "u@h:5432/n"),
-            ("postgres://u@h/n?connect_timeout=10&sslmode=require", "u@h:5432/n"),
-            ("postgres://u@h/n?target_session_attrs=read-write", "u@h:5432/n"),
-            ("postgres:///n?host=/var/run/postgresql&user=u", "u@/var/run/postgresql/n"),
-            ("host=h port=6000 dbname=n user=u password='it''s'", "DATABASE_URL is invalid"),
-            ("host=h port=6000 dbname=n user=u password='a \\' b' sslmode=require", "u@h:6000/n"),
+            (
+                "postgres://u@h/n?connect_timeout=10&sslmode=require",
+                "u@h:5432/n",
+            ),
+            (
+                "postgres://u@h/n?target_session_attrs=read-write",
+                "u@h:5432/n",
+            ),
+            (
+                "postgres:///n?host=/var/run/postgresql&user=u",
+                "u@/var/run/postgresql/n",
+            ),
+            (
+                "host=h port=6000 dbname=n user=u password='it''s'",
+                "DATABASE_URL is invalid",
+            ),
+            (
+                "host=h port=6000 dbname=n user=u password='a \\' b' sslmode=require",
+                "u@h:6000/n",
+            ),
             ("host=/run/pg dbname = n user=u", "u@/run/pg/n"),
         ] {
             let read = read(text);
@@ -257,22 +306,43 @@ mod tests {
     #[test]
     fn what_is_not_accepted_says_why_and_never_repeats_the_password_f3() {
         for (text, why) in [
-            ("mysql://u:hunter2@h/n", "`mysql://` is not a database that Countersign knows"),
+            (
+                "mysql://u:hunter2@h/n",
+                "`mysql://` is not a database that Countersign knows",
+            ),
             ("hunter2", "it does not say which database it is"),
             ("postgres://u:hunter2@a:1,b:2/n", "several hosts"),
             ("host=a,b password=hunter2", "several hosts"),
             ("postgres://u:hun/ter2@h/n", "%2F"),
             ("postgres://u:hunter2@h/n?sslmode=maybe", "sslmode"),
-            ("postgres://u:hunter2@h/n?ssl_mode=require", "parameter `ssl_mode` is unknown"),
-            ("postgres://u:hunter2@h/n?target_session_attrs=standby", "target_session_attrs=standby"),
-            ("postgres://u:hunter2@h/n?pgbouncer=true", "pool_mode = session"),
-            ("host=h port=many password=hunter2", "port=many is not a port"),
+            (
+                "postgres://u:hunter2@h/n?ssl_mode=require",
+                "parameter `ssl_mode` is unknown",
+            ),
+            (
+                "postgres://u:hunter2@h/n?target_session_attrs=standby",
+                "target_session_attrs=standby",
+            ),
+            (
+                "postgres://u:hunter2@h/n?pgbouncer=true",
+                "pool_mode = session",
+            ),
+            (
+                "host=h port=many password=hunter2",
+                "port=many is not a port",
+            ),
             ("host=h password='hunter2", "no end"),
             ("sqlite://a.db?mode=odd", "mode"),
         ] {
             let read = read(text);
-            assert!(read.starts_with("DATABASE_URL is invalid: ") && read.contains(why), "{text}: {read}");
-            assert!(!read.contains("hunter2") && !read.contains("ter2"), "{read}");
+            assert!(
+                read.starts_with("DATABASE_URL is invalid: ") && read.contains(why),
+                "{text}: {read}"
+            );
+            assert!(
+                !read.contains("hunter2") && !read.contains("ter2"),
+                "{read}"
+            );
         }
     }
 }

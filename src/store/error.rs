@@ -13,7 +13,9 @@ pub enum StoreError {
     #[error("the database's writer is busy or has stopped")]
     Writer,
     /// No connection became free in time.
-    #[error("every connection to the database is in use; try again, or raise the server's max_connections")]
+    #[error(
+        "every connection to the database is in use; try again, or raise the server's max_connections"
+    )]
     Crowded,
     /// A lock or a statement took longer than it may.
     #[error("the database took too long: {0}")]
@@ -45,8 +47,9 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Io(cause) => Self::Unreachable(cause.to_string()),
             sqlx::Error::Tls(cause) => Self::Unreachable(format!("TLS: {cause}")),
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Writer,
-            sqlx::Error::Database(cause) => of_database(cause.as_ref())
-                .unwrap_or_else(|| Self::Driver(Arc::new(error))),
+            sqlx::Error::Database(cause) => {
+                of_database(cause.as_ref()).unwrap_or_else(|| Self::Driver(Arc::new(error)))
+            }
             _ => Self::Driver(Arc::new(error)),
         }
     }
@@ -153,7 +156,10 @@ mod tests {
         let sqlite = |code| of_sqlite(code, "said SQLite").map(|error| error.to_string());
         for (code, expected) in [
             (5, "another process is writing"),
-            (1032, "cannot be written: the file is read-only, or was moved"),
+            (
+                1032,
+                "cannot be written: the file is read-only, or was moved",
+            ),
             (13, "cannot be written: the disk is full"),
             (778, "does not answer: said SQLite; check the disk"),
             (11, "restore a backup"),

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use std::fs::{OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Only the owner reads and writes.
@@ -36,6 +36,40 @@ pub(super) fn keep_private(file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The file that was opened, so that nobody writes into one that was moved or deleted meanwhile: such commits would be lost.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    file: PathBuf,
+    /// Device and inode.
+    identity: Option<(u64, u64)>,
+}
+
+impl Opened {
+    /// The file as it is now.
+    pub(super) fn now(file: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            identity: identity(file),
+        }
+    }
+
+    /// Whether the path still leads to the file that was opened.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        if self.identity == identity(&self.file) {
+            return Ok(());
+        }
+        Err(StoreError::NotWritable(format!(
+            "the file {} was moved, deleted or replaced while it was open; put it back, or restart Countersign",
+            self.file.display()
+        )))
+    }
+}
+
+fn identity(file: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 /// The database file and those that `SQLite` keeps beside it.
 fn beside(file: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|end| {
@@ -52,8 +86,12 @@ fn tighten(file: &Path) {
     }
     let path = file.display();
     match std::fs::set_permissions(file, Permissions::from_mode(PRIVATE)) {
-        Ok(()) => tracing::warn!(file = %path, "the database file was open to other users; it is private now"),
-        Err(error) => tracing::warn!(file = %path, %error, "the database file is open to other users"),
+        Ok(()) => {
+            tracing::warn!(file = %path, "the database file was open to other users; it is private now")
+        }
+        Err(error) => {
+            tracing::warn!(file = %path, %error, "the database file is open to other users")
+        }
     }
 }
 

@@ -221,7 +221,8 @@ impl Db {
 
     /// A pool only says that no connection became free in time; where it has room for more, the server is asked why it has none.
     async fn explained<T>(&self, begun: Result<T, StoreError>) -> Result<T, StoreError> {
-        let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self) else {
+        let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self)
+        else {
             return begun;
         };
         if pool.size() >= pool.options().get_max_connections() {
@@ -244,7 +245,8 @@ impl Db {
             Ok(value)
         };
         let in_time = tokio::time::timeout(UNIT_DEADLINE, whole).await;
-        in_time.unwrap_or_else(|_| Err(StoreError::TooSlow("there was no answer".to_owned()).into()))
+        in_time
+            .unwrap_or_else(|_| Err(StoreError::TooSlow("there was no answer".to_owned()).into()))
     }
 
     /// The database's files that other users of the machine may read; none on a server.

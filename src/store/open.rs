@@ -50,7 +50,10 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     let mut conn = match pool.acquire().await {
         Ok(conn) => conn,
         Err(sqlx::Error::PoolTimedOut) => {
-            return Err(settings::cannot_open(&address, &settings::why_not(&pool).await));
+            return Err(settings::cannot_open(
+                &address,
+                &settings::why_not(&pool).await,
+            ));
         }
         Err(error) => return Err(settings::cannot_open(&address, &error.into())),
     };
@@ -111,12 +114,15 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
     let file = options.get_filename().to_owned();
     files::keep_private(&file)?;
     let cannot = |error: sqlx::Error| match StoreError::from(error) {
-        StoreError::Unreachable(why) => {
-            StoreError::CannotOpen(format!("the database file {} cannot be opened: {why}", file.display()))
-        }
+        StoreError::Unreachable(why) => StoreError::CannotOpen(format!(
+            "the database file {} cannot be opened: {why}",
+            file.display()
+        )),
         other => other,
     };
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(cannot)?;
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(cannot)?;
     check_sqlite(&mut conn).await?;
     let mut migrations = sqlx::migrate!("migrations/sqlite");
     migrations.set_ignore_missing(true);

@@ -84,7 +84,8 @@ impl Row {
     pub(super) fn loaded(self) -> Result<Loaded, StoreError> {
         let state = self.state()?;
         let votes: Vec<StoredVote> = from_json("votes", &self.votes)?;
-        let votes: Result<Vec<Vote>, StoreError> = votes.into_iter().map(StoredVote::vote).collect();
+        let votes: Result<Vec<Vote>, StoreError> =
+            votes.into_iter().map(StoredVote::vote).collect();
         let mut votes = votes?;
         votes.sort_by(|a, b| (a.at, &a.by).cmp(&(b.at, &b.by)));
         let request = Request {

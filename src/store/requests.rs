@@ -249,9 +249,11 @@ impl Tx {
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter()
-            .map(|(id,)| read("id", id.parse()))
-            .collect()
+        let ids = rows.into_iter().filter_map(|(id,)| {
+            let read = read("id", id.parse());
+            self.readable("requests", &id, read)
+        });
+        Ok(ids.collect())
     }
 
     /// Reads the payloads of requests that were read without.

@@ -263,11 +263,7 @@ impl Tx {
         Ok(uses.collect())
     }
 
-    async fn use_rows(
-        &mut self,
-        session: &Session,
-        limit: i64,
-    ) -> Result<Vec<UseRow>, StoreError> {
+    async fn use_rows(&mut self, session: &Session, limit: i64) -> Result<Vec<UseRow>, StoreError> {
         let start = session
             .request
             .as_ref()

@@ -68,7 +68,9 @@ pub(super) fn place(options: &PgConnectOptions) -> String {
 pub(super) async fn why_not(pool: &PgPool) -> StoreError {
     let options = pool.connect_options();
     match tokio::time::timeout(ASK_WHY, options.connect()).await {
-        Err(_) => StoreError::Unreachable("there was no answer in time; check the network and the firewall".to_owned()),
+        Err(_) => StoreError::Unreachable(
+            "there was no answer in time; check the network and the firewall".to_owned(),
+        ),
         Ok(Err(error)) => StoreError::from(error),
         Ok(Ok(conn)) => {
             drop(conn.close().await);

@@ -1,6 +1,7 @@
 //! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
 
 use super::StoreError;
+use super::files::Opened;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
 use std::time::Duration;
@@ -56,21 +57,26 @@ enum Ask {
 
 /// A handle on the writer's task.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::Sender<Ask>);
+pub struct Writer {
+    asks: mpsc::Sender<Ask>,
+    opened: Opened,
+}
 
 impl Writer {
     /// Opens the connection and starts the task.
     pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let (asks, line) = mpsc::channel(LINE);
         let conn = SqliteConnection::connect_with(&options).await?;
+        let opened = Opened::now(options.get_filename());
         tokio::spawn(run(options, conn, line));
-        Ok(Self(asks))
+        Ok(Self { asks, opened })
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        self.opened.check()?;
         let (ask, lease) = oneshot::channel();
         let wait = async {
-            self.0.send(Ask::Lend(ask)).await.ok()?;
+            self.asks.send(Ask::Lend(ask)).await.ok()?;
             lease.await.ok()
         };
         let lent = tokio::time::timeout(PATIENCE, wait).await;
@@ -80,7 +86,7 @@ impl Writer {
     /// Ends after everybody in line has been served.
     pub(crate) async fn close(&self) {
         let (closed, done) = oneshot::channel();
-        if self.0.send(Ask::Close(closed)).await.is_ok() {
+        if self.asks.send(Ask::Close(closed)).await.is_ok() {
             drop(done.await);
         }
     }
