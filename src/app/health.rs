@@ -79,11 +79,10 @@ impl App {
         if !self.0.clock.is_set() {
             return Err("the clock has not been read yet".to_owned());
         }
-        self.rules().await.map_err(|error| error.to_string())?;
         self.prove_writable().await
     }
 
-    /// Whether the database takes a commit of this replica now; asked at most once a second, however many ask.
+    /// Whether the database tells the rules and takes a commit of this replica now; asked at most once a second, however many ask.
     pub async fn prove_writable(&self) -> Result<(), String> {
         let mut proof = self.0.proof.lock().await;
         let now = self.now();
@@ -94,10 +93,7 @@ impl App {
         }
         let result = match tokio::time::timeout(PROBE_DEADLINE, self.write_probe(now)).await {
             Ok(written) => written.map_err(|error| error.to_string()),
-            Err(_) => Err(format!(
-                "the database took no write within {} s: it is overloaded, or somebody holds a lock",
-                PROBE_DEADLINE.as_secs()
-            )),
+            Err(_) => Err(self.why_silent().await),
         };
         *proof = Some((now, result.clone()));
         result
@@ -105,6 +101,7 @@ impl App {
 
     /// A commit that takes the locks that every submit and decision takes.
     async fn write_probe(&self, now: Timestamp) -> Result<(), AppError> {
+        self.rules().await?;
         self.0
             .db
             .unit(async |tx| {
@@ -112,6 +109,17 @@ impl App {
                 Ok(tx.learn(WRITE_PROBE, &now.0.to_string()).await?)
             })
             .await
+    }
+
+    /// Why there was no answer in time: there is no connection, or somebody holds what everybody needs.
+    async fn why_silent(&self) -> String {
+        match self.0.db.why_no_connection().await {
+            Some(error) => error.to_string(),
+            None => format!(
+                "the database took no write within {} s: it is overloaded, or somebody holds a lock",
+                PROBE_DEADLINE.as_secs()
+            ),
+        }
     }
 
     /// What of this replica itself does not work: its clock, its pulse, rows that it cannot read.
@@ -140,13 +148,14 @@ impl App {
         }
     }
 
-    /// Looks through what people wait for once a minute, so that an unreadable row is reported before somebody needs it.
-    pub(super) async fn inspect_rows(&self) -> Result<(), AppError> {
+    /// Looks through what people wait for once a minute, so that an unreadable row is reported before somebody needs it. There is never
+    /// more to do at once.
+    pub async fn inspect_rows(&self) -> Result<bool, AppError> {
         let now = self.now();
         if self.0.pulse.inspects(now) {
             self.look_through_rows().await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Reads requests that are open, sessions and tokens; what cannot be read is set aside.

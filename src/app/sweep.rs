@@ -19,11 +19,12 @@ impl App {
         let closed = self.close_sessions().await;
         let asked = self.ask_for_reviews().await;
         let expired = self.expire_overdue().await;
-        self.inspect_rows().await?;
-        Ok(closed? | asked? | expired?)
+        let inspected = self.inspect_rows().await;
+        Ok(closed? | asked? | expired? | inspected?)
     }
 
-    async fn expire_overdue(&self) -> Result<bool, AppError> {
+    /// Expires what is overdue. Says whether there may be more.
+    pub async fn expire_overdue(&self) -> Result<bool, AppError> {
         let overdue = self.0.db.read().await?.ending(self.now(), AT_ONCE).await?;
         if overdue.is_empty() {
             return Ok(false);

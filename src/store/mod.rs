@@ -233,6 +233,15 @@ impl Db {
         Err(error)
     }
 
+    /// Why no connection can be opened now; none where one can.
+    pub async fn why_no_connection(&self) -> Option<StoreError> {
+        let Self::Postgres { pool, .. } = self else {
+            return None;
+        };
+        let error = settings::why_not(pool).await;
+        (!matches!(error, StoreError::Crowded)).then_some(error)
+    }
+
     /// Runs one use case as one unit: Ok commits, Err leaves nothing. Nothing waits for ever for a server that has silently gone away.
     pub async fn unit<T, E: From<StoreError>>(
         &self,

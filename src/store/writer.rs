@@ -142,6 +142,11 @@ async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mp
     }
 }
 
+/// Begins the commit that the use cases share, and the first of them.
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT one";
+/// Undoes one of them.
+const UNDO: &str = "ROLLBACK TO one";
+
 type Closing = Option<oneshot::Sender<()>>;
 
 /// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
@@ -151,9 +156,14 @@ async fn share(
     line: &mut mpsc::Receiver<Ask>,
     acks: &mut Vec<Ack>,
 ) -> Result<(SqliteConnection, Closing), StoreError> {
-    let (mut next, mut step) = (Some(first), "BEGIN IMMEDIATE; SAVEPOINT one");
+    let (mut next, mut step) = (Some(first), BEGIN);
     let mut closing = None;
     while let Some(ask) = next {
+        // whoever has given up meanwhile would only hold up those behind them
+        if ask.is_closed() {
+            next = following(line, acks.len(), &mut closing);
+            continue;
+        }
         if let Err(error) = conn.execute(step).await {
             let error = StoreError::from(error);
             drop(ask.send(Err(error.clone())));
@@ -169,23 +179,33 @@ async fn share(
                 acks.push(ack);
                 (conn, "RELEASE one; SAVEPOINT one")
             }
-            Back::Undo(conn) => (conn, "ROLLBACK TO one"),
+            Back::Undo(conn) => (conn, UNDO),
         };
-        next = match (acks.len() < SHARED && closing.is_none())
-            .then(|| line.try_recv().ok())
-            .flatten()
-        {
-            Some(Ask::Lend(ask)) => Some(ask),
-            Some(Ask::Close(closed)) => {
-                closing = Some(closed);
-                None
-            }
-            None => None,
-        };
+        next = following(line, acks.len(), &mut closing);
     }
-    if step == "ROLLBACK TO one" {
-        conn.execute(step).await?;
+    match step {
+        BEGIN => return Ok((conn, closing)), // nobody was left
+        UNDO => conn.execute(step).await.map(|_| ())?,
+        _ => {}
     }
     conn.execute("COMMIT").await?;
     Ok((conn, closing))
+}
+
+/// Who is served next in the same commit.
+fn following(
+    line: &mut mpsc::Receiver<Ask>,
+    served: usize,
+    closing: &mut Closing,
+) -> Option<Asker> {
+    if served >= SHARED || closing.is_some() {
+        return None;
+    }
+    match line.try_recv().ok()? {
+        Ask::Lend(ask) => Some(ask),
+        Ask::Close(closed) => {
+            *closing = Some(closed);
+            None
+        }
+    }
 }

@@ -4,12 +4,14 @@
 use crate::client::{Api, command, deploy, text};
 use crate::database::{Kind, fresh, on_both};
 use crate::doctor::{complaints, visit};
+use crate::unreadable_rows::LATER_POLICY;
 use crate::world::{DEPLOY, World, world};
 use countersign::app::{Clock, Machine};
 use countersign::bot::Bot;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::sandbox::{Forge, Seed};
 use countersign::store::Db;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sqlx::{Connection, Executor, PgConnection};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -156,7 +158,7 @@ on_both! {
             assert_eq!(refused.outcome(), "503 database_unavailable", "{}", refused.body);
             let (status, detail) = probe(&url).await;
             assert_eq!(status, 503);
-            assert!(detail.contains("the database does not answer") || detail.contains("took no write"), "{detail}");
+            assert!(detail.contains("the database does not answer: ") && detail.contains("refused"), "{detail}");
             world.slack.set_bot_url(&url);
             let click = world.click_of("bob", "approve", Forge::default());
             let _ = world.slack.redeliver(&click).await; // not acknowledged in time, and told later
@@ -192,6 +194,7 @@ on_both! {
     async fn whoever_holds_the_database_holds_up_others_for_seconds_and_readiness_notices_r06(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
+        assert_eq!(alice.get("/v1/requests").await.status, 200); // from now on the use of the token is not noted
         let held = world.database.hold().await;
         world.clock.advance(Span::seconds(1));
         let (ready, asked) = tokio::join!(probe(&world.url), async {
@@ -347,4 +350,57 @@ async fn every_connection_has_its_time_outs_r06() {
     }
     drop(open);
     database.drop().await;
+}
+
+/// One thread, so that its own recorder hears everything.
+#[tokio::test]
+async fn metrics_agree_with_readiness_f1() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _heard = metrics::set_default_local_recorder(&recorder);
+    let world = world!(Kind::Sqlite);
+    world.types("alice", DEPLOY).await;
+    let metrics = async || {
+        assert_eq!(Api::new(&world.url, "").get("/metrics").await.status, 200);
+        handle.render()
+    };
+    let healthy = metrics().await;
+    for line in [
+        "countersign_ready 1",
+        "countersign_degraded 0",
+        "countersign_unreadable_rows{table=\"requests\"} 0",
+    ] {
+        assert!(healthy.contains(line), "{line}: {healthy}");
+    }
+    world
+        .database
+        .execute(LATER_POLICY)
+        .await
+        .expect("a request");
+    world.passes(Span::minutes(1)).await;
+    let degraded = metrics().await;
+    for line in [
+        "countersign_ready 1",
+        "countersign_degraded 1",
+        "countersign_unreadable_rows{table=\"requests\"} 1",
+        "countersign_unreadable_rows_total{table=\"requests\"} 1",
+    ] {
+        assert!(degraded.contains(line), "{line}: {degraded}");
+    }
+    let (_, said) = visit(&world, &[], &[]).await;
+    assert!(
+        said.contains("! warning  rows: 1 of requests cannot be read by this release"),
+        "{said}"
+    );
+    let file = world
+        .database
+        .url
+        .trim_start_matches("sqlite://")
+        .to_owned();
+    let away = format!("{file}.away");
+    std::fs::rename(&file, &away).expect("it is moved");
+    world.clock.advance(Span::seconds(1));
+    assert!(metrics().await.contains("countersign_ready 0"));
+    std::fs::rename(&away, &file).expect("it is back");
+    world.finish().await;
 }

@@ -49,11 +49,11 @@ on_both! {
         world.database.execute(&format!("{LATER_POLICY} WHERE number = 2")).await.expect("a row");
 
         assert_eq!(numbers(&alice, "/v1/requests").await, [3, 1]);
-        assert_eq!(numbers(&alice, "/v1/requests?limit=1").await, [3]);
-        let first = alice.get("/v1/requests?limit=2").await.ok();
-        let next = format!("/v1/requests?limit=2&cursor={}", text(&first, "next"));
-        assert_eq!(numbers(&alice, &next).await, [1], "the page after an unreadable row");
-        let approvable = "/v1/requests?canApprove=me";
+        let first = alice.get("/v1/requests?limit=1").await.ok();
+        assert_eq!(first["items"][0]["number"], 3);
+        let next = format!("/v1/requests?limit=1&cursor={}", text(&first, "next"));
+        assert_eq!(numbers(&alice, &next).await, [1], "behind an unreadable row there are others");
+        let approvable = "/v1/requests?canApprove=bob";
         assert_eq!(numbers(&bob, approvable).await, [3, 1]);
         assert_eq!(bob.decide(&text(&asked[0], "id"), "approve").await.status, 200);
         for refused in [
@@ -209,7 +209,7 @@ on_both! {
         assert!(told.last().is_some_and(|told| told.contains("cannot read its stored configuration")), "{told:?}");
         assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
         world.clock.advance(Span::hours(25));
-        world.app().sweep().await.expect("expired");
+        world.app().expire_overdue().await.expect("expired");
         assert_eq!(world.database.text("SELECT status FROM requests").await, "expired");
         assert!(!world.app().seal().await.expect("sealed"));
         let document = serde_json::from_value::<countersign::domain::document::Document>(document).expect("a document");
