@@ -1,6 +1,7 @@
 //! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
 
 use super::StoreError;
+use super::files::Opened;
 use crate::supervisor::Supervisor;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -50,8 +51,10 @@ impl Drop for Lease {
     }
 }
 
+type Asker = oneshot::Sender<Result<Lease, StoreError>>;
+
 enum Ask {
-    Lend(oneshot::Sender<Lease>),
+    Lend(Asker),
     Close(oneshot::Sender<()>),
 }
 
@@ -60,6 +63,7 @@ enum Ask {
 pub struct Writer {
     asks: mpsc::Sender<Ask>,
     supervisor: Supervisor,
+    opened: Opened,
 }
 
 impl Writer {
@@ -67,6 +71,7 @@ impl Writer {
     pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let (asks, line) = mpsc::channel(LINE);
         let conn = SqliteConnection::connect_with(&options).await?;
+        let opened_file = Opened::now(options.get_filename());
         let line = Arc::new(Mutex::new(line));
         let mut opened = Some(conn);
         let serve = move || serve(options.clone(), opened.take(), line.clone());
@@ -74,7 +79,11 @@ impl Writer {
         // it ends when it is closed: whoever waits in line is served before
         let stop = CancellationToken::new();
         tokio::spawn(supervisor.clone().supervise("database writer", stop, serve));
-        Ok(Self { asks, supervisor })
+        Ok(Self {
+            asks,
+            supervisor,
+            opened: opened_file,
+        })
     }
 
     /// What is wrong with the task, a sentence each.
@@ -83,13 +92,14 @@ impl Writer {
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        self.opened.check()?;
         let (ask, lease) = oneshot::channel();
         let wait = async {
             self.asks.send(Ask::Lend(ask)).await.ok()?;
             lease.await.ok()
         };
         let lent = tokio::time::timeout(PATIENCE, wait).await;
-        lent.ok().flatten().ok_or(StoreError::Writer)
+        lent.ok().flatten().unwrap_or(Err(StoreError::Writer))
     }
 
     /// Ends after everybody in line has been served.
@@ -122,8 +132,12 @@ async fn serve(
             Some(conn) => Ok(conn),
             None => SqliteConnection::connect_with(&options).await,
         };
-        let Ok(conn) = conn else {
-            continue; // whoever asked is told that the writer is busy
+        let conn = match conn {
+            Ok(conn) => conn,
+            Err(error) => {
+                drop(first.send(Err(error.into())));
+                continue;
+            }
         };
         let mut acks = Vec::new();
         let shared = share(conn, first, &mut line, &mut acks).await;
@@ -151,46 +165,70 @@ async fn serve(
     }
 }
 
+/// Begins the commit that the use cases share, and the first of them.
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT one";
+/// Undoes one of them.
+const UNDO: &str = "ROLLBACK TO one";
+
 type Closing = Option<oneshot::Sender<()>>;
 
 /// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
 async fn share(
     mut conn: SqliteConnection,
-    first: oneshot::Sender<Lease>,
+    first: Asker,
     line: &mut mpsc::Receiver<Ask>,
     acks: &mut Vec<Ack>,
 ) -> Result<(SqliteConnection, Closing), StoreError> {
-    let (mut next, mut step) = (Some(first), "BEGIN IMMEDIATE; SAVEPOINT one");
+    let (mut next, mut step) = (Some(first), BEGIN);
     let mut closing = None;
     while let Some(ask) = next {
-        conn.execute(step).await?;
+        // whoever has given up meanwhile would only hold up those behind them
+        if ask.is_closed() {
+            next = following(line, acks.len(), &mut closing);
+            continue;
+        }
+        if let Err(error) = conn.execute(step).await {
+            let error = StoreError::from(error);
+            drop(ask.send(Err(error.clone())));
+            return Err(error);
+        }
         let (home, back) = oneshot::channel();
         // an asker that went away hands it straight back
-        drop(ask.send(Lease {
+        drop(ask.send(Ok(Lease {
             lent: Some((conn, home)),
-        }));
+        })));
         (conn, step) = match back.await.map_err(|_| StoreError::Writer)? {
             Back::Keep(conn, ack) => {
                 acks.push(ack);
                 (conn, "RELEASE one; SAVEPOINT one")
             }
-            Back::Undo(conn) => (conn, "ROLLBACK TO one"),
+            Back::Undo(conn) => (conn, UNDO),
         };
-        next = match (acks.len() < SHARED && closing.is_none())
-            .then(|| line.try_recv().ok())
-            .flatten()
-        {
-            Some(Ask::Lend(ask)) => Some(ask),
-            Some(Ask::Close(closed)) => {
-                closing = Some(closed);
-                None
-            }
-            None => None,
-        };
+        next = following(line, acks.len(), &mut closing);
     }
-    if step == "ROLLBACK TO one" {
-        conn.execute(step).await?;
+    match step {
+        BEGIN => return Ok((conn, closing)), // nobody was left
+        UNDO => conn.execute(step).await.map(|_| ())?,
+        _ => {}
     }
     conn.execute("COMMIT").await?;
     Ok((conn, closing))
+}
+
+/// Who is served next in the same commit.
+fn following(
+    line: &mut mpsc::Receiver<Ask>,
+    served: usize,
+    closing: &mut Closing,
+) -> Option<Asker> {
+    if served >= SHARED || closing.is_some() {
+        return None;
+    }
+    match line.try_recv().ok()? {
+        Ask::Lend(ask) => Some(ask),
+        Ask::Close(closed) => {
+            *closing = Some(closed);
+            None
+        }
+    }
 }

@@ -10,6 +10,7 @@ impl Workers {
         ticked.take_in(app, "ending sessions", app.close_sessions().await);
         ticked.take_in(app, "asking for reviews", app.ask_for_reviews().await);
         ticked.take_in(app, "expiry", app.expire_overdue().await);
+        ticked.take_in(app, "inspecting rows", app.inspect_rows().await);
         ticked.take_in(app, "forgetting stored responses", app.forget().await);
         ticked.take_in(app, "sealing the audit log", app.seal().await);
         let retried = app.retry_set_aside().await;
