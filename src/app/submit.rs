@@ -71,7 +71,8 @@ impl App {
             .0
             .db
             .unit(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
-            .await?;
+            .await
+            .map_err(|error| self.with_suggestions(error))?;
         if submitted.new {
             let request = &submitted.shown.request;
             let mut moved = vec![(request.id.clone(), request.version)];

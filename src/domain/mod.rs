@@ -32,6 +32,7 @@ pub mod rules;
 pub mod satisfiable;
 pub mod shown;
 pub mod smallest;
+pub mod suggestion;
 pub mod target;
 pub mod time;
 pub mod token;

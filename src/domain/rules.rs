@@ -1,7 +1,7 @@
 //! The configuration, compiled: checked once, indexed for every question that a request asks of it.
 
 use super::action::{self, Action};
-pub use super::ask::{Admitted, Ask, Rule, Violation};
+pub use super::ask::{Admitted, Ask, NameKind, Rule, UnknownName, Violation};
 use super::binding::Bindings;
 use super::check;
 use super::document::{Document, Route, ServiceDocument, Template};

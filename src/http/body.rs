@@ -172,6 +172,7 @@ pub(super) fn payload_refused(message: &str) -> Problem {
         policy: None,
         rule: Rule::Payload,
         message: message.to_owned(),
+        unknown: None,
     }])
     .into()
 }
