@@ -1,5 +1,6 @@
 //! The configuration as versioned documents, and every version of every policy template.
 
+use super::keys::Keys;
 use super::{StoreError, Tx, dialect, json, on_db, read, sql};
 use crate::domain::document::{Document, Template};
 use crate::domain::id::PolicyId;
@@ -160,6 +161,19 @@ impl Tx {
                 .map(|_| ()))?;
         }
         Ok(())
+    }
+
+    /// Nobody else adds requests of these principals until this unit ends. The rules are locked before, requests after.
+    pub async fn lock_principals(&mut self, principals: &[Principal]) -> Result<(), StoreError> {
+        if !self.locks_rows() {
+            return Ok(()); // an SQLite unit that may write is alone
+        }
+        let names = Keys::of(principals);
+        on_db!(self, |c| sqlx::query(dialect::LOCK_PRINCIPALS)
+            .bind(&names)
+            .execute(c)
+            .await
+            .map(|_| ()))
     }
 
     /// The rules stay as they are until this unit ends.

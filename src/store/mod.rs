@@ -7,6 +7,7 @@ mod config;
 mod decide;
 pub(crate) mod dialect;
 mod facts;
+mod keys;
 mod lately;
 mod list;
 mod open;
