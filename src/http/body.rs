@@ -37,11 +37,13 @@ pub struct Call<T> {
 impl<T> Call<T> {
     /// What makes the call have effect once; keys are per principal.
     pub fn once(&self, caller: &Caller) -> Option<Once> {
-        self.key.as_ref().map(|key| Once {
-            key: format!("api:{}:{key}", caller.principal),
-            fingerprint: self.fingerprint.clone(),
-            keep: KEPT,
-        })
+        let key = self.key.as_ref()?;
+        Some(Once::by_key(
+            &caller.principal,
+            key,
+            self.fingerprint.clone(),
+            KEPT,
+        ))
     }
 }
 

@@ -22,6 +22,7 @@ mod forms;
 mod furniture;
 mod home;
 mod init;
+mod limits;
 mod main_job;
 mod markup;
 mod matrix;
