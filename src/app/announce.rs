@@ -5,7 +5,6 @@ use crate::domain::document::Document;
 use crate::domain::id::ChannelId;
 use crate::domain::message::Message;
 use crate::domain::principal::Principal;
-use crate::store::ConfigRow;
 
 /// The longest announcement, in characters; the rest is counted.
 const ANNOUNCED: usize = 2_500;
@@ -22,16 +21,16 @@ pub(super) fn place(document: &Document) -> Option<&ChannelId> {
 /// What is told of a change, in the place as it was before it; nothing where it need not be told.
 pub(super) fn of_change(
     before: &Document,
-    after: &ConfigRow,
+    (after, version): (&Document, i64),
     by: &Principal,
     reason: Option<&str>,
 ) -> Option<Message> {
-    let difference = diff(before, &after.document);
+    let difference = diff(before, after);
     let channel = place(before)?.clone();
     difference.is_announced().then(|| {
         let head = format!(
             "The configuration was changed by {by} (version {}). Reason: {}",
-            after.version,
+            version,
             reason.unwrap_or("none given")
         );
         Message::Alert {

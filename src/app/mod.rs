@@ -287,7 +287,7 @@ impl App {
         if rules.stamp() != version {
             return Err(AppError::Busy); // it moved between two reads; nothing has been written yet
         }
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
+        self.hold(rules.clone());
         Ok(rules)
     }
 
@@ -298,6 +298,12 @@ impl App {
             self.held_rules().suggest_names(violations);
         }
         error
+    }
+
+    /// Holds rules that a commit has put into force, so that they are not read and compiled once more. Whoever needs rules compares
+    /// their version with the database first.
+    fn hold(&self, rules: Arc<Rules>) {
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
     fn held_rules(&self) -> Arc<Rules> {

@@ -10,6 +10,7 @@ mod check;
 pub mod conditions;
 pub mod content;
 pub mod decide;
+pub mod delta;
 pub mod diff;
 pub mod digest;
 pub mod document;
