@@ -3,12 +3,13 @@
 use super::Api;
 use super::problem::Problem;
 use crate::app::{Once, RequestRef};
+use crate::domain::document::LARGEST_CONFIGURATION;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::{Rule, Violation};
 use crate::domain::time::Span;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -16,8 +17,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-/// The largest body that is read, in bytes.
+/// The largest body that is read, in bytes; a configuration may have [`LARGEST_CONFIGURATION`].
 pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+/// Where a whole configuration is written, which may be larger than any other body.
+const CONFIGURATION_PATH: &str = "/v1/config";
 /// The longest reason, comment or message, in characters.
 pub const LONGEST_TEXT: usize = 4_000;
 /// How long an idempotency key is kept.
@@ -54,6 +57,10 @@ impl<T: DeserializeOwned> FromRequest<Api> for Call<T> {
         let key = idempotency_key(request.headers())?;
         json_or_nothing(request.headers())?;
         let asked = format!("{} {}", request.method(), request.uri().path());
+        let mut request = request;
+        if request.uri().path() == CONFIGURATION_PATH {
+            DefaultBodyLimit::max(LARGEST_CONFIGURATION).apply(&mut request);
+        }
         let bytes = Bytes::from_request(request, api).await.map_err(unread)?;
         let fingerprint = fingerprint(&asked, &bytes);
         Ok(Self {
@@ -71,7 +78,7 @@ fn unread(rejection: BytesRejection) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "this body is too large",
-            "A body may have 2 MiB, and a payload 1 MiB.",
+            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB.",
         );
     }
     Problem::new(
