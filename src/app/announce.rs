@@ -6,7 +6,6 @@ use crate::domain::id::ChannelId;
 use crate::domain::message::Message;
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
-use crate::store::ConfigRow;
 
 /// The longest message of an announcement, in characters.
 const MESSAGE_LENGTH: usize = 2_500;
@@ -41,18 +40,15 @@ pub(super) fn place(document: &Document) -> Option<&ChannelId> {
 /// What is told of a change, in the place as it was before it; nothing where it need not be told.
 pub(super) fn of_change(
     before: &Document,
-    after: &ConfigRow,
+    (after, version): (&Document, i64),
     by: &Principal,
     reason: Option<&str>,
 ) -> Vec<Message> {
-    let difference = diff(before, &after.document);
+    let difference = diff(before, after);
     let Some(channel) = place(before).filter(|_| difference.is_announced()) else {
         return Vec::new();
     };
-    let head = format!(
-        "The configuration was changed by {by} (version {}).",
-        after.version
-    );
+    let head = format!("The configuration was changed by {by} (version {version}).");
     let reason = reason.unwrap_or("none given");
     let told = told(head, &difference, reason);
     told.into_iter().map(|text| alert(channel, text)).collect()

@@ -43,7 +43,8 @@ impl App {
             .0
             .db
             .unit::<_, AppError>(async |tx| self.start_in(tx, caller, &ask, once.as_ref()).await)
-            .await?;
+            .await
+            .map_err(|error| self.with_suggestions(error))?;
         self.moved(&[]);
         Ok(started)
     }

@@ -1,13 +1,14 @@
 //! The configuration: loaded, compiled, changed.
 
 use super::announce;
+use super::plan::{Before, Proposal};
 use super::submit::Draft;
 use super::text::said;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::What;
-use crate::domain::diff::{Difference, diff};
-use crate::domain::digest::{Digest, canonical, content_digest};
+use crate::domain::diff::{Difference, before_and_after, diff};
+use crate::domain::digest::content_digest;
 use crate::domain::document::{
     Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
 };
@@ -22,6 +23,7 @@ use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The configuration as it is stored.
 #[derive(Debug, Clone)]
@@ -41,6 +43,23 @@ pub enum Changed {
     Unchanged(StoredConfig),
     /// It is gated, and has become this request.
     Requested(Box<Shown>),
+}
+
+/// What a unit made of a change.
+enum Done {
+    /// These rules hold now.
+    Applied(Rules),
+    /// These rules hold as before.
+    Unchanged(Arc<Rules>),
+    /// It has become this request.
+    Requested(Box<Shown>),
+}
+
+fn stored(rules: &Rules) -> StoredConfig {
+    StoredConfig {
+        version: rules.version(),
+        document: rules.document().clone(),
+    }
 }
 
 /// The rules of an empty store: no resources, no people, so that everything is refused.
@@ -73,12 +92,7 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
     let Some(row) = tx.config().await.map_err(unreadable)? else {
         return no_rules();
     };
-    let versions = tx
-        .templates()
-        .await?
-        .into_iter()
-        .map(|(id, (version, _))| (id, version))
-        .collect();
+    let versions = tx.template_versions().await?;
     let roster = tx.roster().await.map_err(unreadable)?;
     Rules::compile_with(row.version, row.document, &versions, roster).map_err(|problems| {
         AppError::UnreadableConfig(format!("it does not compile: {}", in_words(&problems)))
@@ -100,31 +114,23 @@ fn in_words(problems: &[Problem]) -> String {
         .join("; ")
 }
 
-pub(super) fn digest_of(document: &Document) -> Result<String, AppError> {
-    let text = canonical(document).map_err(|error| AppError::Internal(error.to_string()))?;
-    Ok(Digest::of(text.as_bytes()).to_string())
-}
-
 impl App {
     /// The stored configuration.
     pub async fn config(&self) -> Result<StoredConfig, AppError> {
-        let rules = self.rules().await?;
-        Ok(StoredConfig {
-            version: rules.version(),
-            document: rules.document().clone(),
-        })
+        Ok(stored(&*self.rules().await?))
     }
 
     /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
     /// that edits made since survive a restart.
     pub async fn load_file(&self, document: Document, file: &str) -> Result<Changed, AppError> {
         let caller = Caller::operator(Door::File);
-        let digest = digest_of(&document)?;
-        if self.0.db.read().await?.knows_document(&digest).await? {
+        let proposal = Proposal::new(document)?;
+        let known = proposal.digest();
+        if self.0.db.read().await?.knows_document(known).await? {
             return Ok(Changed::Unchanged(self.config().await?));
         }
-        self.change_config(&caller, document, None, Some(format!("loaded from {file}")))
-            .await
+        let reason = Some(format!("loaded from {file}"));
+        self.change(&caller, proposal, None, reason).await
     }
 
     /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
@@ -137,74 +143,92 @@ impl App {
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
         let reason = said("reason", reason.as_deref())?;
+        let proposal = Proposal::new(document)?;
+        self.change(caller, proposal, made_from, reason).await
+    }
+
+    async fn change(
+        &self,
+        caller: &Caller,
+        proposal: Proposal,
+        made_from: Option<i64>,
+        reason: Option<String>,
+    ) -> Result<Changed, AppError> {
         let changed = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                tx.lock_rules().await?;
-                let stamp = tx.rules_version().await?;
-                let (rules, version) = (self.rules_at(tx, stamp).await?, stamp.config);
-                check_right(&rules, caller)?;
-                check_version(&rules, made_from)?;
-                // asked once more under the lock: two replicas may start with the same new file
-                let known =
-                    caller.via == Door::File && tx.knows_document(&digest_of(&document)?).await?;
-                if known {
-                    return Ok(Changed::Unchanged(StoredConfig {
-                        version,
-                        document: rules.document().clone(),
-                    }));
-                }
-                if *rules.document() == document && version > 0 {
-                    return Ok(Changed::Unchanged(StoredConfig {
-                        version,
-                        document: document.clone(),
-                    }));
-                }
-                let change = Change {
-                    document: document.clone(),
-                    made_from: version,
-                };
-                if rules.gates_of_config_change(self.now()).0.is_empty() {
-                    return self
-                        .apply(tx, caller, &rules, change, reason.as_deref())
-                        .await
-                        .map(Changed::Applied);
-                }
-                self.request_change(tx, caller, &rules, &change, reason.clone())
+            .unit(async |tx| {
+                self.change_in(tx, caller, proposal, made_from, reason)
                     .await
             })
-            .await?;
+            .await
+            .map_err(|error| self.with_suggestions(error))?;
         self.moved(&[]);
-        Ok(changed)
+        Ok(match changed {
+            Done::Applied(rules) => {
+                let rules = Arc::new(rules);
+                self.hold(rules.clone());
+                Changed::Applied(stored(&rules))
+            }
+            Done::Unchanged(rules) => Changed::Unchanged(stored(&rules)),
+            Done::Requested(shown) => Changed::Requested(shown),
+        })
     }
 
+    async fn change_in(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        proposal: Proposal,
+        made_from: Option<i64>,
+        reason: Option<String>,
+    ) -> Result<Done, AppError> {
+        tx.lock_rules().await?;
+        let stamp = tx.rules_version().await?;
+        let rules = self.rules_at(tx, stamp).await?;
+        check_right(&rules, caller)?;
+        check_version(&rules, made_from)?;
+        // asked once more under the lock: two replicas may start with the same new file
+        let known = caller.via == Door::File && tx.knows_document(proposal.digest()).await?;
+        if known || (stamp.config > 0 && proposal.is(rules.document())) {
+            return Ok(Done::Unchanged(rules));
+        }
+        if rules.gates_of_config_change(self.now()).0.is_empty() {
+            let applied = self.apply(tx, caller, &rules, proposal, reason.as_deref());
+            return applied.await.map(Done::Applied);
+        }
+        self.request_change(tx, caller, &rules, proposal, reason)
+            .await
+    }
+
+    /// Puts a document into force; gives the rules that it makes.
     async fn apply(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         rules: &Rules,
-        change: Change,
+        proposal: Proposal,
         reason: Option<&str>,
-    ) -> Result<StoredConfig, AppError> {
+    ) -> Result<Rules, AppError> {
         let (now, version) = (self.now(), rules.version() + 1);
-        let document = (&change.document, version);
+        let before = rules.document();
         let plan = self
-            .plan(tx, rules.document(), document, caller, now)
+            .plan(tx, Before::Rules(rules), (proposal, version), caller, now)
             .await?;
         plan.check_reach(rules)?;
-        let row = self.carry_through(tx, &plan, caller, reason, now).await?;
+        let replaced = (rules.version() > 0).then_some(before);
+        self.carry_through(tx, &plan, replaced, (caller, reason), now)
+            .await?;
+        let after = plan.rules.document();
+        let (old, new) = before_and_after(before, after);
         let detail = json!({
-            "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
+            "version": version, "digest": plan.digest, "reason": reason, "before": old, "after": new,
         });
         tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
             .await?;
-        let news = announce::of_change(rules.document(), &row, &caller.principal, reason);
+        let news = announce::of_change(before, (after, version), &caller.principal, reason);
         self.send(tx, news, now).await?;
-        Ok(StoredConfig {
-            version,
-            document: row.document,
-        })
+        Ok(plan.rules)
     }
 
     /// The change becomes a request whose payload is the new document.
@@ -213,14 +237,20 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         rules: &Rules,
-        change: &Change,
+        proposal: Proposal,
         reason: Option<String>,
-    ) -> Result<Changed, AppError> {
+    ) -> Result<Done, AppError> {
         let now = self.now();
+        let made_from = rules.version();
+        // keys in order and no spaces: the canonical form of a `Change`
+        let payload = format!(
+            r#"{{"document":{},"madeFrom":{made_from}}}"#,
+            proposal.text()
+        );
         // what makes no sense never becomes a request
-        let document = (&change.document, change.made_from + 1);
+        let next = (proposal, made_from + 1);
         let plan = self
-            .plan(tx, rules.document(), document, caller, now)
+            .plan(tx, Before::Rules(rules), next, caller, now)
             .await?;
         plan.check_reach(rules)?;
         let ask = Ask {
@@ -238,9 +268,8 @@ impl App {
         let admitted = rules
             .admit_config_change(&ask, now)
             .map_err(Refusal::Violations)?;
-        let payload = canonical(change).map_err(|error| AppError::Internal(error.to_string()))?;
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
-        tx.know_document(&digest_of(&change.document)?, now).await?;
+        tx.know_document(&plan.digest, now).await?;
         let draft = Draft {
             id: RequestId::from_uuid(self.0.ids.next(now)),
             requester: caller.principal.clone(),
@@ -252,9 +281,8 @@ impl App {
         let request = self
             .file_request(tx, caller, rules, &admitted, draft, now)
             .await?;
-        Ok(Changed::Requested(Box::new(
-            self.show_in(tx, &request.id).await?,
-        )))
+        let shown = self.show_in(tx, &request.id).await?;
+        Ok(Done::Requested(Box::new(shown)))
     }
 
     /// Applies an approved change; says why not where another version is stored by now.
@@ -276,7 +304,7 @@ impl App {
             .apply_if_it_can_be(tx, &bot, rules, change, request.reason.as_deref())
             .await?;
         Ok(applied
-            .map(|applied| json!({"version": applied.version, "outcome": Outcome::Succeeded}))
+            .map(|applied| json!({"version": applied.version(), "outcome": Outcome::Succeeded}))
             .map_err(|why| format!("config_changed: {why}; nothing was applied")))
     }
 }
@@ -290,7 +318,7 @@ impl App {
         rules: &Rules,
         change: Change,
         reason: Option<&str>,
-    ) -> Result<Result<StoredConfig, String>, AppError> {
+    ) -> Result<Result<Rules, String>, AppError> {
         if change.made_from != rules.version() {
             return Ok(Err(format!(
                 "it was made from version {}, and version {} is stored now",
@@ -298,7 +326,8 @@ impl App {
                 rules.version()
             )));
         }
-        match self.apply(tx, bot, rules, change, reason).await {
+        let proposal = Proposal::new(change.document)?;
+        match self.apply(tx, bot, rules, proposal, reason).await {
             Ok(applied) => Ok(Ok(applied)),
             // found before anything was written
             Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(format!(

@@ -321,12 +321,7 @@ impl App {
 
     /// The rules of these versions, which are those in force in this unit.
     async fn rules_at(&self, tx: &mut Tx, version: Stamp) -> Result<Arc<Rules>, AppError> {
-        let held = self
-            .0
-            .rules
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let held = self.held_rules();
         if held.stamp() == version {
             return Ok(held);
         }
@@ -334,8 +329,31 @@ impl App {
         if rules.stamp() != version {
             return Err(AppError::Busy); // it moved between two reads; nothing has been written yet
         }
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
+        self.hold(rules.clone());
         Ok(rules)
+    }
+
+    /// Adds suggestions to a refusal that names something unknown. The transaction that refused has ended, so that nobody waits
+    /// for the comparison; the rules are those that this replica last read.
+    fn with_suggestions(&self, mut error: AppError) -> AppError {
+        if let AppError::Refused(Refusal::Violations(violations)) = &mut error {
+            self.held_rules().suggest_names(violations);
+        }
+        error
+    }
+
+    /// Holds rules that a commit has put into force, so that they are not read and compiled once more. Whoever needs rules compares
+    /// their version with the database first.
+    fn hold(&self, rules: Arc<Rules>) {
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn held_rules(&self) -> Arc<Rules> {
+        self.0
+            .rules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Locks one request, and reads it with the rules that hold.

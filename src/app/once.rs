@@ -2,6 +2,7 @@
 
 use super::AppError;
 use crate::domain::id::{RequestId, SessionId};
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Answer, StoreError, Tx};
@@ -10,12 +11,40 @@ use serde::{Deserialize, Serialize};
 /// Makes a call have effect once: its key is stored with its answer, in the commit of its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// `slack:` and the delivery's key, or `api:`, the principal and the `Idempotency-Key`.
+    /// `slack:` and the delivery's key, or what [`Once::by_key`] makes of a principal and an `Idempotency-Key`.
     pub key: String,
     /// SHA-256 of what was asked, so that a key is not used for something else.
     pub fingerprint: String,
     /// How long it is kept: a day for deliveries, 7 days for idempotency keys.
     pub keep: Span,
+}
+
+impl Once {
+    /// A call by API: its `Idempotency-Key` holds for its principal alone. Both parts may contain colons, which are escaped so that
+    /// no two pairs of principal and key share a row. Without colons and percent signs the row is the one that earlier releases wrote.
+    pub fn by_key(principal: &Principal, key: &str, fingerprint: String, keep: Span) -> Self {
+        let (kind, id) = match principal {
+            Principal::Person(id) => ("person", id.as_str()),
+            Principal::Service(id) => ("service", id.as_str()),
+            Principal::Operator => ("operator", ""),
+            Principal::Bot => ("bot", ""),
+        };
+        let id = if id.is_empty() {
+            String::new()
+        } else {
+            format!(":{}", escaped(id))
+        };
+        Self {
+            key: format!("api:{kind}{id}:{}", escaped(key)),
+            fingerprint,
+            keep,
+        }
+    }
+}
+
+/// The text without colons, and another one for every text.
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace(':', "%3A")
 }
 
 /// What is kept of an answer; the rest is read anew.
@@ -93,5 +122,40 @@ pub(super) async fn keep(
         Ok(())
     } else {
         Err(Refusal::InFlight.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn row(principal: &Principal, key: &str) -> String {
+        Once::by_key(principal, key, String::new(), Span(0)).key
+    }
+
+    #[test]
+    fn idempotency_keys_of_principals_with_colons_never_collide_r29() {
+        let service = |id: &str| Principal::Service(id.into());
+        assert_ne!(
+            row(&service("ci"), "deploy:7"),
+            row(&service("ci:deploy"), "7")
+        );
+        assert_ne!(row(&service("ci"), "a:b"), row(&service("ci:a"), "b"));
+        assert_ne!(row(&service("ci%3Aa"), "b"), row(&service("ci:a"), "b"));
+        // what the previous release stored for the same call is found again
+        assert_eq!(row(&service("ci"), "deploy-7"), "api:service:ci:deploy-7");
+        assert_eq!(row(&Principal::Operator, "k"), "api:operator:k");
+    }
+
+    proptest! {
+        #[test]
+        fn every_principal_and_key_has_a_row_of_its_own_r29(
+            one in "[a:%25]{1,4}", one_key in "[a:%25]{1,4}", other in "[a:%25]{1,4}", other_key in "[a:%25]{1,4}",
+        ) {
+            let same = one == other && one_key == other_key;
+            let (first, second) = (Principal::Person((&*one).into()), Principal::Person((&*other).into()));
+            prop_assert_eq!(row(&first, &one_key) == row(&second, &other_key), same);
+        }
     }
 }

@@ -1,23 +1,94 @@
 //! What a change of the configuration would be, found before anything of it is written: its templates' versions, the rules that it
 //! makes, and what it gives to whom.
 
-use super::config::digest_of;
+use super::config::nothing;
 use super::{App, AppError};
-use crate::domain::document::{Document, Template};
+use crate::domain::digest::{Digest, canonical};
+use crate::domain::document::{Document, Template, too_large};
 use crate::domain::id::{PersonId, PolicyId};
 use crate::domain::people::Directory;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::roster::{Roster, moved_accounts};
-use crate::domain::rules::{Problem, Rules};
+use crate::domain::rules::{CheckedDocument, Problem, Rules};
 use crate::domain::time::Timestamp;
-use crate::store::{ConfigRow, Tx};
+use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A document on its way into force, with everything that takes long and depends on nothing else: made before any lock is taken.
+pub(super) struct Proposal {
+    /// The document, or what is wrong with it.
+    checked: Result<CheckedDocument, Vec<Problem>>,
+    /// Its canonical JSON.
+    text: String,
+    /// The SHA-256 of that.
+    digest: String,
+}
+
+impl Proposal {
+    /// Checks and serialises a document.
+    pub(super) fn new(document: Document) -> Result<Self, AppError> {
+        let text = canonical(&document).map_err(|error| AppError::Internal(error.to_string()))?;
+        let digest = Digest::of(text.as_bytes()).to_string();
+        let checked = match too_large(text.len()) {
+            None => CheckedDocument::new(document),
+            Some(message) => Err(vec![Problem {
+                path: "configuration".to_owned(),
+                message,
+            }]),
+        };
+        Ok(Self {
+            checked,
+            text,
+            digest,
+        })
+    }
+
+    /// Whether it is this document.
+    pub(super) fn is(&self, document: &Document) -> bool {
+        self.checked
+            .as_ref()
+            .is_ok_and(|checked| checked.document() == document)
+    }
+
+    /// Its canonical JSON.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it is known by.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// What holds while a change is planned.
+#[derive(Clone, Copy)]
+pub(super) enum Before<'a> {
+    /// These rules.
+    Rules(&'a Rules),
+    /// This document, which may make no sense any more; none where nothing reads.
+    Unchecked(Option<&'a Document>),
+}
+
+impl Before<'_> {
+    /// The document, where it reads.
+    fn document(&self) -> Option<&Document> {
+        match self {
+            Self::Rules(rules) => Some(rules.document()),
+            Self::Unchecked(document) => *document,
+        }
+    }
+}
 
 /// A change that makes sense.
 pub(super) struct Plan {
     /// What it makes of the rules.
     pub(super) rules: Rules,
+    /// Its canonical JSON.
+    text: String,
+    /// The SHA-256 of that.
+    pub(super) digest: String,
     /// What was known of people before.
     roster: Roster,
     /// Templates that are new or have changed, with their next versions.
@@ -29,53 +100,64 @@ impl App {
     pub(super) async fn plan(
         &self,
         tx: &mut Tx,
-        before: &Document,
-        (document, version): (&Document, i64),
+        before: Before<'_>,
+        (proposal, version): (Proposal, i64),
         caller: &Caller,
         now: Timestamp,
     ) -> Result<Plan, AppError> {
-        let (versions, templates) = next_templates(&tx.templates().await?, document);
+        let Proposal {
+            checked,
+            text,
+            digest,
+        } = proposal;
+        let checked = checked.map_err(Refusal::Invalid)?;
+        let document = checked.document();
+        let (versions, templates) = next_templates(tx, before, document).await?;
         let roster = tx.roster().await?;
-        let next = next_roster(&roster, before, (document, version), caller, now);
-        let rules = Rules::compile_with(version, document.clone(), &versions, next)
-            .map_err(Refusal::Invalid)?;
+        let nothing = nothing();
+        let old = before.document().unwrap_or(&nothing);
+        let next = next_roster(&roster, old, (document, version), caller, now);
         Ok(Plan {
-            rules,
+            rules: Rules::of(version, checked, &versions, next),
+            text,
+            digest,
             roster,
             templates,
         })
     }
 
-    /// Writes what was planned. Who may, and who is told, others decide.
+    /// Writes what was planned, in the place of `before`. Who may, and who is told, others decide.
     pub(super) async fn carry_through(
         &self,
         tx: &mut Tx,
         plan: &Plan,
-        caller: &Caller,
-        reason: Option<&str>,
+        before: Option<&Document>,
+        (caller, reason): (&Caller, Option<&str>),
         now: Timestamp,
-    ) -> Result<ConfigRow, AppError> {
+    ) -> Result<(), AppError> {
         for (version, template) in &plan.templates {
             tx.insert_template(*version, template, now).await?;
         }
-        let document = plan.rules.document();
-        let row = ConfigRow {
-            version: plan.rules.version(),
-            digest: digest_of(document)?,
-            document: document.clone(),
-        };
-        tx.insert_config(&row, &caller.principal, reason, now)
+        let (version, row) = (plan.rules.version(), (&*plan.text, &*plan.digest));
+        tx.insert_config(version, row, &caller.principal, reason, now)
             .await?;
+        if let Some(before) = before {
+            tx.supersede_config(version - 1, before, plan.rules.document())
+                .await?;
+        }
         tx.save_roster(&plan.roster, plan.rules.roster(), now)
             .await?;
-        tx.touch_open_cards(now).await?;
-        Ok(row)
+        Ok(tx.touch_open_cards(now).await?)
     }
 }
 
 impl Plan {
     /// Refuses what would leave a bound policy that nobody can complete, where somebody could before (design 2.2).
     pub(super) fn check_reach(&self, before: &Rules) -> Result<(), AppError> {
+        let short = self.rules.out_of_reach();
+        if short.is_empty() {
+            return Ok(());
+        }
         let old: BTreeSet<PolicyId> = before
             .out_of_reach()
             .into_iter()
@@ -87,9 +169,7 @@ impl Plan {
                 .position(|template| template.id == *id)
                 .unwrap_or(0)
         };
-        let lost: Vec<Problem> = self
-            .rules
-            .out_of_reach()
+        let lost: Vec<Problem> = short
             .into_iter()
             .filter(|short| !old.contains(&short.policy))
             .map(|short| Problem {
@@ -133,21 +213,52 @@ fn next_roster(
     next
 }
 
+/// Templates that are looked up one by one; for more than this all of them are read at once.
+const LOOKED_UP: usize = 16;
+
 /// The version of every template, and those that get a new, immutable one.
-fn next_templates(
-    stored: &BTreeMap<PolicyId, (i64, Option<Template>)>,
+async fn next_templates(
+    tx: &mut Tx,
+    before: Before<'_>,
     document: &Document,
-) -> (BTreeMap<PolicyId, i64>, Vec<(i64, Template)>) {
+) -> Result<(BTreeMap<PolicyId, i64>, Vec<(i64, Template)>), AppError> {
+    let held = |id: &PolicyId| match before {
+        // the version of a template in force is the latest one
+        Before::Rules(rules) => rules.versioned_template(id),
+        Before::Unchecked(_) => None,
+    };
+    let ids = document.policies.iter().map(|template| &template.id);
+    let stored = stored_templates(tx, ids.filter(|id| held(id).is_none()).collect()).await?;
     let (mut versions, mut new) = (BTreeMap::new(), Vec::new());
     for template in &document.policies {
-        let (version, is_new) = match stored.get(&template.id) {
-            Some((version, Some(same))) if same == template => (*version, false),
+        let id = &template.id;
+        let stored = stored.get(id).map(|(version, stored)| (*version, stored.as_ref()));
+        let held = held(id).map(|(version, held)| (version, Some(held)));
+        let (version, is_new) = match held.or(stored) {
+            Some((version, Some(same))) if same == template => (version, false),
             Some((version, _)) => (version + 1, true),
             None => (1, true),
         };
-        if versions.insert(template.id.clone(), version).is_none() && is_new {
+        if versions.insert(id.clone(), version).is_none() && is_new {
             new.push((version, template.clone()));
         }
     }
-    (versions, new)
+    Ok((versions, new))
+}
+
+/// The latest version of these templates, as far as they ever were; an unreadable one counts as another.
+async fn stored_templates(
+    tx: &mut Tx,
+    ids: Vec<&PolicyId>,
+) -> Result<BTreeMap<PolicyId, (i64, Option<Template>)>, AppError> {
+    if ids.len() > LOOKED_UP {
+        return Ok(tx.templates().await?);
+    }
+    let mut stored = BTreeMap::new();
+    for id in ids {
+        if let Some(template) = tx.template(id).await? {
+            stored.insert(id.clone(), template);
+        }
+    }
+    Ok(stored)
 }

@@ -3,9 +3,10 @@
 use super::announce;
 use super::config::nothing;
 use super::text::said;
+use super::plan::{Before, Proposal};
 use super::{App, AppError, StoredConfig, news_of};
 use crate::domain::audit::What;
-use crate::domain::diff::diff;
+use crate::domain::diff::{before_and_after, diff};
 use crate::domain::document::Document;
 use crate::domain::id::{ChannelId, RequestId};
 use crate::domain::message::Message;
@@ -15,7 +16,7 @@ use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Door;
 use crate::store::{ListQuery, StoreError, Tx};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What was put into force past every gate.
 #[derive(Debug, Clone)]
@@ -46,12 +47,14 @@ impl App {
     /// them, or that they do not compile any more; the new ones must.
     pub async fn recover(&self, document: &Document, reason: &str) -> Result<Recovered, AppError> {
         let reason = &stated(reason)?;
+        let proposal = Proposal::new(document.clone())?;
         let recovered = self
             .0
             .db
             .unit::<_, AppError>(async |tx| {
                 tx.lock_rules().await?;
-                self.recover_in(tx, document, reason, self.now()).await
+                self.recover_in(tx, (proposal, document), reason, self.now())
+                    .await
             })
             .await?;
         self.moved(&[]);
@@ -61,7 +64,7 @@ impl App {
     async fn recover_in(
         &self,
         tx: &mut Tx,
-        document: &Document,
+        (proposal, document): (Proposal, &Document),
         reason: &str,
         now: Timestamp,
     ) -> Result<Recovered, AppError> {
@@ -79,31 +82,36 @@ impl App {
             });
         }
         let by = Caller::operator(Door::Cli);
-        let old = before.clone().unwrap_or_else(nothing);
+        let next = (proposal, version + 1);
         let plan = self
-            .plan(tx, &old, (document, version + 1), &by, now)
+            .plan(tx, Before::Unchecked(before.as_ref()), next, &by, now)
             .await?;
-        let row = self
-            .carry_through(tx, &plan, &by, Some(reason), now)
+        self.carry_through(tx, &plan, before.as_ref(), (&by, Some(reason)), now)
             .await?;
+        let version = plan.rules.version();
+        let (was, is) = match &before {
+            Some(before) => before_and_after(before, document),
+            None => (Value::Null, json!(document)),
+        };
         let detail = json!({
-            "version": row.version, "digest": row.digest, "reason": reason, "before": before, "after": row.document,
+            "version": version, "digest": plan.digest, "reason": reason, "before": was, "after": is,
         });
         tx.record(&self.own_event(now, What::Recovered, &by, detail))
             .await?;
         let channel = before.as_ref().and_then(announce::place);
         let channel = channel.or_else(|| announce::place(document)).cloned();
         let head = format!(
-            "The operator has put a configuration into force past its gates and administrators (`countersign recover`, version {}).",
-            row.version
+            "The operator has put a configuration into force past its gates and administrators (`countersign recover`, version {version})."
         );
-        for text in announce::told(head, &diff(&old, document), reason) {
+        let nothing = nothing();
+        let old = before.as_ref().unwrap_or(&nothing);
+        for text in announce::told(head, &diff(old, document), reason) {
             self.alert(tx, channel.as_ref(), text, now).await?;
         }
         Ok(Recovered {
             config: StoredConfig {
-                version: row.version,
-                document: row.document,
+                version,
+                document: document.clone(),
             },
             before,
             changed: true,

@@ -71,7 +71,8 @@ impl App {
             .0
             .db
             .unit(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
-            .await?;
+            .await
+            .map_err(|error| self.with_suggestions(error))?;
         if submitted.new {
             let request = &submitted.shown.request;
             let mut moved = vec![(request.id.clone(), request.version)];
@@ -89,6 +90,8 @@ impl App {
         once: Option<&Once>,
     ) -> Result<Submitted, AppError> {
         tx.lock_rules_shared().await?;
+        tx.lock_principals(&counted_principals(caller, submission))
+            .await?;
         let now = self.now();
         if let Some(kept) = once::before(tx, once).await? {
             return Ok(Submitted {
@@ -296,6 +299,17 @@ fn admit(
             Err(Refusal::Violations(violations).into())
         }
     }
+}
+
+/// Whose requests this submission counts: the caller's against the limits, the requester's when it looks for an identical one.
+fn counted_principals(caller: &Caller, submission: &Submission) -> Vec<Principal> {
+    let mut principals = vec![caller.principal.clone()];
+    if let Ok(requester) = requester(caller, submission)
+        && requester != caller.principal
+    {
+        principals.push(requester);
+    }
+    principals
 }
 
 /// The ask as the domain reads it.

@@ -107,6 +107,7 @@ mod tests {
             policy: policy.map(Into::into),
             rule: Rule::ReasonRequired,
             message: message.to_owned(),
+            unknown: None,
         };
         let refusal = Refusal::Violations(vec![
             violation(Some("prod"), "say why"),

@@ -4,7 +4,7 @@ use super::fault::{Fault, Faults};
 use super::places::{Place, steps};
 use super::structure;
 use crate::domain::digest::{Digest, canonical};
-use crate::domain::document::Document;
+use crate::domain::document::{Document, too_large};
 use crate::domain::id::PolicyId;
 use crate::domain::rules::{Problem, Rules};
 use serde_json::Value;
@@ -14,9 +14,6 @@ use serde_saphyr::{
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Larger files are refused before they are read: a thousand policies take about half of it.
-const LARGEST_FILE: usize = 2 * 1024 * 1024;
 
 /// A configuration file that has been read; whether it makes sense is for [`Source::compile`] to say.
 #[derive(Debug, Clone)]
@@ -42,11 +39,8 @@ impl Source {
     /// Reads a text, which `name` names in faults. All faults of its shape at once; a fault of syntax alone.
     pub fn read(name: impl Into<String>, text: &str) -> Result<Self, Faults> {
         let name = name.into();
-        if text.len() > LARGEST_FILE {
-            return Err(whole(
-                &name,
-                "is larger than 2 MiB, which no configuration needs",
-            ));
+        if let Some(why) = too_large(text.len()) {
+            return Err(whole(&name, why));
         }
         let value: Value = serde_saphyr::from_str_with_options(text, options())
             .map_err(|error| syntax(&name, &error))?;
@@ -58,11 +52,14 @@ impl Source {
         }
         let places = Place::of(text);
         match structure::read(value, places.clone()) {
-            Ok(document) => Ok(Self {
-                name,
-                document,
-                places,
-            }),
+            Ok(document) => match too_large(compact_size(&document)) {
+                Some(why) => Err(whole(&name, why)),
+                None => Ok(Self {
+                    name,
+                    document,
+                    places,
+                }),
+            },
             Err(mut flaws) => Err(Faults({
                 flaws.sort();
                 flaws
@@ -129,12 +126,18 @@ pub fn to_yaml(document: &Document) -> Result<String, serde_saphyr::SerializeErr
     serde_saphyr::to_string(document)
 }
 
+/// The size in which the document is sent to the API and stored. It can be larger than its YAML, which leaves out defaults.
+fn compact_size(document: &Document) -> usize {
+    // a document always has a canonical form; without one it would be refused
+    canonical(document).map_or(usize::MAX, |text| text.len())
+}
+
 fn options() -> Options {
     serde_saphyr::options! {
         budget: budget! {
             max_depth: 32,
-            max_nodes: 250_000,
-            max_events: 500_000,
+            max_nodes: 1_000_000,
+            max_events: 2_000_000,
             max_documents: 2,
         },
         alias_limits: alias_limits! {

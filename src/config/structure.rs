@@ -4,6 +4,7 @@
 
 use super::places::{Place, Step};
 use crate::domain::document::Document;
+use crate::domain::suggestion;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
@@ -270,7 +271,7 @@ fn suggest(
     known: &[&str],
     otherwise: &str,
 ) -> std::fmt::Result {
-    match nearest(given, known) {
+    match suggestion::nearest(given, known) {
         Some(near) => write!(f, "; did you mean `{near}`?"),
         None if known.is_empty() => Ok(()),
         None => write!(f, "; {otherwise} {}", known.join(", ")),
@@ -306,16 +307,4 @@ fn plain_found(found: &str) -> String {
             .replacen("boolean", "the value", 1)
             .replacen("string", "the text", 1),
     }
-}
-
-/// The known name that was probably meant, if any is near.
-fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
-    let given = plain(given);
-    let near = |name: &&str| strsim::damerau_levenshtein(&given, &plain(name));
-    known
-        .iter()
-        .copied()
-        .min_by_key(near)
-        .filter(|name| near(name) <= 1 + given.chars().count() / 4)
 }

@@ -1,7 +1,7 @@
 //! Whether an ask keeps every rule, and what gates it (design 2.1, 2.3, 2.5, 3.4). Every broken rule is told at once.
 
 use super::action::{self, Action};
-use super::ask::{Admitted, Ask, Rule, Violation};
+use super::ask::{Admitted, Ask, NameKind, Rule, UnknownName, Violation};
 use super::break_glass::Session;
 use super::document::Level;
 use super::eligibility::{Exclusion, Part};
@@ -27,12 +27,16 @@ const VALID_FOR: Span = Span::hours(1);
 type Gates = (Vec<Gate>, Vec<Gate>);
 
 impl Rules {
-    /// Checks an ask and finds what gates it at `now`; every broken rule at once.
+    /// Checks an ask and finds what gates it at `now`; every broken rule at once, with suggestions for unknown names.
     pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<Admitted, Vec<Violation>> {
-        self.admit_under(ask, &[], now)
+        self.admit_under(ask, &[], now).map_err(|mut violations| {
+            self.suggest_names(&mut violations);
+            violations
+        })
     }
 
-    /// The same while these break-glass sessions are there: one that covers it lets it past the policies that allow that.
+    /// The same while these break-glass sessions are there: one that covers it lets it past the policies that allow that. It makes
+    /// no suggestions yet, see [`Rules::suggest_names`].
     pub fn admit_under(
         &self,
         ask: &Ask,
@@ -103,6 +107,7 @@ impl Rules {
                 message: format!("{}: {}", name_of(&gates, &short), short.message),
                 policy: Some(short.policy),
                 rule: Rule::Unsatisfiable,
+                unknown: None,
             });
         }
         let Some(action) = action.filter(|_| broken.is_empty()) else {
@@ -137,34 +142,36 @@ impl Rules {
         }
         let found = self.action(&ActionId::new(&*ask.action));
         if found.is_none() {
-            let known = self.actions().iter().map(|action| action.id.as_str());
-            let message = words::unknown("action", &ask.action, known);
-            broken.push(Violation::new(Rule::UnknownAction, message));
+            let unknown = UnknownName {
+                kind: NameKind::Action,
+                name: ask.action.clone(),
+            };
+            broken.push(Violation::unknown(Rule::UnknownAction, "action", unknown));
         }
         found.cloned()
     }
 
     pub(super) fn target(&self, ask: &Ask, broken: &mut Vec<Violation>) -> Target {
         let registry = self.registry();
-        let mut known = |result: Result<_, String>| match result {
-            Ok(()) => true,
-            Err(message) => {
-                broken.push(Violation::new(Rule::UnknownResource, message));
-                false
+        let mut known = |level: Level, name: &str| {
+            let has = registry.has(level, name);
+            if !has {
+                broken.push(Violation::unknown_resource(level, name));
             }
+            has
         };
         let project = ask
             .project
             .as_deref()
-            .filter(|name| known(registry.check(Level::Project, name)));
+            .filter(|name| known(Level::Project, name));
         let cluster = ask
             .cluster
             .as_deref()
-            .filter(|name| known(registry.check(Level::Cluster, name)));
+            .filter(|name| known(Level::Cluster, name));
         let environment = ask
             .environment
             .as_deref()
-            .filter(|name| known(registry.check(Level::Environment, name)));
+            .filter(|name| known(Level::Environment, name));
         let home = cluster.and_then(|name| registry.environment_of(&name.into()));
         if let (Some(cluster), Some(home), Some(environment)) = (cluster, home, environment)
             && home.as_str() != environment
@@ -190,7 +197,7 @@ impl Rules {
         for name in &ask.authors {
             let id = PersonId::new(&**name);
             if self.directory().person(&id).is_none() {
-                broken.push(self.unknown_person("author", name));
+                broken.push(Self::unknown_person("author", name));
             } else if !authors.contains(&id) {
                 authors.push(id);
             }
@@ -198,16 +205,19 @@ impl Rules {
         authors
     }
 
-    fn unknown_person(&self, what: &str, name: &str) -> Violation {
-        let known = self.directory().people().map(|person| person.id.as_str());
-        Violation::new(Rule::UnknownPerson, words::unknown(what, name, known))
+    fn unknown_person(what: &str, name: &str) -> Violation {
+        let unknown = UnknownName {
+            kind: NameKind::Person,
+            name: name.to_owned(),
+        };
+        Violation::unknown(Rule::UnknownPerson, what, unknown)
     }
 
     /// Whether the people who ask are there, and somebody answers for a service that asks in its own name.
     fn people(&self, ask: &Ask, broken: &mut Vec<Violation>) {
         match &ask.requester {
             Principal::Person(id) => match self.directory().person(id) {
-                None => broken.push(self.unknown_person("requester", id.as_str())),
+                None => broken.push(Self::unknown_person("requester", id.as_str())),
                 Some(person) if !person.active => broken.push(Violation::new(
                     Rule::UnknownPerson,
                     format!("the requester `{id}` is not active"),
@@ -309,6 +319,7 @@ fn reason_required(gate: &Gate) -> Option<Violation> {
         policy: Some(template.id.clone()),
         rule: Rule::ReasonRequired,
         message: format!("{} needs a reason; say why", template.name),
+        unknown: None,
     })
 }
 

@@ -1,10 +1,12 @@
 //! What somebody asks for, what becomes of it, and the rules it can break (design 3.4).
 
 use super::action::Action;
+use super::document::Level;
 use super::eligibility::Exclusion;
 use super::id::{PersonId, PolicyId, SessionId};
 use super::policy::Gate;
 use super::principal::Principal;
+use super::suggestion;
 use super::target::Target;
 use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,33 @@ pub struct Violation {
     pub rule: Rule,
     /// What is wrong and what to do.
     pub message: String,
+    /// The unknown name that it is about, until names have been suggested for it.
+    #[serde(skip)]
+    pub unknown: Option<UnknownName>,
+}
+
+/// A name that nothing goes by; [`Rules::suggest_names`](super::rules::Rules::suggest_names) adds what may have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    /// Among which names it was looked for.
+    pub kind: NameKind,
+    /// The name as given.
+    pub name: String,
+}
+
+/// The kinds of names that a request can get wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    /// Actions.
+    Action,
+    /// Actions and groups of actions that a break-glass session can cover.
+    SessionAction,
+    /// Projects, clusters or environments.
+    Resource(Level),
+    /// People of the directory.
+    Person,
+    /// Configured services.
+    Service,
 }
 
 impl Violation {
@@ -48,7 +77,27 @@ impl Violation {
             policy: None,
             rule,
             message: message.into(),
+            unknown: None,
         }
+    }
+
+    /// Something is named that does not exist; `what` says what it should have been.
+    pub(super) fn unknown(rule: Rule, what: &str, unknown: UnknownName) -> Self {
+        Self {
+            policy: None,
+            rule,
+            message: suggestion::unknown_name(what, &unknown.name),
+            unknown: Some(unknown),
+        }
+    }
+
+    /// A resource of this level does not exist.
+    pub(super) fn unknown_resource(level: Level, name: &str) -> Self {
+        let unknown = UnknownName {
+            kind: NameKind::Resource(level),
+            name: name.to_owned(),
+        };
+        Self::unknown(Rule::UnknownResource, level.as_str(), unknown)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The difference between two configurations, line by line, and whether it must be announced (design 2.2).
 
+use super::delta::changed_parts;
 use super::document::Document;
 use super::weaken;
 use serde::Serialize;
@@ -59,14 +60,44 @@ impl Difference {
 /// Compares two documents.
 pub fn diff(before: &Document, after: &Document) -> Difference {
     let mut lines = Vec::new();
-    // a document always serialises: its keys are text and its numbers whole
-    let value = |document| serde_json::to_value(document).unwrap_or_default();
-    compare("", &value(before), &value(after), &mut lines);
+    let touches = weaken::touched(before, after);
+    let (before, after) = changed_parts(before, after);
+    compare("", &value(&before), &value(&after), &mut lines);
     Difference {
         lines,
-        touches: weaken::touched(before, after),
-        weakens: weaken::weakened(before, after),
+        touches,
+        weakens: weaken::weakened(&before, &after),
     }
+}
+
+/// What the audit log keeps of a change: the fields and items that differ, as they were before and as they are after.
+pub fn before_and_after(before: &Document, after: &Document) -> (Value, Value) {
+    let (before, after) = changed_parts(before, after);
+    let (mut before, mut after) = (value(&before), value(&after));
+    drop_equal_fields(&mut before, &mut after);
+    (before, after)
+}
+
+fn drop_equal_fields(before: &mut Value, after: &mut Value) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        return;
+    };
+    old.retain(|key, value| {
+        let Some(other) = new.get_mut(key) else {
+            return true;
+        };
+        if value == other {
+            new.remove(key);
+            return false;
+        }
+        drop_equal_fields(value, other);
+        true
+    });
+}
+
+/// A document always serialises: its keys are text and its numbers whole.
+fn value(document: &Document) -> Value {
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<Line>) {

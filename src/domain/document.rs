@@ -13,6 +13,20 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
+/// The largest configuration in bytes, wherever it comes from (file, `apply`, `recover`, API, a form in Slack): as text, and as
+/// compact JSON. Some 10,000 policies fit into it.
+pub const LARGEST_CONFIGURATION: usize = 8 * 1024 * 1024;
+
+/// Why a configuration of so many bytes is refused, and what to do; nothing for one that is small enough.
+pub fn too_large(bytes: usize) -> Option<String> {
+    (bytes > LARGEST_CONFIGURATION).then(|| {
+        format!(
+            "the configuration has {bytes} bytes; the limit is {LARGEST_CONFIGURATION} (8 MiB), as text and as compact JSON. \
+             Remove policies and bindings that are no longer used, or split it between two installations"
+        )
+    })
+}
+
 /// The whole configuration of an installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

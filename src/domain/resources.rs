@@ -2,7 +2,7 @@
 
 use super::document::{Level, Resources};
 use super::id::{ClusterId, EnvironmentId, ProjectId};
-use super::words;
+use super::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What exists.
@@ -31,21 +31,21 @@ impl Registry {
     pub fn project(&self, name: &str) -> Result<&ProjectId, String> {
         self.projects
             .get(name)
-            .ok_or_else(|| words::unknown("project", name, self.names(Level::Project)))
+            .ok_or_else(|| suggestion::unknown("project", name, self.names(Level::Project)))
     }
 
     /// The environment with exactly this name, or a sentence with the nearest ones.
     pub fn environment(&self, name: &str) -> Result<&EnvironmentId, String> {
         self.environments
             .get(name)
-            .ok_or_else(|| words::unknown("environment", name, self.names(Level::Environment)))
+            .ok_or_else(|| suggestion::unknown("environment", name, self.names(Level::Environment)))
     }
 
     /// The cluster with exactly this name and its environment, or a sentence with the nearest ones.
     pub fn cluster(&self, name: &str) -> Result<(&ClusterId, &EnvironmentId), String> {
         self.clusters
             .get_key_value(name)
-            .ok_or_else(|| words::unknown("cluster", name, self.names(Level::Cluster)))
+            .ok_or_else(|| suggestion::unknown("cluster", name, self.names(Level::Cluster)))
     }
 
     /// The environment that a cluster belongs to.
@@ -63,7 +63,18 @@ impl Registry {
         }
     }
 
-    fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
+    /// Whether a resource of this level exists; the organization always does.
+    pub fn has(&self, level: Level, name: &str) -> bool {
+        match level {
+            Level::Organization => true,
+            Level::Project => self.projects.contains(name),
+            Level::Cluster => self.clusters.contains_key(name),
+            Level::Environment => self.environments.contains(name),
+        }
+    }
+
+    /// Every resource of this level.
+    pub(super) fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
         match level {
             Level::Organization => Box::new(std::iter::empty()),
             Level::Project => Box::new(self.projects.iter().map(ProjectId::as_str)),

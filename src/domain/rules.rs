@@ -1,7 +1,7 @@
 //! The configuration, compiled: checked once, indexed for every question that a request asks of it.
 
 use super::action::{self, Action};
-pub use super::ask::{Admitted, Ask, Rule, Violation};
+pub use super::ask::{Admitted, Ask, NameKind, Rule, UnknownName, Violation};
 use super::binding::Bindings;
 use super::check;
 use super::document::{Document, Route, ServiceDocument, Template};
@@ -50,6 +50,40 @@ pub struct Rules {
     bindings: Bindings,
 }
 
+/// A document that makes sense. The check reads all of it, and depends on nothing else, so it is made before any lock is taken.
+#[derive(Debug, Clone)]
+pub struct CheckedDocument {
+    document: Document,
+    listed: Directory,
+    registry: Registry,
+    actions: Vec<Action>,
+}
+
+impl CheckedDocument {
+    /// Checks a document; all problems at once.
+    pub fn new(document: Document) -> Result<Self, Vec<Problem>> {
+        let listed = Directory::compile(&document.directory);
+        let registry = Registry::new(&document.resources);
+        let own = document.actions.iter().map(Action::from);
+        let actions: Vec<Action> = action::catalogue().chain(own).collect();
+        let problems = check::document(&document, &listed, &registry, &actions);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            document,
+            listed,
+            registry,
+            actions,
+        })
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+}
+
 /// The version of a template that was never stored.
 const FIRST_VERSION: i64 = 1;
 
@@ -71,16 +105,25 @@ impl Rules {
         template_versions: &BTreeMap<PolicyId, i64>,
         roster: Roster,
     ) -> Result<Self, Vec<Problem>> {
-        let listed = Directory::compile(&document.directory);
-        let registry = Registry::new(&document.resources);
-        let own = document.actions.iter().map(Action::from);
-        let actions: Vec<Action> = action::catalogue().chain(own).collect();
-        let problems = check::document(&document, &listed, &registry, &actions);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let checked = CheckedDocument::new(document)?;
+        Ok(Self::of(version, checked, template_versions, roster))
+    }
+
+    /// Indexes a document that has been checked.
+    pub fn of(
+        version: i64,
+        checked: CheckedDocument,
+        template_versions: &BTreeMap<PolicyId, i64>,
+        roster: Roster,
+    ) -> Self {
+        let CheckedDocument {
+            document,
+            listed,
+            registry,
+            actions,
+        } = checked;
         let template_places = places(document.policies.iter().map(|template| &template.id));
-        Ok(Self {
+        Self {
             version,
             action_places: places(actions.iter().map(|action| &action.id)),
             service_places: places(document.services.iter().map(|service| &service.id)),
@@ -105,7 +148,7 @@ impl Rules {
             registry,
             actions,
             document,
-        })
+        }
     }
 
     /// The version of the stored document these rules were compiled from; 0 for the rules of an empty store.
@@ -182,6 +225,12 @@ impl Rules {
     /// Every action of this installation: the specification's sixteen, then its own.
     pub fn actions(&self) -> &[Action] {
         &self.actions
+    }
+
+    /// A template of the document and its version.
+    pub fn versioned_template(&self, id: &PolicyId) -> Option<(i64, &Template)> {
+        let (place, template) = self.template(id)?;
+        Some((self.template_version(place), template))
     }
 
     /// A template and its place in the document.

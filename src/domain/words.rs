@@ -1,4 +1,4 @@
-//! Small pieces of English, so that every refusal counts, lists and suggests alike.
+//! Small pieces of English, so that every refusal counts and lists alike.
 
 /// A count as a word up to ten.
 pub fn number(n: usize) -> String {
@@ -28,75 +28,9 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-const ALIKE: f64 = 0.8;
-/// How much less alike than the nearest one another name may be.
-const NEAR_THE_NEAREST: f64 = 0.08;
-const SUGGESTIONS: usize = 3;
-const SHOWN_WHEN_NONE_IS_NEAR: usize = 5;
-
-/// `unknown environment `prod`; did you mean `production`?`, or the known names where none is near.
-pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let wanted = name.to_lowercase();
-    let mut ranked: Vec<(f64, &str)> = known
-        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
-        .collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    let best = ranked.first().map_or(0.0, |(likeness, _)| *likeness);
-    let enough = ALIKE.max(best - NEAR_THE_NEAREST);
-    let near: Vec<String> = ranked
-        .iter()
-        .take_while(|(likeness, _)| *likeness >= enough)
-        .take(SUGGESTIONS)
-        .map(|(_, name)| format!("`{name}`"))
-        .collect();
-    let head = format!("unknown {what} `{}`", name.escape_debug());
-    if !near.is_empty() {
-        return format!("{head}; did you mean {}?", near.join(" or "));
-    }
-    if ranked.is_empty() {
-        return format!("{head}; the configuration has none");
-    }
-    let some: Vec<String> = ranked
-        .iter()
-        .take(SHOWN_WHEN_NONE_IS_NEAR)
-        .map(|(_, name)| format!("`{name}`"))
-        .collect();
-    let rest = ranked.len() - some.len();
-    if rest > 0 {
-        format!("{head}; known are {} and {rest} more", some.join(", "))
-    } else {
-        format!("{head}; known: {}", some.join(", "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn unknown_names_get_the_nearest_known_ones() {
-        let known = ["production", "staging", "development"];
-        assert_eq!(
-            unknown("environment", "prod", known.into_iter()),
-            "unknown environment `prod`; did you mean `production`?"
-        );
-        assert_eq!(
-            unknown("environment", "Production", known.into_iter()),
-            "unknown environment `Production`; did you mean `production`?"
-        );
-        assert_eq!(
-            unknown("cluster", "x", ["a", "b"].into_iter()),
-            "unknown cluster `x`; known: `a`, `b`"
-        );
-        assert_eq!(
-            unknown("cluster", "\u{202e}x", [].into_iter()),
-            "unknown cluster `\\u{202e}x`; the configuration has none"
-        );
-        assert_eq!(
-            unknown("project", "x", ["1", "2", "3", "4", "5", "6"].into_iter()),
-            "unknown project `x`; known are `1`, `2`, `3`, `4`, `5` and 1 more"
-        );
-    }
 
     #[test]
     fn counts_and_lists_read_as_english() {

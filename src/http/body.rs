@@ -3,13 +3,14 @@
 use super::Api;
 use super::problem::Problem;
 use crate::app::{Once, RequestRef};
+use crate::domain::document::LARGEST_CONFIGURATION;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::{Rule, Violation};
 use crate::domain::text;
 use crate::domain::time::Span;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,8 +18,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-/// The largest body that is read, in bytes.
+/// The largest body that is read, in bytes; a configuration may have [`LARGEST_CONFIGURATION`].
 pub const LARGEST_BODY: usize = 2 * 1024 * 1024;
+/// Where a whole configuration is written, which may be larger than any other body.
+const CONFIGURATION_PATH: &str = "/v1/config";
 /// The longest name or id, in characters.
 const LONGEST_NAME: usize = 2_000;
 /// How long an idempotency key is kept.
@@ -38,11 +41,13 @@ pub struct Call<T> {
 impl<T> Call<T> {
     /// What makes the call have effect once; keys are per principal.
     pub fn once(&self, caller: &Caller) -> Option<Once> {
-        self.key.as_ref().map(|key| Once {
-            key: format!("api:{}:{key}", caller.principal),
-            fingerprint: self.fingerprint.clone(),
-            keep: KEPT,
-        })
+        let key = self.key.as_ref()?;
+        Some(Once::by_key(
+            &caller.principal,
+            key,
+            self.fingerprint.clone(),
+            KEPT,
+        ))
     }
 }
 
@@ -53,6 +58,10 @@ impl<T: DeserializeOwned> FromRequest<Api> for Call<T> {
         let key = idempotency_key(request.headers())?;
         json_or_nothing(request.headers())?;
         let asked = format!("{} {}", request.method(), request.uri().path());
+        let mut request = request;
+        if request.uri().path() == CONFIGURATION_PATH {
+            DefaultBodyLimit::max(LARGEST_CONFIGURATION).apply(&mut request);
+        }
         let bytes = Bytes::from_request(request, api).await.map_err(unread)?;
         let fingerprint = fingerprint(&asked, &bytes);
         Ok(Self {
@@ -70,7 +79,7 @@ fn unread(rejection: BytesRejection) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "this body is too large",
-            "A body may have 2 MiB, and a payload 1 MiB.",
+            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB.",
         );
     }
     Problem::new(
@@ -173,6 +182,7 @@ pub(super) fn payload_refused(message: &str) -> Problem {
         policy: None,
         rule: Rule::Payload,
         message: message.to_owned(),
+        unknown: None,
     }])
     .into()
 }

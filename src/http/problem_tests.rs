@@ -10,6 +10,7 @@ fn every_refusal() -> Vec<Refusal> {
         policy: Some("prod".into()),
         rule: Rule::ReasonRequired,
         message: "say why".to_owned(),
+        unknown: None,
     };
     let wrong = rules::Problem {
         path: "policies[0].id".to_owned(),

@@ -3,6 +3,7 @@
 use crate::app::{RequestRef, Submission, stats_window};
 use crate::domain::action::Kind;
 use crate::domain::digest::Payload;
+use crate::domain::suggestion;
 use crate::domain::text::{self, is_space};
 use crate::domain::time::Span;
 
@@ -231,23 +232,10 @@ pub(super) fn twice(key: &str) -> Misread {
 }
 
 pub(super) fn unknown_word(word: &str, known: &[&str]) -> Misread {
-    let nearest = nearest(&word.to_lowercase(), known);
-    Misread(match nearest {
+    Misread(match suggestion::nearest(word, known) {
         Some(nearest) => format!("I do not know `{word}`; did you mean `{nearest}`?"),
         None => format!("I do not know `{word}`; known are {}.", known.join(", ")),
     })
-}
-
-/// The known word that begins alike, else the most similar one.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let begins = |known: &&&str| word.len() > 1 && known.starts_with(word);
-    let alike = known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(word, known), *known))
-        .filter(|(likeness, _)| *likeness >= 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, known)| known);
-    known.iter().find(begins).copied().or(alike)
 }
 
 /// Splits as a shell does. `#` begins no comment here, or the rest of a line would be lost unseen.

@@ -1,6 +1,8 @@
 //! The configuration as versioned documents, and every version of every policy template.
 
+use super::keys::Keys;
 use super::{StoreError, Tx, dialect, json, on_db, read, sql};
+use crate::domain::delta::Delta;
 use crate::domain::document::{Document, Template};
 use crate::domain::id::PolicyId;
 use crate::domain::principal::Principal;
@@ -10,7 +12,11 @@ use std::collections::BTreeMap;
 
 sql! {
     LATEST = "SELECT version, document, digest FROM config ORDER BY version DESC LIMIT 1";
-    AT = "SELECT document FROM config WHERE version = $1";
+    WHOLE_FROM = "SELECT version, document FROM config WHERE version >= $1 ORDER BY version LIMIT 1";
+    DELTAS = "SELECT delta FROM config_history WHERE version >= $1 AND version < $2 ORDER BY version DESC";
+    SUPERSEDE = "INSERT INTO config_history (version, digest, made_at, actor, reason, delta)
+        SELECT version, digest, made_at, actor, reason, $2 FROM config WHERE version = $1";
+    REMOVE_SUPERSEDED = "DELETE FROM config WHERE version = $1";
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config";
     RULES_VERSION = "SELECT (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config),
         (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions)";
@@ -18,10 +24,17 @@ sql! {
     INSERT = "INSERT INTO config (version, document, digest, made_at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)";
     KNOW = "INSERT INTO known_documents (digest, at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
     KNOWN = "SELECT count(*) FROM known_documents WHERE digest = $1";
+    TEMPLATE_VERSIONS = "SELECT policy, max(version) FROM policy_versions GROUP BY policy";
+    LATEST_TEMPLATE = "SELECT version, template FROM policy_versions WHERE policy = $1 ORDER BY version DESC LIMIT 1";
     LATEST_TEMPLATES = "SELECT p.policy, p.version, p.template FROM policy_versions p
         WHERE p.version = (SELECT max(q.version) FROM policy_versions q WHERE q.policy = p.policy)";
     INSERT_TEMPLATE = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ($1, $2, $3, $4)";
 }
+
+/// Every so many versions one stays whole, so that an older one is never more than so many steps away.
+const WHOLE_EVERY: i64 = 64;
+/// A version that differs more from the next, in bytes, stays whole.
+const LARGEST_DELTA: usize = 256 * 1024;
 
 /// The configuration in force.
 #[derive(Debug, Clone)]
@@ -69,14 +82,86 @@ impl Tx {
         .transpose()
     }
 
-    /// The configuration as it was in a version.
+    /// The configuration as it was in a version: whole where it is stored so, else made from the next whole one.
     pub async fn config_at(&mut self, version: i64) -> Result<Option<Document>, StoreError> {
-        let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(AT)
+        let row: Option<(i64, String)> = on_db!(self, |c| sqlx::query_as(WHOLE_FROM)
             .bind(version)
             .fetch_optional(c)
             .await)?;
-        row.map(|(document,)| read("configuration", serde_json::from_str(&document)))
-            .transpose()
+        let Some((whole, document)) = row else {
+            return Ok(None);
+        };
+        let mut document = read("configuration", serde_json::from_str(&document))?;
+        if whole == version {
+            return Ok(Some(document));
+        }
+        let deltas: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(DELTAS)
+            .bind(version)
+            .bind(whole)
+            .fetch_all(c)
+            .await)?;
+        if i64::try_from(deltas.len()).ok() != Some(whole - version) {
+            return Ok(None);
+        }
+        for (delta,) in deltas {
+            let delta: Delta = read("configuration", serde_json::from_str(&delta))?;
+            let older = delta
+                .older(&document)
+                .ok_or("a version that the next one does not lead to");
+            document = read("configuration", older)?;
+        }
+        Ok(Some(document))
+    }
+
+    /// Keeps a version that has a successor as what turns that into it. Some versions stay whole, so that none is far from one.
+    pub async fn supersede_config(
+        &mut self,
+        version: i64,
+        document: &Document,
+        next: &Document,
+    ) -> Result<(), StoreError> {
+        let delta = Delta::of(document, next);
+        let text = json(&delta)?;
+        let is_short = text.len() <= LARGEST_DELTA;
+        if version % WHOLE_EVERY == 0 || !is_short || delta.older(next).as_ref() != Some(document) {
+            return Ok(());
+        }
+        on_db!(self, |c| sqlx::query(SUPERSEDE)
+            .bind(version)
+            .bind(&text)
+            .execute(c)
+            .await
+            .map(|_| ()))?;
+        on_db!(self, |c| sqlx::query(REMOVE_SUPERSEDED)
+            .bind(version)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// The latest version of every template that ever was.
+    pub async fn template_versions(&mut self) -> Result<BTreeMap<PolicyId, i64>, StoreError> {
+        let rows: Vec<(String, i64)> = on_db!(self, |c| sqlx::query_as(TEMPLATE_VERSIONS)
+            .fetch_all(c)
+            .await)?;
+        let entry = |(policy, version): (String, i64)| (policy.as_str().into(), version);
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// The latest version of one template, if there ever was one; without the template where that version cannot be read.
+    pub async fn template(
+        &mut self,
+        policy: &PolicyId,
+    ) -> Result<Option<(i64, Option<Template>)>, StoreError> {
+        let row: Option<(i64, String)> = on_db!(self, |c| sqlx::query_as(LATEST_TEMPLATE)
+            .bind(policy.as_str())
+            .fetch_optional(c)
+            .await)?;
+        Ok(row.map(|(version, template)| {
+            let row = format!("{policy} {version}");
+            let template = read("template", serde_json::from_str(&template));
+            (version, self.readable("policy_versions", &row, template))
+        }))
     }
 
     /// The latest version of every template that ever was; none where that version cannot be read. A policy in force that cannot be read
@@ -96,26 +181,26 @@ impl Tx {
         Ok(templates.collect())
     }
 
-    /// Stores a document as the next version.
+    /// Stores a document as the next version: its canonical JSON, and the SHA-256 of that.
     pub async fn insert_config(
         &mut self,
-        config: &ConfigRow,
+        version: i64,
+        (document, digest): (&str, &str),
         actor: &Principal,
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let document = json(&config.document)?;
         on_db!(self, |c| sqlx::query(INSERT)
-            .bind(config.version)
-            .bind(&document)
-            .bind(&config.digest)
+            .bind(version)
+            .bind(document)
+            .bind(digest)
             .bind(now.0)
             .bind(actor.to_string())
             .bind(reason)
             .execute(c)
             .await
             .map(|_| ()))?;
-        self.know_document(&config.digest, now).await
+        self.know_document(digest, now).await
     }
 
     /// Remembers a document, so that loading it from a file again changes nothing.
@@ -164,6 +249,19 @@ impl Tx {
                 .map(|_| ()))?;
         }
         Ok(())
+    }
+
+    /// Nobody else adds requests of these principals until this unit ends. The rules are locked before, requests after.
+    pub async fn lock_principals(&mut self, principals: &[Principal]) -> Result<(), StoreError> {
+        if !self.locks_rows() {
+            return Ok(()); // an SQLite unit that may write is alone
+        }
+        let names = Keys::of(principals);
+        on_db!(self, |c| sqlx::query(dialect::LOCK_PRINCIPALS)
+            .bind(&names)
+            .execute(c)
+            .await
+            .map(|_| ()))
     }
 
     /// The rules stay as they are until this unit ends.

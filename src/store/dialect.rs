@@ -29,6 +29,10 @@ sql! {
     /// Rules first, then rows in one order: no deadlock, and nobody changes the rules while something is decided by them.
     LOCK_RULES_SHARED @postgres = "SELECT pg_advisory_xact_lock_shared(hashtext(current_schema()))";
     LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+    /// After the rules and before any request: whoever counts the requests of a principal sees those that another replica is adding.
+    /// Two keys, so that it never meets the one key of the rules; in one order, so that two principals never wait for each other.
+    LOCK_PRINCIPALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('principals ' || current_schema()), o.key)
+        FROM (SELECT DISTINCT hashtext(p) AS key FROM unnest(CAST($1 AS TEXT[])) AS p ORDER BY key) o";
     LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id FOR UPDATE";
 
     READ_REQUESTS_SQLITE @sqlite = concat!(requests!(sqlite), "r.id IN (SELECT value FROM json_each($1))");

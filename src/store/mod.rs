@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod files;
 mod homes;
+mod keys;
 mod lately;
 mod list;
 mod open;

@@ -2,7 +2,7 @@
 
 use super::scope::{Scope, ScopeAction};
 use crate::domain::action::must_be_named;
-use crate::domain::ask::{Rule, Violation};
+use crate::domain::ask::{NameKind, Rule, UnknownName, Violation};
 use crate::domain::document::{BreakGlassRules, Level};
 use crate::domain::id::{ActionId, PersonId, SessionId};
 use crate::domain::principal::Principal;
@@ -117,8 +117,8 @@ impl Rules {
             .chain(clusters.map(|id| (Level::Cluster, id.as_str())))
             .chain(environments.map(|id| (Level::Environment, id.as_str())));
         broken.extend(named.filter_map(|(level, name)| {
-            let why = self.registry().check(level, name).err()?;
-            Some(Violation::new(Rule::UnknownResource, why))
+            let unknown = !self.registry().has(level, name);
+            unknown.then(|| Violation::unknown_resource(level, name))
         }));
         broken
     }
@@ -151,11 +151,11 @@ impl Rules {
         if self.action(id).is_some() {
             return None;
         }
-        let groups = ["project", "cluster"];
-        let actions = self.actions().iter().map(|action| action.id.as_str());
-        let known = actions.filter(|id| !must_be_named(&ActionId::new(*id)));
-        let message = words::unknown("action", id.as_str(), known.chain(groups));
-        Some(Violation::new(Rule::UnknownAction, message))
+        let unknown = UnknownName {
+            kind: NameKind::SessionAction,
+            name: id.as_str().to_owned(),
+        };
+        Some(Violation::unknown(Rule::UnknownAction, "action", unknown))
     }
 
     /// A list that is given must name something: what a script has computed to nothing must not widen a session.
@@ -214,24 +214,22 @@ impl Rules {
     }
 
     fn responder_trouble(&self, principal: &Principal) -> Option<Violation> {
-        let unknown = |message| Some(Violation::new(Rule::UnknownPerson, message));
+        let refused = |message| Some(Violation::new(Rule::UnknownPerson, message));
+        let unknown = |what, kind, name: &str| {
+            let name = name.to_owned();
+            let unknown = UnknownName { kind, name };
+            Some(Violation::unknown(Rule::UnknownPerson, what, unknown))
+        };
         match principal {
             Principal::Person(id) => match self.directory().person(id) {
                 Some(person) if person.active => None,
-                Some(_) => unknown(format!("the responder `{id}` is not active")),
-                None => {
-                    let known = self.directory().people().map(|person| person.id.as_str());
-                    unknown(words::unknown("responder", id.as_str(), known))
-                }
+                Some(_) => refused(format!("the responder `{id}` is not active")),
+                None => unknown("responder", NameKind::Person, id.as_str()),
             },
             Principal::Service(id) if self.service(id).is_some() => None,
-            Principal::Service(id) => {
-                let services = self.document().services.iter();
-                let known = services.map(|service| service.id.as_str());
-                unknown(words::unknown("service", id.as_str(), known))
-            }
+            Principal::Service(id) => unknown("service", NameKind::Service, id.as_str()),
             Principal::Operator | Principal::Bot => {
-                unknown(format!("`{principal}` cannot be a responder"))
+                refused(format!("`{principal}` cannot be a responder"))
             }
         }
     }

@@ -54,7 +54,8 @@ fn ask() -> StartAsk {
 fn broken(ask: &StartAsk) -> Vec<(Rule, String)> {
     let rules = rules();
     let read = rules.read_start(ask, &"dan".into(), door(&rules), id());
-    let broken = read.err().unwrap_or_default();
+    let mut broken = read.err().unwrap_or_default();
+    rules.suggest_names(&mut broken);
     broken
         .into_iter()
         .map(|one| (one.rule, one.message))

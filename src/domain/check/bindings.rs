@@ -4,7 +4,6 @@ use super::{Checks, text};
 use crate::domain::action::{Action, catalogue};
 use crate::domain::document::{Binding, Level, Template};
 use crate::domain::id::PolicyId;
-use crate::domain::words;
 use std::collections::HashMap;
 
 impl Checks<'_> {
@@ -72,7 +71,9 @@ impl Checks<'_> {
         let Some(template) = templates.get(&binding.policy) else {
             let policies = &self.document.policies;
             let known = policies.iter().map(|template| template.id.as_str());
-            let message = words::unknown("policy", binding.policy.as_str(), known);
+            let message = self
+                .suggestions
+                .unknown("policy", binding.policy.as_str(), known);
             return self.problem(format!("{path}.policy"), message);
         };
         if template.scope != binding.level {
@@ -100,7 +101,7 @@ impl Checks<'_> {
             }
             (level, None) => self.problem(path, format!("is missing; name the {}", level.as_str())),
             (level, Some(name)) => {
-                let result = self.registry.check(level, name);
+                let result = self.resource(level, name);
                 self.expect(path, result);
             }
         }
@@ -126,7 +127,7 @@ impl Checks<'_> {
                 ),
             ];
             for (level, name) in named {
-                let result = name.map_or(Ok(()), |name| self.registry.check(level, name));
+                let result = name.map_or(Ok(()), |name| self.resource(level, name));
                 self.expect(format!("{path}.{}", level.as_str()), result);
             }
             let policies = &self.document.policies;
@@ -134,7 +135,7 @@ impl Checks<'_> {
                 && policies.iter().all(|template| template.id != *id)
             {
                 let known = policies.iter().map(|template| template.id.as_str());
-                let message = words::unknown("policy", id.as_str(), known);
+                let message = self.suggestions.unknown("policy", id.as_str(), known);
                 self.problem(format!("{path}.policy"), message);
             }
             let nothing = named.iter().all(|(_, name)| name.is_none());

@@ -4,7 +4,6 @@ use super::{Checks, text};
 use crate::domain::document::{People, SlackIdentity, UserDocument};
 use crate::domain::id::{ClusterId, EnvironmentId, PersonId, ProjectId};
 use crate::domain::people::SlackKey;
-use crate::domain::words;
 use std::collections::HashMap;
 
 impl Checks<'_> {
@@ -123,7 +122,7 @@ impl Checks<'_> {
             let services = &self.document.services;
             if services.iter().all(|service| service.id != *id) {
                 let known = services.iter().map(|service| service.id.as_str());
-                let message = words::unknown("service", id.as_str(), known);
+                let message = self.suggestions.unknown("service", id.as_str(), known);
                 self.problem(format!("administrators.services[{at}]"), message);
             }
         }

@@ -2,7 +2,6 @@
 
 use super::{Checks, text};
 use crate::domain::document::Webhook;
-use crate::domain::words;
 use std::collections::BTreeSet;
 use url::Url;
 
@@ -38,7 +37,9 @@ impl Checks<'_> {
             for (at, event) in webhook.events.iter().enumerate() {
                 let path = format!("{path}.events[{at}]");
                 if !WEBHOOK_EVENTS.contains(&event.as_str()) {
-                    let message = words::unknown("event", event, WEBHOOK_EVENTS.into_iter());
+                    let message =
+                        self.suggestions
+                            .unknown("event", event, WEBHOOK_EVENTS.into_iter());
                     self.problem(path, message);
                 } else if !seen.insert(event) {
                     self.problem(path, format!("`{event}` stands twice"));

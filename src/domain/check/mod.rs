@@ -7,12 +7,12 @@ mod policies;
 mod text;
 
 use super::action::Action;
-use super::document::{Document, People};
+use super::document::{Document, Level, People};
 use super::id::{ActionId, PersonId, RoleId, TeamId};
 use super::people::Directory;
 use super::resources::Registry;
 use super::rules::Problem;
-use super::words;
+use super::suggestion::Suggestions;
 use std::collections::HashMap;
 use std::fmt::Display;
 
@@ -29,6 +29,7 @@ pub(super) fn document(
         registry,
         actions,
         problems: Vec::new(),
+        suggestions: Suggestions::default(),
     };
     checks.name("organization", &document.organization);
     checks.resources();
@@ -52,6 +53,7 @@ struct Checks<'a> {
     registry: &'a Registry,
     actions: &'a [Action],
     problems: Vec<Problem>,
+    suggestions: Suggestions,
 }
 
 impl Checks<'_> {
@@ -110,7 +112,7 @@ impl Checks<'_> {
             return Ok(());
         }
         let known = self.directory.people().map(|person| person.id.as_str());
-        Err(words::unknown("person", id.as_str(), known))
+        Err(self.suggestions.unknown("person", id.as_str(), known))
     }
 
     fn teams(&mut self, path: &str, teams: &[TeamId]) {
@@ -128,7 +130,7 @@ impl Checks<'_> {
                     .teams
                     .iter()
                     .map(|team| team.id.as_str());
-                let message = words::unknown("team", id.as_str(), known);
+                let message = self.suggestions.unknown("team", id.as_str(), known);
                 self.problem(format!("{path}[{at}]"), message);
             }
         }
@@ -140,11 +142,19 @@ impl Checks<'_> {
                 let known = self.directory.roles().map(RoleId::as_str);
                 let message = format!(
                     "{} (no person has it in `orgRoles`)",
-                    words::unknown("role", id.as_str(), known)
+                    self.suggestions.unknown("role", id.as_str(), known)
                 );
                 self.problem(format!("{path}[{at}]"), message);
             }
         }
+    }
+
+    fn resource(&self, level: Level, name: &str) -> Result<(), String> {
+        if self.registry.has(level, name) {
+            return Ok(());
+        }
+        let known = self.registry.names(level);
+        Err(self.suggestions.unknown(level.as_str(), name, known))
     }
 
     fn action_known(&self, id: &ActionId) -> Result<(), String> {
@@ -152,7 +162,7 @@ impl Checks<'_> {
             return Ok(());
         }
         let known = self.actions.iter().map(|action| action.id.as_str());
-        Err(words::unknown("action", id.as_str(), known))
+        Err(self.suggestions.unknown("action", id.as_str(), known))
     }
 
     /// Whether these people may include some whom only Slack knows.

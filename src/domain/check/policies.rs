@@ -8,7 +8,6 @@ use crate::domain::policy::Gate;
 use crate::domain::satisfiable;
 use crate::domain::time::Span;
 use crate::domain::window::{Opening, Week};
-use crate::domain::words;
 use std::collections::BTreeSet;
 
 impl Checks<'_> {
@@ -201,7 +200,7 @@ impl Checks<'_> {
             ),
             Some(zone) if zone.parse::<chrono_tz::Tz>().is_err() => {
                 let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-                let message = words::unknown("time zone", zone, known);
+                let message = self.suggestions.unknown("time zone", zone, known);
                 self.problem(path, message);
             }
             None | Some(_) => {}

@@ -180,6 +180,7 @@ fn unsatisfiable_for_this_requester() {
             rule: Rule::Unsatisfiable,
             message: "Cross Team: needs two teams; only SRE is left once dan is excluded"
                 .to_owned(),
+            unknown: None,
         }]
     );
 }
@@ -352,4 +353,28 @@ bindings: [{policy: repair, level: organization}]
             .gates
             .is_empty()
     );
+}
+
+#[test]
+fn suggestions_are_made_after_the_transaction_r07() {
+    let mut ask = ask();
+    ask.action = "release.deplo".to_owned();
+    ask.environment = Some("prod".to_owned());
+    ask.authors = vec!["alise".to_owned()];
+    let rules = rules(GATES);
+    let found = rules.admit_under(&ask, &[], NOON).expect_err("refused");
+    let text = |violations: &[Violation]| -> Vec<String> {
+        violations.iter().map(|one| one.message.clone()).collect()
+    };
+    assert_eq!(
+        text(&found),
+        [
+            "unknown environment `prod`",
+            "unknown action `release.deplo`",
+            "unknown author `alise`"
+        ]
+    );
+    let told = rules.admit(&ask, NOON).expect_err("refused");
+    let suggested = |message: &String| message.contains("; did you mean `");
+    assert!(text(&told).iter().all(suggested), "{told:?}");
 }

@@ -235,6 +235,7 @@ fn answers_begin_with_the_specifications_sentence() {
         policy: None,
         rule: Rule::UnknownResource,
         message: "unknown environment `prod`; did you mean `production`?".to_owned(),
+        unknown: None,
     };
     let shown = pending();
     let refusals = [

@@ -1,0 +1,27 @@
+-- A superseded version of the configuration is kept as what turns the next version into it, so that an edit costs what it changes.
+-- The newest version stays whole in `config`, where earlier releases read it; they show no difference for versions that moved here.
+
+CREATE TABLE config_history (
+    version BIGINT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    made_at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT,
+    delta TEXT NOT NULL
+);
+CREATE TRIGGER config_history_is_final BEFORE UPDATE OR DELETE ON config_history
+FOR EACH ROW EXECUTE FUNCTION refuse('a version of the configuration is never changed or deleted');
+
+CREATE FUNCTION keep_config() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.version = (SELECT max(version) FROM config)
+    OR NOT EXISTS (SELECT 1 FROM config_history h WHERE h.version = OLD.version AND h.digest = OLD.digest) THEN
+    RAISE EXCEPTION 'a version of the configuration is never changed or deleted';
+  END IF;
+  RETURN OLD;
+END $$;
+DROP TRIGGER config_are_final ON config;
+CREATE TRIGGER config_are_final BEFORE UPDATE ON config
+FOR EACH ROW EXECUTE FUNCTION refuse('a version of the configuration is never changed or deleted');
+CREATE TRIGGER config_are_kept BEFORE DELETE ON config
+FOR EACH ROW EXECUTE FUNCTION keep_config();

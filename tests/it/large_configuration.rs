@@ -1,0 +1,106 @@
+//! Large configurations: one limit, wherever they come from.
+
+use crate::database::on_both;
+use crate::world::{operator, world};
+use countersign::app::{AppError, Changed};
+use countersign::config::file::Source;
+use countersign::domain::document::{Document, LARGEST_CONFIGURATION, Template};
+use countersign::domain::refusal::Refusal;
+
+/// The demo's configuration with so many more policies, each bound to production.
+pub fn with_policies(document: &Document, count: usize, description: &str) -> Document {
+    let mut document = document.clone();
+    let model = document.policies[0].clone();
+    let binding = document
+        .bindings
+        .iter()
+        .find(|binding| binding.policy == model.id)
+        .expect("it is bound")
+        .clone();
+    for n in 0..count {
+        let id = countersign::domain::id::PolicyId::new(format!("policy-{n}"));
+        document.policies.push(Template {
+            id: id.clone(),
+            description: description.to_owned(),
+            ..model.clone()
+        });
+        document
+            .bindings
+            .push(countersign::domain::document::Binding {
+                policy: id,
+                ..binding.clone()
+            });
+    }
+    document
+}
+
+fn refused(outcome: Result<Changed, AppError>) -> String {
+    match outcome {
+        Err(AppError::Refused(Refusal::Invalid(problems))) => problems[0].to_string(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+on_both! {
+    async fn one_limit_for_configurations_from_everywhere_r25(kind) {
+        let world = world!(kind);
+        let carol = world.person("carol").await;
+        let stored = world.app().config().await.expect("stored").document;
+        let put = async |document: &Document| {
+            let body = serde_json::to_string(document).expect("JSON");
+            carol.call("PUT", "/v1/config", &[("if-match", "*")], Some(body)).await
+        };
+        let yaml = |document: &Document| serde_json::to_string(document).expect("JSON, which is YAML");
+
+        // larger than any other body, and taken by all
+        let large = with_policies(&stored, 800, &"d".repeat(3_900));
+        let size = yaml(&large).len();
+        assert!(size > 3 * 1024 * 1024 && size < LARGEST_CONFIGURATION, "{size}");
+        Source::read("large.yaml", &yaml(&large)).expect("a file");
+        assert_eq!(put(&large).await.status, 200);
+
+        // too large for all, in the same words
+        let too_large = with_policies(&stored, 2_100, &"d".repeat(3_900));
+        let why = "the limit is 8388608 (8 MiB), as text and as compact JSON";
+        let file = Source::read("large.yaml", &yaml(&too_large)).expect_err("too large").to_string();
+        assert!(file.contains(why), "{file}");
+        let load = world.app().load_file(too_large.clone(), "large.yaml").await;
+        assert!(refused(load).contains(why));
+        let apply = world.app().change_config(&operator(), too_large.clone(), None, None).await;
+        assert!(refused(apply).contains(why));
+        match world.app().recover(&too_large, "a test").await {
+            Err(AppError::Refused(Refusal::Invalid(problems))) => assert!(problems[0].message.contains(why)),
+            other => panic!("not refused: {other:?}"),
+        }
+        let over = put(&too_large).await;
+        assert_eq!(over.outcome(), "413 body_too_large");
+        assert!(over.body.to_string().contains("8 MiB"), "{}", over.body);
+        assert_eq!(carol.get("/v1/config").await.header("etag"), "\"2\"");
+        world.finish().await;
+    }
+}
+
+/// YAML leaves out defaults, so that its JSON can be more than twice as long: what the file reader takes, the API takes.
+#[test]
+fn a_file_is_measured_as_it_will_be_sent_r25() {
+    let policies: String = (0..9_000)
+        .map(|n| format!("  - {{id: p{n}, name: P{n}, scope: organization, approvers: anyone}}\n"))
+        .collect();
+    let small = format!("organization: acme\npolicies:\n{policies}");
+    let source = Source::read("small.yaml", &small).expect("it fits");
+    let sent = serde_json::to_string(source.document()).expect("JSON");
+    assert!(
+        small.len() * 2 < sent.len() && sent.len() <= LARGEST_CONFIGURATION,
+        "{} {}",
+        small.len(),
+        sent.len()
+    );
+
+    let policies: String = (0..26_000)
+        .map(|n| format!("  - {{id: p{n}, name: P{n}, scope: organization, approvers: anyone}}\n"))
+        .collect();
+    let large = format!("organization: acme\npolicies:\n{policies}");
+    assert!(large.len() < LARGEST_CONFIGURATION);
+    let why = Source::read("large.yaml", &large).expect_err("too large when it is sent");
+    assert!(why.to_string().contains("compact JSON"), "{why}");
+}
