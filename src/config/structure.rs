@@ -243,7 +243,7 @@ impl std::fmt::Display for Wrong<'_> {
             Self::UnknownValue { value, known } => {
                 write!(f, "`{value}` is not known here")?;
                 let list = known.join(", ");
-                match nearest(value, known) {
+                match suggestion::nearest(value, known) {
                     Some(near) => write!(f, "; did you mean `{near}`? Write one of {list}"),
                     None => write!(f, "; write one of {list}"),
                 }

@@ -14,7 +14,6 @@ use super::satisfiable;
 use super::target::Target;
 use super::text;
 use super::time::{Span, Timestamp};
-use super::words;
 
 /// Longest release, in characters (design 2.1).
 const RELEASE_LIMIT: usize = 200;

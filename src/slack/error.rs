@@ -181,7 +181,7 @@ impl SlackError {
 
     /// Whether Slack was not reached at all, or nothing came back.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Transport | Self::TimedOut)
+        matches!(self, Self::Transport(_) | Self::TimedOut)
     }
 
     /// How long Slack wants a pause, where it said so.

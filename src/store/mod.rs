@@ -287,7 +287,7 @@ impl Db {
     pub fn degraded(&self) -> Vec<String> {
         match self {
             Self::Sqlite { writer, .. } => writer.degraded(),
-            Self::Postgres(_) => Vec::new(),
+            Self::Postgres { .. } => Vec::new(),
         }
     }
 

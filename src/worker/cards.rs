@@ -135,7 +135,7 @@ impl Workers {
                     Err(SlackError::MessageNotFound) if due.ts.is_some() => {
                         tx.lose_card(due, now).await?
                     }
-                    Err(error @ SlackError::Transport) => {
+                    Err(error @ SlackError::Transport(_)) => {
                         let next = next_try_elsewhere(now);
                         tx.release_card(due, next, &error.to_string()).await?;
                     }

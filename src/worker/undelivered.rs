@@ -51,7 +51,7 @@ impl Workers {
         error: &SlackError,
     ) -> Result<Settled, AppError> {
         let now = self.app.now();
-        if *error == SlackError::Transport {
+        if matches!(error, SlackError::Transport(_)) {
             let (next, why) = (next_try_elsewhere(now), error.to_string());
             self.app
                 .db()

@@ -37,7 +37,7 @@ fn every_fault_of_shape_is_told_at_once() {
         c.yaml:11:5: policies[2].name: this must be text, but it is empty
         c.yaml:13:5: policies[2].approvers: this must be `anyone`, or a mapping of `users`, `teams`, `orgRoles`, but it is the text "everyone"
         c.yaml:14:18: policies[2].conditions.startHour: this must be a whole hour from 0 to 23, but it is the number `300`
-        c.yaml:14:45: policies[2].conditions.weekdays[0]: `Mon` is not known here; did you mean `monday`?
+        c.yaml:14:45: policies[2].conditions.weekdays[0]: `Mon` is not known here; did you mean `monday`? Write one of monday, tuesday, wednesday, thursday, friday, saturday, sunday
         c.yaml:15:5: policies[2].requesterCanApprove: this must be true or false, but it is the text "no"
         c.yaml:16:5: policies[3]: the key `id` is missing here
         "#);

@@ -9,7 +9,6 @@ use crate::domain::principal::Principal;
 use crate::domain::rules::Rules;
 use crate::domain::text;
 use crate::domain::time::Span;
-use crate::domain::words;
 use serde::{Deserialize, Serialize};
 
 /// Fewest letters and digits of a justification: a single word says something, a single sign does not.

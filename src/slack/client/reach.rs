@@ -31,18 +31,23 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Unreached;
 
     #[test]
     fn a_replica_is_cut_off_after_calls_in_a_row_without_any_answer() {
         let reach = Reach::default();
-        reach.learn(Some(&SlackError::Transport));
+        let transport = SlackError::Transport(Unreached {
+            what: "no answer".to_owned(),
+            hint: String::new(),
+        });
+        reach.learn(Some(&transport));
         reach.learn(Some(&SlackError::TimedOut));
         assert!(!reach.is_cut_off());
         reach.learn(Some(&SlackError::Http(503)));
-        reach.learn(Some(&SlackError::Transport));
-        reach.learn(Some(&SlackError::Transport));
+        reach.learn(Some(&transport));
+        reach.learn(Some(&transport));
         assert!(!reach.is_cut_off(), "an answer came between");
-        reach.learn(Some(&SlackError::Transport));
+        reach.learn(Some(&transport));
         assert!(reach.is_cut_off());
         reach.learn(None);
         assert!(!reach.is_cut_off());
