@@ -5,9 +5,9 @@ use super::config::nothing;
 use super::{App, AppError};
 use crate::domain::digest::{Digest, canonical};
 use crate::domain::document::{Document, Template, too_large};
-use crate::domain::id::{PersonId, PolicyId};
+use crate::domain::id::{PersonId, PolicyId, ServiceId};
 use crate::domain::people::Directory;
-use crate::domain::principal::Caller;
+use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::roster::{Roster, moved_accounts};
 use crate::domain::rules::{CheckedDocument, Problem, Rules};
@@ -127,7 +127,7 @@ impl App {
     }
 
     /// Writes what was planned, in the place of `before`. Who may, and who is told, others decide.
-    pub(super) async fn carry_through(
+    pub(super) async fn save_plan(
         &self,
         tx: &mut Tx,
         plan: &Plan,
@@ -147,11 +147,34 @@ impl App {
         }
         tx.save_roster(&plan.roster, plan.rules.roster(), now)
             .await?;
+        if let Some(departed) = plan.departed(before.unwrap_or(&nothing())) {
+            self.end_tokens(tx, &departed, caller, now).await?;
+        }
         Ok(tx.touch_open_cards(now).await?)
     }
 }
 
 impl Plan {
+    /// Who is gone after it, or was gone before: nobody who comes later under the same id gets what was theirs (threat R27).
+    /// Nobody where people and services stay as they were.
+    fn departed(&self, before: &Document) -> Option<Departed<'_>> {
+        let after = self.rules.document();
+        if before.directory == after.directory && before.services == after.services {
+            return None;
+        }
+        let known = |document: &Document| -> BTreeSet<ServiceId> {
+            let services = document.services.iter();
+            services.map(|service| service.id.clone()).collect()
+        };
+        let services = known(before);
+        let left = known(after);
+        Some(Departed {
+            before: Directory::compile_with(&before.directory, &self.roster),
+            after: self.rules.directory(),
+            services: services.difference(&left).cloned().collect(),
+        })
+    }
+
     /// Refuses what would leave a bound policy that nobody can complete, where somebody could before (design 2.2).
     pub(super) fn check_reach(&self, before: &Rules) -> Result<(), AppError> {
         let short = self.rules.out_of_reach();
@@ -181,6 +204,31 @@ impl Plan {
             Ok(())
         } else {
             Err(Refusal::Invalid(lost).into())
+        }
+    }
+}
+
+/// People and services that a change has removed.
+pub(super) struct Departed<'a> {
+    before: Directory,
+    after: &'a Directory,
+    services: BTreeSet<ServiceId>,
+}
+
+impl Departed<'_> {
+    /// Whether this person is gone. An empty directory before says nothing: it was never filled, or could not be read.
+    pub(super) fn person(&self, id: &PersonId) -> bool {
+        let is_in = |directory: &Directory| directory.person(directory.canonical(id)).is_some();
+        let was_known = self.before.people().next().is_none() || is_in(&self.before);
+        !(was_known && is_in(self.after))
+    }
+
+    /// Whether this principal is gone.
+    pub(super) fn principal(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::Person(id) => self.person(id),
+            Principal::Service(id) => self.services.contains(id),
+            Principal::Operator | Principal::Bot => false,
         }
     }
 }

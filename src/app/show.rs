@@ -83,7 +83,7 @@ impl App {
                 Some(id) => tx
                     .readable_session(id, now)
                     .await?
-                    .map(|session| cover(session, &rules)),
+                    .map(|session| cover(session.recognised(rules.directory()), &rules)),
                 None => None,
             };
             let difference = config::difference(tx, &one.request, &rules).await?;

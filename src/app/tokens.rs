@@ -1,5 +1,6 @@
 //! API tokens: made, listed, revoked, recognised.
 
+use super::plan::Departed;
 use super::{App, AppError};
 use crate::domain::audit::What;
 use crate::domain::digest::Digest;
@@ -9,6 +10,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
+use crate::store::Tx;
 use serde_json::json;
 
 /// Bytes of randomness in a secret.
@@ -36,13 +38,6 @@ impl App {
         caller: &Caller,
         token: NewToken,
     ) -> Result<(Token, String), AppError> {
-        let rules = self.rules().await?;
-        check(&token, |id| {
-            rules
-                .directory()
-                .person(id)
-                .is_some_and(|person| person.active)
-        })?;
         let now = self.now();
         let secret = secret()?;
         let token = Token {
@@ -59,6 +54,14 @@ impl App {
         self.0
             .db
             .unit::<_, AppError>(async |tx| {
+                // held until the commit, so that nobody leaves the directory meanwhile and keeps a token
+                tx.lock_rules_shared().await?;
+                let version = tx.rules_version().await?;
+                let rules = self.rules_at(tx, version).await?;
+                check(&token, |id| {
+                    let person = rules.directory().person(id);
+                    person.is_some_and(|person| person.active)
+                })?;
                 tx.insert_token(&token, &hash(&secret)).await?;
                 Ok(tx
                     .record(&self.own_event(now, What::TokenCreated, caller, detail))
@@ -66,6 +69,23 @@ impl App {
             })
             .await?;
         Ok((token, secret))
+    }
+
+    /// The caller, with everybody who answers for a service by any of its tokens: whoever owns one owns the service (threat R10).
+    pub(super) async fn with_owners(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Caller, AppError> {
+        let mut caller = caller.clone();
+        if matches!(caller.principal, Principal::Service(_)) {
+            let others = tx.token_owners(&caller.principal, (now, now)).await?;
+            caller.owners.extend(others);
+            caller.owners.sort();
+            caller.owners.dedup();
+        }
+        Ok(caller)
     }
 
     /// All tokens.
@@ -94,6 +114,59 @@ impl App {
             .await
     }
 
+    /// Ends the tokens of people and services that a change has removed; tokens of services lose owners who are gone.
+    pub(super) async fn end_tokens(
+        &self,
+        tx: &mut Tx,
+        departed: &Departed<'_>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        for token in tx.live_tokens().await? {
+            if departed.principal(&token.principal) {
+                let why = "its principal was removed from the configuration";
+                self.end_token(tx, &token, caller, why, now).await?;
+                continue;
+            }
+            let mut owners = token.owners.clone();
+            owners.retain(|owner| !departed.person(owner));
+            if owners != token.owners {
+                tx.set_token_owners(token.id.as_str(), &owners).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every token there is, and says which they were (threat R36).
+    pub(super) async fn end_all_tokens(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Token>, AppError> {
+        let tokens = tx.live_tokens().await?;
+        for token in &tokens {
+            self.end_token(tx, token, caller, why, now).await?;
+        }
+        Ok(tokens)
+    }
+
+    async fn end_token(
+        &self,
+        tx: &mut Tx,
+        token: &Token,
+        caller: &Caller,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        tx.revoke_token(token.id.as_str(), now).await?;
+        let detail =
+            json!({"token": token.id, "name": token.name, "for": token.principal, "why": why});
+        let event = self.own_event(now, What::TokenRevoked, caller, detail);
+        Ok(tx.record(&event).await?)
+    }
+
     /// The token with this secret, unless it is unknown or revoked.
     pub async fn authenticate(&self, secret: &str) -> Result<Option<Token>, AppError> {
         let found = self.0.db.read().await?.token_by_hash(&hash(secret)).await?;
@@ -116,7 +189,7 @@ impl App {
     }
 }
 
-fn check(token: &NewToken, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
+fn check(token: &Token, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
     let refuse = |why: String| Err(AppError::from(Refusal::Forbidden(why)));
     if text::is_blank(&token.name) || token.scopes.is_empty() {
         return refuse("A token needs a name and at least one scope.".to_owned());

@@ -103,7 +103,7 @@ impl Rules {
         }
         for short in satisfiable::shortfalls(&gates, &excluded, &[], self.directory()) {
             broken.push(Violation {
-                message: format!("{}: {}", name_of(&gates, &short), short.message),
+                message: unsatisfiable(&gates, &short),
                 policy: Some(short.policy),
                 rule: Rule::Unsatisfiable,
                 unknown: None,
@@ -224,11 +224,13 @@ impl Rules {
                 Some(_) => {}
             },
             Principal::Service(id) => {
-                let answers = |owner: &PersonId| self.directory().person(owner).is_some();
-                if !self.owners(ask).any(answers) {
+                if !self
+                    .owners(ask)
+                    .any(|owner| self.directory().is_active(owner))
+                {
                     broken.push(Violation::new(
                         Rule::UnknownPerson,
-                        format!("nobody answers for the service `{id}`; name its owners, or let it ask on behalf of a person"),
+                        format!("nobody who is active answers for the service `{id}`; name active owners, or let it ask on behalf of a person"),
                     ));
                 }
             }
@@ -252,7 +254,8 @@ impl Rules {
     pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> Exclusion {
         let mut excluded = Exclusion::default();
         let mut exclude = |id: &PersonId, part| {
-            excluded.0.entry(id.clone()).or_insert(part);
+            let id = self.directory().canonical(id).clone();
+            excluded.0.entry(id).or_insert(part);
         };
         if let Some(id) = ask.requester.person() {
             exclude(id, Part::Requester);
@@ -322,9 +325,13 @@ fn reason_required(gate: &Gate) -> Option<Violation> {
     })
 }
 
-fn name_of<'a>(gates: &'a [Gate], short: &'a satisfiable::Shortfall) -> &'a str {
-    gates
-        .iter()
-        .find(|gate| gate.template.id == short.policy)
-        .map_or(short.policy.as_str(), |gate| gate.template.name.as_str())
+/// Why nobody could meet a policy, and what to name where it gates only because the target leaves a level out.
+fn unsatisfiable(gates: &[Gate], short: &satisfiable::Shortfall) -> String {
+    let gate = gates.iter().find(|gate| gate.template.id == short.policy);
+    let name = gate.map_or(short.policy.as_str(), |gate| gate.template.name.as_str());
+    let hint = gate.and_then(|gate| Some((gate.left_out_reason()?, gate.left_out?.as_str())));
+    let hint = hint.map_or_else(String::new, |(why, level)| {
+        format!(" ({why}; name the {level} to be gated by its policies alone)")
+    });
+    format!("{name}: {}{hint}", short.message)
 }

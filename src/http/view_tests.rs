@@ -22,6 +22,7 @@ fn gate() -> Gate {
         version: 3,
         template: serde_json::from_str(template).expect("a template"),
         bound: vec!["environment production".to_owned()],
+        left_out: None,
     }
 }
 
@@ -129,6 +130,7 @@ pub(crate) fn shown() -> Shown {
             roles: BTreeSet::new(),
             at: later,
             via: Door::Button,
+            author_left: false,
         }],
         people: names(),
         waiting_for: Vec::new(),

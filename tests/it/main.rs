@@ -22,6 +22,8 @@ mod doctor;
 mod doing;
 mod dotenv;
 mod entered_text;
+mod effects;
+mod entitlements;
 mod execute_race;
 mod expiry;
 mod faults_below;

@@ -2,6 +2,7 @@
 
 use crate::domain::ask::{Rule, Violation};
 use crate::domain::id::PersonId;
+use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
@@ -146,6 +147,18 @@ impl SessionState {
             Self::Active { .. } => SessionStatus::Active,
             Self::NotStarted(_) | Self::Ended { .. } => SessionStatus::Ended,
             Self::Reviewed { .. } => SessionStatus::Reviewed,
+        }
+    }
+
+    /// Names everybody by the id they go by now.
+    pub(super) fn recognise(&mut self, directory: &Directory) {
+        if let Self::Ended { by, .. } | Self::Reviewed { by, .. } = self
+            && let EndedBy::Revoked(who) = by
+        {
+            directory.recognise(who);
+        }
+        if let Self::Reviewed { review, .. } = self {
+            review.by = directory.canonical(&review.by).clone();
         }
     }
 

@@ -86,6 +86,7 @@ pub(super) fn gate(template: Template) -> Gate {
         version: 3,
         template,
         bound: vec!["organization".to_owned()],
+        left_out: None,
     }
 }
 
@@ -116,6 +117,7 @@ pub(super) fn approval(directory: &Directory, by: &str) -> Vote {
         roles: person.roles.clone(),
         at: NOON,
         via: Door::Button,
+        author_left: false,
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn vote(by: &str, verdict: Verdict, comment: Option<&str>, at: Timest
         roles: std::collections::BTreeSet::new(),
         at,
         via: Door::Button,
+        author_left: false,
     }
 }
 
@@ -141,6 +142,7 @@ pub(super) fn pending() -> Shown {
             version: 3,
             template: template(ShowPayload::Card),
             bound: vec!["environment production".to_owned()],
+            left_out: None,
         }],
         observed: Vec::new(),
         bypassed: Vec::new(),
