@@ -14,11 +14,13 @@ mod explain;
 mod ids;
 mod inbox;
 mod judge;
+mod log_limit;
 mod measure;
 mod once;
 mod people;
 mod plan;
 mod recover;
+mod refusals;
 mod session_news;
 mod session_review;
 mod sessions;
@@ -31,14 +33,17 @@ mod undelivered;
 mod wait;
 
 pub use crate::domain::explain::Explained;
-pub use audit::{AuditLine, LoggedEvent};
+pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
-pub use measure::{DECIDE_SECONDS, describe_metrics};
+pub use log_limit::LogLimit;
+pub use measure::{
+    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
+};
 pub use once::Once;
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
@@ -81,6 +86,7 @@ struct Inner {
     rules: RwLock<Arc<Rules>>,
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
+    refusals: refusals::RecentRefusals,
     work: watch::Sender<u64>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -172,6 +178,7 @@ impl App {
             rules: RwLock::new(Arc::new(config::no_rules()?)),
             clicks,
             waits: wait::Waits::default(),
+            refusals: refusals::RecentRefusals::default(),
             work: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

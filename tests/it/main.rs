@@ -36,6 +36,7 @@ mod policies_in_slack;
 mod races;
 mod racing;
 mod recover;
+mod refusals;
 mod rule_changes;
 mod rule_races;
 mod shell;

@@ -174,6 +174,7 @@ pub(super) fn pending() -> Shown {
         waiting_for: vec!["bob".into(), "carol".into()],
         waiting_more: 0,
         difference: None,
+        timeline_truncated: false,
         timeline: vec![event(NOW, What::RequestCreated, "alice", None)],
     }
 }
@@ -313,6 +314,7 @@ pub(super) fn home_of(
 /// An event of the audit log.
 pub(super) fn logged(what: What, actor: Principal, note: Option<&str>) -> LoggedEvent {
     LoggedEvent {
+        altered: false,
         at: NOW,
         what,
         actor,
