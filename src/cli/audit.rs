@@ -4,7 +4,7 @@ use super::ending::Ending;
 use super::style;
 use super::token::{open, told};
 use super::trouble::Trouble;
-use crate::app::{App, AppError, AuditLine};
+use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -25,9 +25,9 @@ pub struct Args {
 enum Command {
     /// Check the whole chain; exit 1 where a row does not fit
     Verify,
-    /// Print every sealed row as JSON Lines
+    /// Print every sealed row as JSON Lines; exit 1 where a row does not fit
     Export,
-    /// Print the latest events
+    /// Print the latest events; exit 1 where a row of the log does not fit
     Show {
         /// How many
         #[arg(long, short = 'n', default_value_t = 20)]
@@ -49,13 +49,8 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
 
 async fn verify(app: &App) -> Result<Ending, AppError> {
     let found = app.verify_audit().await?;
-    if let Some((place, id)) = found.broken_at {
-        anstream::eprintln!(
-            "{} row {place} ({id}) does not fit; the {} rows before it do.",
-            style::bad("broken:"),
-            found.sealed
-        );
-        return Ok(Ending::Refused);
+    if let Some(ending) = broken(&found) {
+        return Ok(ending);
     }
     anstream::println!(
         "{} {} rows, and {} that wait for their seal.",
@@ -66,12 +61,26 @@ async fn verify(app: &App) -> Result<Ending, AppError> {
     Ok(Ending::Done)
 }
 
+/// Says on standard error which row was changed, if one was. Whoever reads only the exit status learns of it, too.
+fn broken(found: &Verified) -> Option<Ending> {
+    let (place, id) = found.broken_at.as_ref()?;
+    anstream::eprintln!(
+        "{} row {place} ({id}) does not fit; the {} rows before it do. Row {place} or the chain was changed after it had been sealed: \
+         do not trust this row or anything after it, and compare the log with a back-up.",
+        style::bad("broken:"),
+        found.sealed
+    );
+    Some(Ending::Refused)
+}
+
+/// Prints every row, also those of a log that was changed: they are evidence.
 async fn export(app: &App) -> Result<Ending, AppError> {
+    let found = app.verify_audit().await?;
     let mut after = 0;
     loop {
         let lines = app.audit(after, AT_ONCE).await?;
         let Some(last) = lines.last() else {
-            return Ok(Ending::Done);
+            return Ok(broken(&found).unwrap_or(Ending::Done));
         };
         after = last.seal;
         for line in &lines {
@@ -83,14 +92,22 @@ async fn export(app: &App) -> Result<Ending, AppError> {
 }
 
 async fn show(app: &App, last: u32) -> Result<Ending, AppError> {
-    let end = app.verify_audit().await?.sealed;
-    for line in app
-        .audit(end.saturating_sub(i64::from(last)).max(0), last)
-        .await?
-    {
-        anstream::println!("{}", text(&line));
+    let found = app.verify_audit().await?;
+    let broken_at = found
+        .broken_at
+        .as_ref()
+        .map_or(i64::MAX, |(place, _)| *place);
+    let end = app.last_sealed().await?;
+    let from = end.saturating_sub(i64::from(last)).max(0);
+    for line in app.audit(from, last).await? {
+        let mark = if line.seal >= broken_at {
+            style::bad("UNVERIFIED ")
+        } else {
+            String::new()
+        };
+        anstream::println!("{mark}{}", text(&line));
     }
-    Ok(Ending::Done)
+    Ok(broken(&found).unwrap_or(Ending::Done))
 }
 
 /// One event for people; a break-glass event is marked in words and colour.
