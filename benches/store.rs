@@ -309,6 +309,7 @@ async fn read(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>)
         requester: None,
         cursor: None,
         limit: 20,
+        without_payloads: true,
     };
     for (what, filter) in [
         ("inbox, pending", page(&[Status::Pending], None, None)),

@@ -2,7 +2,7 @@
 
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
-use crate::http::{self, Api, Bounds, MetricsAt, Troubles};
+use crate::http::{self, Api, Bounds, MetricsAt, Reception, Troubles};
 use crate::slack::client::{BadClient, Slack};
 use crate::slack::dispatch::Dispatcher;
 use crate::slack::installation::Installation;
@@ -26,6 +26,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 const FOLD_METRICS: Duration = Duration::from_secs(10);
 /// How often it is looked whether Slack must be asked for its people again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the body of a delivery may take; Slack itself gives up after 3 seconds.
+const DELIVERY_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
@@ -84,6 +86,7 @@ pub struct Bot {
     metrics: PrometheusHandle,
     metrics_at: MetricsAt,
     inlet: Option<Inlet>,
+    reception: Reception,
     sockets: Option<Sockets>,
     troubles: Arc<watch::Sender<Troubles>>,
     stop: CancellationToken,
@@ -116,6 +119,7 @@ impl Bot {
         Ok(Self {
             workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),
             inlet,
+            reception: Reception::new(route::BODY_LIMIT, DELIVERY_BODY_TIMEOUT),
             sockets: sockets.transpose()?,
             api: Api::new(
                 app.clone(),
@@ -135,11 +139,23 @@ impl Bot {
         })
     }
 
+    /// The same bot whose API keeps other bounds.
+    #[must_use]
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self {
+            api: self.api.with_bounds(bounds),
+            ..self
+        }
+    }
+
     /// Everything that is served in public.
     pub fn router(&self) -> Router {
         let router = http::router(self.api.clone(), self.metrics_at);
         match &self.inlet {
-            Some(inlet) => router.merge(route::router(inlet.clone())),
+            Some(inlet) => {
+                let routes = route::router(inlet.clone());
+                router.merge(http::deliveries(routes, self.reception.clone()))
+            }
             None => router,
         }
     }

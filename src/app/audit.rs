@@ -15,6 +15,11 @@ use sha2::{Digest as _, Sha256};
 /// Most rows that one unit seals.
 const AT_ONCE: i64 = 500;
 
+/// The most bytes of one page: a change of the configuration has both documents in its row.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Rows of a page that are read at once, however large they are.
+const READ_AT_ONCE: i64 = 20;
+
 /// A sealed audit row, as it is served and exported.
 #[derive(Debug, Clone, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +71,54 @@ impl App {
         Ok(rows.into_iter().map(line).collect())
     }
 
+    /// The same, as far as the rows are what was sealed; then the place of the first one that is not.
+    pub async fn intact_audit(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<AuditLine>, Option<i64>), AppError> {
+        let mut tx = self.0.db.read().await?;
+        let mut hash = match after {
+            ..=0 => String::new(),
+            _ => match tx.sealed_after(after - 1, 1).await?.pop() {
+                Some(last) if last.seal == after => last.hash,
+                Some(other) => return Ok((Vec::new(), Some(other.seal))),
+                None => return Ok((Vec::new(), None)),
+            },
+        };
+        let (mut lines, mut place) = (Vec::new(), after.max(0));
+        let mut bytes = 0;
+        let limit = i64::from(limit).saturating_add(after.max(0));
+        while place < limit {
+            let rows = tx.sealed_after(place, (limit - place).min(READ_AT_ONCE));
+            let rows = rows.await?;
+            if rows.is_empty() {
+                break;
+            }
+            for sealed in rows {
+                let intact = sealed.seal == place + 1
+                    && fits(Some(&hash), sealed.seal, &sealed.hash, &sealed.row);
+                if !intact {
+                    return Ok((lines, Some(sealed.seal)));
+                }
+                bytes += sealed.row.detail.len();
+                if bytes > PAGE_BYTES && !lines.is_empty() {
+                    return Ok((lines, None));
+                }
+                place = sealed.seal;
+                hash.clone_from(&sealed.hash);
+                lines.push(line(sealed));
+            }
+        }
+        Ok((lines, None))
+    }
+
+    /// The place of the last sealed row.
+    pub async fn last_sealed(&self) -> Result<i64, AppError> {
+        let last = self.0.db.read().await?.last_seal().await?;
+        Ok(last.map_or(0, |(place, _)| place))
+    }
+
     /// The latest events as people read them, newest first, sealed or not; for administrators.
     pub async fn latest_events(
         &self,
@@ -101,15 +154,14 @@ impl App {
                 hash: stored,
             } in rows
             {
-                let expected = link(&hash, place + 1, &event(&row))?;
-                if seal != place + 1 || stored != expected {
+                if seal != place + 1 || !fits(Some(&hash), seal, &stored, &row) {
                     return Ok(Verified {
                         sealed: place,
                         unsealed: tx.count_unsealed().await?,
                         broken_at: Some((seal, row.id)),
                     });
                 }
-                (place, hash) = (seal, expected);
+                (place, hash) = (seal, stored);
             }
         }
     }
@@ -143,18 +195,42 @@ pub struct LoggedEvent {
     pub number: Option<i64>,
     /// A reason, comment or message, where there was one.
     pub note: Option<String>,
+    /// Whether somebody has changed the row, or the one before it, after it was sealed.
+    pub altered: bool,
 }
 
-fn logged(row: Logged) -> Option<LoggedEvent> {
-    let detail: Value = serde_json::from_str(&row.detail).ok()?;
+/// Whether a sealed row is what was sealed, behind the row before it.
+fn fits(hash_before: Option<&str>, seal: i64, hash: &str, row: &Unsealed) -> bool {
+    let before = match hash_before {
+        Some(before) => before,
+        None if seal == 1 => "",
+        None => return false,
+    };
+    link(before, seal, &event(row)).is_ok_and(|expected| expected == hash)
+}
+
+/// An event as people read it; none where this release cannot read who acted and how. An altered row is shown as far as it reads.
+fn logged(logged: Logged) -> Option<LoggedEvent> {
+    let (row, before) = (logged.row, logged.hash_before.as_deref());
+    let altered = match (logged.seal, &logged.hash) {
+        (Some(seal), Some(hash)) => !fits(before, seal, hash, &row),
+        (None, None) => false,
+        _ => true,
+    };
+    let detail: Value = match serde_json::from_str(&row.detail) {
+        Ok(detail) => detail,
+        Err(_) if altered => Value::Null,
+        Err(_) => return None,
+    };
     Some(LoggedEvent {
         at: Timestamp(row.at),
-        what: row.what.parse().ok()?,
+        what: row.what.parse().unwrap_or(What::Unknown),
         actor: Principal::try_from(row.actor).ok()?,
         via: serde_json::from_value(row.via.into()).ok()?,
         prominent: row.prominent,
-        number: row.number,
+        number: logged.number,
         note: note(&detail),
+        altered,
     })
 }
 

@@ -33,7 +33,7 @@ pub struct Started {
 
 impl App {
     /// Starts a session, or asks for it where policies gate that. Only people may.
-    pub async fn start_session(
+    pub(super) async fn try_start_session(
         &self,
         caller: &Caller,
         ask: StartAsk,
@@ -215,7 +215,7 @@ impl App {
     }
 
     /// Ends a session before its time: nothing is usable from this commit on, on any replica.
-    pub async fn revoke_session(
+    pub(super) async fn try_revoke_session(
         &self,
         caller: &Caller,
         id: &SessionId,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 impl App {
     /// Takes a request back, until it is executed: requester, submitter, administrators and eligible approvers may (design 2.6).
-    pub async fn cancel(
+    pub(super) async fn try_cancel(
         &self,
         caller: &Caller,
         request: &RequestRef,

@@ -135,7 +135,7 @@ impl App {
 
     /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
     /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (design 2.2).
-    pub async fn change_config(
+    pub(super) async fn try_change_config(
         &self,
         caller: &Caller,
         document: Document,

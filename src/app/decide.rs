@@ -2,6 +2,7 @@
 
 use super::judge::Session;
 use super::once::Once;
+use super::refusals::RefusalKey;
 use super::text::said;
 use super::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::id::{PersonId, RequestId};
@@ -85,6 +86,9 @@ enum Hold {
 /// What became of one click of a unit.
 type Outcome = Result<Decided, Refusal>;
 
+/// What became of a unit: of each click, the requests that moved, and the refusals that were recorded.
+type Judged = (Vec<Outcome>, Vec<(RequestId, i64)>, Vec<RefusalKey>);
+
 /// Starts the deciders: one on `SQLite`, two on Postgres.
 pub(super) fn start(app: &App, line: mpsc::Receiver<Waiting>) {
     let line = Arc::new(Mutex::new(line));
@@ -126,7 +130,14 @@ impl App {
     /// The one door to a decision: buttons, modals, commands, API and command line all come through here.
     pub async fn decide(&self, click: Click) -> Result<Decided, AppError> {
         let since = Instant::now();
-        let decided = self.decide_in_line(click, since).await;
+        let who = self.pace_of(&click.clicker);
+        let decided = match self.0.refusals.check_pace(&who, self.now()) {
+            Ok(()) => self.decide_in_line(click, since).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Err(AppError::Refused(_)) = &decided {
+            self.0.refusals.count(&who, self.now());
+        }
         let outcome = match &decided {
             Ok(_) => "decided",
             Err(AppError::Refused(_)) => "refused",
@@ -225,7 +236,10 @@ impl App {
             .db
             .unit::<_, AppError>(async |tx| self.judge_in(tx, clicks, hold).await)
             .await?;
-        Ok(heard.map(|(outcomes, moved)| {
+        Ok(heard.map(|(outcomes, moved, refusals)| {
+            for key in refusals {
+                self.0.refusals.committed(key, self.now());
+            }
             if !moved.is_empty() {
                 self.moved(&moved);
             }
@@ -249,7 +263,7 @@ impl App {
         tx: &mut Tx,
         clicks: &[(&Click, &RequestId)],
         hold: Hold,
-    ) -> Result<Option<(Vec<Outcome>, Vec<(RequestId, i64)>)>, AppError> {
+    ) -> Result<Option<Judged>, AppError> {
         let ids: BTreeSet<&RequestId> = clicks.iter().map(|(_, id)| *id).collect();
         let ids: Vec<&RequestId> = ids.into_iter().collect();
         let once = clicks.iter().filter_map(|(click, _)| click.once.as_ref());
@@ -263,6 +277,7 @@ impl App {
         let Some(first) = loaded.first() else {
             return Ok(Some((
                 vec![Err(Refusal::NotFound); clicks.len()],
+                Vec::new(),
                 Vec::new(),
             )));
         };
@@ -293,6 +308,6 @@ impl App {
                 }
             }
         }
-        Ok(Some((outcomes, session.moved())))
+        Ok(Some((outcomes, session.moved(), session.refusals)))
     }
 }

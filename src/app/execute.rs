@@ -57,7 +57,7 @@ enum Cover {
 
 impl App {
     /// Hands out what was granted, once. The digest must be the request's.
-    pub async fn execute(
+    pub(super) async fn try_execute(
         &self,
         caller: &Caller,
         request: &RequestRef,
@@ -314,7 +314,7 @@ impl App {
     }
 
     /// Reports how the execution ended.
-    pub async fn complete(
+    pub(super) async fn try_complete(
         &self,
         caller: &Caller,
         request: &RequestRef,

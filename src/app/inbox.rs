@@ -31,6 +31,8 @@ pub struct ListFilter {
     pub cursor: Option<String>,
     /// At most this many; 1 to 100.
     pub limit: u32,
+    /// Without payloads: a page of them may have 100 MiB.
+    pub without_payloads: bool,
 }
 
 /// One page of a list, newest first.
@@ -92,7 +94,7 @@ impl App {
                 break full.then_some(below);
             }
         };
-        if wanted.searches() {
+        if wanted.searches() && !filter.without_payloads {
             tx.read_payloads(&mut found).await?;
         }
         Ok(Page {
@@ -152,7 +154,8 @@ impl Wanted<'_> {
             below,
             limit: i64::try_from(limit).unwrap_or(100),
         };
-        Ok(tx.list_page(query, !self.searches()).await?)
+        let payloads = !self.searches() && !self.filter.without_payloads;
+        Ok(tx.list_page(query, payloads).await?)
     }
 
     /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.

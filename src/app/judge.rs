@@ -3,6 +3,7 @@
 use super::decide::{Click, Clicker, Decided};
 use super::effect::approval_detail;
 use super::once::Kept;
+use super::refusals::{self, RefusalKey};
 use super::{App, AppError, news_of, recognised};
 use crate::domain::audit::What;
 use crate::domain::decide::{self, Cast};
@@ -29,6 +30,8 @@ pub(super) struct Session<'a> {
     waits_until: BTreeMap<RequestId, Timestamp>,
     changed: BTreeSet<RequestId>,
     kept: Vec<Answer>,
+    /// Refusals that this unit records.
+    pub(super) refusals: Vec<RefusalKey>,
     pub(super) judgement: Judgement,
 }
 
@@ -66,6 +69,7 @@ impl<'a> Session<'a> {
             waits_until,
             changed: BTreeSet::new(),
             kept,
+            refusals: Vec::new(),
             judgement: Judgement::default(),
         }
     }
@@ -132,17 +136,19 @@ impl<'a> Session<'a> {
         };
         let outcome = decide::cast(&mut docket.request, &mut docket.votes, cast);
         let actor = actor(&click.clicker, voter);
-        let heard = match &outcome {
+        let (heard, recorded) = match &outcome {
             Ok(()) => {
                 self.record_vote(click, &actor, &docket);
-                Ok(self.decided(&docket.request, false))
+                (Ok(self.decided(&docket.request, false)), true)
             }
             Err(refusal) => {
-                self.record_refusal(click, &actor, &docket.request, refusal);
-                Err(refusal.clone())
+                let recorded = self.record_refusal(click, &actor, &docket.request, refusal);
+                (Err(refusal.clone()), recorded)
             }
         };
-        self.keep_answer(click, id, &outcome)?;
+        if recorded {
+            self.keep_answer(click, id, &outcome)?;
+        }
         self.dockets.insert(id.clone(), docket);
         Ok(heard)
     }
@@ -236,18 +242,36 @@ impl<'a> Session<'a> {
         self.changed.insert(request.id.clone());
     }
 
-    /// Somebody who may not decide tried to: that is worth a row; a second click of the same approver is not.
+    /// Somebody who may not decide tried to: that is worth a row, once a day. A second click of the same approver is not. Says
+    /// whether there is a row.
     fn record_refusal(
         &mut self,
         click: &Click,
         actor: &Principal,
         request: &Request,
         refusal: &Refusal,
-    ) {
-        if let Refusal::NotEligible(why) = refusal {
-            let detail = json!({"why": why.to_string(), "verdict": click.verdict, "account": account(&click.clicker)});
-            self.record(What::VoteRefused, actor, click.via, request, detail);
+    ) -> bool {
+        let Refusal::NotEligible(why) = refusal else {
+            return false;
+        };
+        let key = RefusalKey {
+            caller: refusals::name_of(&click.clicker),
+            what: What::VoteRefused,
+            about: request.id.to_string(),
+            code: refusal.code(),
+        };
+        if self.refusals.contains(&key) {
+            return false;
         }
+        let Some(repeated) = self.app.0.refusals.admit(&key, self.now) else {
+            return false;
+        };
+        self.refusals.push(key);
+        let detail = json!({
+            "why": why.to_string(), "verdict": click.verdict, "account": account(&click.clicker), "repeated": repeated,
+        });
+        self.record(What::VoteRefused, actor, click.via, request, detail);
+        true
     }
 
     fn record(

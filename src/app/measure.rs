@@ -8,6 +8,12 @@ use std::time::Duration;
 
 /// How long decisions took, from the door to the answer.
 pub const DECIDE_SECONDS: &str = "countersign_decide_seconds";
+/// Posts to `/slack/events` that were refused, by reason.
+pub const DELIVERIES_REFUSED: &str = "countersign_deliveries_refused_total";
+/// Connections that the server closed by itself, by reason.
+pub const CONNECTIONS_CLOSED: &str = "countersign_http_connections_closed_total";
+/// Connections that are open.
+pub const CONNECTIONS: &str = "countersign_http_connections";
 const EVENTS: &str = "countersign_events_total";
 const PENDING: &str = "countersign_requests_pending";
 const MESSAGES: &str = "countersign_messages_due";
@@ -36,6 +42,19 @@ pub fn describe_metrics() {
         UNREADABLE_ROWS,
         "Stored rows that this release cannot read, each time one is met"
     );
+    describe_counter!(
+        super::refusals::UNRECORDED,
+        "Refusals that left no audit row, since the same one had left one recently"
+    );
+    describe_counter!(
+        DELIVERIES_REFUSED,
+        "Posts to /slack/events that were refused, by reason"
+    );
+    describe_counter!(
+        CONNECTIONS_CLOSED,
+        "Connections that the server closed by itself, by reason"
+    );
+    describe_gauge!(CONNECTIONS, "Connections that are open");
     describe_gauge!(PENDING, "Requests that wait for people");
     describe_gauge!(MESSAGES, "Messages that are to be delivered to Slack");
     describe_gauge!(UNDELIVERED, "Messages that were given up");

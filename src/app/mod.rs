@@ -16,11 +16,13 @@ mod homes;
 mod ids;
 mod inbox;
 mod judge;
+mod log_limit;
 mod measure;
 mod once;
 mod people;
 mod plan;
 mod recover;
+mod refusals;
 mod session_news;
 mod session_review;
 mod sessions;
@@ -34,14 +36,17 @@ mod undelivered;
 mod wait;
 
 pub use crate::domain::explain::Explained;
-pub use audit::{AuditLine, LoggedEvent};
+pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{Click, Clicker, Decided};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
-pub use measure::{DECIDE_SECONDS, describe_metrics};
+pub use log_limit::LogLimit;
+pub use measure::{
+    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
+};
 pub use once::Once;
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
@@ -85,6 +90,7 @@ struct Inner {
     rules: RwLock<Arc<Rules>>,
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
+    refusals: refusals::RecentRefusals,
     work: watch::Sender<u64>,
     supervisor: Supervisor,
     proof: health::Proof,
@@ -203,6 +209,7 @@ impl App {
             rules: RwLock::new(Arc::new(config::no_rules()?)),
             clicks,
             waits: wait::Waits::default(),
+            refusals: refusals::RecentRefusals::default(),
             work: watch::Sender::new(0),
             supervisor: Supervisor::default(),
             proof: health::Proof::default(),

@@ -18,7 +18,7 @@ use serde_json::json;
 
 impl App {
     /// Marks a session that is over as reviewed, with what the reviewer found. Nobody who took part in it may.
-    pub async fn review_session(
+    pub(super) async fn try_review_session(
         &self,
         caller: &Caller,
         id: &SessionId,

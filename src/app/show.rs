@@ -17,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// So many of the people a request waits for are named; in a large company `anyone` may be everybody.
 const WAITING_SHOWN: usize = 100;
+/// Most events of one request's timeline.
+const TIMELINE_EVENTS: usize = 200;
+/// Most events of each timeline in a list.
+const TIMELINE_EVENTS_IN_LISTS: usize = 50;
 
 impl App {
     /// One request.
@@ -68,8 +72,13 @@ impl App {
         };
         let rules = self.rules_at(tx, version).await?;
         let ids: Vec<&RequestId> = loaded.iter().map(|one| &one.request.id).collect();
+        let limit = if ids.len() == 1 {
+            TIMELINE_EVENTS
+        } else {
+            TIMELINE_EVENTS_IN_LISTS
+        };
         let mut timelines: BTreeMap<RequestId, Vec<TimelineEvent>> = BTreeMap::new();
-        for row in tx.timeline(&ids).await? {
+        for row in tx.timeline(&ids, limit + 1).await? {
             timelines
                 .entry(row.request.clone())
                 .or_default()
@@ -78,7 +87,11 @@ impl App {
         let now = self.now();
         let mut all = Vec::with_capacity(loaded.len());
         for one in loaded {
-            let timeline = timelines.remove(&one.request.id).unwrap_or_default();
+            let mut timeline = timelines.remove(&one.request.id).unwrap_or_default();
+            let timeline_truncated = timeline.len() > limit;
+            if timeline_truncated {
+                timeline.drain(1..=timeline.len() - limit);
+            }
             let session = match &one.request.session {
                 Some(id) => tx
                     .readable_session(id, now)
@@ -90,6 +103,7 @@ impl App {
             all.push(Shown {
                 session,
                 difference,
+                timeline_truncated,
                 ..shown(one, timeline, &rules, now)
             });
         }
@@ -179,6 +193,7 @@ pub(super) fn shown(
         waiting_more: waiting.len() - waiting_for.len(),
         waiting_for,
         timeline,
+        timeline_truncated: false,
         difference: None,
     }
 }

@@ -61,7 +61,7 @@ pub struct Submitted {
 
 impl App {
     /// Asks. Nothing is stored when rules are broken.
-    pub async fn submit(
+    pub(super) async fn try_submit(
         &self,
         caller: &Caller,
         submission: Submission,

@@ -4,7 +4,7 @@ use super::ending::Ending;
 use super::token::{open, told};
 use super::trouble::Trouble;
 use super::{output, style};
-use crate::app::{App, AppError, AuditLine};
+use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -25,9 +25,9 @@ pub struct Args {
 enum Command {
     /// Check the whole chain; exit 1 where a row does not fit
     Verify,
-    /// Print every sealed row as JSON Lines
+    /// Print every sealed row as JSON Lines; exit 1 where a row does not fit
     Export,
-    /// Print the latest events
+    /// Print the latest events; exit 1 where a row of the log does not fit
     Show {
         /// How many
         #[arg(long, short = 'n', default_value_t = 20)]
@@ -49,13 +49,8 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
 
 async fn verify(app: &App) -> Result<Ending, Trouble> {
     let found = app.verify_audit().await.map_err(told)?;
-    if let Some((place, id)) = found.broken_at {
-        output::tell(&format!(
-            "{} row {place} ({id}) does not fit; the {} rows before it do.",
-            style::bad("broken:"),
-            found.sealed
-        ));
-        return Ok(Ending::Refused);
+    if let Some(ending) = broken(&found) {
+        return Ok(ending);
     }
     output::line(&format!(
         "{} {} rows, and {} that wait for their seal.",
@@ -66,12 +61,26 @@ async fn verify(app: &App) -> Result<Ending, Trouble> {
     Ok(Ending::Done)
 }
 
+/// Says on standard error which row was changed, if one was. Whoever reads only the exit status learns of it, too.
+fn broken(found: &Verified) -> Option<Ending> {
+    let (place, id) = found.broken_at.as_ref()?;
+    output::tell(&format!(
+        "{} row {place} ({id}) does not fit; the {} rows before it do. Row {place} or the chain was changed after it had been sealed: \
+         do not trust this row or anything after it, and compare the log with a back-up.",
+        style::bad("broken:"),
+        found.sealed
+    ));
+    Some(Ending::Refused)
+}
+
+/// Prints every row, also those of a log that was changed: they are evidence.
 async fn export(app: &App) -> Result<Ending, Trouble> {
+    let found = app.verify_audit().await.map_err(told)?;
     let mut after = 0;
     loop {
         let lines = app.audit(after, AT_ONCE).await.map_err(told)?;
         let Some(last) = lines.last() else {
-            return Ok(Ending::Done);
+            return Ok(broken(&found).unwrap_or(Ending::Done));
         };
         after = last.seal;
         let mut text = Vec::new();
@@ -85,12 +94,22 @@ async fn export(app: &App) -> Result<Ending, Trouble> {
 }
 
 async fn show(app: &App, last: u32) -> Result<Ending, Trouble> {
-    let end = app.verify_audit().await.map_err(told)?.sealed;
-    let after = end.saturating_sub(i64::from(last)).max(0);
-    for line in app.audit(after, last).await.map_err(told)? {
-        output::line(&text(&line))?;
+    let found = app.verify_audit().await.map_err(told)?;
+    let broken_at = found
+        .broken_at
+        .as_ref()
+        .map_or(i64::MAX, |(place, _)| *place);
+    let end = app.last_sealed().await.map_err(told)?;
+    let from = end.saturating_sub(i64::from(last)).max(0);
+    for line in app.audit(from, last).await.map_err(told)? {
+        let mark = if line.seal >= broken_at {
+            style::bad("UNVERIFIED ")
+        } else {
+            String::new()
+        };
+        output::line(&format!("{mark}{}", text(&line)))?;
     }
-    Ok(Ending::Done)
+    Ok(broken(&found).unwrap_or(Ending::Done))
 }
 
 /// One event for people; a break-glass event is marked in words and colour.

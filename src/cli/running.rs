@@ -2,11 +2,13 @@
 
 use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
-use crate::http::MetricsAt;
+use crate::http::server::{self, ConnectionLimits};
+use crate::http::{Bounds, MetricsAt};
 use crate::slack::signature::SigningSecrets;
 use crate::store::Db;
 use axum::Router;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +19,13 @@ use tokio_util::task::TaskTracker;
 
 /// How long open requests (long polls, above all) may still take once the bot is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The most connections at once, however many files the process may open.
+const MOST_CONNECTIONS: u64 = 25_000;
+/// Files that are kept for the database, for Slack and for everything else.
+const OTHER_FILES: u64 = 256;
+/// Connections at the administrators' own address.
+const ADMIN_CONNECTIONS: usize = 64;
 
 /// Upper bounds, in seconds; Slack waits for three.
 const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -61,6 +70,23 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
         metrics_at: start.metrics_at,
     })
     .await
+    .map(|bot| bot.bounded(Bounds::for_connections(connections())))
+}
+
+/// How many connections this process can serve at once. Without a limit, strangers take every file it may open, and Slack none.
+fn connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    // no limit is more than enough
+    let files = files.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
+    usize::try_from(files.clamp(16, MOST_CONNECTIONS)).unwrap_or(16)
 }
 
 /// Servers that stop together.
@@ -78,17 +104,31 @@ impl Servers {
         }
     }
 
-    /// Serves on an address; answers with the address it got.
+    /// Serves the public on an address; answers with the address it got.
     pub async fn serve(&self, listen: SocketAddr, router: Router) -> std::io::Result<SocketAddr> {
+        self.serve_within(listen, router, connections()).await
+    }
+
+    /// Serves the administrators on an address of their own.
+    pub async fn serve_admin(
+        &self,
+        listen: SocketAddr,
+        router: Router,
+    ) -> std::io::Result<SocketAddr> {
+        self.serve_within(listen, router, ADMIN_CONNECTIONS).await
+    }
+
+    async fn serve_within(
+        &self,
+        listen: SocketAddr,
+        router: Router,
+        connections: usize,
+    ) -> std::io::Result<SocketAddr> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let stop = self.stop.clone();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-        self.tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the server stopped");
-            }
-        });
+        let (limits, stop) = (ConnectionLimits::of(connections), self.stop.clone());
+        self.tasks
+            .spawn(server::serve(listener, router, limits, stop));
         Ok(address)
     }
 

@@ -61,7 +61,7 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
         .map_err(|error| busy(&settings, &error))?;
     if let Some(admin) = settings.admin_listen {
         servers
-            .serve(admin, bot.admin_router())
+            .serve_admin(admin, bot.admin_router())
             .await
             .map_err(|error| busy(&settings, &error))?;
     }

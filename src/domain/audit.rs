@@ -90,6 +90,16 @@ events! {
     SessionReviewed = "break_glass.reviewed",
     /// The operator wrote past the rules (`recover`).
     Recovered = "operator.recovered",
+    /// A cancellation, a report or another call about a request was refused.
+    RequestRefused = "request.refused",
+    /// A change of the configuration was refused.
+    ConfigRefused = "config.refused",
+    /// The start, the end or the review of a break-glass session was refused.
+    SessionRefused = "break_glass.refused",
+    /// Calls came with a token that is unknown, revoked or lacks the scope.
+    TokenRefused = "token.refused",
+    /// Written by a later release; never written by this one.
+    Unknown = "unknown",
 }
 
 impl std::str::FromStr for What {
@@ -129,7 +139,12 @@ impl AuditEvent {
                 | What::ConfigChanged
                 | What::DirectoryChanged
                 | What::TokenCreated
-                | What::TokenRevoked => false,
+                | What::TokenRevoked
+                | What::RequestRefused
+                | What::ConfigRefused
+                | What::SessionRefused
+                | What::TokenRefused
+                | What::Unknown => false,
             }
     }
 }

@@ -37,8 +37,10 @@ pub struct Shown {
     pub waiting_for: Vec<PersonId>,
     /// How many people besides could.
     pub waiting_more: usize,
-    /// What happened, oldest first.
+    /// What happened, oldest first: the first event and the latest ones.
     pub timeline: Vec<TimelineEvent>,
+    /// Whether events between the first and the others are left out.
+    pub timeline_truncated: bool,
     /// How a change of the configuration differs from the version it was made from.
     pub difference: Option<Difference>,
 }

@@ -103,14 +103,20 @@ impl<R: Right> Allowed<R> {
     }
 
     async fn with(secret: &str, api: &Api) -> Result<Self, Problem> {
-        let token = api.app.authenticate(secret).await?;
-        let token = token.ok_or_else(unknown_token)?;
+        let Some(token) = api.app.authenticate(secret).await? else {
+            api.app.unknown_token_came().await?;
+            return Err(unknown_token());
+        };
         let rules = api.app.rules().await?;
         let person = token
             .principal
             .person()
             .and_then(|id| rules.directory().person(id));
-        admit(&token, person, Self::ACCESS)?;
+        if let Err(refused) = admit(&token, person, Self::ACCESS) {
+            let why = format!("{}: {}", refused.title, refused.detail);
+            api.app.token_refused(&token, R::SCOPE, &why).await?;
+            return Err(refused);
+        }
         let mut owners = token.owners.clone();
         if let Principal::Service(id) = &token.principal
             && let Some(service) = rules.service(id)
@@ -183,19 +189,35 @@ impl<R: Right> FromRequestParts<Api> for Allowed<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        Self::with(bearer(&parts.headers)?, api).await
+        match bearer(&parts.headers) {
+            Ok(secret) => Self::with(secret, api).await,
+            Err(NoSecret::None) => Err(no_token()),
+            Err(NoSecret::Implausible) => {
+                api.app.unknown_token_came().await?;
+                Err(unknown_token())
+            }
+        }
     }
 }
 
 /// Longer texts are not looked up.
 const LONGEST_SECRET: usize = 256;
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+/// Why a call has no secret that is worth looking up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoSecret {
+    /// It has no token, or several.
+    None,
+    /// It has one that cannot be any token's.
+    Implausible,
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, NoSecret> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(no_token());
+        return Err(NoSecret::None);
     };
-    let text = value.to_str().map_err(|_| no_token())?;
+    let text = value.to_str().map_err(|_| NoSecret::None)?;
     match text.split_once(' ') {
         Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => {
             let secret = secret.trim();
@@ -204,10 +226,10 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
             if plausible {
                 Ok(secret)
             } else {
-                Err(unknown_token())
+                Err(NoSecret::Implausible)
             }
         }
-        _ => Err(no_token()),
+        _ => Err(NoSecret::None),
     }
 }
 

@@ -6,6 +6,7 @@ use super::body::Params;
 use super::problem::Problem;
 use crate::app::{AppError, AuditLine};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -30,7 +31,9 @@ pub(super) struct AuditQuery {
 
 /// The audit log
 ///
-/// One JSON object a line. The `seal` of the last line is the `after` of the next page; an empty answer is the end.
+/// One JSON object a line. The `seal` of the last line is the `after` of the next page; an empty answer is the end. A page ends early
+/// before it gets larger than 4 MiB, and before a row that was changed after it had been sealed: the next page is then a problem with
+/// the code `audit_broken`.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(AuditQuery),
     responses((status = 200, description = "Rows in the order of the chain", body = String, content_type = JSON_LINES)))]
 pub(super) async fn read(
@@ -40,10 +43,32 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(Problem::unfit("invalid_query", "`limit` is 1 to 1000."));
+        return Err(Problem::unfit(
+            "invalid_query",
+            &format!("`limit={limit}`: expected a number from 1 to 1000."),
+        ));
     }
-    let rows = api.app.audit(query.after.unwrap_or(0), limit).await?;
+    let (rows, broken_at) = api
+        .app
+        .intact_audit(query.after.unwrap_or(0), limit)
+        .await?;
+    if let (Some(place), true) = (broken_at, rows.is_empty()) {
+        return Err(broken(place));
+    }
     Ok(([(CONTENT_TYPE, JSON_LINES)], lines(&rows)?).into_response())
+}
+
+/// Somebody has changed the log behind our back; what follows that row cannot be trusted.
+fn broken(place: i64) -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "audit_broken",
+        "the audit log was changed after it had been sealed",
+        &format!(
+            "Row {place} does not fit the rows before it, so this row and everything after it cannot be trusted. \
+             `countersign audit verify` checks the log at the database, `countersign audit export` prints all of it; compare it with a back-up."
+        ),
+    )
 }
 
 fn lines(rows: &[AuditLine]) -> Result<String, AppError> {

@@ -79,7 +79,7 @@ fn unread(rejection: BytesRejection) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "this body is too large",
-            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB.",
+            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB in canonical form. Send a digest of what is larger, and where it can be found.",
         );
     }
     Problem::new(
@@ -106,11 +106,12 @@ fn json_or_nothing(headers: &HeaderMap) -> Result<(), Problem> {
     if media.trim().eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
+        let sent = sent_header(value);
         Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not_json",
             "the body must be JSON",
-            "Send `Content-Type: application/json`.",
+            &format!("`Content-Type: {sent}` was sent. Send `Content-Type: application/json`."),
         ))
     }
 }
@@ -128,10 +129,28 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if fits {
         Ok(Some(text.to_owned()))
     } else {
+        let all: Vec<String> = headers
+            .get_all(IDEMPOTENCY_KEY)
+            .iter()
+            .map(|value| format!("`{}`", sent_header(value)))
+            .collect();
         Err(Problem::unfit(
             "invalid_idempotency_key",
-            "`Idempotency-Key` must be 1 to 255 printable ASCII characters and be sent once.",
+            &format!(
+                "`Idempotency-Key` was sent as {}. It must be 1 to 255 printable ASCII characters and be sent once.",
+                sent_list(&all)
+            ),
         ))
+    }
+}
+
+/// What was sent, with an end where there was too much.
+fn sent_list(all: &[String]) -> String {
+    match all {
+        [one] => one.clone(),
+        [first, second] => format!("{first} and {second}"),
+        [first, rest @ ..] => format!("{first} and {} others", rest.len()),
+        [] => "nothing".to_owned(),
     }
 }
 
@@ -155,25 +174,26 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn misread(path: &str, error: &serde_json::Error) -> Problem {
+    let (path, why) = (&bounded(path), bounded(&error.to_string()));
     if !error.is_data() {
         return Problem::new(
             StatusCode::BAD_REQUEST,
             "malformed_body",
             "this body is not JSON",
-            &format!("It could not be read: {error}."),
+            &format!("It could not be read: {}.", bounded(&error.to_string())),
         );
     }
     let in_payload =
         path == "payload" || path.starts_with("payload.") || path.starts_with("payload[");
     if in_payload {
-        return payload_refused(&format!("`{path}`: {error}."));
+        return payload_refused(&format!("`{path}`: {why}."));
     }
     let place = if path.is_empty() || path == "." {
         String::new()
     } else {
         format!("`{path}`: ")
     };
-    Problem::unfit("invalid_body", &format!("{place}{error}."))
+    Problem::unfit("invalid_body", &format!("{place}{why}."))
 }
 
 /// The payload breaks a rule of its own.
@@ -215,8 +235,72 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
 
 fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     serde_urlencoded::from_str(text).map_err(|error: serde_urlencoded::de::Error| {
-        Problem::unfit("invalid_query", &format!("{error}."))
+        Problem::unfit(
+            "invalid_query",
+            &misread_query::<T>(text, &error.to_string()),
+        )
     })
+}
+
+/// Which parameter could not be read: as it was sent, and what would be accepted.
+fn misread_query<T: DeserializeOwned>(text: &str, error: &str) -> String {
+    for pair in text.split('&') {
+        let Err(error) = serde_urlencoded::from_str::<T>(pair) else {
+            continue;
+        };
+        let pair = sent(pair);
+        let why = match error.to_string().as_str() {
+            "invalid digit found in string" | "cannot parse integer from empty string" => {
+                "expected a whole number".to_owned()
+            }
+            "number too large to fit in target type" | "number too small to fit in target type" => {
+                "the number is out of range".to_owned()
+            }
+            // what was expected stands last, behind what was sent
+            other => match other.rsplit_once(", expected ") {
+                Some((_, expected)) => format!("expected {expected}"),
+                None => sent(other),
+            },
+        };
+        return format!("`{pair}`: {why}.");
+    }
+    // each is right by itself
+    format!("`{}`: {error}. Send each parameter once.", sent(text))
+}
+
+/// Something that was sent, for a message: as it was sent, but one line, without backticks, and not longer than a line.
+pub(super) fn sent(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let visible = |c: char| match c {
+        '`' => "'".to_owned(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    let cut: String = text.chars().take(LONGEST).map(visible).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        cut + "…"
+    } else {
+        cut
+    }
+}
+
+/// What the reader of JSON says. It repeats what was sent, which may be long.
+fn bounded(text: &str) -> String {
+    const LONGEST: usize = 400;
+    match text.char_indices().nth(LONGEST) {
+        // what was expected and where stands at its end
+        Some((cut, _)) => {
+            let end: String = text.chars().rev().take(LONGEST / 2).collect();
+            let end: String = end.chars().rev().collect();
+            format!("{}…{end}", text.get(..cut / 2).unwrap_or_default())
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// The value of a header, for a message.
+pub(super) fn sent_header(value: &axum::http::HeaderValue) -> String {
+    sent(&String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// The request a path names; what is no id is a request that does not exist.
@@ -227,11 +311,17 @@ impl FromRequestParts<Api> for Named {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let not_found = || Problem::from(Refusal::NotFound);
         let Path(text) = Path::<String>::from_request_parts(parts, api)
             .await
-            .map_err(|_| not_found())?;
-        text.parse().map(Self).map_err(|_| not_found())
+            .map_err(|_| Problem::from(Refusal::NotFound))?;
+        text.parse().map(Self).map_err(|_| {
+            let mut problem = Problem::from(Refusal::NotFound);
+            problem.detail = format!(
+                "`{}` is not a request: expected a number such as 42, or an id such as req_01k8f3t2v6f8j9m0p1q2r3s4t5.",
+                sent(&text)
+            );
+            problem
+        })
     }
 }
 

@@ -204,3 +204,85 @@ proptest! {
         }
     }
 }
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only what is refused is looked at")]
+struct Query {
+    kind: Option<crate::domain::action::Kind>,
+    limit: Option<u32>,
+}
+
+fn query_refused(text: &str) -> String {
+    let problem = query::<Query>(text).expect_err(text);
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (422, "invalid_query")
+    );
+    problem.detail.clone()
+}
+
+#[test]
+fn a_query_that_is_refused_is_repeated_as_it_was_sent_f5() {
+    for (sent, said) in [
+        ("limit=abc", "`limit=abc`: expected a whole number."),
+        (
+            "kind=release&limit=-1",
+            "`limit=-1`: expected a whole number.",
+        ),
+        ("limit=", "`limit=`: expected a whole number."),
+        (
+            "limit=4294967296",
+            "`limit=4294967296`: the number is out of range.",
+        ),
+        (
+            "limit=1&limits=2",
+            "`limits=2`: expected `kind` or `limit`.",
+        ),
+        (
+            "limit=1&limit=2",
+            "`limit=1&limit=2`: duplicate field `limit`. Send each parameter once.",
+        ),
+    ] {
+        assert_eq!(query_refused(sent), said);
+    }
+    let kinds = query_refused("kind=everything%60");
+    assert!(
+        kinds.starts_with("`kind=everything%60`: expected one of `"),
+        "{kinds}"
+    );
+    let long = query_refused(&format!("limit={}", "x".repeat(5_000)));
+    assert!(long.chars().count() < 200, "{long}");
+}
+
+#[test]
+fn headers_that_are_refused_are_repeated_as_they_were_sent_f5() {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; a=`b`"));
+    let problem = json_or_nothing(&headers).expect_err("no JSON");
+    assert_eq!(
+        problem.detail,
+        "`Content-Type: text/plain; a='b'` was sent. Send `Content-Type: application/json`."
+    );
+    headers.append(IDEMPOTENCY_KEY, HeaderValue::from_static("first"));
+    headers.append(IDEMPOTENCY_KEY, HeaderValue::from_static("second"));
+    let problem = idempotency_key(&headers).expect_err("two keys");
+    let said = "`Idempotency-Key` was sent as `first` and `second`.";
+    assert!(problem.detail.starts_with(said), "{}", problem.detail);
+}
+
+#[test]
+fn a_long_value_in_a_body_is_not_repeated_whole_f5() {
+    let body = format!(
+        r#"{{"action":"x","payload":1,"{}":1}}"#,
+        "k".repeat(100_000)
+    );
+    let problem = parse::<Body>(body.as_bytes()).expect_err("an unknown field");
+    assert!(problem.detail.len() < 1_000, "{}", problem.detail.len());
+    assert!(
+        problem.detail.contains("expected `action` or `payload`"),
+        "{}",
+        problem.detail
+    );
+    assert_eq!(sent("a\nb`c"), "a\\nb'c");
+}

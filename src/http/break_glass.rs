@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::access::{Allowed, OpenDoor, ReadRequests, ReviewSession, UseDoor};
-use super::body::{self, Call, Params};
+use super::body::{self, Call, Params, sent};
 use super::problem::Problem;
 use super::view::Who;
 use crate::app::Started;
@@ -294,12 +294,16 @@ pub(super) async fn list(
     let unfit = |detail: &str| Problem::unfit("invalid_query", detail);
     let limit = query.limit.unwrap_or(20);
     if !(1..=100).contains(&limit) {
-        return Err(unfit("`limit` is 1 to 100."));
+        let why = format!("`limit={limit}`: expected a number from 1 to 100.");
+        return Err(unfit(&why));
     }
     let cursor: Option<Result<SessionId, _>> = query.cursor.as_deref().map(str::parse);
-    let cursor = cursor
-        .transpose()
-        .map_err(|_| unfit("`cursor` is no `nextCursor` of a page."))?;
+    let cursor = cursor.transpose().map_err(|_| {
+        let cursor = sent(query.cursor.as_deref().unwrap_or_default());
+        unfit(&format!(
+            "`cursor={cursor}`: expected the `nextCursor` of a page."
+        ))
+    })?;
     let page = api
         .app
         .sessions(cursor.as_ref().map(SessionId::as_str), limit)

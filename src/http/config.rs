@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::access::{Allowed, ReadConfig, WriteConfig};
-use super::body::{self, Call, Params};
+use super::body::{self, Call, Params, sent_header};
 use super::problem::Problem;
 use super::requests::seen;
 use super::view::RequestView;
@@ -121,7 +121,10 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem
             StatusCode::PRECONDITION_FAILED,
             "stale",
             "somebody else has changed it",
-            "`If-Match` names no version. Read the configuration again and send its `ETag`, with the quotes.",
+            &format!(
+                "`If-Match: {}` names no version. Read the configuration again and send its `ETag` with the quotes, such as `\"7\"`, or `*` to replace whatever is stored.",
+                sent_header(value)
+            ),
         )),
     }
 }
@@ -154,6 +157,15 @@ mod tests {
             assert_eq!(read(stale), Err(412), "{stale}");
         }
         assert_eq!(condition_required().status, 428);
+    }
+
+    #[test]
+    fn a_condition_that_names_no_version_is_repeated_as_it_was_sent_f5() {
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_MATCH, HeaderValue::from_static("W/\"7\""));
+        let problem = if_match(&headers).expect_err("no version");
+        let said = "`If-Match: W/\"7\"` names no version.";
+        assert!(problem.detail.starts_with(said), "{}", problem.detail);
     }
 
     #[test]

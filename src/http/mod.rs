@@ -6,17 +6,22 @@ pub mod body;
 mod bounds;
 mod break_glass;
 mod config;
+mod crowd;
 mod decisions;
+mod deliveries;
 mod directory;
 mod executions;
 mod explain;
+mod large_answer;
 mod operations;
 mod policies;
 pub mod problem;
 mod requests;
 pub mod route;
+pub mod server;
 mod stats;
 pub mod view;
+mod write_deadline;
 
 use crate::app::App;
 use axum::Router;
@@ -26,6 +31,7 @@ use tokio::sync::watch;
 
 pub use bounds::Bounds;
 pub use break_glass::{SessionList, SessionView};
+pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use requests::RequestPage;
@@ -52,6 +58,15 @@ impl Api {
             metrics,
             troubles,
             bounds: Arc::new(bounds),
+        }
+    }
+
+    /// The same within other bounds.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Bounds) -> Self {
+        Self {
+            bounds: Arc::new(bounds),
+            ..self
         }
     }
 }

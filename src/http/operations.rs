@@ -4,6 +4,7 @@ use super::Api;
 use super::access::Open;
 use super::problem::Problem;
 use super::route;
+use crate::app::LogLimit;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,6 +13,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::OnceLock;
 use utoipa::ToSchema;
+
+/// Anybody can ask for the metrics.
+static UNCOUNTED: LogLimit = LogLimit::new();
 
 /// Where metrics are served.
 pub(super) const METRICS: &str = "/metrics";
@@ -74,7 +78,9 @@ pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
     api.app.measure_health(health.is_ok(), degraded);
     if let Err(error) = api.app.measure_backlog().await {
         // the other numbers are wanted all the more now
-        tracing::warn!(%error, "what is still to be done could not be counted");
+        if let Some(left_out) = UNCOUNTED.admit() {
+            tracing::warn!(%error, left_out, "cannot count what is still to be done");
+        }
     }
     let text = api.metrics.render();
     (

@@ -1,6 +1,6 @@
 //! Every answer that is no success: RFC 9457 problem details with a `code` for programs and sentences for people.
 
-use crate::app::AppError;
+use crate::app::{AppError, LogLimit};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::rules::{Rule, Violation};
@@ -10,6 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 use utoipa::ToSchema;
+
+/// While the database fails, each call fails, however many there are; `countersign_api_problems_total` counts them.
+static CALLS_FAILED: LogLimit = LogLimit::new();
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -202,23 +205,25 @@ impl Problem {
         )
     }
 
-    /// Nothing is here.
-    pub fn no_route() -> Self {
+    /// Nothing is here; `asked` is the method and the path.
+    pub fn no_route(asked: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
             "nothing is here",
-            "`/openapi.json` lists every route.",
+            &format!("`{asked}` is not a route. `/openapi.json` lists every route."),
         )
     }
 
     /// The route exists, but not with this method.
-    pub fn wrong_method() -> Self {
+    pub fn wrong_method(asked: &str, methods: &str) -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "this method is not allowed here",
-            "`/openapi.json` lists every route and its methods.",
+            &format!(
+                "`{asked}` is not a route; this path takes {methods}. `/openapi.json` lists every route and its methods."
+            ),
         )
     }
 }
@@ -307,7 +312,9 @@ impl From<AppError> for Problem {
                 Self::unreadable_config()
             }
             AppError::Internal(why) => {
-                tracing::error!(%why, "a call failed");
+                if let Some(left_out) = CALLS_FAILED.admit() {
+                    tracing::error!(%why, left_out, "a call failed");
+                }
                 Self::internal()
             }
         }

@@ -6,13 +6,12 @@ use super::body::{self, Call, Named, Params};
 use super::bounds::LONGEST_WAIT;
 use super::problem::Problem;
 use super::view::{RequestView, Viewer};
-use crate::app::{AppError, ListFilter, Submission};
+use crate::app::{ListFilter, Submission};
 use crate::domain::action::Kind;
 use crate::domain::digest::{Payload, canonical};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
-use crate::domain::rules::Rules;
 use crate::domain::shown::Shown;
 use axum::Json;
 use axum::extract::State;
@@ -106,7 +105,10 @@ impl SubmitBody {
         if self.authors.len() > MOST_AUTHORS {
             return Err(Problem::unfit(
                 "invalid_body",
-                &format!("`authors` names more than {MOST_AUTHORS} people."),
+                &format!(
+                    "`authors` names {} people; at most {MOST_AUTHORS} are accepted.",
+                    self.authors.len()
+                ),
             ));
         }
         let Some(payload) = &self.payload else {
@@ -128,13 +130,9 @@ pub(super) async fn seen(
     caller: &Caller,
     shown: &Shown,
 ) -> Result<RequestView, Problem> {
-    Ok(seen_by(&*api.app.rules().await?, caller, shown)?)
-}
-
-/// The same by these rules.
-fn seen_by(rules: &Rules, caller: &Caller, shown: &Shown) -> Result<RequestView, AppError> {
+    let rules = api.app.rules().await?;
     let directory = rules.directory();
-    RequestView::of(shown, Viewer { caller, directory })
+    Ok(RequestView::of(shown, Viewer { caller, directory })?)
 }
 
 /// Ask for something to be allowed
@@ -182,35 +180,48 @@ impl ListQuery {
         let unfit = |detail: &str| Problem::unfit("invalid_query", detail);
         let statuses = self.status.as_deref().unwrap_or("");
         let statuses = statuses.split(',').filter(|word| !word.is_empty());
-        let statuses: Result<Vec<Status>, String> = statuses.map(str::parse).collect();
+        let statuses: Result<Vec<Status>, Problem> = statuses.map(status).collect();
         let limit = self.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
-            return Err(unfit("`limit` is 1 to 100."));
+            let why = format!("`limit={limit}`: expected a number from 1 to 100.");
+            return Err(unfit(&why));
         }
         // a mistyped cursor must not read as an empty inbox
-        if self
-            .cursor
-            .as_deref()
-            .is_some_and(|cursor| cursor.parse::<i64>().is_err())
+        if let Some(cursor) = &self.cursor
+            && cursor.parse::<i64>().is_err()
         {
-            return Err(unfit("`cursor` is no `nextCursor` of a page."));
+            let cursor = body::sent(cursor);
+            let why = format!("`cursor={cursor}`: expected the `nextCursor` of a page.");
+            return Err(unfit(&why));
         }
         Ok(ListFilter {
-            statuses: statuses.map_err(|error| unfit(&error))?,
+            statuses: statuses?,
             kind: self.kind,
             can_approve: self.can_approve.map(PersonId::new),
             requester: None,
             cursor: self.cursor,
             limit,
+            without_payloads: true,
         })
     }
+}
+
+fn status(word: &str) -> Result<Status, Problem> {
+    word.parse().map_err(|_: String| {
+        let known = Status::ALL.map(Status::as_str).join(", ");
+        let why = format!(
+            "`status={}`: expected one or several of {known}, with commas between them.",
+            body::sent(word)
+        );
+        Problem::unfit("invalid_query", &why)
+    })
 }
 
 /// One page of requests, newest first.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestPage {
-    /// The requests.
+    /// The requests, without their payloads; `GET /v1/requests/{id}` has the payload.
     pub items: Vec<RequestView>,
     /// Where the next page begins; `null` at the end.
     pub next_cursor: Option<String>,
@@ -226,13 +237,15 @@ pub(super) async fn list(
 ) -> Result<Json<RequestPage>, Problem> {
     let page = api.app.list(query.filter()?).await?;
     let rules = api.app.rules().await?;
-    let items: Result<Vec<RequestView>, _> = page
-        .items
-        .iter()
-        .map(|shown| seen_by(&rules, &allowed.caller, shown))
-        .collect();
+    let viewer = Viewer {
+        caller: &allowed.caller,
+        directory: rules.directory(),
+    };
+    let items = page.items.iter();
     Ok(Json(RequestPage {
-        items: items?,
+        items: items
+            .map(|shown| RequestView::in_list(shown, viewer))
+            .collect(),
         next_cursor: page.next,
     }))
 }
@@ -257,7 +270,10 @@ impl WaitQuery {
         let wait = humantime::parse_duration(text).map_err(|_| {
             Problem::unfit(
                 "invalid_query",
-                "`wait` is no length of time; write for example 30s.",
+                &format!(
+                    "`wait={}`: expected a length of time such as 30s, at most 60s.",
+                    body::sent(text)
+                ),
             )
         })?;
         Ok(Some(wait.min(LONGEST_WAIT)))

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::access::{Allowed, ReadRequests};
-use super::body::Params;
+use super::body::{Params, sent};
 use super::problem::Problem;
 use crate::app::{LatencyStats, stats_window};
 use crate::domain::latency::{Latency, Spread};
@@ -24,7 +24,13 @@ pub(super) struct StatsQuery {
 
 impl StatsQuery {
     fn window(&self) -> Result<Span, Problem> {
-        stats_window(self.since.as_deref()).map_err(|why| Problem::unfit("invalid_query", &why))
+        stats_window(self.since.as_deref()).map_err(|_| {
+            let since = sent(self.since.as_deref().unwrap_or_default());
+            let why = format!(
+                "`since={since}`: expected a length of time of up to ten years, such as 30d."
+            );
+            Problem::unfit("invalid_query", &why)
+        })
     }
 }
 

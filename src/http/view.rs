@@ -48,7 +48,7 @@ pub struct RequestView {
     pub authors: Vec<Who>,
     /// Why.
     pub reason: Option<String>,
-    /// What would run; left out where a policy shows it to nobody but who asked.
+    /// What would run. Left out in lists, and where a policy shows it only to whoever asked.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -85,8 +85,11 @@ pub struct RequestView {
     pub break_glass_session: Option<String>,
     /// The policies it bypassed.
     pub bypassed_policies: Vec<PolicyName>,
-    /// What happened, oldest first.
+    /// What happened, oldest first: the first event and the latest 199 (in lists, 49).
     pub timeline: Vec<EventView>,
+    /// Whether events between the first and the others are left out; the audit log has all of them.
+    #[serde(default)]
+    pub timeline_truncated: bool,
 }
 
 /// What an action is done to.
@@ -201,14 +204,18 @@ pub struct EventView {
 impl RequestView {
     /// A request as `viewer` may see it.
     pub fn of(shown: &Shown, viewer: Viewer<'_>) -> Result<Self, AppError> {
+        let mut view = Self::in_list(shown, viewer);
+        if shows_payload(&shown.request, viewer.caller) {
+            view.payload = Some(raw(&shown.request.payload)?);
+        }
+        Ok(view)
+    }
+
+    /// The same without its payload, for lists: 100 payloads have up to 100 MiB.
+    pub fn in_list(shown: &Shown, viewer: Viewer<'_>) -> Self {
         let request = &shown.request;
-        let payload = if shows_payload(request, viewer.caller) {
-            Some(raw(&request.payload)?)
-        } else {
-            None
-        };
         let (expires_at, executable_until, outcome) = moments(&request.state);
-        Ok(Self {
+        Self {
             id: request.id.to_string(),
             number: request.number,
             kind: shown.action.kind.as_str().to_owned(),
@@ -218,7 +225,7 @@ impl RequestView {
             requester: principal(shown, &request.requester),
             authors: request.authors.iter().map(|id| person(shown, id)).collect(),
             reason: request.reason.clone(),
-            payload,
+            payload: None,
             digest: request.digest.to_string(),
             status: request.state.status().as_str().to_owned(),
             version: request.version,
@@ -235,7 +242,8 @@ impl RequestView {
             break_glass_session: request.session.as_ref().map(ToString::to_string),
             bypassed_policies: bypassed(shown),
             timeline: timeline(shown),
-        })
+            timeline_truncated: shown.timeline_truncated,
+        }
     }
 }
 

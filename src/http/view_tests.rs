@@ -136,6 +136,7 @@ pub(crate) fn shown() -> Shown {
         waiting_for: Vec::new(),
         waiting_more: 0,
         difference: None,
+        timeline_truncated: false,
         timeline: vec![
             event(
                 ASKED,

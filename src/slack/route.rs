@@ -3,6 +3,7 @@
 use super::dispatch::{Ack, Dispatcher};
 use super::inbound::{self, Delivery, Inbound};
 use super::signature::{SIGNATURE_HEADER, SigningSecrets, TIMESTAMP_HEADER};
+use crate::app::{DELIVERIES_REFUSED, LogLimit};
 use crate::domain::time::Timestamp;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -16,7 +17,11 @@ use std::sync::Arc;
 use tracing::warn;
 
 /// Larger bodies are refused before any other work (threat B56).
-const BODY_LIMIT: usize = 256 * 1024;
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// Anybody can post an unsigned delivery, so not each of them is logged.
+static UNSIGNED: LogLimit = LogLimit::new();
+static UNREADABLE: LogLimit = LogLimit::new();
 
 /// What the route needs; cheap to clone.
 #[derive(Clone)]
@@ -58,12 +63,18 @@ async fn accept(
     secrets
         .verify(timestamp, signature, &body, now)
         .map_err(|why| {
-            warn!(%why, "refused a delivery");
+            metrics::counter!(DELIVERIES_REFUSED, "why" => "unsigned").increment(1);
+            if let Some(left_out) = UNSIGNED.admit() {
+                warn!(%why, left_out, "refused a delivery that Slack has not signed");
+            }
             StatusCode::UNAUTHORIZED
         })?;
     let content_type = header(CONTENT_TYPE.as_str()).unwrap_or_default();
     let inbound = inbound::parse(content_type, &body).map_err(|why| {
-        warn!(%why, "a signed delivery that cannot be read");
+        metrics::counter!(DELIVERIES_REFUSED, "why" => "unreadable").increment(1);
+        if let Some(left_out) = UNREADABLE.admit() {
+            warn!(%why, left_out, "refused a signed delivery that cannot be read");
+        }
         StatusCode::BAD_REQUEST
     })?;
     let delivery = Delivery::of(&inbound, &body);

@@ -16,7 +16,8 @@ sql! {
     ANY_UNSEALED = "SELECT id FROM audit WHERE seal IS NULL LIMIT 1";
     SEALED_AFTER = "SELECT id, at, what, actor, via, request_id, session_id, prominent, detail, seal, hash FROM audit
         WHERE seal > $1 ORDER BY seal LIMIT $2";
-    LATEST_EVENTS = "SELECT a.at, a.what, a.actor, a.via, a.prominent, a.detail, r.number
+    LATEST_EVENTS = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.session_id, a.prominent, a.detail, a.seal, a.hash, r.number,
+            (SELECT p.hash FROM audit p WHERE p.seal = a.seal - 1) AS hash_before
         FROM audit a LEFT JOIN requests r ON r.id = a.request_id ORDER BY a.id DESC LIMIT $1";
     COUNT_UNSEALED = "SELECT count(*) FROM audit WHERE seal IS NULL";
 }
@@ -59,18 +60,15 @@ pub struct Sealed {
 /// A row as people read it, sealed or not.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Logged {
-    /// When.
-    pub at: i64,
-    /// What.
-    pub what: String,
-    /// Who.
-    pub actor: String,
-    /// Through which door.
-    pub via: String,
-    /// Whether it is highlighted.
-    pub prominent: bool,
-    /// What else, as JSON.
-    pub detail: String,
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: Unsealed,
+    /// Its place in the chain, once it is sealed.
+    pub seal: Option<i64>,
+    /// The chain's hash up to and with this row.
+    pub hash: Option<String>,
+    /// The chain's hash up to the row before it.
+    pub hash_before: Option<String>,
     /// The number of the request it is about.
     pub number: Option<i64>,
 }
@@ -118,21 +116,30 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// What happened to these requests, oldest first; an event that this release does not know is left out.
-    pub async fn timeline(&mut self, ids: &[&RequestId]) -> Result<Vec<TimelineRow>, StoreError> {
+    /// What happened to these requests, oldest first: of each its first event and its latest `limit`.
+    pub async fn timeline(
+        &mut self,
+        ids: &[&RequestId],
+        limit: usize,
+    ) -> Result<Vec<TimelineRow>, StoreError> {
         let text = on!(
             self,
             dialect::READ_TIMELINE_SQLITE,
             dialect::READ_TIMELINE_POSTGRES
         );
         let ids = json(&ids)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(String, i64, String, String, String, String, String)> =
-            on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
+            on_db!(self, |c| sqlx::query_as(text)
+                .bind(&ids)
+                .bind(limit)
+                .fetch_all(c)
+                .await)?;
         let line = |at, what: String, actor, via: String, request: String, detail: String| {
             Ok(TimelineRow {
                 request: read("id", request.parse())?,
                 at: Timestamp(at),
-                what: read("event", what.parse())?,
+                what: what.parse().unwrap_or(What::Unknown),
                 actor: read("actor", Principal::try_from(actor))?,
                 via: read("via", serde_json::from_value(via.into()))?,
                 detail: read("detail", serde_json::from_str(&detail))?,

@@ -44,9 +44,19 @@ sql! {
 
     READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
     READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
-    READ_TIMELINE_SQLITE @sqlite = "SELECT id, at, what, actor, via, request_id, detail FROM audit WHERE request_id IN (SELECT value FROM json_each($1)) ORDER BY id";
-    READ_TIMELINE_POSTGRES @postgres = "SELECT id, at, what, actor, via, request_id, detail FROM audit
-        WHERE request_id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id";
+    /// Of each request ($1) the first event and the latest $2: somebody's refused decisions may have filled it before they were bounded.
+    READ_TIMELINE_SQLITE @sqlite = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
+            FROM json_each($1) j JOIN audit a ON a.request_id = j.value AND a.id >= coalesce(
+                (SELECT b.id FROM audit b WHERE b.request_id = j.value ORDER BY b.id DESC LIMIT 1 OFFSET $2 - 1), '')
+        UNION SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
+            FROM json_each($1) j JOIN audit a ON a.request_id = j.value
+                AND a.id = (SELECT min(b.id) FROM audit b WHERE b.request_id = j.value)
+        ORDER BY 1";
+    READ_TIMELINE_POSTGRES @postgres = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
+        FROM jsonb_array_elements_text(CAST($1 AS jsonb)) AS j(request) CROSS JOIN LATERAL (
+            (SELECT * FROM audit b WHERE b.request_id = j.request ORDER BY b.id DESC LIMIT CAST($2 AS BIGINT))
+            UNION (SELECT * FROM audit b WHERE b.request_id = j.request ORDER BY b.id LIMIT 1)) a
+        ORDER BY a.id";
     READ_VERSIONS_SQLITE @sqlite = "SELECT id, version FROM requests WHERE id IN (SELECT value FROM json_each($1))";
     READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
 

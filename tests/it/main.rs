@@ -50,6 +50,7 @@ mod races;
 mod racing;
 mod recover;
 mod rolled_back;
+mod refusals;
 mod rule_changes;
 mod rule_races;
 mod shell;

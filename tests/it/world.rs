@@ -11,6 +11,7 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::token::Scope;
 use countersign::domain::vote::Door;
 use countersign::http::MetricsAt;
+use countersign::http::server::{self, ConnectionLimits};
 use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup, Values};
 use countersign::slack::signature::SigningSecrets;
 use countersign::store::Db;
@@ -488,8 +489,7 @@ pub async fn serve(bot: &Bot) -> (String, CancellationToken) {
     let listener = TcpListener::bind(local()).await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();
-    let serving =
-        axum::serve(listener, bot.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::spawn(async move { serving.await });
+    let limits = ConnectionLimits::of(25_000);
+    tokio::spawn(server::serve(listener, bot.router(), limits, stop.clone()));
     (url, stop)
 }

@@ -21,7 +21,7 @@ use super::installation::{Installation, NotForUs};
 use super::standing::{NoStanding, StandingCache};
 use super::views::text::escape;
 use super::views::{Message, answer};
-use crate::app::{App, AppError, Once};
+use crate::app::{App, AppError, LogLimit, Once};
 use crate::domain::eligibility::Ineligible;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
@@ -34,6 +34,11 @@ use tracing::{error, info, warn};
 
 /// How long Slack waits for its ack at our side; its own limit is three seconds.
 const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// Lines that somebody could cause at will.
+static REFUSED_ACCOUNTS: LogLimit = LogLimit::new();
+static NOT_FOR_US: LogLimit = LogLimit::new();
+static FAILED: LogLimit = LogLimit::new();
 
 /// What the door answers Slack.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +198,9 @@ impl Dispatcher {
         match looked.map(|(standing, _)| standing) {
             Ok(Ok(account)) => Ok(account),
             Ok(Err(why)) => {
-                info!(user_id, %why, "refused an account without standing");
+                if let Some(left_out) = REFUSED_ACCOUNTS.admit() {
+                    info!(user_id, %why, left_out, "refused an account without standing");
+                }
                 Err(Told::Answer(answer::no_standing(why)))
             }
             Err(error) => {
@@ -227,7 +234,9 @@ fn admit(home: Option<&Installation>, origin: Option<Origin>) -> Result<&Install
     match home.admits(&origin.unwrap_or_default()) {
         Ok(()) => Ok(home),
         Err(why) => {
-            warn!(%why, "refused a delivery that is not for us");
+            if let Some(left_out) = NOT_FOR_US.admit() {
+                warn!(%why, left_out, "refused a delivery that is not for us");
+            }
             Err(match why {
                 NotForUs::App => answer::another_app(),
                 NotForUs::Workspace => answer::no_standing(NoStanding::Stranger),
@@ -254,7 +263,9 @@ fn failed(error: &AppError) -> Told {
             Told::Answer(answer::unreadable_config())
         }
         AppError::Internal(reason) => {
-            error!(reason, "a use case failed");
+            if let Some(left_out) = FAILED.admit() {
+                error!(reason, left_out, "a use case failed");
+            }
             Told::Answer(answer::broken())
         }
     }

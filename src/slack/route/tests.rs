@@ -101,6 +101,40 @@ async fn what_cannot_be_used_is_taken_and_what_cannot_be_read_is_not() {
     assert_eq!(signed("text/plain", "x").await, Err(400));
 }
 
+/// The log of what runs in it.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn unsigned_posts_do_not_fill_the_log_r32() {
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || written.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    for _ in 0..1_000 {
+        assert_eq!(send(FORM, None, "payload={}").await, Err(401));
+        assert_eq!(signed("text/plain", "x").await, Err(400));
+    }
+    drop(guard);
+    let log = log.0.lock().expect("not poisoned").clone();
+    let lines = String::from_utf8(log).expect("UTF-8").lines().count();
+    // other tests may have used up this minute's lines
+    assert!(lines <= 2, "{lines}");
+}
+
 #[test]
 fn acks_have_their_statuses() {
     let status = |ack| answer(ack).status().as_u16();

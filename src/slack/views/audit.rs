@@ -11,12 +11,19 @@ use serde_json::Value;
 /// Most characters of one line.
 const LINE: usize = 400;
 
+/// Said above a log that somebody has changed.
+const ALTERED: &str = "⚠️ *The audit log was changed after it had been sealed.* The marked rows, or the rows before them, are not what was recorded. Run `countersign audit verify` and compare the log with a back-up.";
+
 /// The answer to `/approval audit`.
 pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
     if events.is_empty() {
         return Message::plain("Nothing has happened yet.");
     }
-    let mut blocks = lines(events, directory);
+    let mut blocks = Vec::new();
+    if events.iter().any(|event| event.altered) {
+        blocks.push(kit::section(ALTERED));
+    }
+    blocks.extend(lines(events, directory));
     let hint = "Newest first. `countersign audit export` has everything, `countersign audit verify` checks it.";
     blocks.push(kit::context(&[hint.to_owned()]));
     Message {
@@ -44,9 +51,17 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
         .map_or_else(String::new, |number| format!(" #{number}"));
     let note = event.note.as_deref().map(|note| brief(note, 200));
     let note = note.map_or_else(String::new, |note| format!(": {note}"));
+    let altered = if event.altered {
+        "⚠️ *CHANGED AFTERWARDS* "
+    } else {
+        ""
+    };
     let mark = mark(event);
     let what = event.what.as_str();
-    let text = format!("{mark}{} *{what}*{about} by {who}{note}", date(event.at));
+    let text = format!(
+        "{altered}{mark}{} *{what}*{about} by {who}{note}",
+        date(event.at)
+    );
     cut_markup(&text, LINE)
 }
 

@@ -86,7 +86,9 @@ fn lines(shown: &Shown) -> Vec<String> {
     }
     lines.push("*Timeline*".to_owned());
     let earlier = shown.timeline.len().saturating_sub(EVENTS);
-    if earlier > 0 {
+    if shown.timeline_truncated {
+        lines.push("Earlier events are in the audit log".to_owned());
+    } else if earlier > 0 {
         lines.push(format!("{earlier} earlier events are in the audit log"));
     }
     let events = shown.timeline[earlier..].iter();

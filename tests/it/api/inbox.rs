@@ -45,15 +45,17 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_request_reads_the_same_in_every_list_as_by_itself(kind) {
+    async fn a_request_reads_the_same_in_every_list_as_by_itself_without_its_payload_r16(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         let mut ask = deploy();
         ask["payload"] = json!({"image": "api:1.4.2"});
         let id = text(&alice.submit(ask).await.ok(), "id");
         world.person("carol").await.decide(&id, "approve").await.ok();
-        let alone = bob.get(&format!("/v1/requests/{id}")).await.ok();
+        let mut alone = bob.get(&format!("/v1/requests/{id}")).await.ok();
         assert_eq!(alone["payload"], json!({"image": "api:1.4.2"}));
+        // a page of payloads may have 100 MiB (R16)
+        alone.as_object_mut().expect("an object").remove("payload");
         for query in ["", "status=pending", "type=release", "status=pending&type=release", "status=pending,executed", "canApprove=bob"] {
             let page = bob.get(&format!("/v1/requests?{query}")).await.ok();
             assert_eq!(page["items"], json!([alone]), "{query}");

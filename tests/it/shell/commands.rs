@@ -106,7 +106,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op1_an_edit_past_the_triggers_is_found(kind) {
+    async fn op1_an_edit_past_the_triggers_is_found_by_every_audit_command_r22(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());
         world.person("alice").await.submit(command()).await.ok();
@@ -129,6 +129,16 @@ on_both! {
         let bad = shell.says(&["audit", "verify"]).await;
         assert_eq!((bad.code, bad.out.as_str()), (1, ""), "{bad:?}");
         assert!(bad.err.starts_with("broken: row 3"), "{}", bad.err);
+        // whoever looks at the latest rows, or exports all of them, is told as well (R22)
+        let shown = shell.says(&["audit", "show", "-n", "2"]).await;
+        assert_eq!(shown.code, 1, "{shown:?}");
+        assert!(shown.err.starts_with("broken: row 3"), "{}", shown.err);
+        let lines: Vec<&str> = shown.out.lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(!lines[0].contains("UNVERIFIED") && lines[1].starts_with("UNVERIFIED ") && lines[1].contains("mallory"), "{lines:?}");
+        let exported = shell.says(&["audit", "export"]).await;
+        assert_eq!((exported.code, exported.out.lines().count()), (1, 3), "{exported:?}");
+        assert!(exported.err.starts_with("broken: row 3"), "{}", exported.err);
         edit("mallory", "alice").await.expect("an update");
         assert_eq!(shell.says(&["audit", "verify"]).await.code, 0);
         world.finish().await;

@@ -176,6 +176,7 @@ pub(super) fn pending() -> Shown {
         waiting_for: vec!["bob".into(), "carol".into()],
         waiting_more: 0,
         difference: None,
+        timeline_truncated: false,
         timeline: vec![event(NOW, What::RequestCreated, "alice", None)],
     }
 }
@@ -315,6 +316,7 @@ pub(super) fn home_of(
 /// An event of the audit log.
 pub(super) fn logged(what: What, actor: Principal, note: Option<&str>) -> LoggedEvent {
     LoggedEvent {
+        altered: false,
         at: NOW,
         what,
         actor,
