@@ -51,7 +51,7 @@ on_both! {
         assert_eq!(numbers(&alice, "/v1/requests").await, [3, 1]);
         let first = alice.get("/v1/requests?limit=1").await.ok();
         assert_eq!(first["items"][0]["number"], 3);
-        let next = format!("/v1/requests?limit=1&cursor={}", text(&first, "next"));
+        let next = format!("/v1/requests?limit=1&cursor={}", text(&first, "nextCursor"));
         assert_eq!(numbers(&alice, &next).await, [1], "behind an unreadable row there are others");
         let approvable = "/v1/requests?canApprove=bob";
         assert_eq!(numbers(&bob, approvable).await, [3, 1]);
