@@ -259,7 +259,7 @@ impl App {
         };
         tx.save_session(session, Some(at.plus(A_WEEK))).await?;
         tx.cut_grants_of(&session.id, at).await?;
-        let uses = tx.uses_of(session, ALL_USES).await?;
+        let uses = tx.readable_uses_of(session, ALL_USES).await?;
         let detail = json!({
             "justification": session.reason, "endedBy": session.state.ended_by(), "endedAt": at.rfc3339(),
             "duration": Span(at.0 - from.0), "uses": uses.iter().map(|one| &one.request).collect::<Vec<_>>(),
@@ -280,31 +280,43 @@ impl App {
         self.refresh_posts(tx, session, now).await
     }
 
-    /// Closes sessions that time has ended, however late it is noticed. Says whether there may be more.
+    /// Closes sessions that time has ended, however late it is noticed, each in its own unit: one that cannot be closed stops none of
+    /// the others. Says whether there may be more.
     pub async fn close_sessions(&self) -> Result<bool, AppError> {
-        let now = self.now();
         let lapsed = self
             .0
             .db
             .read()
             .await?
-            .lapsed_sessions(now, AT_ONCE)
+            .lapsed_sessions(self.now(), AT_ONCE)
             .await?;
-        if lapsed.is_empty() {
-            return Ok(false);
+        let mut closed = false;
+        for session in lapsed {
+            match self.close_one(&session.id).await {
+                Ok(()) => closed = true,
+                Err(AppError::Internal(why)) => {
+                    tracing::error!(session = %session.id, why, "a session could not be closed");
+                }
+                Err(error) => return Err(error),
+            }
         }
+        if closed {
+            self.moved(&[]);
+        }
+        Ok(closed)
+    }
+
+    async fn close_one(&self, id: &SessionId) -> Result<(), AppError> {
         self.0
             .db
-            .unit::<_, AppError>(async |tx| {
+            .unit(async |tx| {
                 let (rules, now) = self.hold_rules(tx).await?;
-                for mut session in tx.lapsed_sessions(now, AT_ONCE).await? {
-                    self.close_if_over(tx, &mut session, &rules, now).await?;
+                match tx.readable_session(id, now).await? {
+                    Some(mut session) => self.close_if_over(tx, &mut session, &rules, now).await,
+                    None => Ok(()),
                 }
-                Ok(())
             })
-            .await?;
-        self.moved(&[]);
-        Ok(true)
+            .await
     }
 
     pub(super) async fn close_if_over(

@@ -67,9 +67,9 @@ pub(super) fn nothing() -> Document {
     }
 }
 
-/// The rules that are stored.
+/// The rules that are stored. What of them this release cannot read could restrict, so it refuses everything instead of guessing.
 pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
-    let Some(row) = tx.config().await? else {
+    let Some(row) = tx.config().await.map_err(unreadable)? else {
         return no_rules();
     };
     let versions = tx
@@ -78,13 +78,17 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
         .into_iter()
         .map(|(id, (version, _))| (id, version))
         .collect();
-    let roster = tx.roster().await?;
+    let roster = tx.roster().await.map_err(unreadable)?;
     Rules::compile_with(row.version, row.document, &versions, roster).map_err(|problems| {
-        AppError::Internal(format!(
-            "the stored configuration does not compile: {}",
-            in_words(&problems)
-        ))
+        AppError::UnreadableConfig(format!("it does not compile: {}", in_words(&problems)))
     })
+}
+
+fn unreadable(error: StoreError) -> AppError {
+    match error {
+        StoreError::Unreadable(why) => AppError::UnreadableConfig(why),
+        other => other.into(),
+    }
 }
 
 fn in_words(problems: &[Problem]) -> String {
@@ -330,7 +334,11 @@ pub(super) async fn difference(
     if change.made_from == rules.version() {
         return Ok(Some(diff(rules.document(), &change.document)));
     }
-    let before = tx.config_at(change.made_from).await?;
+    // an older version that cannot be read is only missing from the display
+    let before = match tx.config_at(change.made_from).await {
+        Err(StoreError::Unreadable(_)) => None,
+        other => other?,
+    };
     Ok(before.map(|before| diff(&before, &change.document)))
 }
 

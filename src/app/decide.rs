@@ -122,7 +122,7 @@ impl App {
         let outcome = match &decided {
             Ok(_) => "decided",
             Err(AppError::Refused(_)) => "refused",
-            Err(AppError::Busy | AppError::ClockUnsure | AppError::Internal(_)) => "failed",
+            Err(_) => "failed",
         };
         measure::decided(outcome, since.elapsed());
         decided
@@ -157,6 +157,10 @@ impl App {
                 .into_iter()
                 .map(|outcome| outcome.map_err(AppError::from))
                 .collect(),
+            // without a database every click fails alike, and to try each would hold up those behind
+            Err(error @ (AppError::NotWritable(_) | AppError::NoDatabase(_))) => {
+                vec![Err(error); clicks.len()]
+            }
             // one bad click fails alone, and one that changes the rules is decided alone
             Ok(None) | Err(_) => self.judge_one_by_one(&clicks).await,
         };
@@ -170,8 +174,18 @@ impl App {
         clicks: &[(&Click, &RequestId)],
     ) -> Vec<Result<Decided, AppError>> {
         let mut outcomes = Vec::with_capacity(clicks.len());
+        let mut held = BTreeSet::new();
         for click in clicks {
-            outcomes.push(self.judge_alone(click).await);
+            // whoever holds one request's lock holds up its clicks once, not each of them
+            let outcome = if held.contains(click.1) {
+                Err(AppError::Busy)
+            } else {
+                self.judge_alone(click).await
+            };
+            if matches!(outcome, Err(AppError::Busy)) {
+                held.insert(click.1);
+            }
+            outcomes.push(outcome);
         }
         outcomes
     }
@@ -203,8 +217,19 @@ impl App {
             if !moved.is_empty() {
                 self.moved(&moved);
             }
-            outcomes
+            let named = outcomes.into_iter().zip(clicks);
+            named
+                .map(|(outcome, (_, id))| self.told_apart(outcome, id))
+                .collect()
         }))
+    }
+
+    /// A request that cannot be read is told apart from one that does not exist.
+    fn told_apart(&self, outcome: Outcome, id: &RequestId) -> Outcome {
+        match outcome {
+            Err(Refusal::NotFound) => Err(self.absent(id)),
+            other => other,
+        }
     }
 
     async fn judge_in(

@@ -170,7 +170,7 @@ impl App {
         else {
             return Ok(Cover::Over);
         };
-        let session = tx.session(id, now).await?;
+        let session = tx.readable_session(id, now).await?;
         let action = rules.action(&request.action);
         let lasts = session.zip(action).is_some_and(|(session, action)| {
             rules.covers(&session, &caller.principal, action, &request.target, now)

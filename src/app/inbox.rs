@@ -9,7 +9,7 @@ use crate::domain::request::{Request, Status};
 use crate::domain::shown::Shown;
 use crate::domain::time::Timestamp;
 use crate::domain::verdict;
-use crate::store::{ListQuery, Loaded, Tx};
+use crate::store::{ListQuery, Listed, Loaded, Tx};
 
 /// Most requests that one question may look at while it searches for those that a person could approve.
 const MOST_LOOKED_AT: usize = 1_000;
@@ -72,9 +72,9 @@ impl App {
         let next = loop {
             let at_once = wanted.at_once(limit, looked_at);
             let page = wanted.rows(&mut tx, &statuses, below, at_once).await?;
-            let full = page.len() == at_once;
-            looked_at += page.len();
-            for loaded in page {
+            let full = page.looked_at == at_once;
+            looked_at += page.looked_at;
+            for loaded in page.rows {
                 below = loaded.request.number;
                 if wanted.has(&loaded) {
                     found.push(loaded);
@@ -86,6 +86,8 @@ impl App {
             if found.len() == limit {
                 break Some(below);
             }
+            // the last of the page may be one that cannot be read
+            below = page.last.unwrap_or(below);
             if !full || looked_at >= MOST_LOOKED_AT {
                 break full.then_some(below);
             }
@@ -142,7 +144,7 @@ impl Wanted<'_> {
         statuses: &[Status],
         below: i64,
         limit: usize,
-    ) -> Result<Vec<Loaded>, AppError> {
+    ) -> Result<Listed, AppError> {
         let query = ListQuery {
             statuses,
             kind: self.filter.kind,
@@ -150,7 +152,7 @@ impl Wanted<'_> {
             below,
             limit: i64::try_from(limit).unwrap_or(100),
         };
-        Ok(tx.list(query, !self.searches()).await?)
+        Ok(tx.list_page(query, !self.searches()).await?)
     }
 
     /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.

@@ -13,6 +13,9 @@ const MESSAGES: &str = "countersign_messages_due";
 const UNDELIVERED: &str = "countersign_messages_undelivered";
 const CARDS: &str = "countersign_cards_due";
 const UNSEALED: &str = "countersign_audit_unsealed";
+const READY: &str = "countersign_ready";
+const DEGRADED: &str = "countersign_degraded";
+const UNREADABLE_NOW: &str = "countersign_unreadable_rows";
 
 /// Says what the numbers mean, to whoever reads them.
 pub fn describe_metrics() {
@@ -33,6 +36,15 @@ pub fn describe_metrics() {
     describe_gauge!(UNDELIVERED, "Messages that were given up");
     describe_gauge!(CARDS, "Cards that are to be posted or updated");
     describe_gauge!(
+        READY,
+        "1 where `/readyz` says that this replica serves, else 0"
+    );
+    describe_gauge!(DEGRADED, "How many things `/readyz` lists under `degraded`");
+    describe_gauge!(
+        UNREADABLE_NOW,
+        "Rows that this release cannot read and has set aside, by table"
+    );
+    describe_gauge!(
         UNSEALED,
         "Audit rows that wait for their place in the chain"
     );
@@ -51,6 +63,23 @@ pub(super) fn decided(outcome: &'static str, took: Duration) {
 }
 
 impl App {
+    /// Puts what `/readyz` says into numbers.
+    pub fn measure_health(&self, ready: bool, degraded: usize) {
+        gauge!(READY).set(f64::from(u8::from(ready)));
+        gauge!(DEGRADED).set(u32::try_from(degraded).unwrap_or(u32::MAX));
+        for table in [
+            "audit",
+            "policy_versions",
+            "requests",
+            "session_posts",
+            "sessions",
+            "tokens",
+        ] {
+            let rows = self.0.db.aside().count(table);
+            gauge!(UNREADABLE_NOW, "table" => table).set(u32::try_from(rows).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Reads what is still to be done, for whoever asks for the numbers next.
     pub async fn measure_backlog(&self) -> Result<(), AppError> {
         let Backlog {

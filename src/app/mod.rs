@@ -11,6 +11,7 @@ mod config;
 mod decide;
 mod execute;
 mod explain;
+mod health;
 mod ids;
 mod inbox;
 mod judge;
@@ -82,6 +83,8 @@ struct Inner {
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
     work: watch::Sender<u64>,
+    proof: health::Proof,
+    pulse: health::Pulse,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -102,6 +105,17 @@ pub enum AppError {
     /// The clock has jumped, and what time it is is not known until two readings agree; nothing has changed. Try again.
     #[error("{CLOCK_UNSURE}")]
     ClockUnsure,
+    /// The database answers and takes no writes, and why; nothing has changed.
+    #[error("the database cannot be written: {0}")]
+    NotWritable(String),
+    /// The database does not answer; the cause is for the log and the operator.
+    #[error("the database does not answer: {0}")]
+    NoDatabase(String),
+    /// The stored configuration cannot be read by this release, so that everything is refused; why is for the log and the operator.
+    #[error(
+        "the stored configuration cannot be read by this release: {0}; start the release that wrote it, or store another one with `countersign recover`"
+    )]
+    UnreadableConfig(String),
     /// Something of ours is broken; the text is for the log, never for a caller.
     #[error("{0}")]
     Internal(String),
@@ -117,6 +131,16 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Writer | StoreError::Crowded => Self::Busy,
+            StoreError::TooSlow(why) => {
+                tracing::warn!(why, "the database took too long");
+                Self::Busy
+            }
+            StoreError::NotWritable(why) => Self::NotWritable(why),
+            StoreError::Unreachable(why) => Self::NoDatabase(why),
+            StoreError::Unreadable(why) => {
+                tracing::error!(why, "refused: what this needs cannot be read");
+                Self::Refused(Refusal::Unreadable)
+            }
             other => Self::Internal(other.to_string()),
         }
     }
@@ -151,6 +175,9 @@ impl App {
         if watched {
             clock::start(&app).await;
         }
+        if let Err(why) = app.prove_writable().await {
+            tracing::error!(why, "this replica cannot write");
+        }
         decide::start(&app, waiting);
         wait::start(&app);
         Ok(app)
@@ -173,6 +200,8 @@ impl App {
             clicks,
             waits: wait::Waits::default(),
             work: watch::Sender::new(0),
+            proof: health::Proof::default(),
+            pulse: health::Pulse::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
@@ -207,25 +236,10 @@ impl App {
         self.0.work.subscribe()
     }
 
-    /// Whether this replica can serve: why not, in words.
-    pub async fn ready(&self) -> Result<(), String> {
-        if self.0.stop.is_cancelled() {
-            return Err("shutting down".to_owned());
-        }
-        if !self.0.clock.is_set() {
-            return Err("the clock has not been read yet".to_owned());
-        }
-        self.rules()
-            .await
-            .map(|_| ())
-            .map_err(|error| format!("the database does not answer: {error}"))
-    }
-
     /// What does not work although this replica serves, a sentence each.
     pub async fn degraded(&self) -> Result<Vec<String>, AppError> {
-        let unsure = (!self.0.clock.is_sure()).then(|| CLOCK_UNSURE.to_owned());
-        let people = self.people_trouble().await?;
-        let mut troubles: Vec<String> = unsure.into_iter().chain(people).collect();
+        let mut troubles = self.own_troubles();
+        troubles.extend(self.people_trouble().await?);
         troubles.extend(self.unheard().await?);
         Ok(troubles)
     }
@@ -309,9 +323,18 @@ impl App {
             .requests(&[&id], payload)
             .await?
             .pop()
-            .ok_or(Refusal::NotFound)?;
+            .ok_or_else(|| self.absent(&id))?;
         let rules = self.rules_at(tx, loaded.rules).await?;
         Ok((recognised(loaded, rules.directory()), rules))
+    }
+
+    /// Why a request was not among those that were read: there is none, or it cannot be read.
+    fn absent(&self, id: &RequestId) -> Refusal {
+        if self.0.db.aside().holds("requests", id.as_str()) {
+            Refusal::Unreadable
+        } else {
+            Refusal::NotFound
+        }
     }
 
     /// An audit event of this moment.

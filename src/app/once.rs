@@ -4,7 +4,7 @@ use super::AppError;
 use crate::domain::id::{RequestId, SessionId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{Answer, Tx};
+use crate::store::{Answer, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
 /// Makes a call have effect once: its key is stored with its answer, in the commit of its effect.
@@ -69,7 +69,8 @@ impl Once {
         if row.fingerprint != self.fingerprint {
             return Err(Refusal::KeyReused.into());
         }
-        serde_json::from_str(&row.answer).map_err(|error| AppError::Internal(error.to_string()))
+        serde_json::from_str(&row.answer)
+            .map_err(|error| StoreError::Unreadable(format!("a kept answer: {error}")).into())
     }
 }
 

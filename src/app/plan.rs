@@ -134,13 +134,13 @@ fn next_roster(
 
 /// The version of every template, and those that get a new, immutable one.
 fn next_templates(
-    stored: &BTreeMap<PolicyId, (i64, Template)>,
+    stored: &BTreeMap<PolicyId, (i64, Option<Template>)>,
     document: &Document,
 ) -> (BTreeMap<PolicyId, i64>, Vec<(i64, Template)>) {
     let (mut versions, mut new) = (BTreeMap::new(), Vec::new());
     for template in &document.policies {
         let (version, is_new) = match stored.get(&template.id) {
-            Some((version, same)) if same == template => (*version, false),
+            Some((version, Some(same))) if same == template => (*version, false),
             Some((version, _)) => (version + 1, true),
             None => (1, true),
         };

@@ -98,7 +98,7 @@ impl App {
     ) -> Result<(), AppError> {
         let id = &post.alert.session;
         tx.keep_session_post(id, post).await?;
-        let Some(session) = tx.session(id, now).await? else {
+        let Some(session) = tx.readable_session(id, now).await? else {
             return Ok(());
         };
         // what asks for an end, or for a review, is of no use once that has come
@@ -198,7 +198,7 @@ impl App {
         else {
             return Ok(false);
         };
-        let Some(session) = tx.session(id, now).await? else {
+        let Some(session) = tx.readable_session(id, now).await? else {
             return Ok(false);
         };
         let (SessionState::Ended { at, .. } | SessionState::Reviewed { at, .. }) =

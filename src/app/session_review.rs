@@ -125,10 +125,8 @@ impl App {
         if !door.review_before_next {
             return Ok(());
         }
-        let owed = tx.owed_sessions(now, ALL_USES).await?;
-        let lapsed = tx.lapsed_sessions(now, ALL_USES).await?;
-        let mut over = owed.iter().chain(&lapsed);
-        match over.find(|session| session.initiator == *initiator) {
+        let owed = tx.unreviewed_sessions(now, ALL_USES).await?;
+        match owed.iter().find(|session| session.initiator == *initiator) {
             None => Ok(()),
             Some(session) => Err(Refusal::Forbidden(format!(
                 "Your session {} has not been reviewed yet. Somebody who took no part in it can do so; then you may start another one.",

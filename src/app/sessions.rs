@@ -87,7 +87,7 @@ impl App {
         now: Timestamp,
     ) -> Result<ShownSession, AppError> {
         session.state = session.state.at(now);
-        let uses = tx.uses_of(&session, SHOWN_USES).await?;
+        let uses = tx.readable_uses_of(&session, SHOWN_USES).await?;
         let names = participants(&session, &uses)
             .into_iter()
             .map(|who| {

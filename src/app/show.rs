@@ -6,14 +6,12 @@ use crate::domain::break_glass::Session;
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::principal::Principal;
-use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
 use crate::domain::rules::Rules;
 use crate::domain::shown::{Shown, ShownCover, ShownPerson, TimelineEvent};
 use crate::domain::time::Timestamp;
 use crate::domain::verdict;
-use crate::domain::vote::Door;
-use crate::store::{Loaded, StoreError, TimelineRow, Tx};
+use crate::store::{Loaded, TimelineRow, Tx};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +38,7 @@ impl App {
     /// One request, as it is in this unit.
     pub(super) async fn show_in(&self, tx: &mut Tx, id: &RequestId) -> Result<Shown, AppError> {
         let shown = self.show_all(tx, &[id]).await?.pop();
-        shown.ok_or_else(|| Refusal::NotFound.into())
+        shown.ok_or_else(|| self.absent(id).into())
     }
 
     /// Requests in the order of their ids as given; unknown ones are left out.
@@ -75,7 +73,7 @@ impl App {
             timelines
                 .entry(row.request.clone())
                 .or_default()
-                .push(timeline_event(row)?);
+                .push(timeline_event(row));
         }
         let now = self.now();
         let mut all = Vec::with_capacity(loaded.len());
@@ -83,7 +81,7 @@ impl App {
             let timeline = timelines.remove(&one.request.id).unwrap_or_default();
             let session = match &one.request.session {
                 Some(id) => tx
-                    .session(id, now)
+                    .readable_session(id, now)
                     .await?
                     .map(|session| cover(session, &rules)),
                 None => None,
@@ -99,20 +97,14 @@ impl App {
     }
 }
 
-fn timeline_event(row: TimelineRow) -> Result<TimelineEvent, AppError> {
-    Ok(TimelineEvent {
+fn timeline_event(row: TimelineRow) -> TimelineEvent {
+    TimelineEvent {
         at: row.at,
         what: row.what,
         actor: row.actor,
-        via: door(row.via)?,
+        via: row.via,
         note: note(&row.detail),
-    })
-}
-
-/// The door of an audit row.
-pub(super) fn door(stored: String) -> Result<Door, AppError> {
-    let door = serde_json::from_value(stored.into());
-    door.map_err(|error| StoreError::Unreadable(format!("door: {error}")).into())
+    }
 }
 
 /// What somebody said, as an audit row keeps it.

@@ -110,12 +110,16 @@ impl App {
             && admitted.session.is_none()
             && let Some(same) = tx.identical(digest.as_str(), &requester).await?
         {
-            once::keep(tx, once, &Kept::request(&same), now).await?;
-            return Ok(Submitted {
-                shown: self.show_in(tx, &same).await?,
-                new: false,
-                repeated: false,
-            });
+            let shown = self.show_in(tx, &same).await;
+            // one that cannot be read is not joined
+            if !matches!(shown, Err(AppError::Refused(Refusal::Unreadable))) {
+                once::keep(tx, once, &Kept::request(&same), now).await?;
+                return Ok(Submitted {
+                    shown: shown?,
+                    new: false,
+                    repeated: false,
+                });
+            }
         }
         self.check_limits(tx, &rules, &caller.principal, now)
             .await?;

@@ -13,18 +13,47 @@ const AT_ONCE: i64 = 64;
 const FORGOTTEN_AT_ONCE: i64 = 1_000;
 
 impl App {
-    /// Ends what time has ended, sessions before the requests that they allowed. Says whether there may be more.
+    /// Ends what time has ended, sessions before the requests that they allowed. Says whether there may be more. A step that fails stops
+    /// none of the others.
     pub async fn sweep(&self) -> Result<bool, AppError> {
-        let closed = self.close_sessions().await?;
-        let asked = self.ask_for_reviews().await?;
-        let now = self.now();
-        let overdue = self.0.db.read().await?.ending(now, AT_ONCE).await?;
-        let more = i64::try_from(overdue.len()).unwrap_or(AT_ONCE) == AT_ONCE;
-        if !overdue.is_empty() {
-            let moved = self.expire(&overdue).await?;
-            self.moved(&moved);
+        let closed = self.close_sessions().await;
+        let asked = self.ask_for_reviews().await;
+        let expired = self.expire_overdue().await;
+        let inspected = self.inspect_rows().await;
+        Ok(closed? | asked? | expired? | inspected?)
+    }
+
+    /// Expires what is overdue. Says whether there may be more.
+    pub async fn expire_overdue(&self) -> Result<bool, AppError> {
+        let overdue = self.0.db.read().await?.ending(self.now(), AT_ONCE).await?;
+        if overdue.is_empty() {
+            return Ok(false);
         }
-        Ok(more || closed || asked)
+        let moved = match self.expire(&overdue).await {
+            Ok(moved) => moved,
+            // one that cannot be ended stops none of the others
+            Err(AppError::Internal(_)) => self.expire_one_by_one(&overdue).await?,
+            Err(error) => return Err(error),
+        };
+        self.moved(&moved);
+        Ok(i64::try_from(moved.len()).unwrap_or(AT_ONCE) >= AT_ONCE)
+    }
+
+    async fn expire_one_by_one(
+        &self,
+        overdue: &[RequestId],
+    ) -> Result<Vec<(RequestId, i64)>, AppError> {
+        let mut moved = Vec::new();
+        for id in overdue {
+            match self.expire(std::slice::from_ref(id)).await {
+                Ok(one) => moved.extend(one),
+                Err(AppError::Internal(why)) => {
+                    tracing::error!(request = %id, why, "a request could not be ended");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(moved)
     }
 
     /// Forgets kept answers whose time is over. Says whether there may be more.

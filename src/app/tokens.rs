@@ -101,12 +101,15 @@ impl App {
         if let Some(token) = &found
             && token.last_used_at.is_none_or(|at| at < a_minute_ago)
         {
-            self.0
+            let noted: Result<(), AppError> = self
+                .0
                 .db
-                .unit::<_, AppError>(async |tx| {
-                    Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?)
-                })
-                .await?;
+                .unit(async |tx| Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?))
+                .await;
+            // a note for the operator; what cannot be noted can still be read
+            if let Err(error) = noted {
+                tracing::warn!(token = %token.id, %error, "the use of a token was not noted");
+            }
         }
         Ok(found)
     }

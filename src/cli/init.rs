@@ -11,6 +11,7 @@ use crate::slack::error::SlackError;
 use crate::slack::reply::{Channel, Member, UserGroup};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A larger directory is nothing to read through: only members of user groups and administrators are listed.
@@ -83,10 +84,21 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         print!("{yaml}");
         return Ok(Ending::Done);
     }
-    std::fs::write(&args.out, yaml)
+    write_private(&args.out, &yaml)
         .map_err(|error| Trouble::Usage(format!("{file} cannot be written: {error}")))?;
     tell(&file, &draft, &answers.channel);
     Ok(Ending::Done)
+}
+
+/// A file that only its owner reads from the first byte on; it lists people and their accounts.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 async fn read(slack: &Slack) -> Result<Workspace, SlackError> {

@@ -270,10 +270,12 @@ impl Checks {
         self.take(variable, BaseUrl::parse(text))
     }
 
+    /// The store reads the address, in every spelling that is understood, and says what is wrong with one; here it only must not be a
+    /// server of another kind.
     fn database(&mut self, value: Option<&str>) -> Option<SecretString> {
         let text = set(value).unwrap_or("sqlite://countersign.db");
-        let known = ["sqlite:", "postgres://", "postgresql://"];
-        if known.iter().any(|scheme| text.starts_with(scheme)) {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_none_or(|scheme| ["sqlite", "postgres", "postgresql"].contains(&scheme)) {
             return Some(text.into());
         }
         self.add(

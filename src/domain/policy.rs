@@ -3,9 +3,9 @@
 use super::document::Template;
 use serde::{Deserialize, Serialize};
 
-/// A policy that gates a request.
+/// A policy that gates a request. A field that this release does not know could require more, so it is never skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Gate {
     /// The template's version.
     pub version: i64,

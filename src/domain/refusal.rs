@@ -40,6 +40,8 @@ pub enum Refusal {
     TooMany(String, u32),
     /// What it was made from is not what is stored any more.
     Stale(String),
+    /// A row that this needs cannot be read by this release, so that nothing is decided by it; the log names the row.
+    Unreadable,
     /// The document does not make sense; every problem of it, with its place.
     Invalid(Vec<Problem>),
 }
@@ -66,6 +68,7 @@ impl Refusal {
             Self::InFlight => "in_flight",
             Self::TooMany(..) => "too_many_requests",
             Self::Stale(_) => "stale",
+            Self::Unreadable => "unreadable",
             Self::Invalid(_) => "invalid_configuration",
         }
     }
@@ -93,6 +96,7 @@ impl Refusal {
             }
             Self::TooMany(..) => "too many requests".to_owned(),
             Self::Stale(_) => "somebody else has changed it".to_owned(),
+            Self::Unreadable => "this release of Countersign cannot read it".to_owned(),
             Self::Invalid(_) => "this configuration does not make sense".to_owned(),
         }
     }
@@ -110,6 +114,7 @@ impl Refusal {
             Self::RequirementsChanged(what) | Self::Forbidden(what) | Self::Stale(what) | Self::TooMany(what, _) => what.clone(),
             Self::KeyReused => "Use a new key for a new call.".to_owned(),
             Self::InFlight => "Try again in a moment with the same key.".to_owned(),
+            Self::Unreadable => "A newer release has written it, or it was damaged; nothing has changed. Ask the operator of Countersign: the log and /readyz name the row.".to_owned(),
             Self::Invalid(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Self::SessionEnded => "Ask again: policies gate it now.".to_owned(),
             Self::NoSession => "Its id is mistyped; `countersign break-glass status` lists them all.".to_owned(),

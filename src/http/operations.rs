@@ -34,34 +34,44 @@ pub struct Readiness {
 
 /// Whether this replica can serve
 ///
-/// Trouble with Slack is no reason to take it out: it shows in `degraded`.
+/// A replica is ready if it reads its configuration, commits a write to the database and keeps time. Trouble with Slack does not take it
+/// out: it shows in `degraded`.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, description = "It can", body = Readiness)))]
 pub(super) async fn readyz(_: Open, State(api): State<Api>) -> Result<Json<Readiness>, Problem> {
-    let troubles = api.troubles.borrow().clone();
-    match api
-        .app
-        .ready()
-        .await
-        .and(troubles.unready.map_or(Ok(()), Err))
-    {
-        Ok(()) => Ok(Json(Readiness {
-            ready: true,
-            degraded: [troubles.degraded, api.app.degraded().await?].concat(),
-        })),
-        Err(why) => Err(Problem::new(
+    health(&api).await.map(Json).map_err(|why| {
+        Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "not_ready",
             "this replica cannot serve",
             &why,
-        )),
-    }
+        )
+    })
+}
+
+/// Whether this replica serves, and what of it does not work; or why it does not serve.
+async fn health(api: &Api) -> Result<Readiness, String> {
+    let troubles = api.troubles.borrow().clone();
+    api.app.ready().await?;
+    troubles.unready.map_or(Ok(()), Err)?;
+    let own = api
+        .app
+        .degraded()
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(Readiness {
+        ready: true,
+        degraded: [troubles.degraded, own].concat(),
+    })
 }
 
 /// Metrics, in the text format of Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "All of them", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
+    let health = health(&api).await;
+    let degraded = health.as_ref().map_or(0, |health| health.degraded.len());
+    api.app.measure_health(health.is_ok(), degraded);
     if let Err(error) = api.app.measure_backlog().await {
         // the other numbers are wanted all the more now
         tracing::warn!(%error, "what is still to be done could not be counted");

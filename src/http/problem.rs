@@ -14,6 +14,9 @@ use utoipa::ToSchema;
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// After so many seconds a call that the database did not take may be tried again.
+const RETRY_AFTER_OUTAGE: u32 = 5;
+
 /// Why a call did not do what it was asked; boxed, since every call may answer it and few do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -153,6 +156,42 @@ impl Problem {
         problem
     }
 
+    /// The database answers and takes no writes.
+    pub fn not_writable(why: &str) -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_writable",
+            "the database cannot be written",
+            &format!(
+                "Nothing was recorded: {why}. Reading still works. Try again with the same `Idempotency-Key` once the operator has fixed it."
+            ),
+        );
+        problem.retry_after = Some(RETRY_AFTER_OUTAGE);
+        problem
+    }
+
+    /// The database does not answer.
+    pub fn no_database() -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            "the database does not answer",
+            "Nothing is known to have been recorded. Try again with the same `Idempotency-Key` in a moment; the log and `/readyz` tell the operator why.",
+        );
+        problem.retry_after = Some(RETRY_AFTER_OUTAGE);
+        problem
+    }
+
+    /// The stored configuration was written by a newer release, or does not compile.
+    pub fn unreadable_config() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "configuration_unreadable",
+            "the stored configuration cannot be read by this release",
+            "Nothing is decided without it, and nothing was recorded. The log and `/readyz` tell the operator why.",
+        )
+    }
+
     /// Understood, but a value does not fit.
     pub fn unfit(code: &str, detail: &str) -> Self {
         Self::new(
@@ -194,6 +233,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::RequirementsChanged(_)
         | Refusal::SessionEnded
         | Refusal::SessionClosed(..)
+        | Refusal::Unreadable
         | Refusal::InFlight => StatusCode::CONFLICT,
         Refusal::NotEligible(_) | Refusal::NotYours | Refusal::Forbidden(_) => {
             StatusCode::FORBIDDEN
@@ -241,6 +281,7 @@ impl From<Refusal> for Problem {
             | Refusal::NoSession
             | Refusal::Forbidden(_)
             | Refusal::KeyReused
+            | Refusal::Unreadable
             | Refusal::Stale(_) => {}
         }
         problem
@@ -253,6 +294,18 @@ impl From<AppError> for Problem {
             AppError::Refused(refusal) => refusal.into(),
             AppError::Busy => Self::busy(),
             AppError::ClockUnsure => Self::clock_unsure(),
+            AppError::NotWritable(why) => {
+                tracing::error!(%why, "a call could not be recorded: the database cannot be written");
+                Self::not_writable(&why)
+            }
+            AppError::NoDatabase(why) => {
+                tracing::error!(%why, "a call failed: the database does not answer");
+                Self::no_database()
+            }
+            AppError::UnreadableConfig(why) => {
+                tracing::error!(%why, "refused: the stored configuration cannot be read");
+                Self::unreadable_config()
+            }
             AppError::Internal(why) => {
                 tracing::error!(%why, "a call failed");
                 Self::internal()

@@ -33,6 +33,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::InFlight,
         Refusal::TooMany("50 a second".to_owned(), 2),
         Refusal::Stale("read it again".to_owned()),
+        Refusal::Unreadable,
         Refusal::Invalid(vec![wrong]),
     ]
 }

@@ -6,6 +6,7 @@ use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
+use crate::domain::vote::Door;
 use serde_json::{Value, json};
 
 sql! {
@@ -86,7 +87,7 @@ pub struct TimelineRow {
     /// Who.
     pub actor: Principal,
     /// Through which door.
-    pub via: String,
+    pub via: Door,
     /// What else.
     pub detail: Value,
 }
@@ -117,7 +118,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// What happened to these requests, oldest first.
+    /// What happened to these requests, oldest first; an event that this release does not know is left out.
     pub async fn timeline(&mut self, ids: &[&RequestId]) -> Result<Vec<TimelineRow>, StoreError> {
         let text = on!(
             self,
@@ -125,20 +126,25 @@ impl Tx {
             dialect::READ_TIMELINE_POSTGRES
         );
         let ids = json(&ids)?;
-        let rows: Vec<(i64, String, String, String, String, String)> =
+        let rows: Vec<(String, i64, String, String, String, String, String)> =
             on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
-        rows.into_iter()
-            .map(|(at, what, actor, via, request, detail)| {
-                Ok(TimelineRow {
-                    request: read("id", request.parse())?,
-                    at: Timestamp(at),
-                    what: read("event", what.parse())?,
-                    actor: read("actor", Principal::try_from(actor))?,
-                    via,
-                    detail: read("detail", serde_json::from_str(&detail))?,
-                })
+        let line = |at, what: String, actor, via: String, request: String, detail: String| {
+            Ok(TimelineRow {
+                request: read("id", request.parse())?,
+                at: Timestamp(at),
+                what: read("event", what.parse())?,
+                actor: read("actor", Principal::try_from(actor))?,
+                via: read("via", serde_json::from_value(via.into()))?,
+                detail: read("detail", serde_json::from_str(&detail))?,
             })
-            .collect()
+        };
+        let lines = rows
+            .into_iter()
+            .filter_map(|(id, at, what, actor, via, request, detail)| {
+                let line = line(at, what, actor, via, request, detail);
+                self.readable("audit", &id, line)
+            });
+        Ok(lines.collect())
     }
 
     /// Rows without a seal, oldest first; nobody else seals until this unit ends.

@@ -79,17 +79,21 @@ impl Tx {
             .transpose()
     }
 
-    /// The latest version of every template that ever was.
-    pub async fn templates(&mut self) -> Result<BTreeMap<PolicyId, (i64, Template)>, StoreError> {
+    /// The latest version of every template that ever was; none where that version cannot be read. A policy in force that cannot be read
+    /// is an error of [`Tx::config`].
+    pub async fn templates(
+        &mut self,
+    ) -> Result<BTreeMap<PolicyId, (i64, Option<Template>)>, StoreError> {
         let rows: Vec<(String, i64, String)> = on_db!(self, |c| sqlx::query_as(LATEST_TEMPLATES)
             .fetch_all(c)
             .await)?;
-        rows.into_iter()
-            .map(|(policy, version, template)| {
-                let template = read("template", serde_json::from_str(&template))?;
-                Ok((policy.as_str().into(), (version, template)))
-            })
-            .collect()
+        let templates = rows.into_iter().map(|(policy, version, template)| {
+            let row = format!("{policy} {version}");
+            let template = read("template", serde_json::from_str(&template));
+            let template = self.readable("policy_versions", &row, template);
+            (policy.as_str().into(), (version, template))
+        });
+        Ok(templates.collect())
     }
 
     /// Stores a document as the next version.

@@ -6,11 +6,11 @@ use super::sql;
 macro_rules! requests {
     (sqlite) => {
         requests!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
-            'teams', json(d.teams), 'roles', json(d.roles), 'at', d.at, 'via', d.via))")
+            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via))")
     };
     (postgres) => {
         requests!("SELECT CAST(jsonb_agg(jsonb_build_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
-            'teams', CAST(d.teams AS jsonb), 'roles', CAST(d.roles AS jsonb), 'at', d.at, 'via', d.via)) AS TEXT)")
+            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via)) AS TEXT)")
     };
     ($votes:literal) => {
         concat!(
@@ -40,8 +40,8 @@ sql! {
 
     READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
     READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
-    READ_TIMELINE_SQLITE @sqlite = "SELECT at, what, actor, via, request_id, detail FROM audit WHERE request_id IN (SELECT value FROM json_each($1)) ORDER BY id";
-    READ_TIMELINE_POSTGRES @postgres = "SELECT at, what, actor, via, request_id, detail FROM audit
+    READ_TIMELINE_SQLITE @sqlite = "SELECT id, at, what, actor, via, request_id, detail FROM audit WHERE request_id IN (SELECT value FROM json_each($1)) ORDER BY id";
+    READ_TIMELINE_POSTGRES @postgres = "SELECT id, at, what, actor, via, request_id, detail FROM audit
         WHERE request_id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id";
     READ_VERSIONS_SQLITE @sqlite = "SELECT id, version FROM requests WHERE id IN (SELECT value FROM json_each($1))";
     READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";

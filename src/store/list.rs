@@ -51,13 +51,33 @@ pub struct ListQuery<'a> {
     pub limit: i64,
 }
 
+/// One page of the store.
+#[derive(Debug)]
+pub struct Listed {
+    /// The requests that could be read, newest first.
+    pub rows: Vec<Loaded>,
+    /// How many there are, readable or not.
+    pub looked_at: usize,
+    /// The lowest number among them, readable or not; the next page is below it.
+    pub last: Option<i64>,
+}
+
 impl Tx {
-    /// One page with its votes, newest first.
+    /// The readable requests of one page with their votes, newest first.
     pub async fn list(
         &mut self,
         query: ListQuery<'_>,
         payload: bool,
     ) -> Result<Vec<Loaded>, StoreError> {
+        Ok(self.list_page(query, payload).await?.rows)
+    }
+
+    /// One page with its votes, newest first, and where it ends.
+    pub async fn list_page(
+        &mut self,
+        query: ListQuery<'_>,
+        payload: bool,
+    ) -> Result<Listed, StoreError> {
         let mut keys = Vec::new();
         if query.statuses.is_empty() {
             keys = self.keys(query, None).await?;
@@ -67,15 +87,20 @@ impl Tx {
         }
         keys.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
         keys.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        let (looked_at, last) = (keys.len(), keys.last().map(|(_, number)| *number));
         let keys: Vec<String> = keys.into_iter().map(|(key, _)| key).collect();
         let text = on!(
             self,
             dialect::READ_ROWS_SQLITE,
             dialect::READ_REQUESTS_POSTGRES
         );
-        let mut page = self.read_requests(text, &json(&keys)?, payload).await?;
-        page.sort_by_key(|one| std::cmp::Reverse(one.request.number));
-        Ok(page)
+        let mut rows = self.read_requests(text, &json(&keys)?, payload).await?;
+        rows.sort_by_key(|one| std::cmp::Reverse(one.request.number));
+        Ok(Listed {
+            rows,
+            looked_at,
+            last,
+        })
     }
 
     async fn keys(

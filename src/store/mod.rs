@@ -1,19 +1,26 @@
 //! SQL, rows and the unit of work, over `SQLite` and Postgres. No rule of the product lives here.
 
+mod address;
 mod answers;
+mod aside;
 mod audit;
 mod cards;
 mod config;
 mod decide;
 pub(crate) mod dialect;
+mod error;
 mod facts;
+mod files;
 mod lately;
 mod list;
 mod open;
 mod outbox;
 mod people;
+mod request_row;
 mod requests;
+mod session_row;
 mod sessions;
+mod settings;
 mod stats;
 mod tokens;
 mod undelivered;
@@ -22,11 +29,13 @@ mod wakes;
 mod writer;
 
 pub use answers::Answer;
+pub use aside::{Aside, SetAside};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{Judgement, NewVote};
-pub use list::ListQuery;
+pub use error::StoreError;
+pub use list::{ListQuery, Listed};
 pub use outbox::DueMessage;
 pub use requests::Loaded;
 pub use sessions::SessionPost;
@@ -38,38 +47,7 @@ pub use wakes::Wakes;
 use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
-
-/// Why the database did not do what it was told.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// The driver's error.
-    #[error("database: {0}")]
-    Driver(Arc<sqlx::Error>),
-    /// The one writer of an `SQLite` file is busy or has stopped.
-    #[error("the database's writer is busy or has stopped")]
-    Writer,
-    /// No connection became free in time.
-    #[error("every connection to the database is taken")]
-    Crowded,
-    /// A statement of this unit failed, so nothing of it is kept.
-    #[error("a statement of this unit failed, so it cannot be committed")]
-    Failed,
-    /// A row that does not read; somebody else has written to the database.
-    #[error("the database holds something unreadable: {0}")]
-    Unreadable(String),
-    /// The database could lose acknowledged commits.
-    #[error("{0}")]
-    NotDurable(String),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut => Self::Crowded,
-            other => Self::Driver(Arc::new(other)),
-        }
-    }
-}
+use std::time::Duration;
 
 /// What a column holds, turned into a domain value; an unreadable one is an error, never a default.
 pub(crate) fn read<T, E: std::fmt::Display>(
@@ -93,9 +71,18 @@ pub enum Db {
         writer: writer::Writer,
         /// Readers, which cannot write.
         readers: SqlitePool,
+        /// Rows that this release cannot read.
+        aside: Aside,
     },
     /// A server, for many replicas.
-    Postgres(PgPool),
+    Postgres {
+        /// Connections, each with its time-outs.
+        pool: PgPool,
+        /// Host and port, or the socket's folder, for error messages.
+        address: Arc<str>,
+        /// Rows that this release cannot read.
+        aside: Aside,
+    },
 }
 
 /// The connection that a unit runs on.
@@ -109,6 +96,7 @@ pub(crate) enum Conn {
 pub struct Tx {
     pub(crate) conn: Conn,
     pub(crate) failed: bool,
+    pub(crate) aside: Aside,
 }
 
 /// Runs the same expression on whichever database. An error makes the unit uncommittable, since Postgres would answer Ok to a
@@ -180,6 +168,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     people::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
+    settings::STATEMENTS,
     stats::STATEMENTS,
     tokens::STATEMENTS,
     undelivered::STATEMENTS,
@@ -190,15 +179,13 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let conn = match self {
             Self::Sqlite { writer, .. } => Conn::Write(writer.lease().await?),
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 let pool = pool.clone();
-                Conn::Postgres(whole(async move { pool.begin().await }).await?)
+                let begun = whole(async move { pool.begin().await }).await;
+                Conn::Postgres(self.explained(begun).await?)
             }
         };
-        Ok(Tx {
-            conn,
-            failed: false,
-        })
+        Ok(self.unit_on(conn))
     }
 
     /// A snapshot to read from; it cannot write.
@@ -208,32 +195,82 @@ impl Db {
                 let readers = readers.clone();
                 Conn::Read(whole(async move { readers.begin().await }).await?)
             }
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 let pool = pool.clone();
-                let begin = async move { pool.begin_with(SNAPSHOT).await };
-                Conn::Postgres(whole(begin).await?)
+                let begun = whole(async move { pool.begin_with(SNAPSHOT).await }).await;
+                Conn::Postgres(self.explained(begun).await?)
             }
         };
-        Ok(Tx {
-            conn,
-            failed: false,
-        })
+        Ok(self.unit_on(conn))
     }
 
-    /// Runs one use case as one unit: Ok commits, Err leaves nothing.
+    fn unit_on(&self, conn: Conn) -> Tx {
+        Tx {
+            conn,
+            failed: false,
+            aside: self.aside().clone(),
+        }
+    }
+
+    /// Rows that this release cannot read, as far as they were met.
+    pub fn aside(&self) -> &Aside {
+        match self {
+            Self::Sqlite { aside, .. } | Self::Postgres { aside, .. } => aside,
+        }
+    }
+
+    /// A pool only says that no connection became free in time; where it has room for more, the server is asked why it has none.
+    async fn explained<T>(&self, begun: Result<T, StoreError>) -> Result<T, StoreError> {
+        let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self)
+        else {
+            return begun;
+        };
+        if pool.size() >= pool.options().get_max_connections() {
+            return begun;
+        }
+        let error = settings::why_not(pool).await;
+        tracing::warn!(%address, %error, "no connection to the database");
+        Err(error)
+    }
+
+    /// Why no connection can be opened now; none where one can.
+    pub async fn why_no_connection(&self) -> Option<StoreError> {
+        let Self::Postgres { pool, .. } = self else {
+            return None;
+        };
+        let error = settings::why_not(pool).await;
+        (!matches!(error, StoreError::Crowded)).then_some(error)
+    }
+
+    /// Runs one use case as one unit: Ok commits, Err leaves nothing. Nothing waits for ever for a server that has silently gone away.
     pub async fn unit<T, E: From<StoreError>>(
         &self,
         use_case: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut tx = self.begin().await?;
-        let value = use_case(&mut tx).await?;
-        tx.commit().await?;
-        Ok(value)
+        let whole = async {
+            let mut tx = self.begin().await?;
+            let value = use_case(&mut tx).await?;
+            tx.commit().await?;
+            Ok(value)
+        };
+        let in_time = tokio::time::timeout(UNIT_DEADLINE, whole).await;
+        in_time
+            .unwrap_or_else(|_| Err(StoreError::TooSlow("there was no answer".to_owned()).into()))
+    }
+
+    /// The database's files that other users of the machine may read; none on a server.
+    pub fn files_open_to_others(&self) -> Vec<std::path::PathBuf> {
+        match self {
+            Self::Sqlite { readers, .. } => {
+                files::open_to_others(readers.connect_options().get_filename())
+            }
+            Self::Postgres { .. } => Vec::new(),
+        }
     }
 
     /// What the database's own clock shows; none where it has the machine's.
     pub async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
-        let Self::Postgres(pool) = self else {
+        let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
         let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
@@ -242,28 +279,33 @@ impl Db {
 
     /// Whether other processes may serve the same database.
     pub fn has_replicas(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self, Self::Postgres { .. })
     }
 
     /// How many units can decide at once without waiting for each other.
     pub fn deciders(&self) -> usize {
         match self {
             Self::Sqlite { .. } => 1,
-            Self::Postgres(_) => 2,
+            Self::Postgres { .. } => 2,
         }
     }
 
     /// Waits for open units and closes every connection.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite {
+                writer, readers, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
+
+/// Longer than any unit takes; a commit that comes later would promise what nobody waits for any more.
+const UNIT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A snapshot that cannot write.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

@@ -1,16 +1,24 @@
 //! Opening a database: migrations, and the settings without which acknowledged commits could be lost.
 
+use super::address::Address;
 use super::writer::Writer;
-use super::{Db, StoreError, read};
-use sqlx::postgres::PgPoolOptions;
+use super::{Aside, Db, StoreError, files, settings};
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgPool, SqliteConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use std::time::Duration;
 
 /// Connections to a Postgres server, per replica.
 const POSTGRES_CONNECTIONS: u32 = 12;
+/// Fewer do not suffice to tell a server from a pooler.
+const FEWEST_CONNECTIONS: u32 = 2;
+/// How long a unit waits for a connection.
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(5);
 /// Readers of an `SQLite` file; each is a thread.
 const SQLITE_READERS: u32 = 4;
+/// How long `SQLite` waits for another process, such as `countersign token`; as long as the lock time-out on Postgres.
+const SQLITE_LOCK_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Db {
     /// Opens `sqlite://FILE` or `postgres://..`, migrates it and checks that it is durable.
@@ -20,36 +28,73 @@ impl Db {
 
     /// The same with so many connections to a Postgres server.
     pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return open_postgres(url, connections).await;
+        match Address::parse(url)? {
+            Address::Postgres(options) => open_postgres(*options, connections).await,
+            Address::Sqlite(options) => open_sqlite(*options).await,
         }
-        if url.starts_with("sqlite:") {
-            return open_sqlite(url).await;
-        }
-        Err(StoreError::NotDurable(
-            "DATABASE_URL must begin with `sqlite://` or `postgres://`".to_owned(),
-        ))
+    }
+
+    /// What is wrong with an address; nothing is opened.
+    pub fn check_address(url: &str) -> Result<(), StoreError> {
+        Address::parse(url).map(|_| ())
     }
 }
 
-async fn open_postgres(url: &str, connections: u32) -> Result<Db, StoreError> {
+async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db, StoreError> {
+    let address = settings::place(&options);
     let pool = PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect(url)
-        .await?;
-    check_postgres(&pool).await?;
+        .max_connections(connections.max(FEWEST_CONNECTIONS))
+        .acquire_timeout(CONNECTION_DEADLINE)
+        .after_connect(|conn, _| Box::pin(settings::apply(conn)))
+        .connect_lazy_with(options);
+    let mut conn = match pool.acquire().await {
+        Ok(conn) => conn,
+        Err(sqlx::Error::PoolTimedOut) => {
+            return Err(settings::cannot_open(
+                &address,
+                &settings::why_not(&pool).await,
+            ));
+        }
+        Err(error) => return Err(settings::cannot_open(&address, &error.into())),
+    };
+    let mut other = pool.acquire().await?;
+    settings::refuse_poolers(&mut conn, &mut other).await?;
+    drop(other);
+    check_postgres(&mut conn).await?;
     let mut migrations = sqlx::migrate!("migrations/postgres");
     migrations.set_ignore_missing(true); // the previous release runs on the new schema
-    read("migration", migrations.run(&pool).await)?;
-    Ok(Db::Postgres(pool))
+    settings::let_migrate(&mut conn).await?;
+    migrations.run(&mut *conn).await.map_err(not_migrated)?;
+    settings::apply(&mut conn).await?;
+    drop(conn);
+    Ok(Db::Postgres {
+        pool,
+        address: address.into(),
+        aside: Aside::default(),
+    })
 }
 
-async fn check_postgres(pool: &PgPool) -> Result<(), StoreError> {
+/// Why the schema is not what this release needs.
+fn not_migrated(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            match StoreError::from(error) {
+                StoreError::TooSlow(_) => StoreError::CannotOpen(
+                    "the database could not be migrated: another replica is migrating it, or holds a lock; start again when it has ended".to_owned(),
+                ),
+                StoreError::NotWritable(why) => StoreError::NotWritable(why),
+                other => StoreError::CannotOpen(format!("the database could not be migrated: {other}")),
+            }
+        }
+        other => StoreError::CannotOpen(format!("the database could not be migrated: {other}")),
+    }
+}
+
+async fn check_postgres(conn: &mut PgConnection) -> Result<(), StoreError> {
     for setting in ["fsync", "synchronous_commit"] {
         let (value,): (String,) = sqlx::query_as("SELECT current_setting($1)")
             .bind(setting)
-            .fetch_one(pool)
+            .fetch_one(&mut *conn)
             .await?;
         if value == "off" {
             return Err(StoreError::NotDurable(format!(
@@ -60,19 +105,28 @@ async fn check_postgres(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
-    let options = url
-        .parse::<SqliteConnectOptions>()?
-        .create_if_missing(true)
+async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
+    let options = options
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5));
-    let mut conn = SqliteConnection::connect_with(&options).await?;
+        .busy_timeout(SQLITE_LOCK_TIMEOUT);
+    let file = options.get_filename().to_owned();
+    files::keep_private(&file)?;
+    let cannot = |error: sqlx::Error| match StoreError::from(error) {
+        StoreError::Unreachable(why) => StoreError::CannotOpen(format!(
+            "the database file {} cannot be opened: {why}",
+            file.display()
+        )),
+        other => other,
+    };
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(cannot)?;
     check_sqlite(&mut conn).await?;
     let mut migrations = sqlx::migrate!("migrations/sqlite");
     migrations.set_ignore_missing(true);
-    read("migration", migrations.run(&mut conn).await)?;
+    migrations.run(&mut conn).await.map_err(not_migrated)?;
     conn.close().await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
@@ -81,6 +135,7 @@ async fn open_sqlite(url: &str) -> Result<Db, StoreError> {
     Ok(Db::Sqlite {
         writer: Writer::start(options).await?,
         readers,
+        aside: Aside::default(),
     })
 }
 

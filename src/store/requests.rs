@@ -1,15 +1,15 @@
 //! Requests with their votes and payloads.
 
 use super::dialect::{self, on};
+use super::request_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::action::Kind;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
-use crate::domain::request::{Grant, Outcome, Request, State, Status};
+use crate::domain::request::{Request, State};
 use crate::domain::roster::Stamp;
 use crate::domain::time::Timestamp;
 use crate::domain::vote::Vote;
-use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
 sql! {
@@ -36,120 +36,6 @@ pub struct Loaded {
     pub votes: Vec<Vote>,
     /// The versions of the rules at that moment.
     pub rules: Stamp,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: String,
-    number: i64,
-    version: i64,
-    status: String,
-    action: String,
-    target: String,
-    requester: String,
-    submitted_by: String,
-    authors: String,
-    reason: Option<String>,
-    digest: String,
-    gates: String,
-    observed: String,
-    bypassed: String,
-    excluded: String,
-    session_id: Option<String>,
-    ends_at: Option<i64>,
-    created_at: i64,
-    decided_at: Option<i64>,
-    executed_at: Option<i64>,
-    outcome: Option<String>,
-    replaces: Option<String>,
-    rules: i64,
-    directory: i64,
-    payload: Option<String>,
-    votes: String,
-}
-
-fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
-    read(what, serde_json::from_str(text))
-}
-
-impl Row {
-    fn state(&self) -> Result<State, StoreError> {
-        let status: Status = read("status", self.status.parse())?;
-        let missing =
-            |what: &str| StoreError::Unreadable(format!("{} is {status} without {what}", self.id));
-        let until = || self.ends_at.map(Timestamp).ok_or_else(|| missing("an end"));
-        let granted = |grant| {
-            Ok(State::Granted {
-                grant,
-                until: until()?,
-            })
-        };
-        let executed_at = || {
-            self.executed_at
-                .map(Timestamp)
-                .ok_or_else(|| missing("its execution"))
-        };
-        match status {
-            Status::Pending => Ok(State::Pending {
-                expires_at: until()?,
-            }),
-            Status::Allowed => granted(Grant::Allowed),
-            Status::Bypassed => granted(Grant::Bypassed),
-            Status::Approved => granted(Grant::Approved),
-            Status::Rejected => Ok(State::Rejected),
-            Status::Cancelled => Ok(State::Cancelled),
-            Status::Expired => Ok(State::Expired),
-            Status::Executed => Ok(State::Executed { at: executed_at()? }),
-            Status::Completed => Ok(State::Completed {
-                at: executed_at()?,
-                outcome: outcome(self.outcome.as_deref()).ok_or_else(|| missing("an outcome"))?,
-            }),
-        }
-    }
-
-    fn loaded(self) -> Result<Loaded, StoreError> {
-        let state = self.state()?;
-        let mut votes: Vec<Vote> = from_json("votes", &self.votes)?;
-        votes.sort_by(|a, b| (a.at, &a.by).cmp(&(b.at, &b.by)));
-        let request = Request {
-            id: read("id", self.id.parse())?,
-            number: self.number,
-            version: self.version,
-            action: self.action.as_str().into(),
-            target: from_json("target", &self.target)?,
-            requester: read("requester", Principal::try_from(self.requester))?,
-            submitted_by: read("submitter", Principal::try_from(self.submitted_by))?,
-            authors: from_json("authors", &self.authors)?,
-            reason: self.reason,
-            payload: self.payload.unwrap_or_default(),
-            digest: read("digest", self.digest.parse())?,
-            gates: from_json("gates", &self.gates)?,
-            observed: from_json("observed", &self.observed)?,
-            bypassed: from_json("bypassed", &self.bypassed)?,
-            session: read("session", self.session_id.map(|id| id.parse()).transpose())?,
-            excluded: from_json("excluded", &self.excluded)?,
-            state,
-            created_at: Timestamp(self.created_at),
-            decided_at: self.decided_at.map(Timestamp),
-            replaces: read("replaces", self.replaces.map(|id| id.parse()).transpose())?,
-        };
-        Ok(Loaded {
-            request,
-            votes,
-            rules: Stamp {
-                config: self.rules,
-                directory: self.directory,
-            },
-        })
-    }
-}
-
-fn outcome(text: Option<&str>) -> Option<Outcome> {
-    match text {
-        Some("succeeded") => Some(Outcome::Succeeded),
-        Some("failed") => Some(Outcome::Failed),
-        _ => None,
-    }
 }
 
 /// The columns that hold a state: end, execution, outcome.
@@ -267,7 +153,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Requests by id with their votes; unknown ids are left out.
+    /// Requests by id with their votes; unknown ids are left out, and so is what this release cannot read.
     pub async fn requests(
         &mut self,
         ids: &[&RequestId],
@@ -281,7 +167,7 @@ impl Tx {
         self.read_requests(text, &json(&ids)?, payload).await
     }
 
-    /// The requests with these keys, a list in JSON, by a text that reads them.
+    /// The readable requests with these keys, a list in JSON, by a text that reads them.
     pub(super) async fn read_requests(
         &mut self,
         text: &'static str,
@@ -293,7 +179,11 @@ impl Tx {
             .bind(i64::from(payload))
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(Row::loaded).collect()
+        let loaded = rows.into_iter().filter_map(|row| {
+            let id = row.id.clone();
+            self.readable("requests", &id, row.loaded())
+        });
+        Ok(loaded.collect())
     }
 
     /// One request, with its payload.
@@ -347,20 +237,23 @@ impl Tx {
         Ok(count)
     }
 
-    /// Requests that time has ended by `now`, the longest overdue first.
+    /// Requests that time has ended by `now`, the longest overdue first. What cannot be read stays overdue, and takes no place of others.
     pub async fn ending(
         &mut self,
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<RequestId>, StoreError> {
+        let limit = self.beyond_aside("requests", limit);
         let rows: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(ENDING)
             .bind(now.0)
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter()
-            .map(|(id,)| read("id", id.parse()))
-            .collect()
+        let ids = rows.into_iter().filter_map(|(id,)| {
+            let read = read("id", id.parse());
+            self.readable("requests", &id, read)
+        });
+        Ok(ids.collect())
     }
 
     /// Reads the payloads of requests that were read without.

@@ -1,13 +1,12 @@
 //! Break-glass sessions, what was done under them, and where their alerts stand in Slack.
 
+use super::session_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
-use crate::domain::break_glass::{
-    AskedBy, EndedBy, NotStarted, Review, Session, SessionAlert, SessionState, SessionStatus, Use,
-};
+use crate::domain::break_glass::{Session, SessionAlert, SessionState, Use};
 use crate::domain::id::{ChannelId, RequestId, SessionId};
 use crate::domain::principal::Principal;
-use crate::domain::request::{Outcome, Status};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::request::Outcome;
+use crate::domain::time::Timestamp;
 
 /// The columns of a session, with what has become of the request for it.
 macro_rules! session {
@@ -41,123 +40,6 @@ sql! {
     KEEP_POST = "INSERT INTO session_posts (session_id, part, channel, ts, alert) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (session_id, part, channel) DO UPDATE SET ts = excluded.ts, alert = excluded.alert";
     POSTS = "SELECT part, channel, ts, alert FROM session_posts WHERE session_id = $1 ORDER BY part";
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: String,
-    status: String,
-    initiator: String,
-    reason: String,
-    scope: String,
-    responders: String,
-    duration: i64,
-    channel: String,
-    request_id: Option<String>,
-    asked_at: i64,
-    starts_at: Option<i64>,
-    ends_at: Option<i64>,
-    ended_by: Option<String>,
-    reviewer: Option<String>,
-    review_note: Option<String>,
-    reviewed_at: Option<i64>,
-    request_number: Option<i64>,
-    request_status: Option<String>,
-    request_ends_at: Option<i64>,
-}
-
-impl Row {
-    /// The session as it is at `now`.
-    fn session(self, now: Timestamp) -> Result<Session, StoreError> {
-        let state = self.state(now)?;
-        let request = match (&self.request_id, self.request_number) {
-            (Some(id), Some(number)) => Some(AskedBy {
-                id: read("id", id.parse())?,
-                number,
-            }),
-            _ => None,
-        };
-        Ok(Session {
-            id: read("id", self.id.parse())?,
-            initiator: self.initiator.as_str().into(),
-            reason: self.reason,
-            scope: read("scope", serde_json::from_str(&self.scope))?,
-            responders: read("responders", serde_json::from_str(&self.responders))?,
-            duration: Span(self.duration),
-            channel: self.channel.as_str().into(),
-            request,
-            asked_at: Timestamp(self.asked_at),
-            state,
-        })
-    }
-
-    fn state(&self, now: Timestamp) -> Result<SessionState, StoreError> {
-        let missing = |what: &str| {
-            StoreError::Unreadable(format!("{} is {} without {what}", self.id, self.status))
-        };
-        let time = |column: Option<i64>, what| column.map(Timestamp).ok_or_else(|| missing(what));
-        let status = SessionStatus::ALL
-            .into_iter()
-            .find(|status| status.as_str() == self.status)
-            .ok_or_else(|| missing("a meaning"))?;
-        if status == SessionStatus::Pending {
-            return Ok(self
-                .not_started(now)?
-                .map_or(SessionState::Pending, SessionState::NotStarted));
-        }
-        let from = time(self.starts_at, "its start")?;
-        let at = time(self.ends_at, "its end")?;
-        let by = || match self.ended_by.as_deref() {
-            None => Err(missing("who ended it")),
-            Some("time") => Ok(EndedBy::Time),
-            Some(who) => {
-                read("who ended it", Principal::try_from(who.to_owned())).map(EndedBy::Revoked)
-            }
-        };
-        Ok(match status {
-            SessionStatus::Pending => SessionState::Pending,
-            SessionStatus::Active => SessionState::Active { from, until: at },
-            SessionStatus::Ended => SessionState::Ended {
-                from,
-                at,
-                by: by()?,
-            },
-            SessionStatus::Reviewed => SessionState::Reviewed {
-                from,
-                at,
-                by: by()?,
-                review: self.review().ok_or_else(|| missing("a review"))?,
-            },
-        })
-    }
-
-    /// What became of the request for it, where that can never start it any more.
-    fn not_started(&self, now: Timestamp) -> Result<Option<NotStarted>, StoreError> {
-        let Some(status) = &self.request_status else {
-            return Ok(None);
-        };
-        let over = self.request_ends_at.is_some_and(|end| end <= now.0);
-        Ok(match read("status", status.parse::<Status>())? {
-            Status::Pending if over => Some(NotStarted::Expired),
-            Status::Rejected => Some(NotStarted::Rejected),
-            Status::Cancelled => Some(NotStarted::Cancelled),
-            Status::Expired => Some(NotStarted::Expired),
-            Status::Pending
-            | Status::Allowed
-            | Status::Bypassed
-            | Status::Approved
-            | Status::Executed
-            | Status::Completed => None,
-        })
-    }
-
-    fn review(&self) -> Option<Review> {
-        Some(Review {
-            by: self.reviewer.as_deref()?.into(),
-            note: self.review_note.clone()?,
-            at: Timestamp(self.reviewed_at?),
-        })
-    }
 }
 
 /// An alert as it stands in Slack.
@@ -247,16 +129,40 @@ impl Tx {
             .bind(id.as_str())
             .fetch_optional(c)
             .await)?;
-        row.map(|row| row.session(now)).transpose()
+        row.map(|row| {
+            let id = row.id.clone();
+            self.sole("sessions", &id, row.session(now))
+        })
+        .transpose()
     }
 
-    /// The sessions that bypass policies at `now`.
+    /// The same where it is one of many things that are shown or checked: an unreadable session is none.
+    pub async fn readable_session(
+        &mut self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        match self.session(id, now).await {
+            Err(StoreError::Unreadable(_)) => Ok(None), // set aside and reported
+            other => other,
+        }
+    }
+
+    fn readable_sessions(&self, rows: Vec<Row>, now: Timestamp) -> Vec<Session> {
+        let sessions = rows.into_iter().filter_map(|row| {
+            let id = row.id.clone();
+            self.readable("sessions", &id, row.session(now))
+        });
+        sessions.collect()
+    }
+
+    /// The sessions that bypass policies at `now`; one that cannot be read bypasses nothing.
     pub async fn active_sessions(&mut self, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(ACTIVE)
             .bind(now.0)
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(|row| row.session(now)).collect()
+        Ok(self.readable_sessions(rows, now))
     }
 
     /// Sessions that time has ended by `now` and nobody has closed yet.
@@ -265,12 +171,13 @@ impl Tx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
+        let limit = self.beyond_aside("sessions", limit);
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(LAPSED)
             .bind(now.0)
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(|row| row.session(now)).collect()
+        Ok(self.readable_sessions(rows, now))
     }
 
     /// Sessions whose owed review is to be asked for by `now`.
@@ -279,12 +186,13 @@ impl Tx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
+        let limit = self.beyond_aside("sessions", limit);
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(NAGGING)
             .bind(now.0)
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(|row| row.session(now)).collect()
+        Ok(self.readable_sessions(rows, now))
     }
 
     /// Sessions that owe a review, the oldest reminder first.
@@ -297,7 +205,7 @@ impl Tx {
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(|row| row.session(now)).collect()
+        Ok(self.readable_sessions(rows, now))
     }
 
     /// A page of all sessions, newest first, below a cursor.
@@ -312,7 +220,7 @@ impl Tx {
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        rows.into_iter().map(|row| row.session(now)).collect()
+        Ok(self.readable_sessions(rows, now))
     }
 
     /// An owed review is asked for again at this time.
@@ -329,19 +237,43 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// What was let past policies under a session, oldest first.
+    /// What was let past policies under a session, oldest first. Whoever used it may not review it, so a use that cannot be read is an
+    /// error.
     pub async fn uses_of(&mut self, session: &Session, limit: i64) -> Result<Vec<Use>, StoreError> {
+        let rows = self.use_rows(session, limit).await?;
+        rows.into_iter()
+            .map(|row| {
+                let id = row.0.clone();
+                self.sole("requests", &id, one_use(row))
+            })
+            .collect()
+    }
+
+    /// The same for display: a use that cannot be read is left out.
+    pub async fn readable_uses_of(
+        &mut self,
+        session: &Session,
+        limit: i64,
+    ) -> Result<Vec<Use>, StoreError> {
+        let rows = self.use_rows(session, limit).await?;
+        let uses = rows.into_iter().filter_map(|row| {
+            let id = row.0.clone();
+            self.readable("requests", &id, one_use(row))
+        });
+        Ok(uses.collect())
+    }
+
+    async fn use_rows(&mut self, session: &Session, limit: i64) -> Result<Vec<UseRow>, StoreError> {
         let start = session
             .request
             .as_ref()
             .map_or("", |asked| asked.id.as_str());
-        let rows: Vec<UseRow> = on_db!(self, |c| sqlx::query_as(USES)
+        on_db!(self, |c| sqlx::query_as(USES)
             .bind(session.id.as_str())
             .bind(start)
             .bind(limit)
             .fetch_all(c)
-            .await)?;
-        rows.into_iter().map(one_use).collect()
+            .await)
     }
 
     /// What a session has granted and nobody has executed ends with it.
@@ -382,14 +314,43 @@ impl Tx {
             .bind(id.as_str())
             .fetch_all(c)
             .await)?;
+        let posts = rows.into_iter().filter_map(|(part, channel, ts, alert)| {
+            let row = format!("{id} {part} {channel}");
+            let alert = self.readable(
+                "session_posts",
+                &row,
+                read("alert", serde_json::from_str(&alert)),
+            )?;
+            Some(SessionPost {
+                part,
+                channel: channel.as_str().into(),
+                ts,
+                alert,
+            })
+        });
+        Ok(posts.collect())
+    }
+
+    /// Sessions that owe a review or are about to, and that their initiators must not escape: one that cannot be read is an error.
+    pub async fn unreviewed_sessions(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let mut rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(OWED)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        let lapsed: Vec<Row> = on_db!(self, |c| sqlx::query_as(LAPSED)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        rows.extend(lapsed);
         rows.into_iter()
-            .map(|(part, channel, ts, alert)| {
-                Ok(SessionPost {
-                    part,
-                    channel: channel.as_str().into(),
-                    ts,
-                    alert: read("alert", serde_json::from_str(&alert))?,
-                })
+            .map(|row| {
+                let id = row.id.clone();
+                self.sole("sessions", &id, row.session(now))
             })
             .collect()
     }

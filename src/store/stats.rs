@@ -113,8 +113,12 @@ impl Tx {
         // all that were looked at are within, and there are more
         let cut = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit)
             && rows.iter().all(|row| row.number > 1);
-        let asked: Result<_, StoreError> = rows.into_iter().map(LatestRow::asked).collect();
-        Ok(Latest { asked: asked?, cut })
+        // what does not read is reported where it is read as a request
+        let asked = rows.into_iter().filter_map(|row| row.asked().ok());
+        Ok(Latest {
+            asked: asked.collect(),
+            cut,
+        })
     }
 
     /// Since when requests are pending, the oldest first; at most `limit`.

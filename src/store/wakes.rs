@@ -4,19 +4,32 @@
 use super::dialect::{self, on};
 use super::{Db, StoreError, Tx, json, on_db, read};
 use crate::domain::id::RequestId;
+use sqlx::Executor;
 use sqlx::postgres::PgListener;
+use std::time::Duration;
 
 /// Ids in one notification: Postgres takes payloads below 8,000 bytes.
 const IDS_PER_NOTIFICATION: usize = 200;
+
+/// A connection that was quiet for so long is checked.
+const QUIET: Duration = Duration::from_secs(30);
+/// How long the check may take.
+const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What other replicas tell; on `SQLite` nobody does.
 #[derive(Debug)]
 pub struct Wakes(PgListener);
 
 impl Wakes {
-    /// The next requests that have changed elsewhere.
+    /// The next requests that have changed elsewhere. A connection that says nothing for a while is asked whether it still lives: the
+    /// network may have dropped it without a word.
     pub async fn next(&mut self) -> Result<Vec<RequestId>, StoreError> {
-        let told = self.0.recv().await?;
+        let told = loop {
+            match tokio::time::timeout(QUIET, self.0.recv()).await {
+                Ok(told) => break told?,
+                Err(_) => self.check().await?,
+            }
+        };
         Ok(told
             .payload()
             .split(',')
@@ -25,10 +38,22 @@ impl Wakes {
     }
 }
 
+impl Wakes {
+    async fn check(&mut self) -> Result<(), StoreError> {
+        let alive = self.0.execute(dialect::CLOCK);
+        match tokio::time::timeout(CHECK_DEADLINE, alive).await {
+            Ok(alive) => Ok(alive.map(|_| ())?),
+            Err(_) => Err(StoreError::Unreachable(
+                "the connection that listens is dead".to_owned(),
+            )),
+        }
+    }
+}
+
 impl Db {
     /// Listens for what other replicas change.
     pub async fn listen(&self) -> Result<Option<Wakes>, StoreError> {
-        let Self::Postgres(pool) = self else {
+        let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
         let (channel,): (String,) = sqlx::query_as("SELECT 'countersign_' || current_schema()")
@@ -41,7 +66,7 @@ impl Db {
 
     /// Tells other replicas which requests have changed.
     pub async fn notify(&self, changed: &[RequestId]) -> Result<(), StoreError> {
-        let Self::Postgres(pool) = self else {
+        let Self::Postgres { pool, .. } = self else {
             return Ok(());
         };
         for some in changed.chunks(IDS_PER_NOTIFICATION) {

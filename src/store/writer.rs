@@ -1,6 +1,7 @@
 //! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
 
 use super::StoreError;
+use super::files::Opened;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
 use std::time::Duration;
@@ -47,38 +48,45 @@ impl Drop for Lease {
     }
 }
 
+type Asker = oneshot::Sender<Result<Lease, StoreError>>;
+
 enum Ask {
-    Lend(oneshot::Sender<Lease>),
+    Lend(Asker),
     Close(oneshot::Sender<()>),
 }
 
 /// A handle on the writer's task.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::Sender<Ask>);
+pub struct Writer {
+    asks: mpsc::Sender<Ask>,
+    opened: Opened,
+}
 
 impl Writer {
     /// Opens the connection and starts the task.
     pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let (asks, line) = mpsc::channel(LINE);
         let conn = SqliteConnection::connect_with(&options).await?;
+        let opened = Opened::now(options.get_filename());
         tokio::spawn(run(options, conn, line));
-        Ok(Self(asks))
+        Ok(Self { asks, opened })
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        self.opened.check()?;
         let (ask, lease) = oneshot::channel();
         let wait = async {
-            self.0.send(Ask::Lend(ask)).await.ok()?;
+            self.asks.send(Ask::Lend(ask)).await.ok()?;
             lease.await.ok()
         };
         let lent = tokio::time::timeout(PATIENCE, wait).await;
-        lent.ok().flatten().ok_or(StoreError::Writer)
+        lent.ok().flatten().unwrap_or(Err(StoreError::Writer))
     }
 
     /// Ends after everybody in line has been served.
     pub(crate) async fn close(&self) {
         let (closed, done) = oneshot::channel();
-        if self.0.send(Ask::Close(closed)).await.is_ok() {
+        if self.asks.send(Ask::Close(closed)).await.is_ok() {
             drop(done.await);
         }
     }
@@ -101,8 +109,12 @@ async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mp
             Some(conn) => Ok(conn),
             None => SqliteConnection::connect_with(&options).await,
         };
-        let Ok(conn) = conn else {
-            continue; // whoever asked is told that the writer is busy
+        let conn = match conn {
+            Ok(conn) => conn,
+            Err(error) => {
+                drop(first.send(Err(error.into())));
+                continue;
+            }
         };
         let mut acks = Vec::new();
         let shared = share(conn, first, &mut line, &mut acks).await;
@@ -130,46 +142,70 @@ async fn run(options: SqliteConnectOptions, conn: SqliteConnection, mut line: mp
     }
 }
 
+/// Begins the commit that the use cases share, and the first of them.
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT one";
+/// Undoes one of them.
+const UNDO: &str = "ROLLBACK TO one";
+
 type Closing = Option<oneshot::Sender<()>>;
 
 /// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
 async fn share(
     mut conn: SqliteConnection,
-    first: oneshot::Sender<Lease>,
+    first: Asker,
     line: &mut mpsc::Receiver<Ask>,
     acks: &mut Vec<Ack>,
 ) -> Result<(SqliteConnection, Closing), StoreError> {
-    let (mut next, mut step) = (Some(first), "BEGIN IMMEDIATE; SAVEPOINT one");
+    let (mut next, mut step) = (Some(first), BEGIN);
     let mut closing = None;
     while let Some(ask) = next {
-        conn.execute(step).await?;
+        // whoever has given up meanwhile would only hold up those behind them
+        if ask.is_closed() {
+            next = following(line, acks.len(), &mut closing);
+            continue;
+        }
+        if let Err(error) = conn.execute(step).await {
+            let error = StoreError::from(error);
+            drop(ask.send(Err(error.clone())));
+            return Err(error);
+        }
         let (home, back) = oneshot::channel();
         // an asker that went away hands it straight back
-        drop(ask.send(Lease {
+        drop(ask.send(Ok(Lease {
             lent: Some((conn, home)),
-        }));
+        })));
         (conn, step) = match back.await.map_err(|_| StoreError::Writer)? {
             Back::Keep(conn, ack) => {
                 acks.push(ack);
                 (conn, "RELEASE one; SAVEPOINT one")
             }
-            Back::Undo(conn) => (conn, "ROLLBACK TO one"),
+            Back::Undo(conn) => (conn, UNDO),
         };
-        next = match (acks.len() < SHARED && closing.is_none())
-            .then(|| line.try_recv().ok())
-            .flatten()
-        {
-            Some(Ask::Lend(ask)) => Some(ask),
-            Some(Ask::Close(closed)) => {
-                closing = Some(closed);
-                None
-            }
-            None => None,
-        };
+        next = following(line, acks.len(), &mut closing);
     }
-    if step == "ROLLBACK TO one" {
-        conn.execute(step).await?;
+    match step {
+        BEGIN => return Ok((conn, closing)), // nobody was left
+        UNDO => conn.execute(step).await.map(|_| ())?,
+        _ => {}
     }
     conn.execute("COMMIT").await?;
     Ok((conn, closing))
+}
+
+/// Who is served next in the same commit.
+fn following(
+    line: &mut mpsc::Receiver<Ask>,
+    served: usize,
+    closing: &mut Closing,
+) -> Option<Asker> {
+    if served >= SHARED || closing.is_some() {
+        return None;
+    }
+    match line.try_recv().ok()? {
+        Ask::Lend(ask) => Some(ask),
+        Ask::Close(closed) => {
+            *closing = Some(closed);
+            None
+        }
+    }
 }

@@ -109,18 +109,56 @@ async fn open(report: &mut Report) -> Option<App> {
     } else {
         "SQLite"
     };
+    let open_files = db.files_open_to_others();
     match App::start(db, Clock::System).await {
         Ok(app) => {
-            report.ok(
-                AREA,
-                format!("{kind}, migrated, and keeps what it acknowledges"),
-            );
+            writable(report, &app, kind).await;
+            for file in open_files {
+                let mend = format!("chmod 600 {}", file.display());
+                report.warning(
+                    AREA,
+                    format!("{} can be read by other users", file.display()),
+                    mend,
+                );
+            }
+            unreadable_rows(report, &app).await;
             Some(app)
         }
         Err(error) => {
             report.problem(AREA, error.to_string(), mend);
             None
         }
+    }
+}
+
+/// Whether a commit goes through, as `/readyz` tries it.
+async fn writable(report: &mut Report, app: &App, kind: &str) {
+    const AREA: &str = "database";
+    match app.prove_writable().await {
+        Ok(()) => report.ok(
+            AREA,
+            format!("{kind}, migrated, and keeps what it acknowledges"),
+        ),
+        Err(why) => report.problem(AREA, why, "see the database server's log"),
+    }
+}
+
+/// Rows that a newer release has written, or that were damaged.
+async fn unreadable_rows(report: &mut Report, app: &App) {
+    const AREA: &str = "rows";
+    if let Err(error) = app.look_through_rows().await {
+        report.problem(AREA, error.to_string(), "see the database server's log");
+    }
+    for aside in app.unreadable_rows() {
+        let found = format!(
+            "{} of {} cannot be read by this release: {}",
+            aside.rows, aside.table, aside.first
+        );
+        report.warning(
+            AREA,
+            found,
+            "start the newer release again, or restore the row",
+        );
     }
 }
 

@@ -233,6 +233,18 @@ fn failed(error: &AppError) -> Told {
     match error {
         AppError::Refused(refusal) => refused(refusal),
         AppError::Busy | AppError::ClockUnsure => Told::Again,
+        AppError::NotWritable(reason) => {
+            error!(reason, "refused: the database cannot be written");
+            Told::Answer(answer::not_writable(reason))
+        }
+        AppError::NoDatabase(reason) => {
+            error!(reason, "refused: the database does not answer");
+            Told::Answer(answer::no_database())
+        }
+        AppError::UnreadableConfig(reason) => {
+            error!(reason, "refused: the stored configuration cannot be read");
+            Told::Answer(answer::unreadable_config())
+        }
         AppError::Internal(reason) => {
             error!(reason, "a use case failed");
             Told::Answer(answer::broken())

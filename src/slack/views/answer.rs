@@ -42,6 +42,28 @@ pub fn busy() -> Message {
     Message::plain("Countersign is busy and has not done this. Please try again in a moment.")
 }
 
+/// The database answers and takes no writes.
+pub fn not_writable(why: &str) -> Message {
+    Message::plain(format!(
+        "Countersign cannot record anything right now: {}. Nothing has changed. Tell its operator, and try again once it is fixed.",
+        escape(why)
+    ))
+}
+
+/// The database does not answer, and what became of it is not known.
+pub fn no_database() -> Message {
+    Message::plain(
+        "Countersign's database does not answer. Look at the request before you try again; nothing counts twice.",
+    )
+}
+
+/// Nothing is decided without the configuration.
+pub fn unreadable_config() -> Message {
+    Message::plain(
+        "Countersign cannot read its stored configuration, so it refuses everything. Nothing has changed. Tell its operator: the log and /readyz say why.",
+    )
+}
+
 /// Something of ours is broken, and what became of it is not known.
 pub fn broken() -> Message {
     Message::plain(

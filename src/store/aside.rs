@@ -1,0 +1,153 @@
+//! The rows that this release cannot read, remembered from the moment one is met until it is read, for `/readyz` and `doctor`.
+
+use super::{StoreError, Tx, Unreadable};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Rows that are remembered one by one; after so many log lines another one tells nothing new.
+const MOST_REMEMBERED: usize = 1_000;
+
+type Rows = BTreeMap<(&'static str, String), Unreadable>;
+
+/// Unreadable rows by table and key; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Aside(Arc<Mutex<Rows>>);
+
+/// The unreadable rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The table.
+    pub table: &'static str,
+    /// How many there are.
+    pub rows: usize,
+    /// What is wrong with the first of them.
+    pub first: String,
+}
+
+impl Aside {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rows that were set aside, by table.
+    pub fn tables(&self) -> Vec<SetAside> {
+        let mut tables: Vec<SetAside> = Vec::new();
+        for ((table, _), row) in &*self.rows() {
+            match tables.last_mut() {
+                Some(last) if last.table == *table => last.rows += 1,
+                _ => tables.push(SetAside {
+                    table,
+                    rows: 1,
+                    first: row.to_string(),
+                }),
+            }
+        }
+        tables
+    }
+
+    /// How many rows of a table were set aside.
+    pub fn count(&self, table: &'static str) -> usize {
+        self.rows().keys().filter(|(of, _)| *of == table).count()
+    }
+
+    /// Whether this row was set aside.
+    pub fn holds(&self, table: &'static str, row: &str) -> bool {
+        self.rows().contains_key(&(table, row.to_owned()))
+    }
+
+    fn set_aside(&self, unreadable: Unreadable) {
+        let mut rows = self.rows();
+        let key = (unreadable.table, unreadable.row.clone());
+        if rows.contains_key(&key) || rows.len() >= MOST_REMEMBERED {
+            return;
+        }
+        unreadable.report("set aside");
+        rows.insert(key, unreadable);
+    }
+
+    fn reads(&self, table: &'static str, row: &str) {
+        let mut rows = self.rows();
+        if !rows.is_empty() {
+            rows.remove(&(table, row.to_owned()));
+        }
+    }
+}
+
+impl Tx {
+    /// One row of many: none where it cannot be read, which is remembered and reported, and stops nothing else.
+    pub(super) fn readable<T>(
+        &self,
+        table: &'static str,
+        row: &str,
+        value: Result<T, StoreError>,
+    ) -> Option<T> {
+        self.sole(table, row, value).ok()
+    }
+
+    /// The one row that was asked for; that it cannot be read is remembered and reported as well.
+    pub(super) fn sole<T>(
+        &self,
+        table: &'static str,
+        row: &str,
+        value: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &value {
+            Ok(_) => self.aside.reads(table, row),
+            Err(StoreError::Unreadable(reason)) => self.aside.set_aside(Unreadable {
+                table,
+                row: row.to_owned(),
+                column: "row",
+                reason: reason.clone(),
+            }),
+            Err(_) => {}
+        }
+        value
+    }
+
+    /// How many rows of a table were set aside, so that whoever reads the first of them reads so many more.
+    pub(super) fn beyond_aside(&self, table: &'static str, limit: i64) -> i64 {
+        let known = i64::try_from(self.aside.count(table)).unwrap_or(0);
+        limit.saturating_add(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreadable(table: &'static str, row: &str) -> Unreadable {
+        Unreadable {
+            table,
+            row: row.to_owned(),
+            column: "row",
+            reason: "gates: unknown field `later`".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_row_is_reported_by_table_until_it_reads_r04() {
+        let aside = Aside::default();
+        for (table, row) in [("sessions", "s"), ("requests", "b"), ("requests", "a")] {
+            aside.set_aside(unreadable(table, row));
+        }
+        aside.set_aside(unreadable("requests", "a"));
+        let requests = SetAside {
+            table: "requests",
+            rows: 2,
+            first: "unreadable row in requests a: gates: unknown field `later`".to_owned(),
+        };
+        assert_eq!(aside.tables()[0], requests);
+        assert_eq!((aside.count("requests"), aside.count("sessions")), (2, 1));
+        aside.reads("requests", "a");
+        assert!(!aside.holds("requests", "a") && aside.holds("requests", "b"));
+    }
+
+    #[test]
+    fn rows_are_remembered_up_to_a_bound_r04() {
+        let aside = Aside::default();
+        for row in 0..=MOST_REMEMBERED {
+            aside.set_aside(unreadable("requests", &row.to_string()));
+        }
+        assert_eq!(aside.count("requests"), MOST_REMEMBERED);
+    }
+}

@@ -1,0 +1,182 @@
+//! Why the database did not do what it was told, sorted by what the reader can do about it.
+
+use sqlx::error::DatabaseError;
+use std::sync::Arc;
+
+/// Why the database did not do what it was told.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another error of the driver.
+    #[error("database: {0}")]
+    Driver(Arc<sqlx::Error>),
+    /// The one writer of an `SQLite` file is busy or has stopped.
+    #[error("the database's writer is busy or has stopped")]
+    Writer,
+    /// No connection became free in time.
+    #[error(
+        "every connection to the database is in use; try again, or raise the server's max_connections"
+    )]
+    Crowded,
+    /// A lock or a statement took longer than it may.
+    #[error("the database took too long: {0}")]
+    TooSlow(String),
+    /// The database answers, and takes no writes.
+    #[error("the database cannot be written: {0}")]
+    NotWritable(String),
+    /// The database does not answer.
+    #[error("the database does not answer: {0}")]
+    Unreachable(String),
+    /// The database could not be opened; the text names the address, the cause and what to do.
+    #[error("{0}")]
+    CannotOpen(String),
+    /// A statement of this unit failed, so nothing of it is kept.
+    #[error("a statement of this unit failed, so it cannot be committed")]
+    Failed,
+    /// A row that does not read: a newer release, or somebody else, has written it.
+    #[error("the database holds something unreadable: {0}")]
+    Unreadable(String),
+    /// The database could lose acknowledged commits.
+    #[error("{0}")]
+    NotDurable(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::Crowded,
+            sqlx::Error::Io(cause) => Self::Unreachable(cause.to_string()),
+            sqlx::Error::Tls(cause) => Self::Unreachable(format!("TLS: {cause}")),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Writer,
+            sqlx::Error::Database(cause) => {
+                of_database(cause.as_ref()).unwrap_or_else(|| Self::Driver(Arc::new(error)))
+            }
+            _ => Self::Driver(Arc::new(error)),
+        }
+    }
+}
+
+/// What the database itself says; none where its code has no meaning of its own here.
+fn of_database(error: &dyn DatabaseError) -> Option<StoreError> {
+    let code = error.code()?;
+    match code.parse::<u32>() {
+        // Postgres has five characters, most of them with a letter or a leading zero; SQLite has small numbers
+        Ok(number) if code.len() < 5 => of_sqlite(number, error.message()),
+        _ => of_postgres(&code, error.message()),
+    }
+}
+
+/// By the primary result code, which is the lowest byte.
+fn of_sqlite(code: u32, message: &str) -> Option<StoreError> {
+    Some(match code & 0xff {
+        5 | 6 => StoreError::TooSlow("another process is writing to the file".to_owned()),
+        8 => StoreError::NotWritable(
+            "the file is read-only, or was moved; check the owner and the permissions of the file and its folder".to_owned(),
+        ),
+        13 => StoreError::NotWritable("the disk is full; free some space".to_owned()),
+        10 => StoreError::Unreachable(format!("{message}; check the disk")),
+        11 | 26 => StoreError::Unreachable(format!("{message}; restore a backup")),
+        14 => StoreError::Unreachable(format!(
+            "{message}; check that the folder exists and may be written"
+        )),
+        _ => return None,
+    })
+}
+
+fn of_postgres(code: &str, message: &str) -> Option<StoreError> {
+    Some(match code {
+        "25006" => StoreError::NotWritable(
+            "the server is read-only, as a standby is after a failover; point DATABASE_URL at the primary".to_owned(),
+        ),
+        "42501" => StoreError::NotWritable(format!(
+            "{message}; grant the right to the user of DATABASE_URL"
+        )),
+        "53100" => StoreError::NotWritable("the server's disk is full; free some space".to_owned()),
+        "53300" => StoreError::Crowded,
+        "55P03" => StoreError::TooSlow("a lock did not become free in time".to_owned()),
+        "57014" => StoreError::TooSlow("a statement was cancelled".to_owned()),
+        "25P03" => StoreError::TooSlow("the transaction stood still for too long".to_owned()),
+        "40001" | "40P01" => {
+            StoreError::TooSlow("two transactions were in each other's way".to_owned())
+        }
+        "28000" | "28P01" => StoreError::Unreachable(format!(
+            "{message}; check the user and the password in DATABASE_URL"
+        )),
+        "3D000" => StoreError::Unreachable(format!("{message}; create the database")),
+        "57P01" | "57P02" | "57P03" => StoreError::Unreachable(message.to_owned()),
+        "08P01" if message.contains("startup parameter") => {
+            StoreError::Unreachable(format!("{message}; {}", super::settings::USE_THE_SERVER))
+        }
+        _ if code.starts_with("08") => StoreError::Unreachable(message.to_owned()),
+        _ => return None,
+    })
+}
+
+impl StoreError {
+    /// The cause alone, for a sentence that names the address itself.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Unreachable(cause) | Self::NotWritable(cause) | Self::TooSlow(cause) => {
+                cause.clone()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The class of an error, by its sentence.
+    fn postgres(code: &str) -> Option<String> {
+        of_postgres(code, "said the server").map(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_code_has_the_sentence_that_fits_f5() {
+        let table = [
+            ("25006", "cannot be written: the server is read-only"),
+            ("42501", "cannot be written: said the server; grant"),
+            ("53100", "cannot be written: the server's disk is full"),
+            ("53300", "every connection to the database is in use"),
+            ("55P03", "took too long: a lock"),
+            ("57014", "took too long: a statement"),
+            ("25P03", "took too long: the transaction"),
+            ("40P01", "took too long: two transactions"),
+            ("28P01", "does not answer: said the server; check the user"),
+            ("3D000", "does not answer: said the server; create"),
+            ("57P03", "does not answer: said the server"),
+            ("08006", "does not answer: said the server"),
+        ];
+        for (code, expected) in table {
+            let said = postgres(code).unwrap_or_default();
+            assert!(said.contains(expected), "{code}: {said}");
+        }
+        assert_eq!(postgres("23505"), None);
+        let sqlite = |code| of_sqlite(code, "said SQLite").map(|error| error.to_string());
+        for (code, expected) in [
+            (5, "another process is writing"),
+            (
+                1032,
+                "cannot be written: the file is read-only, or was moved",
+            ),
+            (13, "cannot be written: the disk is full"),
+            (778, "does not answer: said SQLite; check the disk"),
+            (11, "restore a backup"),
+            (14, "check that the folder exists"),
+        ] {
+            let said = sqlite(code).unwrap_or_default();
+            assert!(said.contains(expected), "{code}: {said}");
+        }
+        assert_eq!(sqlite(1), None);
+    }
+
+    #[test]
+    fn a_refused_connection_is_not_a_crowded_pool_f5() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let said = StoreError::from(sqlx::Error::Io(refused)).to_string();
+        assert_eq!(said, "the database does not answer: connection refused");
+        let crowded = StoreError::from(sqlx::Error::PoolTimedOut).to_string();
+        assert!(crowded.starts_with("every connection"), "{crowded}");
+    }
+}
