@@ -250,7 +250,14 @@ async fn a_demo_that_cannot_start_says_what_to_do() {
             "--database names it",
         ),
         (
-            &["--port", "0", "--slack-port", "0", "--database", "kept.db"],
+            &[
+                "--port",
+                "0",
+                "--slack-port",
+                "0",
+                "--database",
+                "mysql://kept",
+            ],
             "sqlite://",
         ),
     ];

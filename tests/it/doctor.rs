@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::process::{Command, Output};
 
 /// The doctor's visit to a world, with this environment besides.
-async fn visit(world: &World, flags: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
+pub async fn visit(world: &World, flags: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command
         .arg("doctor")
@@ -31,7 +31,7 @@ async fn visit(world: &World, flags: &[&str], environment: &[(&str, &str)]) -> (
 }
 
 /// What is said by the doctor without the lines that are fine.
-fn complaints(said: &str) -> String {
+pub fn complaints(said: &str) -> String {
     let fine = |line: &&str| !line.starts_with("✓ ok");
     said.lines().filter(fine).collect::<Vec<_>>().join("\n")
 }

@@ -127,7 +127,7 @@ on_both! {
             "INSERT INTO config (version, document, digest, made_at, actor) VALUES (2, '{senseless}', 'x', 0, 'operator')"
         )).await.expect("a row");
         let closed = App::start(world.database.again().await, world.clock.clone()).await;
-        assert!(matches!(closed, Err(AppError::Internal(_))), "rules that nobody can read refuse everything");
+        assert!(matches!(closed, Err(AppError::UnreadableConfig(_))), "rules that nobody can read refuse everything");
         let operator = App::open(world.database.again().await, world.clock.clone()).await.expect("the database opens");
         let recovered = operator.recover(&demo(), "an old release wrote it").await.expect("it holds");
         assert_eq!(recovered.config.version, 3);

@@ -1,0 +1,232 @@
+//! Opening a database: what is wrong is said with address, cause and hint, and never with the password (fields F3, F5, F8, threat R30).
+
+use crate::database::{Kind, fresh};
+use countersign::store::Db;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+
+async fn why_not(url: &str) -> String {
+    let error = Db::open(url).await.expect_err("it cannot be opened");
+    let said = error.to_string();
+    assert!(!said.contains("hunter2"), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_address_cause_and_hint_f5() {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let said = why_not(&format!("postgres://u:hunter2@127.0.0.1:{port}/n")).await;
+    assert!(
+        said.contains(&format!(
+            "the database server at 127.0.0.1:{port} does not answer: "
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains("onnection refused") && said.contains("start Postgres there"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_what_is_wrong_f5() {
+    let database = fresh!(Kind::Postgres);
+    let (_, rest) = database.url.split_once('@').expect("a user");
+    let server = rest.split('/').next().expect("a server");
+    let said = why_not(&format!("postgres://postgres:hunter2@{server}/nowhere_cs")).await;
+    assert!(
+        said.contains("nowhere_cs") && said.contains("create the database"),
+        "{said}"
+    );
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn other_spellings_of_a_server_open_it_f3() {
+    let database = fresh!(Kind::Postgres);
+    let (_, rest) = database.url.split_once('@').expect("a user");
+    let (server, query) = rest.split_once("/postgres?").expect("a database");
+    let (host, port) = server.split_once(':').expect("a port");
+    for address in [
+        format!(
+            "postgresql://postgres@{server}/postgres?{query}&connect_timeout=5&target_session_attrs=read-write"
+        ),
+        format!("postgres:///postgres?host={host}&port={port}&user=postgres&{query}"),
+    ] {
+        let db = Db::open_with(&address, 2).await;
+        db.unwrap_or_else(|error| panic!("{address}: {error}"))
+            .close()
+            .await;
+    }
+    database.drop().await;
+}
+
+fn folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("cs_{}", uuid::Uuid::now_v7().simple()));
+    std::fs::create_dir(&folder).expect("a folder");
+    folder
+}
+
+fn mode(file: &str) -> u32 {
+    let found = std::fs::metadata(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    found.permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_database_file_and_those_beside_it_are_private_r30() {
+    let folder = folder();
+    let file = folder.join("countersign.db").display().to_string();
+    for before in [None, Some(0o644)] {
+        if let Some(before) = before {
+            for end in ["", "-wal", "-shm"] {
+                let name = format!("{file}{end}");
+                if std::fs::exists(&name).expect("a folder") {
+                    std::fs::set_permissions(&name, std::fs::Permissions::from_mode(before))
+                        .expect("open to others");
+                }
+            }
+        }
+        let db = Db::open(&format!("sqlite://{file}"))
+            .await
+            .expect("it opens");
+        db.unit::<_, countersign::store::StoreError>(async |tx| tx.learn("a", "b").await)
+            .await
+            .expect("it is written");
+        for end in ["", "-wal", "-shm"] {
+            assert_eq!(mode(&format!("{file}{end}")), 0o600, "{end} {before:?}");
+        }
+        assert_eq!(db.files_open_to_others(), Vec::<PathBuf>::new());
+        db.close().await;
+    }
+    std::fs::remove_dir_all(folder).expect("it goes");
+}
+
+/// A pooler with one connection to the server, which it lends for one transaction each, as PgBouncer does.
+async fn pooler(server: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let shared: Arc<Mutex<Option<TcpStream>>> = Arc::default();
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(serve(client, server.clone(), Arc::clone(&shared)));
+        }
+    });
+    address
+}
+
+async fn serve(
+    mut client: TcpStream,
+    server: String,
+    shared: Arc<Mutex<Option<TcpStream>>>,
+) -> Option<()> {
+    let startup = loop {
+        let length = client.read_u32().await.ok()?;
+        let mut body = vec![0; usize::try_from(length).ok()? - 4];
+        client.read_exact(&mut body).await.ok()?;
+        if body.starts_with(&80_877_103_u32.to_be_bytes()) {
+            client.write_all(b"N").await.ok()?; // no TLS
+        } else {
+            break [&length.to_be_bytes()[..], &body].concat();
+        }
+    };
+    let mut lent = shared.lock().await;
+    if lent.is_none() {
+        let mut first = TcpStream::connect(server).await.ok()?;
+        first.write_all(&startup).await.ok()?;
+        until_ready(&mut first).await?;
+        *lent = Some(first);
+    }
+    drop(lent);
+    client
+        .write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
+        .await
+        .ok()?;
+    loop {
+        let query = message(&mut client).await?;
+        if query[0] != b'Q' {
+            return None;
+        }
+        let mut lent = shared.lock().await;
+        let server = lent.as_mut()?;
+        server.write_all(&query).await.ok()?;
+        let answer = until_ready(server).await?;
+        client.write_all(&answer).await.ok()?;
+    }
+}
+
+async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let kind = stream.read_u8().await.ok()?;
+    let length = stream.read_u32().await.ok()?;
+    let mut message = vec![kind];
+    message.extend(length.to_be_bytes());
+    let mut body = vec![0; usize::try_from(length).ok()? - 4];
+    stream.read_exact(&mut body).await.ok()?;
+    message.extend(body);
+    Some(message)
+}
+
+async fn until_ready(server: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    loop {
+        let one = message(server).await?;
+        let ready = one[0] == b'Z';
+        all.extend(one);
+        if ready {
+            return Some(all);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_in_transaction_mode_is_refused_with_what_to_do_f3() {
+    let database = fresh!(Kind::Postgres);
+    let (user, rest) = database.url.split_once('@').expect("a user");
+    let (server, name) = rest.split_once('/').expect("a database");
+    let address = pooler(server).await;
+    let said = why_not(&format!("{user}@{address}/{name}")).await;
+    assert!(
+        said.contains("PgBouncer") && said.contains("pool_mode = session"),
+        "{said}"
+    );
+    database.drop().await;
+}
+
+/// What PgBouncer answers to a parameter that it does not know.
+#[tokio::test]
+async fn a_pooler_that_refuses_parameters_is_explained_f3() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut startup = [0; 512];
+            let read = client.read(&mut startup).await.expect("a startup");
+            if startup[4..read].starts_with(&80_877_103_u32.to_be_bytes()) {
+                client.write_all(b"N").await.expect("no TLS");
+                let _ = client.read(&mut startup).await;
+            }
+            let fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+            let length = u32::try_from(fields.len() + 4)
+                .expect("short")
+                .to_be_bytes();
+            let _ = client
+                .write_all(&[b"E", &length[..], fields].concat())
+                .await;
+        }
+    });
+    let said = why_not(&format!(
+        "postgres://u:hunter2@{address}/n?options=-c%20search_path%3Dx"
+    ))
+    .await;
+    assert!(
+        said.contains("unsupported startup parameter: options")
+            && said.contains("pool_mode = session"),
+        "{said}"
+    );
+}

@@ -1,0 +1,43 @@
+//! This release runs on the rows of the next one (threats R04, ST12): a roll-back finds one more kind of message, one more field in a
+//! policy and one more in a session, and nothing stops.
+
+use crate::client::{Api, command, deploy, text};
+use crate::database::on_both;
+use crate::unreadable_rows::{LATER_POLICY, degraded, later_session};
+use crate::world::{DEPLOY, world};
+use countersign::domain::time::Span;
+
+on_both! {
+    async fn st12_this_release_runs_on_the_rows_of_the_next_r04(kind) {
+        let mut world = world!(kind);
+        let [alice, dan] = [world.person("alice").await, world.person("dan").await];
+        let asked = alice.submit(deploy()).await.ok();
+        world.settle().await;
+        // the next release has migrated, and has written
+        world.database.execute("ALTER TABLE requests ADD COLUMN later TEXT").await.expect("a column");
+        world.database.execute("ALTER TABLE sessions ADD COLUMN later TEXT").await.expect("a column");
+        world.database.execute(LATER_POLICY).await.expect("a request");
+        later_session(&world.database, "dan", world.clock.now().0).await;
+        // and is rolled back
+        world.restart().await;
+        let [alice, dan] = [alice.at(&world.url), dan.at(&world.url)];
+        let said = degraded(&world).await;
+        for what in ["1 request cannot be read", "1 break-glass session cannot be read"] {
+            assert!(said.iter().any(|why| why.starts_with(what)), "{what}: {said:?}");
+        }
+        assert_eq!(alice.execute(&text(&asked, "id"), &text(&asked, "digest")).await.outcome(), "409 unreadable");
+        assert_eq!(dan.submit(command()).await.ok()["status"], "pending", "nothing is bypassed");
+        // the newest card is the one below
+        world.passes(Span::seconds(2)).await;
+        assert!(world.types("alice", &DEPLOY.replace("v1.4.2", "v2")).await.contains("Asked as"));
+        assert_eq!(world.clicks("bob", "approve").await, "");
+        assert_eq!(world.clicks("carol", "approve").await, "");
+        assert!(world.card().contains("Approved"), "{}", world.card());
+        assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
+        world.passes(Span::hours(25)).await;
+        assert_eq!(world.database.count("SELECT count(*) FROM requests WHERE status = 'expired'").await, 2);
+        assert_eq!(world.database.count("SELECT count(*) FROM audit WHERE seal IS NULL").await, 0);
+        assert_eq!(Api::new(&world.url, "").get("/readyz").await.status, 200);
+        world.finish().await;
+    }
+}

@@ -1,0 +1,232 @@
+//! A row that this release cannot read stops nothing else, and nothing is decided by it (threat R04).
+
+use crate::client::{Api, command, deploy, text};
+use crate::database::{Database, on_both};
+use crate::world::{DEPLOY, World, world};
+use countersign::domain::time::Span;
+use serde_json::{Value, json};
+
+/// A newer release has one more field in the policies that it pins.
+pub const LATER_POLICY: &str = "UPDATE requests SET gates = replace(gates, '\"requesterCanApprove\"', '\"requiresTicket\":true,\"requesterCanApprove\"')";
+
+/// And one in the scope of a session, which is active for another hour.
+pub async fn later_session(database: &Database, initiator: &str, now: i64) {
+    let sql = format!(
+        "INSERT INTO sessions (id, status, initiator, reason, scope, responders, duration, channel, asked_at, starts_at, ends_at)
+         VALUES ('bg_01k8z0v3c5d7e9f1g2h3j4k5m6', 'active', '{initiator}', 'later', '{{\"actions\":[\"cluster\"],\"onlyDryRuns\":true}}',
+            '[\"person:{initiator}\"]', 3600000, 'C03SECURITY', {now}, {now}, {})",
+        now + 3_600_000
+    );
+    database.execute(&sql).await.expect("a session");
+}
+
+async fn numbers(api: &Api, path: &str) -> Vec<i64> {
+    let page = api.get(path).await.ok();
+    let items = page["items"].as_array().expect("items").iter();
+    items
+        .map(|item| item["number"].as_i64().expect("a number"))
+        .collect()
+}
+
+/// What `/readyz` lists, a minute later.
+pub async fn degraded(world: &World) -> Vec<String> {
+    world.passes(Span::minutes(1)).await;
+    world.degraded().await
+}
+
+on_both! {
+    async fn an_unreadable_request_stops_nothing_and_is_never_decided_r04(kind) {
+        let world = world!(kind);
+        let [alice, bob] = [world.person("alice").await, world.person("bob").await];
+        let mut asked = Vec::new();
+        for release in ["v1", "v2", "v3"] {
+            let mut ask = deploy();
+            ask["release"] = json!(release);
+            asked.push(alice.submit(ask).await.ok());
+        }
+        world.settle().await;
+        let unreadable = text(&asked[1], "id");
+        world.database.execute(&format!("{LATER_POLICY} WHERE number = 2")).await.expect("a row");
+
+        assert_eq!(numbers(&alice, "/v1/requests").await, [3, 1]);
+        let first = alice.get("/v1/requests?limit=1").await.ok();
+        assert_eq!(first["items"][0]["number"], 3);
+        let next = format!("/v1/requests?limit=1&cursor={}", text(&first, "nextCursor"));
+        assert_eq!(numbers(&alice, &next).await, [1], "behind an unreadable row there are others");
+        let approvable = "/v1/requests?canApprove=bob";
+        assert_eq!(numbers(&bob, approvable).await, [3, 1]);
+        assert_eq!(bob.decide(&text(&asked[0], "id"), "approve").await.status, 200);
+        for refused in [
+            bob.decide(&unreadable, "approve").await,
+            alice.execute(&unreadable, &text(&asked[1], "digest")).await,
+            alice.cancel(&unreadable).await,
+            alice.get(&format!("/v1/requests/{unreadable}")).await,
+        ] {
+            assert_eq!(refused.outcome(), "409 unreadable", "{}", refused.body);
+            assert!(text(&refused.body, "detail").contains("nothing has changed"), "{}", refused.body);
+        }
+        let decided = format!("SELECT count(*) FROM decisions WHERE request_id = '{unreadable}'");
+        assert_eq!(world.database.count(&decided).await, 0);
+        assert!(world.types("alice", DEPLOY).await.contains("Asked as"));
+
+        let said = world.degraded().await;
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("1 request cannot be read by this release: ") && said[0].contains("requiresTicket"), "{said:?}");
+
+        world.passes(Span::hours(25)).await;
+        let status = "SELECT status FROM requests WHERE number = ";
+        assert_eq!(world.database.text(&format!("{status}3")).await, "expired");
+        assert_eq!(world.database.text(&format!("{status}2")).await, "pending");
+        assert_eq!(world.database.count("SELECT count(*) FROM audit WHERE seal IS NULL").await, 0);
+
+        // the newer release is back
+        let back = "UPDATE requests SET gates = replace(gates, '\"requiresTicket\":true,', '') WHERE number = 2";
+        world.database.execute(back).await.expect("a row");
+        world.settle().await;
+        assert_eq!(alice.read(&unreadable).await["status"], "expired");
+        assert_eq!(world.degraded().await, Vec::<String>::new());
+        world.finish().await;
+    }
+
+    async fn an_unreadable_vote_is_never_left_out_r04(kind) {
+        let world = world!(kind);
+        let [alice, bob] = [world.person("alice").await, world.person("bob").await];
+        let [one, other] = [alice.submit(deploy()).await.ok(), alice.submit(command()).await.ok()];
+        bob.decide(&text(&one, "id"), "approve").await.ok();
+        world.settle().await;
+        world.database.execute("UPDATE decisions SET teams = 'no JSON'").await.expect("a vote");
+        assert_eq!(numbers(&alice, "/v1/requests").await, [2]);
+        let carol = world.person("carol").await;
+        assert_eq!(carol.decide(&text(&one, "id"), "approve").await.outcome(), "409 unreadable");
+        assert_eq!(carol.decide(&text(&other, "id"), "approve").await.status, 200);
+        world.database.execute("UPDATE decisions SET teams = '[]'").await.expect("a vote");
+        world.finish().await;
+    }
+
+    /// More of them than one step ends at once, and all of them overdue for longer.
+    async fn unreadable_requests_do_not_hold_back_those_behind_them_r04(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        alice.submit(deploy()).await.ok();
+        world.settle().await;
+        for more in 10..80 {
+            let copy = format!(
+                "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
+                    gates, observed, bypassed, excluded, ends_at, created_at)
+                 SELECT 'req_01k8z0v3c5d7e9f1g2h3j4k5{more}', {more}, 1, status, kind, action, target, requester, submitted_by, authors, reason,
+                    digest, '[{{\"later\":1}}]', observed, bypassed, excluded, ends_at - 1, created_at FROM requests WHERE number = 1");
+            world.database.execute(&copy).await.expect("a copy");
+        }
+        world.passes(Span::hours(25)).await;
+        world.settle().await;
+        assert_eq!(world.database.text("SELECT status FROM requests WHERE number = 1").await, "expired");
+        let said = world.degraded().await;
+        assert!(said[0].starts_with("70 requests cannot be read"), "{said:?}");
+        world.finish().await;
+    }
+
+    async fn an_unreadable_session_lets_nobody_past_and_fails_no_submit_r04(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        later_session(&world.database, "dan", world.clock.now().0).await;
+        assert_eq!(dan.submit(command()).await.ok()["status"], "pending");
+        assert_eq!(dan.get("/v1/break-glass").await.status, 200);
+        assert_eq!(dan.get("/v1/break-glass/bg_01k8z0v3c5d7e9f1g2h3j4k5m6").await.outcome(), "409 unreadable");
+        let said = degraded(&world).await;
+        assert!(said.iter().any(|why| why.starts_with("1 break-glass session cannot be read by this release: ") && why.contains("onlyDryRuns")), "{said:?}");
+        // it is over, and nothing is said of it by a release that does not understand it
+        world.passes(Span::hours(2)).await;
+        assert_eq!(world.database.text("SELECT status FROM sessions").await, "active");
+        world.finish().await;
+    }
+
+    async fn a_session_that_becomes_unreadable_ends_what_it_granted_r04(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        crate::break_glass::opened(&world, &dan).await;
+        let used = dan.submit(command()).await.ok();
+        assert_eq!(used["status"], "bypassed");
+        world.settle().await;
+        later_session(&world.database, "dan", world.clock.now().0).await;
+        let moved = "UPDATE requests SET session_id = 'bg_01k8z0v3c5d7e9f1g2h3j4k5m6' WHERE status = 'bypassed'";
+        world.database.execute(moved).await.expect("a row");
+        assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "409 session_ended");
+        world.finish().await;
+    }
+
+    async fn an_unreadable_token_is_no_token_r04(kind) {
+        let world = world!(kind);
+        let [alice, bob] = [world.person("alice").await, world.person("bob").await];
+        let scope = "UPDATE tokens SET scopes = '[\"requests:read\",\"requests:later\"]' WHERE principal = 'person:alice'";
+        assert_eq!(world.database.execute(scope).await.expect("a row"), 1);
+        assert_eq!(alice.get("/v1/requests").await.status, 401);
+        assert_eq!(bob.get("/v1/requests").await.status, 200);
+        assert_eq!(world.app().tokens().await.expect("the others").len(), 1);
+        assert!(world.degraded().await[0].starts_with("1 token cannot be read"));
+        world.finish().await;
+    }
+
+    async fn unreadable_audit_rows_are_sealed_exported_and_left_out_of_timelines_r04(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let asked = text(&alice.submit(deploy()).await.ok(), "id");
+        for (id, what, detail) in [("z1", "request.delegated", "{}"), ("z2", "request.submitted", "no JSON")] {
+            let row = format!("INSERT INTO audit (id, at, what, actor, via, request_id, prominent, detail)
+                VALUES ('{id}', 1, '{what}', 'bot', 'bot', '{asked}', FALSE, '{detail}')");
+            world.database.execute(&row).await.expect("a row");
+        }
+        world.settle().await;
+        assert_eq!(world.database.count("SELECT count(*) FROM audit WHERE seal IS NULL").await, 0);
+        let walked = world.app().verify_audit().await.expect("the log");
+        assert_eq!(walked.broken_at, None);
+        let timeline = alice.read(&asked).await["timeline"].clone();
+        assert_eq!(timeline.as_array().map(Vec::len), Some(1), "{timeline}");
+        assert!(world.degraded().await[0].starts_with("2 rows of audit cannot be read"));
+        world.finish().await;
+    }
+
+    /// What is in force decides, so nothing is decided without it; what needs no configuration goes on.
+    async fn an_unreadable_configuration_refuses_everything_and_says_so_r04(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let asked = text(&alice.submit(deploy()).await.ok(), "id");
+        world.settle().await;
+        let document = serde_json::to_value(world.app().config().await.expect("a configuration").document).expect("JSON");
+        let later = "INSERT INTO config (version, document, digest, made_at, actor)
+            SELECT version + 1, replace(document, '\"requesterCanApprove\"', '\"requiresTicket\":true,\"requesterCanApprove\"'), 'later', made_at, actor FROM config";
+        world.database.execute(later).await.expect("a row");
+        world.clock.advance(Span::seconds(1));
+        let probe = Api::new(&world.url, "").get("/readyz").await;
+        assert_eq!(probe.outcome(), "503 not_ready");
+        let detail = text(&probe.body, "detail");
+        assert!(detail.starts_with("the stored configuration cannot be read by this release: ") && detail.contains("requiresTicket"), "{detail}");
+        assert_eq!(alice.submit(command()).await.outcome(), "503 configuration_unreadable");
+        assert_eq!(alice.execute(&asked, "sha256:0").await.outcome(), "503 configuration_unreadable");
+        let click = world.click_of("bob", "approve", countersign::sandbox::Forge::default());
+        world.slack.redeliver(&click).await.expect("an answer");
+        world.bot.dispatcher.finish().await;
+        let told = world.told("bob");
+        assert!(told.last().is_some_and(|told| told.contains("cannot read its stored configuration")), "{told:?}");
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        world.clock.advance(Span::hours(25));
+        world.app().expire_overdue().await.expect("expired");
+        assert_eq!(world.database.text("SELECT status FROM requests").await, "expired");
+        assert!(!world.app().seal().await.expect("sealed"));
+        let document = serde_json::from_value::<countersign::domain::document::Document>(document).expect("a document");
+        world.app().recover(&document, "rolled back").await.expect("recovered");
+        assert_eq!(Api::new(&world.url, "").get("/readyz").await.status, 200);
+        assert_eq!(alice.read(&asked).await["status"], "expired");
+        world.finish().await;
+    }
+
+    /// A version of a policy that is not in force any more matters to nobody.
+    async fn an_unreadable_version_of_a_policy_that_is_gone_stops_nothing_r04(kind) {
+        let world = world!(kind);
+        let row = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('gone', 3, '{\"later\":1}', 1)";
+        world.database.execute(row).await.expect("a row");
+        world.reconfigure(|document| document["organization"] = Value::from("renamed")).await;
+        assert!(world.types("alice", DEPLOY).await.contains("Asked as"));
+        assert!(world.app().config().await.is_ok());
+        world.finish().await;
+    }
+}
