@@ -133,7 +133,10 @@ impl Workers {
                         }
                     }
                     Err(SlackError::MessageNotFound) if due.ts.is_some() => {
-                        tx.lose_card(due, now).await?
+                        tx.lose_card(due, now).await?;
+                        if due.probes_after.is_some() {
+                            tx.resume_channel(&due.channel, due.lane()).await?;
+                        }
                     }
                     Err(error @ SlackError::Transport(_)) => {
                         let next = next_try_elsewhere(now);
