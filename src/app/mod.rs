@@ -27,6 +27,7 @@ mod stats;
 mod submit;
 mod sweep;
 mod tokens;
+mod turns;
 mod undelivered;
 mod wait;
 
@@ -81,6 +82,7 @@ struct Inner {
     rules: RwLock<Arc<Rules>>,
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
+    turns: turns::Turns,
     work: watch::Sender<u64>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -172,6 +174,7 @@ impl App {
             rules: RwLock::new(Arc::new(config::no_rules()?)),
             clicks,
             waits: wait::Waits::default(),
+            turns: turns::Turns::default(),
             work: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
