@@ -299,8 +299,8 @@ fn sl14_fuzz_slash_commands() {
     ];
     feed("slash commands", &seeds, |bytes| {
         let said = String::from_utf8_lossy(bytes);
-        // what decides is said in so many words
-        let word = |wanted: &str| said.to_lowercase().contains(wanted);
+        // what decides is said in so many words; Slack's own marks around a link are not among them
+        let word = |wanted: &str| said.to_lowercase().replace(['<', '>'], "").contains(wanted);
         match command::parse(&said) {
             Ok(command::Approval::Approve(..)) => assert!(word("approve"), "{said}"),
             Ok(command::Approval::Reject(..)) => assert!(word("reject"), "{said}"),

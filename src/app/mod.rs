@@ -32,6 +32,7 @@ mod submit;
 mod sweep;
 mod text;
 mod tokens;
+mod turns;
 mod undelivered;
 mod wait;
 
@@ -91,6 +92,7 @@ struct Inner {
     clicks: mpsc::Sender<decide::Waiting>,
     waits: wait::Waits,
     refusals: refusals::RecentRefusals,
+    turns: turns::Turns,
     work: watch::Sender<u64>,
     supervisor: Supervisor,
     proof: health::Proof,
@@ -210,6 +212,7 @@ impl App {
             clicks,
             waits: wait::Waits::default(),
             refusals: refusals::RecentRefusals::default(),
+            turns: turns::Turns::default(),
             work: watch::Sender::new(0),
             supervisor: Supervisor::default(),
             proof: health::Proof::default(),

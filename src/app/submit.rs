@@ -67,6 +67,12 @@ impl App {
         submission: Submission,
         once: Option<Once>,
     ) -> Result<Submitted, AppError> {
+        // on SQLite the one writer takes them in turn
+        let _turn = if self.0.db.has_replicas() {
+            self.0.turns.of(&caller.principal).await
+        } else {
+            None
+        };
         let submitted: Submitted = self
             .0
             .db

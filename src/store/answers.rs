@@ -1,7 +1,8 @@
 //! What has been answered to deliveries and idempotency keys, so that a repeated call changes nothing.
 
 use super::dialect::{self, on};
-use super::{StoreError, Tx, json, on_db, sql};
+use super::keys::Keys;
+use super::{StoreError, Tx, on_db, sql};
 use crate::domain::time::Timestamp;
 
 sql! {
@@ -34,7 +35,7 @@ impl Tx {
             dialect::READ_ANSWERS_SQLITE,
             dialect::READ_ANSWERS_POSTGRES
         );
-        let keys = json(&keys)?;
+        let keys = Keys::of(keys);
         on_db!(self, |c| sqlx::query_as(text)
             .bind(&keys)
             .fetch_all(c)

@@ -1,6 +1,7 @@
 //! The audit log: rows written with what they record, sealed into a chain soon after.
 
 use super::dialect::{self, on};
+use super::keys::Keys;
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::audit::{AuditEvent, What};
 use crate::domain::id::RequestId;
@@ -127,7 +128,7 @@ impl Tx {
             dialect::READ_TIMELINE_SQLITE,
             dialect::READ_TIMELINE_POSTGRES
         );
-        let ids = json(&ids)?;
+        let ids = Keys::of(ids);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(String, i64, String, String, String, String, String)> =
             on_db!(self, |c| sqlx::query_as(text)
@@ -184,16 +185,19 @@ impl Tx {
     /// Gives rows their places in the chain: id, place, hash.
     pub async fn seal(&mut self, rows: &[(&str, i64, String)]) -> Result<(), StoreError> {
         let text = on!(self, dialect::SEAL_SQLITE, dialect::SEAL_POSTGRES);
+        let (ids, is_postgres) = (Keys::of(rows.iter().map(|row| row.0)), self.locks_rows());
         let rows: Vec<Value> = rows
             .iter()
             .map(|(id, seal, hash)| json!({"i": id, "s": seal, "h": hash}))
             .collect();
         let rows = json(&rows)?;
-        on_db!(self, |c| sqlx::query(text)
-            .bind(&rows)
-            .execute(c)
-            .await
-            .map(|_| ()))
+        on_db!(self, |c| {
+            let mut seal = sqlx::query(text).bind(&rows);
+            if is_postgres {
+                seal = seal.bind(&ids);
+            }
+            seal.execute(c).await.map(|_| ())
+        })
     }
 
     /// Sealed rows after a place in the chain.

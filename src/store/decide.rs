@@ -1,6 +1,7 @@
 //! The hot path's one write: everything that a batch of decisions changes.
 
 use super::dialect::{self, on};
+use super::keys::Keys;
 use super::{Answer, StoreError, Tx, json, on_db};
 use crate::domain::audit::AuditEvent;
 use crate::domain::digest::Digest;
@@ -63,6 +64,7 @@ impl Tx {
                 "e": request.state.ends_at(), "d": request.decided_at,
             }))
         })?;
+        let ids = Keys::of(changed.iter().map(|request| &request.id));
         let events = rows(&batch.events, |event| {
             Ok(json!({
                 "i": event.id, "w": event.what.as_str(), "a": event.actor, "v": event.via,
@@ -86,6 +88,7 @@ impl Tx {
             .bind(&messages)
             .bind(&answers)
             .bind(now.0)
+            .bind(&ids)
             .execute(c)
             .await
             .map(|_| ()))

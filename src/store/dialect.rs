@@ -33,17 +33,17 @@ sql! {
     /// Two keys, so that it never meets the one key of the rules; in one order, so that two principals never wait for each other.
     LOCK_PRINCIPALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('principals ' || current_schema()), o.key)
         FROM (SELECT DISTINCT hashtext(p) AS key FROM unnest(CAST($1 AS TEXT[])) AS p ORDER BY key) o";
-    LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb))) ORDER BY id FOR UPDATE";
+    LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id = ANY(CAST($1 AS TEXT[])) ORDER BY id FOR UPDATE";
 
     READ_REQUESTS_SQLITE @sqlite = concat!(requests!(sqlite), "r.id IN (SELECT value FROM json_each($1))");
-    READ_REQUESTS_POSTGRES @postgres = concat!(requests!(postgres), "r.id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))");
+    READ_REQUESTS_POSTGRES @postgres = concat!(requests!(postgres), "r.id = ANY(CAST($1 AS TEXT[]))");
     READ_ROWS_SQLITE @sqlite = concat!(requests!(sqlite), "r.rowid IN (SELECT CAST(value AS INTEGER) FROM json_each($1))");
     READ_PAYLOADS_SQLITE @sqlite = "SELECT request_id, content FROM payloads WHERE request_id IN (SELECT value FROM json_each($1))";
     READ_PAYLOADS_POSTGRES @postgres = "SELECT request_id, content FROM payloads
-        WHERE request_id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+        WHERE request_id = ANY(CAST($1 AS TEXT[]))";
 
     READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
-    READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+    READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key = ANY(CAST($1 AS TEXT[]))";
     /// Of each request ($1) the first event and the latest $2: somebody's refused decisions may have filled it before they were bounded.
     READ_TIMELINE_SQLITE @sqlite = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
             FROM json_each($1) j JOIN audit a ON a.request_id = j.value AND a.id >= coalesce(
@@ -53,14 +53,15 @@ sql! {
                 AND a.id = (SELECT min(b.id) FROM audit b WHERE b.request_id = j.value)
         ORDER BY 1";
     READ_TIMELINE_POSTGRES @postgres = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
-        FROM jsonb_array_elements_text(CAST($1 AS jsonb)) AS j(request) CROSS JOIN LATERAL (
+        FROM unnest(CAST($1 AS TEXT[])) AS j(request) CROSS JOIN LATERAL (
             (SELECT * FROM audit b WHERE b.request_id = j.request ORDER BY b.id DESC LIMIT CAST($2 AS BIGINT))
             UNION (SELECT * FROM audit b WHERE b.request_id = j.request ORDER BY b.id LIMIT 1)) a
         ORDER BY a.id";
     READ_VERSIONS_SQLITE @sqlite = "SELECT id, version FROM requests WHERE id IN (SELECT value FROM json_each($1))";
-    READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+    READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id = ANY(CAST($1 AS TEXT[]))";
 
-    /// Everything that a batch of decisions changes: $1 votes, $2 requests (one row each), $3 audit, $4 outbox, $5 answers, $6 now.
+    /// Everything that a batch of decisions changes: $1 votes, $2 requests (one row each), $3 audit, $4 outbox, $5 answers, $6 now,
+    /// $7 the ids of the requests.
     WRITE_JUDGEMENT_SQLITE @sqlite = "
         INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
             SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i'
@@ -68,7 +69,7 @@ sql! {
         UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, decided_at), version = version + 1
             FROM (SELECT value->>'r' AS r, value->>'s' AS s, value->>'e' AS e, value->>'d' AS d FROM json_each($2)) x
             WHERE requests.id = x.r;
-        UPDATE cards SET due_at = $6, touched = touched + 1 WHERE request_id IN (SELECT value->>'r' FROM json_each($2));
+        UPDATE cards SET due_at = $6, touched = touched + 1 WHERE request_id IN (SELECT value FROM json_each($7));
         INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail)
             SELECT value->>'i', $6, value->>'w', value->>'a', value->>'v', value->>'r', value->>'s', value->>'h', value->>'d'
             FROM json_each($3);
@@ -83,10 +84,11 @@ sql! {
             FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(r text, p text, v text, c text, t text, o text, d text, g text, i text)),
         q AS (
             UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, requests.decided_at), version = version + 1
-            FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text, s text, e bigint, d bigint) WHERE requests.id = x.r),
+            FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text, s text, e bigint, d bigint)
+            WHERE requests.id = x.r AND requests.id = ANY(CAST($7 AS TEXT[]))),
         k AS (
             UPDATE cards SET due_at = CAST($6 AS BIGINT), touched = touched + 1
-            FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text) WHERE cards.request_id = x.r),
+            WHERE request_id = ANY(CAST($7 AS TEXT[]))),
         a AS (
             INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail)
             SELECT i, CAST($6 AS BIGINT), w, a, v, r, s, h, d
@@ -164,7 +166,8 @@ sql! {
     SEAL_SQLITE @sqlite = "UPDATE audit SET seal = x.s, hash = x.h
         FROM (SELECT value->>'i' AS i, value->>'s' AS s, value->>'h' AS h FROM json_each($1)) x WHERE audit.id = x.i";
     SEAL_POSTGRES @postgres = "UPDATE audit SET seal = x.s, hash = x.h
-        FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, s bigint, h text) WHERE audit.id = x.i";
+        FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, s bigint, h text)
+        WHERE audit.id = x.i AND audit.id = ANY(CAST($2 AS TEXT[]))";
     LOCK_SEALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('seals'), hashtext(current_schema()))";
 
     /// The one clock of all replicas; `SQLite` has the machine's.

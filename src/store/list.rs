@@ -1,7 +1,8 @@
 //! Lists of requests, newest first.
 
 use super::dialect::{self, on};
-use super::{Loaded, StoreError, Tx, json, on_db, sql};
+use super::keys::Keys;
+use super::{Loaded, StoreError, Tx, on_db, sql};
 use crate::domain::action::Kind;
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;
@@ -94,7 +95,7 @@ impl Tx {
             dialect::READ_ROWS_SQLITE,
             dialect::READ_REQUESTS_POSTGRES
         );
-        let mut rows = self.read_requests(text, &json(&keys)?, payload).await?;
+        let mut rows = self.read_requests(text, &Keys::of(&keys), payload).await?;
         rows.sort_by_key(|one| std::cmp::Reverse(one.request.number));
         Ok(Listed {
             rows,

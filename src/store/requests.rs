@@ -1,6 +1,7 @@
 //! Requests with their votes and payloads.
 
 use super::dialect::{self, on};
+use super::keys::Keys;
 use super::request_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::action::Kind;
@@ -145,7 +146,7 @@ impl Tx {
         if !self.locks_rows() || ids.is_empty() {
             return Ok(()); // an SQLite unit that may write is alone
         }
-        let ids = json(&ids)?;
+        let ids = Keys::of(ids);
         on_db!(self, |c| sqlx::query(dialect::LOCK_REQUESTS)
             .bind(&ids)
             .execute(c)
@@ -164,14 +165,14 @@ impl Tx {
             dialect::READ_REQUESTS_SQLITE,
             dialect::READ_REQUESTS_POSTGRES
         );
-        self.read_requests(text, &json(&ids)?, payload).await
+        self.read_requests(text, &Keys::of(ids), payload).await
     }
 
-    /// The readable requests with these keys, a list in JSON, by a text that reads them.
+    /// The readable requests with these keys, by a text that reads them.
     pub(super) async fn read_requests(
         &mut self,
         text: &'static str,
-        keys: &str,
+        keys: &Keys,
         payload: bool,
     ) -> Result<Vec<Loaded>, StoreError> {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
@@ -263,8 +264,7 @@ impl Tx {
             dialect::READ_PAYLOADS_SQLITE,
             dialect::READ_PAYLOADS_POSTGRES
         );
-        let ids: Vec<&RequestId> = requests.iter().map(|one| &one.request.id).collect();
-        let ids = json(&ids)?;
+        let ids = Keys::of(requests.iter().map(|one| &one.request.id));
         let rows: Vec<(String, String)> =
             on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
         let mut contents: HashMap<String, String> = rows.into_iter().collect();

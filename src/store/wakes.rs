@@ -2,7 +2,8 @@
 //! commits of the server).
 
 use super::dialect::{self, on};
-use super::{Db, StoreError, Tx, json, on_db, read};
+use super::keys::Keys;
+use super::{Db, StoreError, Tx, on_db, read};
 use crate::domain::id::RequestId;
 use sqlx::Executor;
 use sqlx::postgres::PgListener;
@@ -94,7 +95,7 @@ impl Tx {
             dialect::READ_VERSIONS_SQLITE,
             dialect::READ_VERSIONS_POSTGRES
         );
-        let ids = json(&ids)?;
+        let ids = Keys::of(ids);
         let rows: Vec<(String, i64)> =
             on_db!(self, |c| sqlx::query_as(text).bind(&ids).fetch_all(c).await)?;
         rows.into_iter()

@@ -60,7 +60,8 @@ on_both! {
         assert_eq!(put(&large).await.status, 200);
 
         // too large for all, in the same words
-        let too_large = with_policies(&stored, 2_100, &"d".repeat(3_900));
+        let mut too_large = stored.clone();
+        too_large.policies[0].description = "d".repeat(LARGEST_CONFIGURATION);
         let why = "the limit is 8388608 (8 MiB), as text and as compact JSON";
         let file = Source::read("large.yaml", &yaml(&too_large)).expect_err("too large").to_string();
         assert!(file.contains(why), "{file}");
@@ -80,26 +81,21 @@ on_both! {
     }
 }
 
-/// YAML leaves out defaults, so that its JSON can be more than twice as long: what the file reader takes, the API takes.
+/// JSON writes out defaults and escapes, so that it can be twice as long: what the file reader takes, the API takes.
 #[test]
 fn a_file_is_measured_as_it_will_be_sent_r25() {
-    let policies: String = (0..9_000)
-        .map(|n| format!("  - {{id: p{n}, name: P{n}, scope: organization, approvers: anyone}}\n"))
-        .collect();
-    let small = format!("organization: acme\npolicies:\n{policies}");
-    let source = Source::read("small.yaml", &small).expect("it fits");
+    let yaml = |size: usize| {
+        let quotes = "\"".repeat(size);
+        format!(
+            "organization: acme\npolicies:\n  - {{id: p, name: P, scope: project, description: '{quotes}'}}\n"
+        )
+    };
+    let fits = yaml(LARGEST_CONFIGURATION / 3);
+    let source = Source::read("small.yaml", &fits).expect("it fits");
     let sent = serde_json::to_string(source.document()).expect("JSON");
-    assert!(
-        small.len() * 2 < sent.len() && sent.len() <= LARGEST_CONFIGURATION,
-        "{} {}",
-        small.len(),
-        sent.len()
-    );
+    assert!(fits.len() < sent.len() && sent.len() < LARGEST_CONFIGURATION);
 
-    let policies: String = (0..26_000)
-        .map(|n| format!("  - {{id: p{n}, name: P{n}, scope: organization, approvers: anyone}}\n"))
-        .collect();
-    let large = format!("organization: acme\npolicies:\n{policies}");
+    let large = yaml(LARGEST_CONFIGURATION * 2 / 3);
     assert!(large.len() < LARGEST_CONFIGURATION);
     let why = Source::read("large.yaml", &large).expect_err("too large when it is sent");
     assert!(why.to_string().contains("compact JSON"), "{why}");

@@ -2,7 +2,7 @@
 //! cost the others nothing.
 
 use crate::client::{Api, deploy};
-use crate::database::on_both;
+use crate::database::{Kind, on_both};
 use crate::world::{World, world};
 use countersign::app::{App, AppError, Once, Submission};
 use countersign::domain::principal::{Caller, Principal};
@@ -10,6 +10,7 @@ use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Span;
 use countersign::domain::vote::Door;
 use serde_json::json;
+use sqlx::{Connection, Executor};
 use std::collections::BTreeSet;
 
 const LIMIT: i64 = 5;
@@ -179,4 +180,39 @@ on_both! {
         assert!(text.contains("unknown author `user-1099x`\""), "{text}");
         world.finish().await;
     }
+}
+
+/// Whoever submits much at once waits without taking every connection.
+#[tokio::test]
+async fn submissions_of_one_principal_leave_connections_to_others_r20() {
+    let world = world!(Kind::Postgres);
+    let mut held = sqlx::PgConnection::connect(&world.database.url)
+        .await
+        .expect("the server");
+    held.execute("BEGIN").await.expect("begun");
+    let lock = "SELECT pg_advisory_xact_lock(hashtext('principals ' || current_schema()), hashtext('person:alice'))";
+    held.execute(lock).await.expect("locked");
+    let alice = Caller::person("alice".into(), Door::Api);
+    let calls: Vec<_> = (0..16)
+        .map(|n| {
+            let (app, caller) = (world.app().clone(), alice.clone());
+            let submission = submission(format!("number {n}"), false);
+            tokio::spawn(async move { app.submit(&caller, submission, None).await })
+        })
+        .collect();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
+        AND classid = CAST(CAST(hashtext('principals ' || current_schema()) AS BIT(32)) AS BIGINT)";
+    while world.database.count(waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    let bob = Caller::person("bob".into(), Door::Api);
+    let asked = world
+        .app()
+        .submit(&bob, submission("meanwhile".to_owned(), false), None);
+    assert!(asked.await.expect("a connection is free").new);
+    held.execute("ROLLBACK").await.expect("released");
+    for call in calls {
+        call.await.expect("no panic").expect("a request");
+    }
+    world.finish().await;
 }

@@ -176,3 +176,170 @@ on_both! {
         database.drop().await;
     }
 }
+
+/// A store of some size, and a batch that is small beside it: whoever asks for a large part of a small table may read all of it.
+struct Size {
+    before: i64,
+    rows: i64,
+    batch: usize,
+    modes: &'static [&'static str],
+}
+
+/// What Postgres plans for the values given, and what it plans for any: the second looks no closer than at ten rows.
+const MODES: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
+
+/// Most installations live between the ends.
+const SIZES: [Size; 3] = [
+    Size {
+        before: 0,
+        rows: 1_000,
+        batch: 1,
+        modes: &["force_custom_plan"],
+    },
+    Size {
+        before: 1_000,
+        rows: 10_000,
+        batch: 4,
+        modes: &MODES,
+    },
+    Size {
+        before: 10_000,
+        rows: 100_000,
+        batch: 64,
+        modes: &MODES,
+    },
+];
+
+/// Rows of a large installation, numbered from one number to another: one payload, decision, card, stored answer and audit row each.
+async fn fill(conn: &mut sqlx::PgConnection, size: &Size) {
+    let numbers = format!("generate_series({}, {}) AS n", size.before + 1, size.rows);
+    for (table, columns) in [
+        ("requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest, gates, observed,
+            bypassed, excluded, session_id, ends_at, created_at, decided_at, replaces)",
+         "'r' || n, n, 1, 'completed', 'release', 'release.deploy', '{}', 'person:a', 'person:a', '[]', NULL, 'sha256:' || repeat('0', 64),
+            repeat('g', 600), '[]', '[]', '{}', NULL, NULL, n, n, NULL"),
+        ("payloads (request_id, content)", "'r' || n, repeat('p', 200)"),
+        ("decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)",
+         "'r' || n, 'b', 'approve', NULL, '[]', '[]', 'd', '[]', n, 'api'"),
+        ("cards (request_id, channel, ts, shown, touched, due_at, attempt, failures)", "'r' || n, 'C1', 't', 's', 1, NULL, 1, 0"),
+        ("answers (key, fingerprint, answer, keep_until)", "'k' || n, 'f', 'a', n"),
+        ("audit (id, at, what, actor, via, request_id, session_id, prominent, detail, seal, hash)",
+         "'a' || n, n, 'request.created', 'person:a', 'api', 'r' || n, NULL, FALSE, repeat('d', 300), n, 'h' || n"),
+    ] {
+        let sql = format!("INSERT INTO {table} SELECT {columns} FROM {numbers}");
+        conn.execute(AssertSqlSafe(sql)).await.expect(table);
+    }
+}
+
+/// The lines of the plan that Postgres makes by itself for a batch, which read through a growing table.
+async fn plan_of_a_batch(
+    conn: &mut sqlx::PgConnection,
+    text: &str,
+    (batch, mode): (usize, &str),
+) -> Vec<String> {
+    let ids: Vec<String> = (1..=batch).map(|n| format!("r{n}")).collect();
+    let rows: Vec<String> = ids
+        .iter()
+        .map(|id| format!(r#"{{"r":"{id}","i":"{id}","s":"1","h":"h"}}"#))
+        .collect();
+    let (array, rows) = (
+        format!("'{{{}}}'", ids.join(",")),
+        format!("'[{}]'", rows.join(",")),
+    );
+    // the lists of ids are typed arrays, other lists are rows in JSON, and the rest are numbers
+    let given = |place: usize| {
+        let is = |cast: &str| text.contains(&format!("CAST(${place} AS {cast})"));
+        if is("TEXT[]") {
+            array.clone()
+        } else if is("jsonb") {
+            rows.clone()
+        } else {
+            "1".to_owned()
+        }
+    };
+    let places = (1..)
+        .take_while(|place| text.contains(&format!("${place}")))
+        .count();
+    let given: Vec<String> = (1..=places).map(given).collect();
+    for sql in [
+        format!("SET plan_cache_mode = {mode}"),
+        format!("PREPARE it AS {text}"),
+    ] {
+        conn.execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .expect("prepared");
+    }
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE it({})", given.join(", "));
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain))
+        .fetch_all(&mut *conn)
+        .await
+        .expect("a plan");
+    conn.execute("DEALLOCATE it").await.expect("forgotten");
+    let lines = rows.iter().map(|row| row.get::<String, _>(0));
+    lines
+        .filter(|line| reads_whole(line))
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+fn reads_whole(line: &str) -> bool {
+    let on = line.split("Seq Scan on ").nth(1);
+    let table = on.and_then(|on| on.split_whitespace().next());
+    // nobody has configured anything here
+    table.is_some_and(|table| table != "config" && GROWING.contains(&table))
+}
+
+/// Postgres is left to plan as it does in production: no planner switch is set.
+#[tokio::test]
+async fn batches_read_no_whole_table_at_any_size_on_postgres() {
+    let Some(database) = crate::database::Database::fresh(Kind::Postgres).await else {
+        return;
+    };
+    let mut conn = sqlx::PgConnection::connect(&database.url)
+        .await
+        .expect("the server");
+    let lists = STATEMENTS.iter().copied().flatten();
+    let takes_a_list = |text: &str| text.contains("TEXT[]") || text.contains("jsonb)");
+    let mut batches: Vec<(&str, &str)> = lists
+        .filter(|(_, on, text)| *on == On::Postgres && takes_a_list(text))
+        .map(|(name, _, text)| (*name, *text))
+        .collect();
+    assert!(
+        batches.len() > 8,
+        "only {} statements take lists",
+        batches.len()
+    );
+    // so that this test could fail: ids as JSON are what it is about
+    let ids_as_json = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
+    batches.push((JSON, ids_as_json));
+    let mut bad = Vec::new();
+    for size in &SIZES {
+        fill(&mut conn, size).await;
+        for analyzed in [false, true] {
+            if analyzed {
+                let analyze = format!("ANALYZE {}", GROWING.join(", "));
+                conn.execute(AssertSqlSafe(analyze))
+                    .await
+                    .expect("statistics");
+            }
+            for mode in size.modes {
+                for (name, text) in &batches {
+                    let lines = plan_of_a_batch(&mut conn, text, (size.batch, mode)).await;
+                    let rows = size.rows;
+                    let told =
+                        |line| format!("{name}, {rows} rows, analyzed {analyzed}, {mode}: {line}");
+                    bad.extend(lines.into_iter().map(told));
+                }
+            }
+        }
+    }
+    let (json, bad): (Vec<String>, Vec<String>) =
+        bad.into_iter().partition(|line| line.starts_with(JSON));
+    assert_ne!(json, Vec::<String>::new());
+    assert_eq!(bad, Vec::<String>::new());
+    drop(conn);
+    database.drop().await;
+}
+
+/// Ids as they must not be given.
+const JSON: &str = "IDS_AS_JSON";
