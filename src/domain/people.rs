@@ -1,6 +1,6 @@
 //! Who is who: people with their Slack identities, teams and roles.
 
-use super::document::{Administrators, DirectoryDocument, People, SlackIdentity};
+use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::roster::{Account, Gained, Membership, Roster};
 use super::time::Timestamp;
@@ -22,34 +22,6 @@ pub struct Person {
     pub roles: BTreeSet<RoleId>,
     /// Whether the person may do anything at all.
     pub active: bool,
-}
-
-/// People as a right names them.
-#[derive(Debug, Clone, Copy)]
-pub struct Named<'a> {
-    users: &'a [PersonId],
-    teams: &'a [TeamId],
-    roles: &'a [RoleId],
-}
-
-impl<'a> From<&'a People> for Named<'a> {
-    fn from(people: &'a People) -> Self {
-        Self {
-            users: &people.users,
-            teams: &people.teams,
-            roles: &people.org_roles,
-        }
-    }
-}
-
-impl<'a> From<&'a Administrators> for Named<'a> {
-    fn from(named: &'a Administrators) -> Self {
-        Self {
-            users: &named.users,
-            teams: &named.teams,
-            roles: &named.org_roles,
-        }
-    }
 }
 
 /// A Slack account that has been checked against a signed payload and `users.info`: the enterprise where there is one, the
@@ -276,34 +248,6 @@ impl Directory {
     pub fn held_until(&self, person: &PersonId, team: &TeamId) -> Option<Timestamp> {
         let key = (person.clone(), team.clone());
         self.held.get(&key).copied()
-    }
-
-    /// Whether one of these names this person by what is not held back.
-    pub fn is_entitled<'a>(&self, named: impl Into<Named<'a>>, person: &Person) -> bool {
-        let named = named.into();
-        let mut teams = named
-            .teams
-            .iter()
-            .filter(|team| person.teams.contains(*team));
-        person.active
-            && (named.users.contains(&person.id)
-                || named.roles.iter().any(|role| person.roles.contains(role))
-                || teams.any(|team| self.held_until(&person.id, team).is_none()))
-    }
-
-    /// Where these name this person by what is held back alone: when the first of it counts.
-    pub fn entitled_from<'a>(
-        &self,
-        named: impl Into<Named<'a>>,
-        person: &Person,
-    ) -> Option<Timestamp> {
-        let named = named.into();
-        if !person.active || self.is_entitled(named, person) {
-            return None;
-        }
-        let held = named.teams.iter();
-        held.filter_map(|team| self.held_until(&person.id, team))
-            .min()
     }
 
     /// Whether this person has this membership.
