@@ -409,6 +409,7 @@ fn matters(what: What, refusal: &Refusal) -> bool {
         | Refusal::InFlight
         | Refusal::TooMany(..)
         | Refusal::Stale(_)
+        | Refusal::Unreadable
         | Refusal::Invalid(_) => false,
     }
 }

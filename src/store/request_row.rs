@@ -153,6 +153,7 @@ impl StoredVote {
             roles,
             at: self.at,
             via: self.via,
+            author_left: false,
         })
     }
 }
