@@ -280,7 +280,9 @@ async fn next_templates(
     let (mut versions, mut new) = (BTreeMap::new(), Vec::new());
     for template in &document.policies {
         let id = &template.id;
-        let stored = stored.get(id).map(|(version, stored)| (*version, stored.as_ref()));
+        let stored = stored
+            .get(id)
+            .map(|(version, stored)| (*version, stored.as_ref()));
         let held = held(id).map(|(version, held)| (version, Some(held)));
         let (version, is_new) = match held.or(stored) {
             Some((version, Some(same))) if same == template => (version, false),

@@ -2,8 +2,8 @@
 
 use super::announce;
 use super::config::nothing;
-use super::text::said;
 use super::plan::{Before, Proposal};
+use super::text::said;
 use super::{App, AppError, StoredConfig, news_of};
 use crate::domain::audit::What;
 use crate::domain::diff::{before_and_after, diff};

@@ -436,7 +436,7 @@ on_both! {
         for who in ["bob", "carol"] {
             world.types(who, "approve 1").await;
         }
-        world.app().void_grants("secret-reason of the restore").await.expect("voided");
+        world.app().void_open("secret-reason of the restore").await.expect("voided");
         world.settle().await;
         assert!(world.card().contains("Cancelled") && !world.card().contains("secret-reason"), "{}", world.card());
         world.finish().await;

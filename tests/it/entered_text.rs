@@ -51,7 +51,7 @@ on_both! {
             let line = format!("request release.deploy project=api-platform env=production release=v1 reason=\"{bad}\"");
             let said = world.types("alice", &line).await;
             assert!(said.contains("control character"), "{bad:?}: {said}");
-            let by_operator = world.app().void_grants(bad).await;
+            let by_operator = world.app().void_open(bad).await;
             assert!(by_operator.is_err(), "{bad:?}");
         }
         let asked = alice.submit(command()).await.ok();
@@ -90,7 +90,7 @@ on_both! {
         assert_eq!(alice.submit(with(deploy(), "release", UNSEEN)).await.status, 422);
         let start = json!({"reason": UNSEEN, "scope": {"actions": ["cluster"], "clusters": ["prod-eu-1"]}});
         assert_eq!(world.person("dan").await.post("/v1/break-glass", start).await.status, 422);
-        assert!(world.app().void_grants(UNSEEN).await.is_err());
+        assert!(world.app().void_open(UNSEEN).await.is_err());
 
         world.types("alice", DEPLOY).await;
         assert_eq!(world.clicks("bob", "reject").await, "");
