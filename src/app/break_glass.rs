@@ -192,7 +192,7 @@ impl App {
         let Some(mut session) = self.load_session(tx, &start.session, rules, now).await? else {
             return Err(StoreError::Unreadable(format!("{} is gone", start.session)).into());
         };
-        let refused = |why: String| Ok(Err(format!("start_refused: {why}")));
+        let refused = |why: String| Ok(Err(start_refused(&why)));
         let door = match rules.may_start(&session.initiator) {
             Ok(door) => door,
             Err(refusal) => return refused(refusal.detail()),
@@ -349,6 +349,11 @@ impl App {
         let rules = self.rules_at(tx, version).await?;
         Ok((rules, self.now()))
     }
+}
+
+/// Why an approved start was cancelled, as the timeline says it.
+pub(super) fn start_refused(why: &str) -> String {
+    format!("start_refused: {why}")
 }
 
 fn until(session: &Session) -> Timestamp {

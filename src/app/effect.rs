@@ -1,8 +1,9 @@
 //! Effects: what Countersign itself does in the commit that approves it, after the same check as an execution (design 2.6).
 
+use super::break_glass::start_refused;
 use super::execute::Unmet;
 use super::judge::Approval;
-use super::{App, AppError, news_of};
+use super::{App, AppError, news_to_active};
 use crate::domain::audit::What;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::principal::{Caller, Principal};
@@ -73,11 +74,15 @@ impl App {
             Recheck::Impossible { votes: cut, why } => {
                 self.keep_cuts(tx, &request.id, (&votes, &cut), rules)
                     .await?;
+                let why = match effect {
+                    Effect::ConfigChange => why,
+                    Effect::SessionStart => start_refused(&why),
+                };
                 self.cancel_effect(tx, &bot, &mut request, why).await?
             }
             Recheck::SessionEnded => return Err(Refusal::SessionEnded.into()),
         };
-        self.send(tx, news_of(&request), now).await?;
+        self.send(tx, news_to_active(&request, rules), now).await?;
         Ok(EffectOutcome {
             status: request.state.status(),
             note,
@@ -99,7 +104,7 @@ impl App {
             note = self
                 .cancel_effect(tx, bot, &mut request, why.to_owned())
                 .await?;
-            self.send(tx, news_of(&request), now).await?;
+            self.send(tx, news_to_active(&request, rules), now).await?;
         }
         Ok(EffectOutcome {
             status: request.state.status(),

@@ -2,7 +2,7 @@
 
 use super::once::{self, Kept, Once};
 use super::text::said;
-use super::{App, AppError, RequestRef, news_of};
+use super::{App, AppError, RequestRef, news_to_active};
 use crate::domain::audit::What;
 use crate::domain::decide::valid_for;
 use crate::domain::digest::Digest;
@@ -152,7 +152,7 @@ impl App {
                 };
                 self.wait_on(tx, caller, &mut request, unmet, rules, now)
                     .await?;
-                self.send(tx, news_of(&request), now).await?;
+                self.send(tx, news_to_active(&request, rules), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
             Recheck::Impossible { votes: cut, why } => {
@@ -172,7 +172,7 @@ impl App {
                     now,
                 )
                 .await?;
-                self.send(tx, news_of(&request), now).await?;
+                self.send(tx, news_to_active(&request, rules), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
         }

@@ -482,6 +482,16 @@ fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
     loaded
 }
 
+/// What the people who asked are told, as far as they are still active: no message reaches the others.
+fn news_to_active(request: &Request, rules: &Rules) -> Vec<Message> {
+    let mut news = news_of(request);
+    news.retain(|message| match message {
+        Message::News { to, .. } => rules.directory().is_active(to),
+        _ => true,
+    });
+    news
+}
+
 /// What the people who asked are told.
 fn news_of(request: &Request) -> Vec<Message> {
     let asked: BTreeSet<&PersonId> = [&request.requester, &request.submitted_by]

@@ -50,10 +50,10 @@ pub fn recheck(
     if bypassed && !covered {
         return Recheck::SessionEnded;
     }
-    if let Err(lost) = check_requester(request, rules) {
+    if let Err(why) = check_requester(request, rules) {
         return Recheck::Impossible {
             votes: votes.to_vec(),
-            why: format!("{lost}, so it was cancelled. Somebody who may has to ask again."),
+            why,
         };
     }
     let gates = stacked(request, rules, covered, now);
@@ -122,10 +122,16 @@ pub fn nobody_left(
 /// service; who changes the configuration still administers it; who starts a break-glass session is still allowed to.
 fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
     let who = rules.name_of(&request.requester);
+    let lost = |how: &str| {
+        let why = format!(
+            "{who}, who asked for it, {how}, so it was cancelled. Somebody who may has to ask again."
+        );
+        Err(why)
+    };
     let is_active = |id: &PersonId| rules.directory().is_active(id);
     match &request.requester {
         Principal::Person(id) if !is_active(id) => {
-            return Err(format!("{who}, who asked for it, is not active any more"));
+            return lost("is not active any more");
         }
         Principal::Service(id) => {
             let parts = request.excluded.0.iter();
@@ -136,7 +142,7 @@ fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
                 .chain(configured.into_iter().flatten());
             if !owners.any(is_active) {
                 return Err(format!(
-                    "nobody who is active answers any more for the service {who}, which asked for it"
+                    "Nobody who is active answers any more for the service {who}, which asked for it, so it was cancelled. Name active owners and ask again."
                 ));
             }
         }
@@ -145,15 +151,12 @@ fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
     match (request.effect(), &request.requester) {
         (None, _) | (Some(Effect::ConfigChange), Principal::Operator) => Ok(()),
         (Some(Effect::ConfigChange), requester) if rules.is_administrator(requester) => Ok(()),
-        (Some(Effect::ConfigChange), _) => Err(format!(
-            "{who}, who asked for it, does not administer Countersign any more"
-        )),
-        (Some(Effect::SessionStart), Principal::Person(id)) if rules.may_start(id).is_ok() => {
-            Ok(())
-        }
-        (Some(Effect::SessionStart), _) => Err(format!(
-            "{who}, who asked for it, may not start break-glass sessions any more"
-        )),
+        (Some(Effect::ConfigChange), _) => lost("does not administer Countersign any more"),
+        (Some(Effect::SessionStart), Principal::Person(id)) => match rules.may_start(id) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.detail()),
+        },
+        (Some(Effect::SessionStart), _) => lost("is not a person"),
     }
 }
 

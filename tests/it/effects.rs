@@ -242,6 +242,7 @@ on_both! {
         for who in ["carol", "dan"] {
             world.person(who).await.decide(&id, "approve").await.ok();
         }
+        world.settle().await;
         world.account("U01ALICE", |alice| alice.deleted = true).await;
         let refused = ci.execute(&id, &digest).await;
         assert_eq!(refused.outcome(), "409 requirements_changed");

@@ -150,13 +150,8 @@ impl SessionState {
         }
     }
 
-    /// Names everybody by the id they go by now.
+    /// Names the reviewer by the id they go by now. Who ended it stays as it is stored: what is over is never written again.
     pub(super) fn recognise(&mut self, directory: &Directory) {
-        if let Self::Ended { by, .. } | Self::Reviewed { by, .. } = self
-            && let EndedBy::Revoked(who) = by
-        {
-            directory.recognise(who);
-        }
         if let Self::Reviewed { review, .. } = self {
             review.by = directory.canonical(&review.by).clone();
         }

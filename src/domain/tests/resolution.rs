@@ -197,7 +197,7 @@ fn cards_go_by_route_and_to_their_policies_channels() {
     assert_eq!(
         route(
             "project.delete",
-            &target(Some("billing"), None, Some("production"))
+            &target(Some("billing"), Some("dev-1"), Some("production"))
         ),
         channel("C02CRITICAL")
     );
