@@ -101,7 +101,7 @@ impl Rules {
         }
         for short in satisfiable::shortfalls(&gates, &excluded, &[], self.directory()) {
             broken.push(Violation {
-                message: format!("{}: {}", name_of(&gates, &short), short.message),
+                message: unsatisfiable(&gates, &short),
                 policy: Some(short.policy),
                 rule: Rule::Unsatisfiable,
             });
@@ -325,9 +325,13 @@ fn reason_required(gate: &Gate) -> Option<Violation> {
     })
 }
 
-fn name_of<'a>(gates: &'a [Gate], short: &'a satisfiable::Shortfall) -> &'a str {
-    gates
-        .iter()
-        .find(|gate| gate.template.id == short.policy)
-        .map_or(short.policy.as_str(), |gate| gate.template.name.as_str())
+/// Why nobody could meet a policy, and what to name where it gates only because the target leaves a level out.
+fn unsatisfiable(gates: &[Gate], short: &satisfiable::Shortfall) -> String {
+    let gate = gates.iter().find(|gate| gate.template.id == short.policy);
+    let name = gate.map_or(short.policy.as_str(), |gate| gate.template.name.as_str());
+    let hint = gate.and_then(|gate| Some((gate.left_out_reason()?, gate.left_out?.as_str())));
+    let hint = hint.map_or_else(String::new, |(why, level)| {
+        format!(" ({why}; name the {level} to be gated by its policies alone)")
+    });
+    format!("{name}: {}{hint}", short.message)
 }

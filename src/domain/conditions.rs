@@ -7,10 +7,10 @@ use super::window::Week;
 use chrono::{DateTime, Datelike, Timelike};
 use chrono_tz::Tz;
 
-/// Whether a policy applies to a target in this environment. A target without one is in none of those that are named.
+/// Whether a policy applies to a target in this environment. A target that names none may be in any of them, so the policy applies.
 pub fn applies_to(conditions: &Conditions, environment: Option<&EnvironmentId>) -> bool {
     conditions.environments.as_ref().is_none_or(|named| {
-        named.is_empty() || environment.is_some_and(|environment| named.contains(environment))
+        named.is_empty() || environment.is_none_or(|environment| named.contains(environment))
     })
 }
 

@@ -14,7 +14,7 @@ use super::target::Target;
 use super::time::Timestamp;
 use super::verdict::{self, PolicyVerdict};
 use super::words;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What would happen to an ask; nothing is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +102,10 @@ impl Rules {
                 .or_default()
                 .push(binding::words(binding));
         }
-        let here: Vec<usize> = self
+        let here: HashSet<usize> = self
             .bindings()
-            .of(target)
-            .map(|(_, template)| template)
+            .of(target, self.registry())
+            .map(|protection| protection.template)
             .collect();
         let applies = |id: &PolicyId| {
             applying
@@ -119,7 +119,8 @@ impl Rules {
             .map(|(place, template)| {
                 let elsewhere = gates_action(template, action) && !here.contains(&place);
                 let (why, hours) = if elsewhere {
-                    (bound_elsewhere(bound.get(&template.id)), None)
+                    let bound = bound.get(&template.id);
+                    (bound_to(bound.map_or(&[], Vec::as_slice)), None)
                 } else {
                     why_not(template, action, target, now)
                 };
@@ -142,7 +143,9 @@ fn applies(gate: &Gate, now: Timestamp) -> Because {
         let until = conditions::on_the_wall(conditions, edge);
         format!(", and applies at this hour, until {until}")
     });
-    let why = format!("is bound to {}{until}", words::list(&gate.bound));
+    let left_out = gate.left_out_reason();
+    let left_out = left_out.map_or_else(String::new, |why| format!("; {why}"));
+    let why = format!("{}{until}{left_out}", bound_to(&gate.bound));
     Because {
         policy: gate.template.id.clone(),
         name: gate.template.name.clone(),
@@ -151,15 +154,16 @@ fn applies(gate: &Gate, now: Timestamp) -> Because {
     }
 }
 
-fn bound_elsewhere(bound: Option<&Vec<String>>) -> String {
+/// The places a policy is bound to, the first few of them by name.
+fn bound_to(places: &[String]) -> String {
     const SHOWN: usize = 3;
-    match bound.map(Vec::as_slice) {
-        None | Some([]) => "is bound to nothing".to_owned(),
-        Some(places) if places.len() > SHOWN => {
+    match places {
+        [] => "is bound to nothing".to_owned(),
+        places if places.len() > SHOWN => {
             let rest = places.len() - SHOWN;
             format!("is bound to {} and {rest} more", places[..SHOWN].join(", "))
         }
-        Some(places) => format!("is bound to {}", words::list(places)),
+        places => format!("is bound to {}", words::list(places)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::policy::Gate;
 use super::rules::Rules;
 use super::target::Target;
 use super::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The resources that a break-glass session can reach; a level left out reaches all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,9 +55,18 @@ pub(super) fn gates_action(template: &Template, action: &ActionId) -> bool {
     }
 }
 
+/// A template that gates an action, and where it was found.
+struct Found {
+    /// Its place in the document.
+    template: usize,
+    bound: Vec<String>,
+    left_out: Option<Level>,
+}
+
 impl Rules {
     /// The policies in force for a target at `at`, enforced and observed ones apart. Without any target, as a change of the
-    /// configuration or a break-glass start has none, every bound policy that names the action.
+    /// configuration or a break-glass start has none, every bound policy that names the action. A level that the target leaves out
+    /// matches every binding of that level (threat R03).
     pub fn resolve(
         &self,
         action: &ActionId,
@@ -68,17 +77,25 @@ impl Rules {
             return self.naming(action, at, |_| true);
         }
         let target = self.filled_in(target);
-        let mut found: Vec<(usize, Vec<String>)> = Vec::new();
-        for (level, template) in self.bindings().of(&target) {
+        let mut found: Vec<Found> = Vec::new();
+        let mut places: HashMap<usize, usize> = HashMap::new();
+        for protection in self.bindings().of(&target, self.registry()) {
+            let template = protection.template;
             let Some(text) = self.document().policies.get(template) else {
                 continue;
             };
-            if gates_action(text, action)
+            if let Some(&known) = places.get(&template) {
+                found[known].bound.push(protection.words());
+            } else if gates_action(text, action)
                 && conditions::applies_to(&text.conditions, target.environment.as_ref())
-                && !found.iter().any(|(known, _)| *known == template)
                 && conditions::applies_at(&text.conditions, at)
             {
-                found.push((template, vec![binding::found_at(level, &target)]));
+                places.insert(template, found.len());
+                found.push(Found {
+                    template,
+                    bound: vec![protection.words()],
+                    left_out: protection.left_out.then_some(protection.level),
+                });
             }
         }
         self.pinned(found)
@@ -108,7 +125,7 @@ impl Rules {
         at: Timestamp,
         within: impl Fn(&Binding) -> bool,
     ) -> (Vec<Gate>, Vec<Gate>) {
-        let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let mut found: BTreeMap<usize, Found> = BTreeMap::new();
         for binding in self
             .document()
             .bindings
@@ -119,13 +136,15 @@ impl Rules {
                 continue;
             };
             if gates_action(template, action) && conditions::applies_at(&template.conditions, at) {
-                found
-                    .entry(place)
-                    .or_default()
-                    .push(binding::words(binding));
+                let here = found.entry(place).or_insert_with(|| Found {
+                    template: place,
+                    bound: Vec::new(),
+                    left_out: None,
+                });
+                here.bound.push(binding::words(binding));
             }
         }
-        self.pinned(found.into_iter().collect())
+        self.pinned(found.into_values().collect())
     }
 
     /// The target with its cluster's environment, so that a caller who leaves it out misses no policy.
@@ -139,14 +158,15 @@ impl Rules {
         target
     }
 
-    fn pinned(&self, found: Vec<(usize, Vec<String>)>) -> (Vec<Gate>, Vec<Gate>) {
+    fn pinned(&self, found: Vec<Found>) -> (Vec<Gate>, Vec<Gate>) {
         found
             .into_iter()
-            .filter_map(|(place, bound)| {
+            .filter_map(|found| {
                 Some(Gate {
-                    version: self.template_version(place),
-                    template: self.document().policies.get(place)?.clone(),
-                    bound,
+                    version: self.template_version(found.template),
+                    template: self.document().policies.get(found.template)?.clone(),
+                    bound: found.bound,
+                    left_out: found.left_out,
                 })
             })
             .partition(|gate| gate.template.mode == Mode::Enforce)

@@ -138,6 +138,7 @@ impl Rules {
                 version: self.template_version(place),
                 template: template.clone(),
                 bound: Vec::new(),
+                left_out: None,
             })
             .collect();
         if self.knows_everybody() {

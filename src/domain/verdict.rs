@@ -191,10 +191,17 @@ fn judge(gate: &Gate, barred: Barred<'_>, votes: &[Vote], directory: &Directory)
         .iter()
         .filter_map(|part| part.missing.clone())
         .collect();
+    let text = headline(&parts);
+    let mut children: Vec<Explanation> = parts.into_iter().map(|part| part.node).collect();
+    children.extend(gate.left_out_reason().map(|text| Explanation {
+        met: true,
+        text,
+        children: Vec::new(),
+    }));
     let explanation = Explanation {
         met: satisfied,
-        text: headline(&parts),
-        children: parts.into_iter().map(|part| part.node).collect(),
+        text,
+        children,
     };
     PolicyVerdict {
         policy: template.id.clone(),

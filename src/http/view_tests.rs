@@ -22,6 +22,7 @@ fn gate() -> Gate {
         version: 3,
         template: serde_json::from_str(template).expect("a template"),
         bound: vec!["environment production".to_owned()],
+        left_out: None,
     }
 }
 

@@ -141,6 +141,7 @@ impl Checks<'_> {
             version: 0,
             template: template.clone(),
             bound: Vec::new(),
+            left_out: None,
         };
         for short in satisfiable::shortfalls(&[gate], &Exclusion::default(), &[], self.directory) {
             self.problem(

@@ -86,6 +86,7 @@ pub(super) fn gate(template: Template) -> Gate {
         version: 3,
         template,
         bound: vec!["organization".to_owned()],
+        left_out: None,
     }
 }
 

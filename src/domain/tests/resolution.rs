@@ -197,7 +197,7 @@ fn cards_go_to_their_policies_channels_then_by_route() {
     assert_eq!(
         route(
             "project.delete",
-            &target(Some("billing"), None, Some("production"))
+            &target(Some("billing"), Some("dev-1"), Some("production"))
         ),
         channel("C02CRITICAL")
     );
@@ -216,7 +216,17 @@ fn cards_go_to_their_policies_channels_then_by_route() {
         channel("C04BILLING")
     );
     assert_eq!(
-        route("environment.freeze", &target(None, None, Some("staging"))),
+        route(
+            "environment.freeze",
+            &target(Some("billing"), None, Some("staging"))
+        ),
+        channel("C04BILLING")
+    );
+    assert_eq!(
+        route(
+            "cluster.scale",
+            &target(Some("development"), Some("dev-1"), Some("development"))
+        ),
         channel("C01DEFAULT")
     );
 }
@@ -244,4 +254,62 @@ fn b43_administrators_are_those_who_are_named() {
     let empty = empty.expect("rules");
     assert!(!empty.is_administrator(&Principal::Person("dan".into())));
     assert_eq!(empty.actions().len(), 16);
+}
+
+/// R03: what a target leaves out may be any of it, so that nothing is gained by leaving it out.
+#[test]
+fn level_left_out_matches_every_binding_of_it_r03() {
+    let rules = rules(
+        "
+actions: [{id: own.thing, name: Own Thing, group: project, risk: High, requires: [project]}]
+policies:
+  - {id: cluster, name: Cluster, scope: cluster, approvers: anyone}
+  - {id: project, name: Project, scope: project, approvers: anyone, actions: [command.execute]}
+  - {id: environment, name: Environment, scope: environment, approvers: anyone, actions: [own.thing]}
+  - {id: staging, name: Staging, scope: organization, approvers: anyone, actions: [own.thing], conditions: {environments: [staging]}}
+bindings:
+  - {policy: cluster, level: cluster, resource: prod-eu-1}
+  - {policy: project, level: project, resource: api}
+  - {policy: project, level: project, resource: billing}
+  - {policy: environment, level: environment, resource: production}
+  - {policy: staging, level: organization}
+",
+    );
+    let own = target(Some("api"), None, None);
+    assert_eq!(
+        gating(&rules, "own.thing", &own),
+        [
+            "staging @ organization",
+            "cluster @ cluster prod-eu-1",
+            "environment @ environment production"
+        ]
+    );
+    let in_development = target(Some("api"), None, Some("development"));
+    assert!(
+        gating(&rules, "own.thing", &in_development).is_empty(),
+        "it names an environment where nothing is bound"
+    );
+    let deploy = target(Some("api"), None, Some("production"));
+    assert_eq!(
+        gating(&rules, "release.deploy", &deploy),
+        ["cluster @ cluster prod-eu-1"]
+    );
+    let command = target(None, Some("dev-1"), Some("development"));
+    assert_eq!(
+        gating(&rules, "command.execute", &command),
+        ["project @ project api, project billing"]
+    );
+    let (gates, _) = rules.resolve(&"command.execute".into(), &command, NOON);
+    assert_eq!(
+        gates[0].left_out_reason().as_deref(),
+        Some("no project is named, so the policies of every project apply")
+    );
+    let elsewhere = Reach {
+        clusters: Some(vec!["prod-eu-1".into()]),
+        ..Reach::default()
+    };
+    assert!(
+        !elsewhere.contains(&deploy),
+        "what a session lets through must be named as ever"
+    );
 }

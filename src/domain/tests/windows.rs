@@ -109,7 +109,10 @@ fn b64_prod_is_not_nonprod() {
     for other in ["nonprod", "production", "Prod", "prod ", ""] {
         assert!(!applies_to(&prod, Some(&other.into())), "{other}");
     }
-    assert!(!applies_to(&prod, None));
+    assert!(
+        applies_to(&prod, None),
+        "what names no environment may be in any (R03)"
+    );
     assert!(applies_to(&Conditions::default(), None));
 }
 

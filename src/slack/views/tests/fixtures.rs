@@ -141,6 +141,7 @@ pub(super) fn pending() -> Shown {
             version: 3,
             template: template(ShowPayload::Card),
             bound: vec!["environment production".to_owned()],
+            left_out: None,
         }],
         observed: Vec::new(),
         bypassed: Vec::new(),
