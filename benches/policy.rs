@@ -143,6 +143,7 @@ fn votes(rules: &Rules) -> Vec<Vote> {
             roles: person.roles.clone(),
             at: NOON,
             via: Door::Button,
+            author_left: false,
         })
         .collect()
 }

@@ -68,7 +68,7 @@ impl App {
             return Err(Refusal::Forbidden(why.to_owned()).into());
         };
         let door = rules.may_start(initiator)?;
-        self.check_owed(tx, door, initiator, now).await?;
+        self.check_owed(tx, door, initiator, &rules, now).await?;
         let id = SessionId::from_uuid(self.0.ids.next(now));
         let start = rules
             .read_start(ask, initiator, door, id)
@@ -121,7 +121,8 @@ impl App {
         now: Timestamp,
     ) -> Result<ShownSession, AppError> {
         let id = kept.session.as_ref().ok_or(Refusal::KeyReused)?;
-        let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
+        let session = self.load_session(tx, id, rules, now).await?;
+        let session = session.ok_or(Refusal::NoSession)?;
         self.shown_session(tx, session, rules, now).await
     }
 
@@ -187,15 +188,16 @@ impl App {
     ) -> Result<Result<Value, String>, AppError> {
         let start: Start = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a session's start: {error}")))?;
-        let Some(mut session) = tx.session(&start.session, now).await? else {
+        let Some(mut session) = self.load_session(tx, &start.session, rules, now).await? else {
             return Err(StoreError::Unreadable(format!("{} is gone", start.session)).into());
         };
-        let refused = |why: String| Ok(Err(format!("start_refused: {why}")));
+        let refused = |why: String| Ok(Err(start_refused(&why)));
         let door = match rules.may_start(&session.initiator) {
             Ok(door) => door,
             Err(refusal) => return refused(refusal.detail()),
         };
-        match self.check_owed(tx, door, &session.initiator, now).await {
+        let owed = self.check_owed(tx, door, &session.initiator, rules, now);
+        match owed.await {
             Ok(()) => {}
             Err(AppError::Refused(refusal)) => return refused(refusal.detail()),
             Err(error) => return Err(error),
@@ -226,7 +228,8 @@ impl App {
                 if let Some(kept) = once::before(tx, once.as_ref()).await? {
                     return self.kept_session(tx, &kept, &rules, now).await;
                 }
-                let mut session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
+                let session = self.load_session(tx, id, &rules, now).await?;
+                let mut session = session.ok_or(Refusal::NoSession)?;
                 rules.check_revoke(&session, &caller.principal)?;
                 session.state = session
                     .state
@@ -259,7 +262,7 @@ impl App {
         };
         tx.save_session(session, Some(at.plus(A_WEEK))).await?;
         tx.cut_grants_of(&session.id, at).await?;
-        let uses = tx.uses_of(session, ALL_USES).await?;
+        let uses = self.load_uses(tx, session, ALL_USES, rules).await?;
         let detail = json!({
             "justification": session.reason, "endedBy": session.state.ended_by(), "endedAt": at.rfc3339(),
             "duration": Span(at.0 - from.0), "uses": uses.iter().map(|one| &one.request).collect::<Vec<_>>(),
@@ -297,7 +300,8 @@ impl App {
             .db
             .unit::<_, AppError>(async |tx| {
                 let (rules, now) = self.hold_rules(tx).await?;
-                for mut session in tx.lapsed_sessions(now, AT_ONCE).await? {
+                for session in tx.lapsed_sessions(now, AT_ONCE).await? {
+                    let mut session = session.recognised(rules.directory());
                     self.close_if_over(tx, &mut session, &rules, now).await?;
                 }
                 Ok(())
@@ -331,6 +335,11 @@ impl App {
         let rules = self.rules_at(tx, version).await?;
         Ok((rules, self.now()))
     }
+}
+
+/// Why an approved start was cancelled, as the timeline says it.
+pub(super) fn start_refused(why: &str) -> String {
+    format!("start_refused: {why}")
 }
 
 fn until(session: &Session) -> Timestamp {

@@ -13,7 +13,7 @@ use crate::domain::document::{
 use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Carried, Outcome, Request};
+use crate::domain::request::{Effect, Outcome, Request};
 use crate::domain::rules::{Ask, Problem, Rules};
 use crate::domain::shown::Shown;
 use crate::domain::vote::Door;
@@ -138,6 +138,7 @@ impl App {
                 tx.lock_rules().await?;
                 let stamp = tx.rules_version().await?;
                 let (rules, version) = (self.rules_at(tx, stamp).await?, stamp.config);
+                let caller = &self.with_owners(tx, caller, self.now()).await?;
                 check_right(&rules, caller)?;
                 check_version(&rules, made_from)?;
                 // asked once more under the lock: two replicas may start with the same new file
@@ -259,49 +260,42 @@ impl App {
         request: &Request,
         rules: &Rules,
     ) -> Result<Result<Value, String>, AppError> {
-        let change: Change = serde_json::from_str(&request.payload)
-            .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))?;
+        if let Some(why) = stale(request, rules)? {
+            return Ok(Err(why));
+        }
+        let change = Change::of(request)?;
         // whoever has a part in the request answers for what is changed in their name
         let bot = Caller {
             owners: request.excluded.0.keys().cloned().collect(),
             ..bot.clone()
         };
-        let applied = self
-            .apply_if_it_can_be(tx, &bot, rules, change, request.reason.as_deref())
-            .await?;
-        Ok(applied
-            .map(|applied| json!({"version": applied.version, "outcome": Outcome::Succeeded}))
-            .map_err(|why| format!("config_changed: {why}; nothing was applied")))
-    }
-}
-
-impl App {
-    /// Applies an approved change, or says why it cannot be applied any more.
-    async fn apply_if_it_can_be(
-        &self,
-        tx: &mut Tx,
-        bot: &Caller,
-        rules: &Rules,
-        change: Change,
-        reason: Option<&str>,
-    ) -> Result<Result<StoredConfig, String>, AppError> {
-        if change.made_from != rules.version() {
-            return Ok(Err(format!(
-                "it was made from version {}, and version {} is stored now",
-                change.made_from,
-                rules.version()
-            )));
-        }
-        match self.apply(tx, bot, rules, change, reason).await {
-            Ok(applied) => Ok(Ok(applied)),
+        let reason = request.reason.as_deref();
+        match self.apply(tx, &bot, rules, change, reason).await {
+            Ok(applied) => Ok(Ok(
+                json!({"version": applied.version, "outcome": Outcome::Succeeded}),
+            )),
             // found before anything was written
-            Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(format!(
+            Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(unusable(&format!(
                 "it does not make sense any more: {}",
                 in_words(&problems)
-            ))),
+            )))),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Why an approved change cannot be applied any more, since it was made from an older version.
+pub(super) fn stale(request: &Request, rules: &Rules) -> Result<Option<String>, AppError> {
+    let (made_from, stored) = (Change::of(request)?.made_from, rules.version());
+    Ok((made_from != stored).then(|| {
+        unusable(&format!(
+            "it was made from version {made_from}, and version {stored} is stored now"
+        ))
+    }))
+}
+
+fn unusable(why: &str) -> String {
+    format!("config_changed: {why}; nothing was applied")
 }
 
 /// What the payload of a change says.
@@ -314,6 +308,13 @@ struct Change {
     made_from: i64,
 }
 
+impl Change {
+    fn of(request: &Request) -> Result<Self, StoreError> {
+        serde_json::from_str(&request.payload)
+            .map_err(|error| StoreError::Unreadable(format!("a configuration change: {error}")))
+    }
+}
+
 /// How a request that changes the configuration differs from the version it was made from; nothing for any other request, and
 /// where one of the two cannot be read.
 pub(super) async fn difference(
@@ -321,7 +322,7 @@ pub(super) async fn difference(
     request: &Request,
     rules: &Rules,
 ) -> Result<Option<Difference>, AppError> {
-    if request.carries() != Some(Carried::ConfigChange) {
+    if request.effect() != Some(Effect::ConfigChange) {
         return Ok(None);
     }
     let Ok(change) = serde_json::from_str::<Change>(&request.payload) else {
@@ -335,10 +336,24 @@ pub(super) async fn difference(
 }
 
 fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
-    if caller.principal == Principal::Operator || rules.is_administrator(&caller.principal) {
+    if caller.principal == Principal::Operator {
         return Ok(());
     }
+    if rules.is_administrator(&caller.principal) {
+        return check_answered(rules, caller);
+    }
     Err(Refusal::Forbidden("Only administrators may change the configuration.".to_owned()).into())
+}
+
+/// A service changes the configuration in its own name only while somebody active answers for it.
+fn check_answered(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
+    let mut owners = caller.owners.iter();
+    let answered = owners.any(|owner| rules.directory().is_active(owner));
+    if answered || !matches!(caller.principal, Principal::Service(_)) {
+        return Ok(());
+    }
+    let why = "Nobody who is active answers for this service; name active owners, or let an administrator make the change.";
+    Err(Refusal::Forbidden(why.to_owned()).into())
 }
 
 fn check_version(rules: &Rules, made_from: Option<i64>) -> Result<(), AppError> {

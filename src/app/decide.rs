@@ -62,6 +62,8 @@ pub struct Decided {
     pub status: Status,
     /// The same delivery or key came before; nothing has changed, and the clicker has been told already.
     pub repeated: bool,
+    /// Why the effect that it completed did not run.
+    pub note: Option<String>,
 }
 
 /// A click in line, and where its answer goes; a click whose answer nobody awaits any more is skipped.
@@ -229,7 +231,7 @@ impl App {
                 Vec::new(),
             )));
         };
-        if hold == Hold::Shared && loaded.iter().any(|one| one.request.carries().is_some()) {
+        if hold == Hold::Shared && loaded.iter().any(|one| one.request.effect().is_some()) {
             return Ok(None);
         }
         let rules = self.rules_at(tx, first.rules).await?;
@@ -243,13 +245,16 @@ impl App {
                 .await?;
         }
         if hold == Hold::Exclusive {
-            for request in session.approved() {
-                let Some(carried) = request.carries() else {
+            for approval in session.approvals() {
+                let Some(effect) = approval.request.effect() else {
                     continue;
                 };
-                let status = self.carry_out(tx, request, carried, &rules).await?;
+                // these clicks are decided alone, so that all of them came in the same way
+                let via = clicks.first().map_or(Door::Bot, |(click, _)| click.via);
+                let outcome = self.run_effect(tx, approval, effect, &rules, via).await?;
                 for decided in outcomes.iter_mut().flatten() {
-                    decided.status = status;
+                    decided.status = outcome.status;
+                    decided.note.clone_from(&outcome.note);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Handing out what was granted, once, after everything has been checked again (design 2.6).
 
 use super::once::{self, Kept, Once};
-use super::{App, AppError, RequestRef, news_of};
+use super::{App, AppError, RequestRef, news_to_active};
 use crate::domain::audit::What;
 use crate::domain::decide::valid_for;
 use crate::domain::digest::Digest;
@@ -26,6 +26,20 @@ pub struct Executed {
     pub shown: Shown,
     /// The payload in canonical form: run this, and nothing else.
     pub payload: String,
+}
+
+/// What a request has to wait for again.
+pub(super) struct Unmet<'a> {
+    /// The policies that gate it now.
+    pub(super) gates: Vec<Gate>,
+    /// Its votes.
+    pub(super) votes: &'a [Vote],
+    /// The votes, cut to what their authors still are.
+    pub(super) cut: &'a [Vote],
+    /// Why it waits.
+    pub(super) why: &'a str,
+    /// Until when it waits at most; as long as its policies say where nothing is given.
+    pub(super) waits_until: Option<Timestamp>,
 }
 
 /// Whether the unit changed something that others wait for.
@@ -128,12 +142,21 @@ impl App {
                 votes: cut,
                 why,
             } => {
-                self.reopen(tx, caller, request, gates, (&votes, &cut), &why, now)
+                let unmet = Unmet {
+                    gates,
+                    votes: &votes,
+                    cut: &cut,
+                    why: &why,
+                    waits_until: None,
+                };
+                self.wait_on(tx, caller, &mut request, unmet, rules, now)
                     .await?;
+                self.send(tx, news_to_active(&request, rules), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
-            Recheck::NobodyLeft { votes: cut, why } => {
-                self.keep_cuts(tx, &request.id, &votes, &cut).await?;
+            Recheck::Impossible { votes: cut, why } => {
+                self.keep_cuts(tx, &request.id, (&votes, &cut), rules)
+                    .await?;
                 request.state = request
                     .state
                     .clone()
@@ -148,7 +171,7 @@ impl App {
                     now,
                 )
                 .await?;
-                self.send(tx, news_of(&request), now).await?;
+                self.send(tx, news_to_active(&request, rules), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
         }
@@ -170,7 +193,7 @@ impl App {
         else {
             return Ok(Cover::Over);
         };
-        let session = tx.session(id, now).await?;
+        let session = self.load_session(tx, id, rules, now).await?;
         let action = rules.action(&request.action);
         let lasts = session.zip(action).is_some_and(|(session, action)| {
             rules.covers(&session, &caller.principal, action, &request.target, now)
@@ -212,55 +235,53 @@ impl App {
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of `execute`, which has them all"
-    )]
-    async fn reopen(
+    /// Sends a request back to wait for what is required now.
+    pub(super) async fn wait_on(
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        mut request: Request,
-        gates: Vec<Gate>,
-        (votes, cut): (&[Vote], &[Vote]),
-        why: &str,
+        request: &mut Request,
+        unmet: Unmet<'_>,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        self.keep_cuts(tx, &request.id, votes, cut).await?;
+        self.keep_cuts(tx, &request.id, (unmet.votes, unmet.cut), rules)
+            .await?;
         // what gates it now is no longer bypassed
         request
             .bypassed
-            .retain(|bypassed| !gates.contains(bypassed));
-        request.gates = gates;
-        let expires_at = now.plus(execute::expires_after(&request));
+            .retain(|bypassed| !unmet.gates.contains(bypassed));
+        request.gates = unmet.gates;
+        let fresh = now.plus(execute::expires_after(request));
+        let expires_at = unmet.waits_until.map_or(fresh, |until| until.min(fresh));
         request.state = request
             .state
             .clone()
             .reopen(now, expires_at)
             .map_err(|wrong| Refusal::Closed(wrong.0))?;
         request.decided_at = None;
-        self.save(
-            tx,
-            caller,
-            &mut request,
-            What::RequestReopened,
-            json!({"message": why}),
-            now,
-        )
-        .await?;
-        self.send(tx, news_of(&request), now).await
+        // whoever an added policy wants sees it where that policy shows its cards
+        if let Some(action) = rules.action(&request.action) {
+            for channel in rules.route(action, &request.target, &request.gates) {
+                tx.insert_card(&request.id, &channel, now).await?;
+            }
+        }
+        let detail = json!({"message": unmet.why});
+        self.save(tx, caller, request, What::RequestReopened, detail, now)
+            .await
     }
 
     /// Votes are cut for good to what their authors still are (design 2.5).
-    async fn keep_cuts(
+    pub(super) async fn keep_cuts(
         &self,
         tx: &mut Tx,
         id: &RequestId,
-        votes: &[Vote],
-        cut: &[Vote],
+        (votes, cut): (&[Vote], &[Vote]),
+        rules: &Rules,
     ) -> Result<(), AppError> {
         for vote in votes {
-            let left = cut.iter().find(|left| left.by == vote.by);
+            let same = |left: &&Vote| left.by == vote.by && left.at == vote.at;
+            let left = cut.iter().find(same);
             if left == Some(vote) {
                 continue;
             }
@@ -269,12 +290,14 @@ impl App {
                 roles: BTreeSet::new(),
                 ..vote.clone()
             };
-            tx.cut_vote(id, left.unwrap_or(&bare)).await?;
+            for stored_as in rules.directory().ids_of(&vote.by) {
+                tx.cut_vote(id, stored_as, left.unwrap_or(&bare)).await?;
+            }
         }
         Ok(())
     }
 
-    async fn save(
+    pub(super) async fn save(
         &self,
         tx: &mut Tx,
         caller: &Caller,

@@ -1,6 +1,7 @@
 //! One unit's decisions, in order: what each click changes, what is recorded, who is told.
 
 use super::decide::{Click, Clicker, Decided};
+use super::effect::approval_detail;
 use super::once::Kept;
 use super::{App, AppError, news_of, recognised};
 use crate::domain::audit::What;
@@ -12,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
 use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::{Door, Verdict};
+use crate::domain::vote::{Door, Verdict, Vote};
 use crate::store::{Answer, Judgement, Loaded, NewVote};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -24,9 +25,20 @@ pub(super) struct Session<'a> {
     now: Timestamp,
     rules: &'a Rules,
     dockets: BTreeMap<RequestId, Loaded>,
+    /// Until when each pending request was to wait, as it was loaded.
+    waits_until: BTreeMap<RequestId, Timestamp>,
     changed: BTreeSet<RequestId>,
     kept: Vec<Answer>,
     pub(super) judgement: Judgement,
+}
+
+/// A request on which an approval was taken in this unit.
+pub(super) struct Approval {
+    pub(super) request: Request,
+    /// All of its votes.
+    pub(super) votes: Vec<Vote>,
+    /// Until when it was to wait for them.
+    pub(super) waits_until: Timestamp,
 }
 
 impl<'a> Session<'a> {
@@ -37,6 +49,10 @@ impl<'a> Session<'a> {
         loaded: Vec<Loaded>,
         kept: Vec<Answer>,
     ) -> Self {
+        let waits_until = loaded
+            .iter()
+            .filter_map(|one| Some((one.request.id.clone(), one.request.state.ends_at()?)))
+            .collect();
         let dockets = loaded
             .into_iter()
             .map(|one| recognised(one, rules.directory()))
@@ -47,6 +63,7 @@ impl<'a> Session<'a> {
             now,
             rules,
             dockets,
+            waits_until,
             changed: BTreeSet::new(),
             kept,
             judgement: Judgement::default(),
@@ -65,11 +82,21 @@ impl<'a> Session<'a> {
             .collect()
     }
 
-    /// The requests whose last quorum was met in this unit.
-    pub(super) fn approved(&self) -> Vec<Request> {
-        let approved = |request: &&&Request| request.state.status() == Status::Approved;
-        let changed = self.changed();
-        changed.iter().filter(approved).copied().cloned().collect()
+    /// The requests on which this unit took an approval, and which are not rejected.
+    pub(super) fn approvals(&self) -> Vec<Approval> {
+        let dockets = self.changed.iter().filter_map(|id| self.dockets.get(id));
+        dockets
+            .filter(|docket| docket.request.state.status() != Status::Rejected)
+            .map(|docket| Approval {
+                request: docket.request.clone(),
+                votes: docket.votes.clone(),
+                waits_until: self
+                    .waits_until
+                    .get(&docket.request.id)
+                    .copied()
+                    .unwrap_or(self.now),
+            })
+            .collect()
     }
 
     pub(super) fn moved(&self) -> Vec<(RequestId, i64)> {
@@ -162,6 +189,7 @@ impl<'a> Session<'a> {
             number: request.number,
             status: request.state.clone().at(self.now).status(),
             repeated,
+            note: None,
         }
     }
 
@@ -179,23 +207,15 @@ impl<'a> Session<'a> {
         });
         self.record(what, actor, click.via, request, detail);
         let ended = match request.state.status() {
+            // what Countersign itself does then is checked again first
+            Status::Approved if request.effect().is_some() => None,
             Status::Approved => Some(What::RequestApproved),
             Status::Rejected => Some(What::RequestRejected),
             _ => None,
         };
         if let Some(what) = ended {
-            let policies: Vec<Value> = request
-                .gates
-                .iter()
-                .map(|gate| json!({"id": gate.template.id, "version": gate.version}))
-                .collect();
-            self.record(
-                what,
-                &Principal::Bot,
-                click.via,
-                request,
-                json!({"digest": request.digest, "policies": policies}),
-            );
+            let detail = approval_detail(request);
+            self.record(what, &Principal::Bot, click.via, request, detail);
             for message in news_of(request) {
                 let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
                 self.judgement.messages.push((id, message));

@@ -5,10 +5,10 @@ mod announce;
 mod audit;
 mod break_glass;
 mod cancel;
-mod carry_out;
 mod clock;
 mod config;
 mod decide;
+mod effect;
 mod execute;
 mod explain;
 mod ids;
@@ -382,17 +382,13 @@ async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppErro
 }
 
 /// The request as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the listed
-/// id, so that requests, votes and exclusions under the old one are theirs (design 2.5).
+/// id, so that requests, votes and exclusions under the old one are theirs (design 2.5). Votes of people who are not active any more
+/// are marked as such.
 fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
     let listed = |id: &PersonId| directory.canonical(id).clone();
-    let acting = |principal: &mut Principal| {
-        if let Principal::Person(id) = principal {
-            *id = listed(id);
-        }
-    };
     let request = &mut loaded.request;
-    acting(&mut request.requester);
-    acting(&mut request.submitted_by);
+    directory.recognise(&mut request.requester);
+    directory.recognise(&mut request.submitted_by);
     for author in &mut request.authors {
         *author = listed(author);
     }
@@ -402,8 +398,19 @@ fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
     }
     for vote in &mut loaded.votes {
         vote.by = listed(&vote.by);
+        vote.author_left = !directory.is_active(&vote.by);
     }
     loaded
+}
+
+/// What the people who asked are told, as far as they are still active: no message reaches the others.
+fn news_to_active(request: &Request, rules: &Rules) -> Vec<Message> {
+    let mut news = news_of(request);
+    news.retain(|message| match message {
+        Message::News { to, .. } => rules.directory().is_active(to),
+        _ => true,
+    });
+    news
 }
 
 /// What the people who asked are told.

@@ -132,7 +132,7 @@ impl App {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Value, AppError> {
-        let Some(session) = tx.session(session, now).await? else {
+        let Some(session) = self.load_session(tx, session, rules, now).await? else {
             return Ok(Value::Null);
         };
         let missing = missing(request, rules);
@@ -177,7 +177,7 @@ impl App {
         else {
             return Ok(Value::Null);
         };
-        let session = tx.session(id, now).await?;
+        let session = self.load_session(tx, id, rules, now).await?;
         Ok(session.map_or(Value::Null, |session| {
             detail(&session, &missing(request, rules))
         }))
@@ -198,7 +198,7 @@ impl App {
         else {
             return Ok(false);
         };
-        let Some(session) = tx.session(id, now).await? else {
+        let Some(session) = self.load_session(tx, id, rules, now).await? else {
             return Ok(false);
         };
         let (SessionState::Ended { at, .. } | SessionState::Reviewed { at, .. }) =

@@ -4,10 +4,12 @@ use super::once::{self, Kept, Once};
 use super::sessions::{A_WEEK, ALL_USES, AT_ONCE};
 use super::{App, AppError};
 use crate::domain::audit::What;
-use crate::domain::break_glass::{Review, Session, SessionEvent, SessionState, ShownSession};
+use crate::domain::break_glass::{
+    Review, Session, SessionEvent, SessionState, ShownSession, involved,
+};
 use crate::domain::document::BreakGlassRules;
 use crate::domain::id::{PersonId, SessionId};
-use crate::domain::principal::{Caller, Principal};
+use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::time::Timestamp;
@@ -35,11 +37,12 @@ impl App {
                     let why = "Only people review break-glass sessions.";
                     return Err(Refusal::Forbidden(why.to_owned()).into());
                 };
-                let mut session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
+                let session = self.load_session(tx, id, &rules, now).await?;
+                let mut session = session.ok_or(Refusal::NoSession)?;
                 self.close_if_over(tx, &mut session, &rules, now).await?;
-                let uses = tx.uses_of(&session, ALL_USES).await?;
-                let acted_for: Vec<Principal> = uses.into_iter().map(|one| one.requester).collect();
-                rules.check_review(&session, &acted_for, person)?;
+                let uses = self.load_uses(tx, &session, ALL_USES, &rules).await?;
+                let owners = self.token_owners_of(tx, &session, &rules, now).await?;
+                rules.check_review(&session, &involved(&uses, &owners), person)?;
                 let review = Review::new(person, note, now).map_err(Refusal::Violations)?;
                 self.save_review(tx, caller, &mut session, review, &rules, now)
                     .await?;
@@ -101,6 +104,7 @@ impl App {
             .unit::<_, AppError>(async |tx| {
                 let (rules, now) = self.hold_rules(tx).await?;
                 for session in tx.nagging_sessions(now, AT_ONCE).await? {
+                    let session = session.recognised(rules.directory());
                     if let SessionState::Ended { at, .. } = session.state {
                         let event = SessionEvent::ReviewOwed { ended_at: at };
                         self.alert_session(tx, &session, event, &rules, now).await?;
@@ -120,6 +124,7 @@ impl App {
         tx: &mut Tx,
         door: &BreakGlassRules,
         initiator: &PersonId,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<(), AppError> {
         if !door.review_before_next {
@@ -128,7 +133,8 @@ impl App {
         let owed = tx.owed_sessions(now, ALL_USES).await?;
         let lapsed = tx.lapsed_sessions(now, ALL_USES).await?;
         let mut over = owed.iter().chain(&lapsed);
-        match over.find(|session| session.initiator == *initiator) {
+        let own = |session: &&Session| rules.directory().canonical(&session.initiator) == initiator;
+        match over.find(own) {
             None => Ok(()),
             Some(session) => Err(Refusal::Forbidden(format!(
                 "Your session {} has not been reviewed yet. Somebody who took no part in it can do so; then you may start another one.",

@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::domain::break_glass::{Session, SessionState, ShownSession, Use};
-use crate::domain::id::SessionId;
+use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -36,6 +36,51 @@ impl App {
         let rules = self.rules_at(&mut tx, version).await?;
         let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
         self.shown_session(&mut tx, session, &rules, now).await
+    }
+
+    /// A session with everybody in it under the id they go by now (threat R09).
+    pub(super) async fn load_session(
+        &self,
+        tx: &mut Tx,
+        id: &SessionId,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Option<Session>, AppError> {
+        let session = tx.session(id, now).await?;
+        Ok(session.map(|session| session.recognised(rules.directory())))
+    }
+
+    /// What was let past policies under a session, with everybody under the id they go by now.
+    pub(super) async fn load_uses(
+        &self,
+        tx: &mut Tx,
+        session: &Session,
+        most: i64,
+        rules: &Rules,
+    ) -> Result<Vec<Use>, AppError> {
+        let uses = tx.uses_of(session, most).await?.into_iter();
+        Ok(uses.map(|one| one.recognised(rules.directory())).collect())
+    }
+
+    /// The people who answer by a token for a service that could act under a session, by any token that could be used then.
+    pub(super) async fn token_owners_of(
+        &self,
+        tx: &mut Tx,
+        session: &Session,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Vec<PersonId>, AppError> {
+        let (from, to) = session.state.ran().unwrap_or((session.asked_at, now));
+        let mut owners = Vec::new();
+        for responder in &session.responders {
+            if matches!(responder, Principal::Service(_)) {
+                owners.extend(tx.token_owners(responder, (from, to)).await?);
+            }
+        }
+        for owner in &mut owners {
+            *owner = rules.directory().canonical(owner).clone();
+        }
+        Ok(owners)
     }
 
     /// Sessions, newest first; the cursor is the last id seen.
@@ -82,12 +127,14 @@ impl App {
     pub(super) async fn shown_session(
         &self,
         tx: &mut Tx,
-        mut session: Session,
+        session: Session,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<ShownSession, AppError> {
+        let mut session = session.recognised(rules.directory());
         session.state = session.state.at(now);
-        let uses = tx.uses_of(&session, SHOWN_USES).await?;
+        let uses = self.load_uses(tx, &session, SHOWN_USES, rules).await?;
+        let token_owners = self.token_owners_of(tx, &session, rules, now).await?;
         let names = participants(&session, &uses)
             .into_iter()
             .map(|who| {
@@ -98,6 +145,7 @@ impl App {
         Ok(ShownSession {
             session,
             uses,
+            token_owners,
             names,
         })
     }

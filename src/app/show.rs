@@ -85,7 +85,7 @@ impl App {
                 Some(id) => tx
                     .session(id, now)
                     .await?
-                    .map(|session| cover(session, &rules)),
+                    .map(|session| cover(session.recognised(rules.directory()), &rules)),
                 None => None,
             };
             let difference = config::difference(tx, &one.request, &rules).await?;

@@ -99,7 +99,11 @@ impl App {
         }
         let version = tx.rules_version().await?;
         let rules = self.rules_at(tx, version).await?;
-        let sessions = tx.active_sessions(now).await?;
+        let sessions = tx.active_sessions(now).await?.into_iter();
+        let sessions: Vec<Session> = sessions
+            .map(|session| session.recognised(rules.directory()))
+            .collect();
+        let caller = &self.with_owners(tx, caller, now).await?;
         let (admitted, payload, requester) = admit(&rules, caller, submission, &sessions, now)?;
         if admitted.session.is_some() {
             self.check_clock()?; // nobody goes past a policy at an hour that is in doubt

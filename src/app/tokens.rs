@@ -8,6 +8,7 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
+use crate::store::Tx;
 use serde_json::json;
 
 /// Bytes of randomness in a secret.
@@ -35,13 +36,6 @@ impl App {
         caller: &Caller,
         token: NewToken,
     ) -> Result<(Token, String), AppError> {
-        let rules = self.rules().await?;
-        check(&token, |id| {
-            rules
-                .directory()
-                .person(id)
-                .is_some_and(|person| person.active)
-        })?;
         let now = self.now();
         let secret = secret()?;
         let token = Token {
@@ -58,6 +52,14 @@ impl App {
         self.0
             .db
             .unit::<_, AppError>(async |tx| {
+                // held until the commit, so that nobody leaves the directory meanwhile and keeps a token
+                tx.lock_rules_shared().await?;
+                let version = tx.rules_version().await?;
+                let rules = self.rules_at(tx, version).await?;
+                check(&token, |id| {
+                    let person = rules.directory().person(id);
+                    person.is_some_and(|person| person.active)
+                })?;
                 tx.insert_token(&token, &hash(&secret)).await?;
                 Ok(tx
                     .record(&self.own_event(now, What::TokenCreated, caller, detail))
@@ -65,6 +67,23 @@ impl App {
             })
             .await?;
         Ok((token, secret))
+    }
+
+    /// The caller, with everybody who answers for a service by any of its tokens: whoever owns one owns the service (threat R10).
+    pub(super) async fn with_owners(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Caller, AppError> {
+        let mut caller = caller.clone();
+        if matches!(caller.principal, Principal::Service(_)) {
+            let others = tx.token_owners(&caller.principal, (now, now)).await?;
+            caller.owners.extend(others);
+            caller.owners.sort();
+            caller.owners.dedup();
+        }
+        Ok(caller)
     }
 
     /// All tokens.
@@ -112,7 +131,7 @@ impl App {
     }
 }
 
-fn check(token: &NewToken, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
+fn check(token: &Token, is_person: impl Fn(&PersonId) -> bool) -> Result<(), AppError> {
     let refuse = |why: String| Err(AppError::from(Refusal::Forbidden(why)));
     if token.name.trim().is_empty() || token.scopes.is_empty() {
         return refuse("A token needs a name and at least one scope.".to_owned());

@@ -216,11 +216,13 @@ impl Rules {
                 Some(_) => {}
             },
             Principal::Service(id) => {
-                let answers = |owner: &PersonId| self.directory().person(owner).is_some();
-                if !self.owners(ask).any(answers) {
+                if !self
+                    .owners(ask)
+                    .any(|owner| self.directory().is_active(owner))
+                {
                     broken.push(Violation::new(
                         Rule::UnknownPerson,
-                        format!("nobody answers for the service `{id}`; name its owners, or let it ask on behalf of a person"),
+                        format!("nobody who is active answers for the service `{id}`; name active owners, or let it ask on behalf of a person"),
                     ));
                 }
             }
@@ -244,7 +246,8 @@ impl Rules {
     pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> Exclusion {
         let mut excluded = Exclusion::default();
         let mut exclude = |id: &PersonId, part| {
-            excluded.0.entry(id.clone()).or_insert(part);
+            let id = self.directory().canonical(id).clone();
+            excluded.0.entry(id).or_insert(part);
         };
         if let Some(id) = ask.requester.person() {
             exclude(id, Part::Requester);

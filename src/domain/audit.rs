@@ -70,7 +70,7 @@ events! {
     RequestExecuted = "request.executed",
     /// Its outcome was reported.
     RequestCompleted = "request.completed",
-    /// More was required at execution; it waits again.
+    /// More was required when it was to be run; it waits again.
     RequestReopened = "request.reopened",
     /// An execution was refused.
     ExecutionRefused = "execution.refused",

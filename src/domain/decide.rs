@@ -62,6 +62,7 @@ pub fn cast(request: &mut Request, votes: &mut Vec<Vote>, cast: Cast<'_>) -> Res
         roles: person.roles.clone(),
         at: cast.at,
         via: cast.via,
+        author_left: false,
     });
     let state = request.state.clone();
     let next = match cast.verdict {

@@ -120,10 +120,11 @@ pub fn check(gates: &[Gate], excluded: &Exclusion, person: &Person) -> Result<()
     }
 }
 
-/// Whether an approval counts for this gate: its author is not kept out, and is named by the memberships as they were when it was
-/// cast.
+/// Whether an approval counts for this gate: its author is still there, is not kept out, and is named by the memberships as they were
+/// when it was cast.
 pub fn counts_for(gate: &Gate, barred: Barred<'_>, vote: &Vote) -> bool {
     vote.verdict == Verdict::Approve
+        && !vote.author_left
         && barred.part(&vote.by).is_none()
         && names(&gate.template, vote.into())
 }

@@ -1,7 +1,10 @@
-//! What is checked again before something that was granted is handed out (design 2.6).
+//! What is checked again before something that was granted is run, by whoever asked for it or by Countersign itself.
 
+use super::eligibility::Part;
+use super::id::PersonId;
 use super::policy::Gate;
-use super::request::{Request, Status};
+use super::principal::Principal;
+use super::request::{Effect, Request, Status};
 use super::rules::Rules;
 use super::satisfiable;
 use super::time::{Span, Timestamp};
@@ -11,7 +14,7 @@ use super::vote::Vote;
 /// What the check says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recheck {
-    /// It may be executed now.
+    /// It may be run now.
     Holds,
     /// More is required now: it waits again, gated by these.
     MoreIsRequired {
@@ -24,8 +27,8 @@ pub enum Recheck {
     },
     /// Nothing but a session allowed it, and that does not cover it any more.
     SessionEnded,
-    /// More is required now, and it can never be met.
-    NobodyLeft {
+    /// It can never be run: the requester has lost the right to it, or nobody left could meet what is required now.
+    Impossible {
         /// The votes, cut to what their authors still are.
         votes: Vec<Vote>,
         /// Why, and what to do.
@@ -33,7 +36,8 @@ pub enum Recheck {
     },
 }
 
-/// Whether the votes, as far as their authors still are what they were, meet the pinned policies and those in force at `now`.
+/// Whether a request may be run at `now`: the requester is still entitled to it, and the votes, as far as their authors still are what
+/// they were, meet the pinned policies and those in force now. `execute` asks this, and so does Countersign before it runs an effect.
 /// `covered`: the break-glass session that let it past policies still covers this very execution.
 pub fn recheck(
     request: &Request,
@@ -45,6 +49,12 @@ pub fn recheck(
     let bypassed = request.state.status() == Status::Bypassed;
     if bypassed && !covered {
         return Recheck::SessionEnded;
+    }
+    if let Err(why) = check_requester(request, rules) {
+        return Recheck::Impossible {
+            votes: votes.to_vec(),
+            why,
+        };
     }
     let gates = stacked(request, rules, covered, now);
     if gates.is_empty() && (bypassed || request.state.status() == Status::Allowed) {
@@ -59,11 +69,16 @@ pub fn recheck(
         let why = format!(
             "{policy} gates it now and wants a reason, and none was given; it was cancelled. Ask again with a reason."
         );
-        return Recheck::NobodyLeft { votes, why };
+        return Recheck::Impossible { votes, why };
     }
     if !satisfiable::satisfiable(&gates, &request.excluded, &votes, directory) {
-        let why = "More is required now than when it was granted, and nobody left could approve it; it was cancelled. Ask again.";
-        return Recheck::NobodyLeft {
+        let why = match request.effect() {
+            None => {
+                "More is required now than when it was granted, and nobody left could approve it; it was cancelled. Ask again."
+            }
+            Some(_) => NOBODY_LEFT,
+        };
+        return Recheck::Impossible {
             votes,
             why: why.to_owned(),
         };
@@ -73,22 +88,86 @@ pub fn recheck(
         .filter(|policy| !policy.satisfied)
         .map(|policy| format!("{} ({})", policy.name, policy.missing.join(", ")))
         .collect();
-    let why = format!(
-        "More is required now than when it was granted, so it waits again: {}.",
-        missing.join("; ")
-    );
+    let missing = missing.join("; ");
+    let why = match request.effect() {
+        None => {
+            format!("More is required now than when it was granted, so it waits again: {missing}.")
+        }
+        Some(_) => format!(
+            "It was not applied and still waits: {missing}. Approvals of people who may not approve any more do not count, and the policies in force now must be met as well."
+        ),
+    };
     Recheck::MoreIsRequired { gates, votes, why }
+}
+
+/// Why a pending request is cancelled although nobody rejected it.
+const NOBODY_LEFT: &str =
+    "Nobody left could give the approvals that are still missing; it was cancelled. Ask again.";
+
+/// Why a pending request can never be approved any more, where nobody is left who could complete it.
+pub fn nobody_left(
+    request: &Request,
+    votes: &[Vote],
+    rules: &Rules,
+    now: Timestamp,
+) -> Option<&'static str> {
+    let gates = stacked(request, rules, false, now);
+    let directory = &*rules.directory().as_of(request.created_at);
+    let votes = verdict::cut(votes, directory, &gates);
+    let left = satisfiable::satisfiable(&gates, &request.excluded, &votes, directory);
+    (!left).then_some(NOBODY_LEFT)
+}
+
+/// Whether the requester may still have this done, or how they lost the right: they are active, or somebody active answers for the
+/// service; who changes the configuration still administers it; who starts a break-glass session is still allowed to.
+fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
+    let who = rules.name_of(&request.requester);
+    let lost = |how: &str| {
+        let why = format!(
+            "{who}, who asked for it, {how}, so it was cancelled. Somebody who may has to ask again."
+        );
+        Err(why)
+    };
+    let is_active = |id: &PersonId| rules.directory().is_active(id);
+    match &request.requester {
+        Principal::Person(id) if !is_active(id) => {
+            return lost("is not active any more");
+        }
+        Principal::Service(id) => {
+            let parts = request.excluded.0.iter();
+            let pinned = parts.filter(|(_, part)| **part == Part::Owner);
+            let configured = rules.service(id).map(|service| &service.owners);
+            let mut owners = pinned
+                .map(|(owner, _)| owner)
+                .chain(configured.into_iter().flatten());
+            if !owners.any(is_active) {
+                return Err(format!(
+                    "Nobody who is active answers any more for the service {who}, which asked for it, so it was cancelled. Name active owners and ask again."
+                ));
+            }
+        }
+        Principal::Person(_) | Principal::Operator | Principal::Bot => {}
+    }
+    match (request.effect(), &request.requester) {
+        (None, _) | (Some(Effect::ConfigChange), Principal::Operator) => Ok(()),
+        (Some(Effect::ConfigChange), requester) if rules.is_administrator(requester) => Ok(()),
+        (Some(Effect::ConfigChange), _) => lost("does not administer Countersign any more"),
+        (Some(Effect::SessionStart), Principal::Person(id)) => match rules.may_start(id) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.detail()),
+        },
+        (Some(Effect::SessionStart), _) => lost("is not a person"),
+    }
 }
 
 /// The pinned policies, and those in force now in another version or not pinned at all. What a session bypassed counts as met while
 /// it covers the execution, as does whatever it would bypass now; once it does not, all of it gates.
 fn stacked(request: &Request, rules: &Rules, covered: bool, now: Timestamp) -> Vec<Gate> {
-    let (current, _) = rules.resolve(&request.action, &request.target, now);
     let mut gates = request.gates.clone();
     if !covered {
         gates.extend(request.bypassed.iter().cloned());
     }
-    for gate in current {
+    for gate in rules.in_force(request, now) {
         let known = gates.iter().any(|pinned| pinned.template == gate.template);
         let bypassed = covered && gate.template.break_glass_bypass;
         if !known && !bypassed {

@@ -2,6 +2,7 @@
 
 use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
+use super::principal::Principal;
 use super::roster::{Account, Gained, Membership, Roster};
 use super::time::Timestamp;
 use std::borrow::Cow;
@@ -192,9 +193,28 @@ impl Directory {
         self.people.get(id)
     }
 
+    /// Whether this person is there and active, by whichever id they are known.
+    pub fn is_active(&self, id: &PersonId) -> bool {
+        self.person(self.canonical(id))
+            .is_some_and(|person| person.active)
+    }
+
     /// The id a person goes by: that of the list, for a member of the workspace who was only known by the account before.
     pub fn canonical<'a>(&'a self, id: &'a PersonId) -> &'a PersonId {
         self.aliases.get(id).unwrap_or(id)
+    }
+
+    /// Every id that this person goes by, or went by before they were listed.
+    pub fn ids_of<'a>(&'a self, id: &'a PersonId) -> impl Iterator<Item = &'a PersonId> {
+        let before = self.aliases.iter().filter(move |(_, listed)| *listed == id);
+        std::iter::once(id).chain(before.map(|(before, _)| before))
+    }
+
+    /// A person by the id they go by now; services, the operator and the bot as they are.
+    pub fn recognise(&self, principal: &mut Principal) {
+        if let Principal::Person(id) = principal {
+            *id = self.canonical(id).clone();
+        }
     }
 
     /// The person behind a Slack account: matched by enterprise and user where the account has an enterprise, else by workspace and user.

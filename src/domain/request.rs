@@ -308,27 +308,26 @@ pub struct Request {
 }
 
 impl Request {
-    /// What the bot itself does in the commit that approves it, where it carries such a thing: nobody executes it by hand. What
-    /// people ask for under these actions names an environment; a change of the rules and a session's start have no target
-    /// (design 2.1).
-    pub fn carries(&self) -> Option<Carried> {
+    /// What Countersign itself does in the commit that approves it, if anything: nobody executes it by hand. A configuration change
+    /// and a break-glass start have no target; what people ask for under the same actions names an environment.
+    pub fn effect(&self) -> Option<Effect> {
         if self.target != Target::default() {
             return None;
         }
         match self.action.as_str() {
-            action::POLICY_UPDATE => Some(Carried::ConfigChange),
-            action::BREAK_GLASS => Some(Carried::SessionStart),
+            action::POLICY_UPDATE => Some(Effect::ConfigChange),
+            action::BREAK_GLASS => Some(Effect::SessionStart),
             _ => None,
         }
     }
 }
 
-/// What a request carries that the bot itself does when it is approved.
+/// What Countersign itself does once a request is approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carried {
-    /// A change of Countersign's own configuration.
+pub enum Effect {
+    /// It applies a change of its own configuration.
     ConfigChange,
-    /// The start of a break-glass session.
+    /// It starts a break-glass session.
     SessionStart,
 }
 

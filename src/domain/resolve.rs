@@ -2,10 +2,12 @@
 
 use super::action::{self, must_be_named};
 use super::binding;
+use super::break_glass::Start;
 use super::conditions;
 use super::document::{Binding, Level, Mode, Template};
 use super::id::{ActionId, ClusterId, EnvironmentId, ProjectId};
 use super::policy::Gate;
+use super::request::{Effect, Request};
 use super::rules::Rules;
 use super::target::Target;
 use super::time::Timestamp;
@@ -117,6 +119,21 @@ impl Rules {
         self.naming(&ActionId::from(action::BREAK_GLASS), at, |binding| {
             reach.meets(binding)
         })
+    }
+
+    /// The enforced policies that gate this request now: those of its target, or of what Countersign itself would do. A start that
+    /// cannot be read reaches everything.
+    pub(super) fn in_force(&self, request: &Request, now: Timestamp) -> Vec<Gate> {
+        let (gates, _) = match request.effect() {
+            Some(Effect::ConfigChange) => self.gates_of_config_change(now),
+            Some(Effect::SessionStart) => {
+                let start = serde_json::from_str::<Start>(&request.payload);
+                let reach = start.map_or_else(|_| Reach::default(), |start| start.scope.reach());
+                self.gates_of_break_glass_start(&reach, now)
+            }
+            None => self.resolve(&request.action, &request.target, now),
+        };
+        gates
     }
 
     fn naming(

@@ -64,4 +64,7 @@ pub struct Vote {
     pub at: Timestamp,
     /// Through which door.
     pub via: Door,
+    /// Whether its author is not an active person any more: it is listed and does not count. Known once it is loaded.
+    #[serde(skip)]
+    pub author_left: bool,
 }

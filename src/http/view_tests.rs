@@ -130,6 +130,7 @@ pub(crate) fn shown() -> Shown {
             roles: BTreeSet::new(),
             at: later,
             via: Door::Button,
+            author_left: false,
         }],
         people: names(),
         waiting_for: Vec::new(),

@@ -3,7 +3,7 @@
 use super::dialect::{self, on};
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::action::Kind;
-use crate::domain::id::RequestId;
+use crate::domain::id::{PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State, Status};
 use crate::domain::roster::Stamp;
@@ -24,7 +24,7 @@ sql! {
     PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
     ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
     ENDING = "SELECT id FROM requests WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2";
-    CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2";
+    CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2 AND at = $5";
 }
 
 /// A request as it is stored, with its votes, oldest first.
@@ -382,14 +382,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps a vote's cut memberships for good (design 2.5).
-    pub async fn cut_vote(&mut self, request: &RequestId, vote: &Vote) -> Result<(), StoreError> {
+    /// Keeps a vote's cut memberships for good (design 2.5); `stored_as` is the id its author went by when they cast it.
+    pub async fn cut_vote(
+        &mut self,
+        request: &RequestId,
+        stored_as: &PersonId,
+        vote: &Vote,
+    ) -> Result<(), StoreError> {
         let (teams, roles) = (json(&vote.teams)?, json(&vote.roles)?);
         on_db!(self, |c| sqlx::query(CUT_VOTE)
             .bind(request.as_str())
-            .bind(vote.by.as_str())
+            .bind(stored_as.as_str())
             .bind(&teams)
             .bind(&roles)
+            .bind(vote.at.0)
             .execute(c)
             .await
             .map(|_| ()))

@@ -1,15 +1,19 @@
 //! API tokens; of a secret only its hash is stored.
 
 use super::{StoreError, Tx, json, on_db, read, sql};
+use crate::domain::id::PersonId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
+use std::collections::BTreeSet;
 
 sql! {
     INSERT = "INSERT INTO tokens (id, name, secret_hash, principal, owners, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     ALL = "SELECT id, name, principal, owners, scopes, created_at, last_used_at, revoked_at FROM tokens ORDER BY created_at, id";
     BY_HASH = "SELECT id, name, principal, owners, scopes, created_at, last_used_at, revoked_at FROM tokens
         WHERE secret_hash = $1 AND revoked_at IS NULL";
+    OWNERS = "SELECT owners FROM tokens
+        WHERE principal = $1 AND owners <> '[]' AND (revoked_at IS NULL OR revoked_at > $2) AND created_at <= $3";
     REVOKE = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
 }
@@ -67,6 +71,26 @@ impl Tx {
     pub async fn tokens(&mut self) -> Result<Vec<Token>, StoreError> {
         let rows: Vec<TokenRow> = on_db!(self, |c| sqlx::query_as(ALL).fetch_all(c).await)?;
         rows.into_iter().map(TokenRow::token).collect()
+    }
+
+    /// The people who answer for a principal by a token that could be used at some time from `from` to `to`, each once, by id.
+    pub async fn token_owners(
+        &mut self,
+        principal: &Principal,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let rows: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(OWNERS)
+            .bind(principal.to_string())
+            .bind(from.0)
+            .bind(to.0)
+            .fetch_all(c)
+            .await)?;
+        let mut owners: BTreeSet<PersonId> = BTreeSet::new();
+        for (of_one,) in rows {
+            let of_one: Vec<PersonId> = read("owners", serde_json::from_str(&of_one))?;
+            owners.extend(of_one);
+        }
+        Ok(owners.into_iter().collect())
     }
 
     /// The token with this hash, unless it is revoked.

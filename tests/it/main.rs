@@ -14,6 +14,7 @@ mod deliveries;
 mod demo;
 mod doctor;
 mod doing;
+mod effects;
 mod execute_race;
 mod expiry;
 mod faults_below;

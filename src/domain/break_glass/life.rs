@@ -2,6 +2,7 @@
 
 use crate::domain::ask::{Rule, Violation};
 use crate::domain::id::PersonId;
+use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::time::{Span, Timestamp};
 use std::fmt;
@@ -147,6 +148,13 @@ impl SessionState {
             Self::Active { .. } => SessionStatus::Active,
             Self::NotStarted(_) | Self::Ended { .. } => SessionStatus::Ended,
             Self::Reviewed { .. } => SessionStatus::Reviewed,
+        }
+    }
+
+    /// Names the reviewer by the id they go by now. Who ended it stays as it is stored: what is over is never written again.
+    pub(super) fn recognise(&mut self, directory: &Directory) {
+        if let Self::Reviewed { review, .. } = self {
+            review.by = directory.canonical(&review.by).clone();
         }
     }
 

@@ -12,6 +12,7 @@ pub use scope::{Scope, ScopeAction};
 pub use start::{Start, StartAsk};
 
 use super::id::{ChannelId, PersonId, RequestId, SessionId};
+use super::people::Directory;
 use super::principal::Principal;
 use super::request::{Outcome, Status};
 use super::target::Target;
@@ -42,6 +43,20 @@ pub struct Session {
     pub asked_at: Timestamp,
     /// Where it stands.
     pub state: SessionState,
+}
+
+impl Session {
+    /// The session as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the
+    /// listed id, so that nobody meets their own session as somebody else (threat R09).
+    #[must_use]
+    pub fn recognised(mut self, directory: &Directory) -> Self {
+        self.initiator = directory.canonical(&self.initiator).clone();
+        for responder in &mut self.responders {
+            directory.recognise(responder);
+        }
+        self.state.recognise(directory);
+        self
+    }
 }
 
 /// The request that carries a gated start.
@@ -76,6 +91,16 @@ pub struct Use {
     pub outcome: Option<Outcome>,
 }
 
+impl Use {
+    /// The same with everybody under the id they go by now.
+    #[must_use]
+    pub fn recognised(mut self, directory: &Directory) -> Self {
+        directory.recognise(&mut self.by);
+        directory.recognise(&mut self.requester);
+        self
+    }
+}
+
 /// A session with everything that is shown of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownSession {
@@ -83,6 +108,8 @@ pub struct ShownSession {
     pub session: Session,
     /// What was let past policies under it, oldest first, the first hundreds.
     pub uses: Vec<Use>,
+    /// The people who answer, by a token, for services that could act under it.
+    pub token_owners: Vec<PersonId>,
     /// How everybody who occurs in it is called.
     pub names: BTreeMap<Principal, String>,
 }
@@ -94,15 +121,23 @@ impl ShownSession {
         named.unwrap_or_else(|| principal.to_string())
     }
 
-    /// For whom something was done under it.
-    pub fn acted_for(&self) -> Vec<Principal> {
-        self.uses.iter().map(|one| one.requester.clone()).collect()
+    /// Everybody with a part in it besides initiator and responders: for whom something was done, and who answers for a service by a
+    /// token.
+    pub fn involved(&self) -> Vec<Principal> {
+        involved(&self.uses, &self.token_owners)
     }
 
     /// How a person is called.
     pub fn name_of(&self, person: &PersonId) -> String {
         self.name(&Principal::Person(person.clone()))
     }
+}
+
+/// Everybody with a part in a session besides initiator and responders.
+pub fn involved(uses: &[Use], token_owners: &[PersonId]) -> Vec<Principal> {
+    let acted_for = uses.iter().map(|one| one.requester.clone());
+    let owners = token_owners.iter().cloned().map(Principal::Person);
+    acted_for.chain(owners).collect()
 }
 
 #[cfg(test)]

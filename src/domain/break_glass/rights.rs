@@ -82,24 +82,25 @@ impl Rules {
     }
 
     /// Whether this person may review the session: nobody who started it, acted under it, was acted for, or answers for a service
-    /// that could act under it.
+    /// that could act under it. `involved` are those for whom something was done, and the owners by token.
     pub fn check_review(
         &self,
         session: &Session,
-        acted_for: &[Principal],
+        involved: &[Principal],
         person: &PersonId,
     ) -> Result<(), Refusal> {
         let who = Principal::Person(person.clone());
         let owns = |responder: &Principal| match responder {
-            Principal::Service(id) => self
-                .service(id)
-                .is_some_and(|service| service.owners.contains(person)),
+            Principal::Service(id) => self.service(id).is_some_and(|service| {
+                let mut owners = service.owners.iter();
+                owners.any(|owner| self.directory().canonical(owner) == person)
+            }),
             Principal::Person(_) | Principal::Operator | Principal::Bot => false,
         };
         let took_part = session.initiator == *person
             || session.responders.contains(&who)
             || session.responders.iter().any(owns)
-            || acted_for.contains(&who);
+            || involved.contains(&who);
         if took_part {
             let why = "You took part in this session, so somebody else must review it.";
             return Err(Refusal::Forbidden(why.to_owned()));

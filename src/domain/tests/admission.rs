@@ -318,7 +318,7 @@ fn a_service_without_owners_may_only_ask_for_a_person() {
     };
     assert!(alone("ci", &[]).is_empty());
     assert!(alone("stray", &["carol"]).is_empty());
-    let message = "nobody answers for the service `stray`; name its owners, or let it ask on behalf of a person";
+    let message = "nobody who is active answers for the service `stray`; name active owners, or let it ask on behalf of a person";
     assert_eq!(alone("stray", &[]), only(Rule::UnknownPerson, message));
     assert_eq!(
         alone("stray", &["left-long-ago"]),

@@ -117,6 +117,7 @@ pub(super) fn approval(directory: &Directory, by: &str) -> Vote {
         roles: person.roles.clone(),
         at: NOON,
         via: Door::Button,
+        author_left: false,
     }
 }
 

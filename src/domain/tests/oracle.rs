@@ -69,6 +69,7 @@ fn votes(random: &mut Random) -> Vec<Vote> {
             roles: random.some(&ROLES, 3).into_iter().map(Into::into).collect(),
             at: super::fixture::NOON,
             via: Door::Api,
+            author_left: false,
         })
         .collect()
 }

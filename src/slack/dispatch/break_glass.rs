@@ -150,7 +150,7 @@ impl Dispatcher {
         let shown = shown.map_err(|error| failed(&error))?;
         let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
         rules
-            .check_review(&shown.session, &shown.acted_for(), &person.id)
+            .check_review(&shown.session, &shown.involved(), &person.id)
             .map_err(|refusal| super::refused(&refusal))?;
         Ok(break_glass::review_form(&shown))
     }

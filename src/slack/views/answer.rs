@@ -67,7 +67,10 @@ pub fn decided(verdict: Verdict, decided: &Decided) -> Message {
         }
         (Verdict::Approve, status) => format!("You approved #{number}. It is {status} now."),
     };
-    Message::plain(text)
+    match &decided.note {
+        Some(why) => Message::plain(format!("{text} {}", escape(why))),
+        None => Message::plain(text),
+    }
 }
 
 /// What was understood, when somebody asked.

@@ -342,7 +342,7 @@ fn row(shown: &ShownSession, rules: &Rules, person: &PersonId) -> Vec<Value> {
     if is_active && rules.check_revoke(session, &who).is_ok() {
         section["accessory"] = revoke_button(&session.id);
     } else if rules
-        .check_review(session, &shown.acted_for(), person)
+        .check_review(session, &shown.involved(), person)
         .is_ok()
     {
         section["accessory"] = review_button(&session.id);

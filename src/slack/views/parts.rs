@@ -75,7 +75,12 @@ pub fn vote_line(shown: &Shown, vote: &Vote) -> String {
     };
     let comment = vote.comment.as_deref().map(|c| brief(c, 200));
     let comment = comment.map_or_else(String::new, |comment| format!(": {comment}"));
-    format!("*{who}* {did} {}{comment}", date(vote.at))
+    let left = if vote.author_left && vote.verdict == Verdict::Approve {
+        " (no longer counts, since they are not active any more)"
+    } else {
+        ""
+    };
+    format!("*{who}* {did} {}{left}{comment}", date(vote.at))
 }
 
 /// Who could complete it, as mentions where they are few.

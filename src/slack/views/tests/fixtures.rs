@@ -58,6 +58,7 @@ pub(super) fn vote(by: &str, verdict: Verdict, comment: Option<&str>, at: Timest
         roles: std::collections::BTreeSet::new(),
         at,
         via: Door::Button,
+        author_left: false,
     }
 }
 

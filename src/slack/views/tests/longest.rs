@@ -132,6 +132,7 @@ fn open_session(words: &str) -> ShownSession {
     ShownSession {
         session,
         uses: Vec::new(),
+        token_owners: Vec::new(),
         names: BTreeMap::from([(dan, words.to_owned())]),
     }
 }
