@@ -188,7 +188,7 @@ impl App {
             .plan(tx, rules.document(), document, caller, now)
             .await?;
         plan.check_reach(rules)?;
-        let row = self.carry_through(tx, &plan, caller, reason, now).await?;
+        let row = self.save_plan(tx, &plan, caller, reason, now).await?;
         let detail = json!({
             "version": version, "digest": row.digest, "reason": reason, "before": rules.document(), "after": row.document,
         });

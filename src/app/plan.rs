@@ -4,9 +4,9 @@
 use super::config::digest_of;
 use super::{App, AppError};
 use crate::domain::document::{Document, Template};
-use crate::domain::id::{PersonId, PolicyId};
+use crate::domain::id::{PersonId, PolicyId, ServiceId};
 use crate::domain::people::Directory;
-use crate::domain::principal::Caller;
+use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::roster::{Roster, moved_accounts};
 use crate::domain::rules::{Problem, Rules};
@@ -15,7 +15,9 @@ use crate::store::{ConfigRow, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that makes sense.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
+    /// The document before.
+    before: &'a Document,
     /// What it makes of the rules.
     pub(super) rules: Rules,
     /// What was known of people before.
@@ -26,20 +28,21 @@ pub(super) struct Plan {
 
 impl App {
     /// Plans to put a document in the place of another one; what makes no sense is refused.
-    pub(super) async fn plan(
+    pub(super) async fn plan<'a>(
         &self,
         tx: &mut Tx,
-        before: &Document,
+        before: &'a Document,
         (document, version): (&Document, i64),
         caller: &Caller,
         now: Timestamp,
-    ) -> Result<Plan, AppError> {
+    ) -> Result<Plan<'a>, AppError> {
         let (versions, templates) = next_templates(&tx.templates().await?, document);
         let roster = tx.roster().await?;
         let next = next_roster(&roster, before, (document, version), caller, now);
         let rules = Rules::compile_with(version, document.clone(), &versions, next)
             .map_err(Refusal::Invalid)?;
         Ok(Plan {
+            before,
             rules,
             roster,
             templates,
@@ -47,10 +50,10 @@ impl App {
     }
 
     /// Writes what was planned. Who may, and who is told, others decide.
-    pub(super) async fn carry_through(
+    pub(super) async fn save_plan(
         &self,
         tx: &mut Tx,
-        plan: &Plan,
+        plan: &Plan<'_>,
         caller: &Caller,
         reason: Option<&str>,
         now: Timestamp,
@@ -68,12 +71,28 @@ impl App {
             .await?;
         tx.save_roster(&plan.roster, plan.rules.roster(), now)
             .await?;
+        self.end_tokens(tx, &plan.departed(), caller, now).await?;
         tx.touch_open_cards(now).await?;
         Ok(row)
     }
 }
 
-impl Plan {
+impl Plan<'_> {
+    /// Who is gone after it, or was gone before: nobody who comes later under the same id gets what was theirs (threat R27).
+    fn departed(&self) -> Departed<'_> {
+        let known = |document: &Document| -> BTreeSet<ServiceId> {
+            let services = document.services.iter();
+            services.map(|service| service.id.clone()).collect()
+        };
+        let services = known(self.before);
+        let left = known(self.rules.document());
+        Departed {
+            before: Directory::compile_with(&self.before.directory, &self.roster),
+            after: self.rules.directory(),
+            services: services.difference(&left).cloned().collect(),
+        }
+    }
+
     /// Refuses what would leave a bound policy that nobody can complete, where somebody could before (design 2.2).
     pub(super) fn check_reach(&self, before: &Rules) -> Result<(), AppError> {
         let old: BTreeSet<PolicyId> = before
@@ -101,6 +120,31 @@ impl Plan {
             Ok(())
         } else {
             Err(Refusal::Invalid(lost).into())
+        }
+    }
+}
+
+/// People and services that a change has removed.
+pub(super) struct Departed<'a> {
+    before: Directory,
+    after: &'a Directory,
+    services: BTreeSet<ServiceId>,
+}
+
+impl Departed<'_> {
+    /// Whether this person is gone. An empty directory before says nothing: it was never filled, or could not be read.
+    pub(super) fn person(&self, id: &PersonId) -> bool {
+        let is_in = |directory: &Directory| directory.person(directory.canonical(id)).is_some();
+        let was_known = self.before.people().next().is_none() || is_in(&self.before);
+        !(was_known && is_in(self.after))
+    }
+
+    /// Whether this principal is gone.
+    pub(super) fn principal(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::Person(id) => self.person(id),
+            Principal::Service(id) => self.services.contains(id),
+            Principal::Operator | Principal::Bot => false,
         }
     }
 }

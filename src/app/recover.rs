@@ -6,12 +6,13 @@ use super::{App, AppError, StoredConfig, news_of};
 use crate::domain::audit::What;
 use crate::domain::diff::diff;
 use crate::domain::document::Document;
-use crate::domain::id::{ChannelId, RequestId};
+use crate::domain::id::{ChannelId, RequestId, TokenId};
 use crate::domain::message::Message;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
+use crate::domain::token::Token;
 use crate::domain::vote::Door;
 use crate::store::{ListQuery, StoreError, Tx};
 use serde_json::json;
@@ -34,6 +35,8 @@ pub struct Recovered {
 pub struct Voided {
     /// The numbers of the requests, oldest first.
     pub requests: Vec<i64>,
+    /// The API tokens, oldest first.
+    pub tokens: Vec<Token>,
     /// How many break-glass sessions were ended.
     pub sessions: usize,
     /// Where it is told; none where no channel is configured.
@@ -82,9 +85,7 @@ impl App {
         let plan = self
             .plan(tx, &old, (document, version + 1), &by, now)
             .await?;
-        let row = self
-            .carry_through(tx, &plan, &by, Some(reason), now)
-            .await?;
+        let row = self.save_plan(tx, &plan, &by, Some(reason), now).await?;
         let detail = json!({
             "version": row.version, "digest": row.digest, "reason": reason, "before": before, "after": row.document,
         });
@@ -109,9 +110,10 @@ impl App {
         })
     }
 
-    /// Voids every grant that was not executed, and ends every break-glass session. After a back-up was restored, what was executed since reads as not executed, and could
-    /// be executed once more (threat OP5).
-    pub async fn void_grants(&self, reason: &str) -> Result<Voided, AppError> {
+    /// Cancels every request that is open, revokes every API token, and ends every break-glass session. After a back-up was restored,
+    /// what was executed since reads as not executed, or as not even approved, and could be executed once more (threats OP5, R36);
+    /// a token that was revoked since works again.
+    pub async fn void_open(&self, reason: &str) -> Result<Voided, AppError> {
         let reason = stated(reason)?;
         let (voided, moved) = self
             .0
@@ -132,8 +134,8 @@ impl App {
         now: Timestamp,
     ) -> Result<(Voided, Vec<(RequestId, i64)>), AppError> {
         let by = Caller::operator(Door::Cli);
-        let grants = tx.list(EVERY_GRANT, false).await?;
-        let ids: Vec<&RequestId> = grants.iter().rev().map(|one| &one.request.id).collect(); // oldest first
+        let open = tx.list(EVERY_OPEN, false).await?;
+        let ids: Vec<&RequestId> = open.iter().rev().map(|one| &one.request.id).collect(); // oldest first
         tx.lock_requests(&ids, false).await?;
         let (mut numbers, mut moved) = (Vec::new(), Vec::new());
         for loaded in tx.requests(&ids, false).await? {
@@ -145,8 +147,10 @@ impl App {
             let was = request.state.status();
             request.state = cancelled;
             tx.save_request(&mut request).await?;
-            let detail =
-                json!({"was": was, "message": format!("void after a restored back-up: {reason}")});
+            let message = format!(
+                "void after a restored back-up, since it may have been executed after that back-up was made: {reason}"
+            );
+            let detail = json!({"was": was, "message": message});
             let event = self.event(
                 now,
                 What::RequestCancelled,
@@ -163,15 +167,20 @@ impl App {
         }
         numbers.sort_unstable();
         let sessions = self.end_sessions(tx, &by, now).await?;
-        let detail = json!({"voided": numbers, "sessions": sessions, "reason": reason});
+        let why = format!("a back-up was restored: {reason}");
+        let tokens = self.end_all_tokens(tx, &by, &why, now).await?;
+        let ended: Vec<&TokenId> = tokens.iter().map(|token| &token.id).collect();
+        let detail =
+            json!({"voided": numbers, "sessions": sessions, "tokens": ended, "reason": reason});
         tx.record(&self.own_event(now, What::Recovered, &by, detail))
             .await?;
         let document = readable(tx).await?;
         let channel = document.as_ref().and_then(announce::place).cloned();
-        let text = void_text(&numbers, sessions, reason);
+        let text = void_text(&numbers, sessions, tokens.len(), reason);
         self.alert(tx, channel.as_ref(), text, now).await?;
         let voided = Voided {
             requests: numbers,
+            tokens,
             sessions,
             announced: channel,
         };
@@ -191,7 +200,8 @@ impl App {
         }
         let (rules, _) = self.hold_rules(tx).await?;
         let mut ended = 0;
-        for mut session in active {
+        for session in active {
+            let mut session = session.recognised(rules.directory());
             if let Ok(over) = session.state.clone().revoke(now, by.principal.clone()) {
                 session.state = over;
                 self.close_session(tx, by, &session, &rules, now).await?;
@@ -215,9 +225,14 @@ impl App {
     }
 }
 
-/// Every request that may still be executed.
-const EVERY_GRANT: ListQuery<'static> = ListQuery {
-    statuses: &[Status::Allowed, Status::Approved, Status::Bypassed],
+/// Every request that may still be executed, now or once it is approved.
+const EVERY_OPEN: ListQuery<'static> = ListQuery {
+    statuses: &[
+        Status::Pending,
+        Status::Allowed,
+        Status::Approved,
+        Status::Bypassed,
+    ],
     kind: None,
     requester: None,
     below: i64::MAX,
@@ -245,7 +260,7 @@ fn stated(reason: &str) -> Result<&str, AppError> {
     Ok(reason)
 }
 
-fn void_text(numbers: &[i64], sessions: usize, reason: &str) -> String {
+fn void_text(numbers: &[i64], sessions: usize, tokens: usize, reason: &str) -> String {
     /// So many are named; the rest is counted.
     const NAMED: usize = 50;
     let mut names: Vec<String> = numbers
@@ -266,8 +281,17 @@ fn void_text(numbers: &[i64], sessions: usize, reason: &str) -> String {
         1 => " One break-glass session was ended.".to_owned(),
         many => format!(" {many} break-glass sessions were ended."),
     };
+    let revoked = match tokens {
+        0 => String::new(),
+        1 => {
+            " One API token was revoked; make a new one with `countersign token create`.".to_owned()
+        }
+        many => format!(
+            " {many} API tokens were revoked; make new ones with `countersign token create`."
+        ),
+    };
     format!(
-        "The operator has restored a back-up, so that every permission not used yet is void (`countersign recover --restored`): {what}. \
-         Whoever still needs one asks again.{ended} Reason: {reason}"
+        "The operator restored a back-up (`countersign recover --restored`). Requests that were executed after that back-up may read as \
+         open again, so every open request was cancelled: {what}. Whoever still needs one has to ask again.{ended}{revoked} Reason: {reason}"
     )
 }

@@ -1,5 +1,6 @@
 //! API tokens: made, listed, revoked, recognised.
 
+use super::plan::Departed;
 use super::{App, AppError};
 use crate::domain::audit::What;
 use crate::domain::digest::Digest;
@@ -110,6 +111,59 @@ impl App {
                     .await?)
             })
             .await
+    }
+
+    /// Ends the tokens of people and services that a change has removed; tokens of services lose owners who are gone.
+    pub(super) async fn end_tokens(
+        &self,
+        tx: &mut Tx,
+        departed: &Departed<'_>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        for token in tx.live_tokens().await? {
+            if departed.principal(&token.principal) {
+                let why = "its principal was removed from the configuration";
+                self.end_token(tx, &token, caller, why, now).await?;
+                continue;
+            }
+            let mut owners = token.owners.clone();
+            owners.retain(|owner| !departed.person(owner));
+            if owners != token.owners {
+                tx.set_token_owners(token.id.as_str(), &owners).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every token there is, and says which they were (threat R36).
+    pub(super) async fn end_all_tokens(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Token>, AppError> {
+        let tokens = tx.live_tokens().await?;
+        for token in &tokens {
+            self.end_token(tx, token, caller, why, now).await?;
+        }
+        Ok(tokens)
+    }
+
+    async fn end_token(
+        &self,
+        tx: &mut Tx,
+        token: &Token,
+        caller: &Caller,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        tx.revoke_token(token.id.as_str(), now).await?;
+        let detail =
+            json!({"token": token.id, "name": token.name, "for": token.principal, "why": why});
+        let event = self.own_event(now, What::TokenRevoked, caller, detail);
+        Ok(tx.record(&event).await?)
     }
 
     /// The token with this secret, unless it is unknown or revoked.

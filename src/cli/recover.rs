@@ -20,13 +20,13 @@ const RESTORED: &str = "a back-up was restored";
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("what").required(true).args(["config", "restored"]),
-    after_help = "Examples:\n  countersign recover --config countersign.yaml --reason 'the last administrator has left'\n  countersign recover --restored --reason 'disk failure on 12 May'\n\nThis opens the database named by DATABASE_URL, also while `countersign serve` runs. It asks no administrator and no policy; it is\naudited as prominent, and the security channel is told. See docs/recovery.md."
+    after_help = "Examples:\n  countersign recover --config countersign.yaml --reason 'the last administrator has left'\n  countersign recover --restored --reason 'disk failure on 12 May'\n\nThis opens the database named by DATABASE_URL, also while `countersign serve` runs. It asks no administrator and no policy; it is\naudited as prominent, and the security channel is told. See docs/recovery.md.\n\n--restored cancels every open request, pending ones too: it may have been approved and executed after the back-up was made, which the\nback-up does not know. It revokes every API token, since a token that was revoked after the back-up works again. It prints what it\ncancelled and revoked; make new tokens with `countersign token create`."
 )]
 pub struct Args {
     /// Put this configuration into force, whatever gates it
     #[arg(long, value_name = "FILE", requires = "reason")]
     config: Option<PathBuf>,
-    /// After restoring a back-up: void every permission that was not used, end every break-glass session
+    /// After restoring a back-up: cancel every open request, revoke every API token, end every break-glass session
     #[arg(long)]
     restored: bool,
     /// Why; it is announced, and stays in the audit log
@@ -85,14 +85,23 @@ fn tell(recovered: &Recovered) {
 
 async fn void(reason: &str) -> Result<Ending, Trouble> {
     let app: App = open_past_rules().await?;
-    let done = app.void_grants(reason).await;
+    let done = app.void_open(reason).await;
     app.close().await;
     let voided = done.map_err(told)?;
     for number in &voided.requests {
         anstream::println!("#{number}");
     }
-    let count = format!("{} permissions are void now.", voided.requests.len());
+    for token in &voided.tokens {
+        let name = style::plain(&token.name);
+        anstream::println!("{} {} {name}", token.id, token.principal);
+    }
+    let count = format!("{} open requests were cancelled.", voided.requests.len());
     anstream::eprintln!("{}", style::good(&count));
+    let count = format!("{} API tokens were revoked.", voided.tokens.len());
+    anstream::eprintln!("{}", style::good(&count));
+    if !voided.tokens.is_empty() {
+        anstream::eprintln!("Make new ones with `countersign token create`.");
+    }
     if voided.sessions > 0 {
         let count = format!("{} break-glass sessions are ended.", voided.sessions);
         anstream::eprintln!("{}", style::good(&count));

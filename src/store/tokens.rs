@@ -14,6 +14,7 @@ sql! {
         WHERE secret_hash = $1 AND revoked_at IS NULL";
     OWNERS = "SELECT owners FROM tokens
         WHERE principal = $1 AND owners <> '[]' AND (revoked_at IS NULL OR revoked_at > $2) AND created_at <= $3";
+    SET_OWNERS = "UPDATE tokens SET owners = $2 WHERE id = $1";
     REVOKE = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
 }
@@ -73,6 +74,13 @@ impl Tx {
         rows.into_iter().map(TokenRow::token).collect()
     }
 
+    /// Every token that is not revoked, oldest first.
+    pub async fn live_tokens(&mut self) -> Result<Vec<Token>, StoreError> {
+        let mut tokens = self.tokens().await?;
+        tokens.retain(|token| token.revoked_at.is_none());
+        Ok(tokens)
+    }
+
     /// The people who answer for a principal by a token that could be used at some time from `from` to `to`, each once, by id.
     pub async fn token_owners(
         &mut self,
@@ -91,6 +99,21 @@ impl Tx {
             owners.extend(of_one);
         }
         Ok(owners.into_iter().collect())
+    }
+
+    /// Other people answer for a token.
+    pub async fn set_token_owners(
+        &mut self,
+        id: &str,
+        owners: &[PersonId],
+    ) -> Result<(), StoreError> {
+        let owners = json(&owners)?;
+        on_db!(self, |c| sqlx::query(SET_OWNERS)
+            .bind(id)
+            .bind(&owners)
+            .execute(c)
+            .await
+            .map(|_| ()))
     }
 
     /// The token with this hash, unless it is revoked.

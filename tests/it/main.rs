@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod doing;
 mod effects;
+mod entitlements;
 mod execute_race;
 mod expiry;
 mod faults_below;

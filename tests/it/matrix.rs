@@ -145,11 +145,10 @@ async fn callers(world: &World) -> Vec<Caller> {
             false,
             true,
         );
-        leavers.push((
-            name,
-            world.token(person("dan"), &[], &[*scope]).await,
-            *scope,
-        ));
+        for (who, known) in [("dan", false), ("erin", true)] {
+            let token = world.token(person(who), &[], &[*scope]).await;
+            leavers.push((name, token, *scope, known));
+        }
         if *scope == Scope::DecisionsWrite {
             continue; // no such token can be made for a service
         }
@@ -171,17 +170,21 @@ async fn callers(world: &World) -> Vec<Caller> {
             false,
         );
     }
-    for (name, token, scope) in leavers {
+    for (name, token, scope, known) in leavers {
+        // a token ends with its person, and rests while they are inactive
+        let what = if known { "is inactive" } else { "has left" };
         add(
-            format!("a person who has left, with {name}"),
+            format!("a person who {what}, with {name}"),
             &token,
             Some(scope),
-            true,
+            known,
             false,
             true,
         );
     }
     world.dan_leaves().await;
+    world.syncs().await;
+    world.account("U06ERIN", |erin| erin.deleted = true).await;
     callers
 }
 

@@ -61,8 +61,8 @@ on_both! {
         dan.at(&other).read(&id).await;
         world.dan_leaves().await;
         for url in [&other, &world.url] {
-            assert_eq!(dan.at(url).decide(&id, "approve").await.outcome(), "403 forbidden");
-            assert_eq!(dan.at(url).get("/v1/requests").await.outcome(), "403 forbidden");
+            assert_eq!(dan.at(url).decide(&id, "approve").await.outcome(), "401 unauthenticated");
+            assert_eq!(dan.at(url).get("/v1/requests").await.outcome(), "401 unauthenticated");
         }
         world.finish().await;
     }

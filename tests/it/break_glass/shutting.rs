@@ -36,8 +36,10 @@ on_both! {
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
         let used = dan.submit(command()).await.ok();
-        let voided = world.app().void_grants("the disk broke").await.expect("void");
-        assert_eq!((voided.requests.len(), voided.sessions), (1, 1));
+        let voided = world.app().void_open("the disk broke").await.expect("void");
+        assert_eq!((voided.requests.len(), voided.sessions, voided.tokens.len()), (1, 1, 1));
+        assert_eq!(dan.get("/v1/requests").await.outcome(), "401 unauthenticated");
+        let dan = world.person("dan").await;
         let (request, digest) = (text(&used, "id"), text(&used, "digest"));
         assert_eq!(dan.execute(&request, &digest).await.outcome(), "409 request_closed");
         assert_eq!(dan.submit(command()).await.ok()["status"], "pending");
@@ -47,8 +49,8 @@ on_both! {
         assert_eq!((ended.len(), &ended[0]["actor"]), (1, &json!("operator")));
         world.settle().await;
         let alerts = said(&world, "security").join("\n");
-        assert!(alerts.contains("One break-glass session was ended. Reason: the disk broke"), "{alerts}");
-        assert_eq!(world.app().void_grants("again").await.expect("nothing is left").sessions, 0);
+        assert!(alerts.contains("One break-glass session was ended. One API token was revoked; make a new one with 'countersign token create'. Reason: the disk broke"), "{alerts}");
+        assert_eq!(world.app().void_open("again").await.expect("nothing is left").sessions, 0);
         world.finish().await;
     }
 
@@ -122,7 +124,7 @@ on_both! {
         dan.post("/v1/break-glass", body).await.ok();
         let used = dan.submit(command()).await.ok();
         world.dan_leaves().await;
-        assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "403 forbidden");
+        assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "401 unauthenticated");
         let typed = world.types("dan", "request command.execute cluster=prod-eu-1 reason=\"drain a node\"").await;
         assert!(typed.contains("not in Countersign's directory"), "{typed}");
         // whoever is still there may go on
