@@ -3,13 +3,14 @@
 
 use super::{revoke, rows, said, start};
 use crate::client::{command, text};
-use crate::database::on_both;
+use crate::database::{Kind, on_both};
 use crate::racing::rounds;
-use crate::world::world;
+use crate::world::{World, world};
 use countersign::app::{AppError, RequestRef, Submission};
 use countersign::domain::break_glass::{SessionState, StartAsk};
+use countersign::domain::id::SessionId;
 use countersign::domain::principal::Caller;
-use countersign::domain::request::Status;
+use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
 use countersign::domain::vote::Door;
 use serde_json::json;
@@ -33,6 +34,27 @@ fn drain() -> Submission {
     }
 }
 
+/// Whether an event of this request was written before the end of this session: units write in the order in which they got the rules
+/// lock, and number their rows (`SQLite`) or themselves (Postgres) when they first write.
+async fn came_before_the_end(
+    world: &World,
+    kind: Kind,
+    what: &str,
+    request: &Request,
+    session: &SessionId,
+) -> bool {
+    let place = match kind {
+        Kind::Sqlite => "rowid",
+        Kind::Postgres => "CAST(CAST(xmin AS TEXT) AS BIGINT)",
+    };
+    let sql = format!(
+        "SELECT count(*) FROM audit WHERE what = '{what}' AND request_id = '{}'
+         AND {place} < (SELECT {place} FROM audit WHERE what = 'break_glass.ended' AND session_id = '{session}')",
+        request.id
+    );
+    world.database.count(&sql).await > 0
+}
+
 on_both! {
     async fn a_revocation_races_a_use_and_nothing_is_used_after_its_commit(kind) {
         let world = world!(kind);
@@ -53,8 +75,12 @@ on_both! {
             );
             let ended = revoked.expect("dan may").session;
             assert!(matches!(ended.state, SessionState::Ended { .. }));
+            assert!(came_before_the_end(&world, kind, "request.bypassed", &granted, &session.id).await, "round {round}");
             match executed {
-                Ok(_) => used += 1,
+                Ok(_) => {
+                    used += 1;
+                    assert!(came_before_the_end(&world, kind, "request.executed", &granted, &session.id).await, "round {round}");
+                }
                 Err(AppError::Refused(_)) => too_late += 1,
                 Err(other) => panic!("round {round}: {other}"),
             }
@@ -62,8 +88,12 @@ on_both! {
             let submitted = submitted.expect("asked").shown.request;
             let counted = there.session(&session.id).await.expect("it is there").uses.len();
             assert_eq!(counted, 1 + usize::from(submitted.session.is_some()), "round {round}");
+            if submitted.session.is_some() {
+                assert!(came_before_the_end(&world, kind, "request.bypassed", &submitted, &session.id).await, "round {round}");
+            }
             let after = there.submit(&dan, drain(), None).await.expect("asked").shown.request;
             assert_eq!(after.state.status(), Status::Pending, "round {round}");
+            assert!(!came_before_the_end(&world, kind, "request.created", &after, &session.id).await, "round {round}");
             for waiting in [&after, &submitted] {
                 // a pending request of this round must not fill up the limit
                 let _ = here.cancel(&dan, &RequestRef::Id(waiting.id.clone()), None).await;

@@ -147,7 +147,10 @@ on_both! {
     async fn a_session_does_not_join_what_already_waits(kind) {
         let world = world!(kind);
         let typed = "request command.execute cluster=prod-eu-1 reason=\"drain a node\" payload='{\"command\": [\"drain\"]}'";
-        assert!(world.types("dan", typed).await.contains("Asked as *#1*") || world.types("dan", typed).await.contains("#1"));
+        let asked = world.types("dan", typed).await;
+        assert!(asked.contains("Asked as *#1*"), "{asked}");
+        let again = world.types("dan", typed).await;
+        assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
         world.types("dan", typed).await;
