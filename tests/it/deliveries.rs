@@ -154,9 +154,11 @@ on_both_doors! {
             let event = world.slack.event_delivery(&json!({"type": event, "user": "U02BOB"}));
             assert_eq!(world.delivers(&event).await.status, 200);
         }
-        for body in [r#"{"type":"app_rate_limited"}"#, r#"{"type":5}"#, "{}"] {
+        // a socket has no status, only the ack that ends its repetitions
+        let unreadable = if world.wire == crate::world::Wire::Http { 400 } else { 200 };
+        for (body, status) in [(r#"{"type":"app_rate_limited"}"#, 200), ("{}", 200), (r#"{"type":5}"#, unreadable)] {
             let answer = world.delivers(&world.slack.raw_delivery(JSON, body)).await;
-            assert!(answer.status == 200 || answer.status == 400, "{body}: {}", answer.status);
+            assert_eq!(answer.status, status, "{body}");
         }
         assert_eq!(world.rows().await, rows);
         world.finish().await;

@@ -61,7 +61,7 @@ on_both! {
         let path = file.to_str().expect("a path");
         let ask = ["request", "manifest.apply", "--cluster", "prod-eu-1", "--reason", "more", "--payload", path];
         let asked = alice.says(&ask).await;
-        assert!(asked.code == 7 || asked.code == 0, "{asked:?}");
+        assert_eq!(asked.code, 7, "a policy gates it, so it waits: {asked:?}");
         let shown = carol.says(&["show", "1"]).await;
         assert!(shown.out.contains("  payload  text/x-diff:\n    -  replicas: 2 ¶\n    +→\treplicas: 3\\u{d}\n    ∎\n"), "{}", shown.out);
         let stored = world.database.text("SELECT content FROM payloads").await;
