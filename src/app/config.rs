@@ -194,7 +194,7 @@ impl App {
         tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
             .await?;
         let news = announce::of_change(rules.document(), &row, &caller.principal, reason);
-        self.send(tx, news.into_iter().collect(), now).await?;
+        self.send(tx, news, now).await?;
         Ok(StoredConfig {
             version,
             document: row.document,

@@ -127,7 +127,13 @@ impl<'a> Session<'a> {
             Clicker::Slack(account) => &directory.by_slack(account)?.id,
             Clicker::Person(id) => id,
         };
-        directory.person_as_of(id, asked)
+        let mut voter = directory.person_as_of(id, asked)?;
+        if let Clicker::Slack(account) = clicker
+            && directory.is_refused(account)
+        {
+            voter.to_mut().active = false;
+        }
+        Some(voter)
     }
 
     fn is_linked_since(&self, clicker: &Clicker, asked: Timestamp) -> bool {

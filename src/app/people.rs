@@ -9,7 +9,7 @@ use crate::domain::id::{PersonId, PolicyId, TeamId};
 use crate::domain::message::Message;
 use crate::domain::people::Directory;
 use crate::domain::principal::Caller;
-use crate::domain::roster::{Account, FRESH, Gained, Group, Membership, Roster, bound_groups};
+use crate::domain::roster::{Account, FRESH, Group, Roster, bound_groups};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
@@ -31,6 +31,22 @@ pub struct HeardGroup {
     pub accounts: Vec<SlackIdentity>,
     /// Who changed it last.
     pub updated_by: Option<SlackIdentity>,
+    /// Whom that change is known to have added. Slack names one author alone, however many changes there were, so of everybody else
+    /// nobody knows who added them.
+    pub added_by_updater: Vec<SlackIdentity>,
+}
+
+impl HeardGroup {
+    /// Whether somebody else is known to have added this account: an active person of the directory who is not behind it.
+    fn is_added_by_another(&self, account: &SlackIdentity, directory: &Directory) -> bool {
+        let updater = self.updated_by.as_ref();
+        let updater = updater.and_then(|identity| directory.by_identity(identity));
+        self.added_by_updater.contains(account)
+            && updater.is_some_and(|person| {
+                let added = directory.by_identity(account);
+                person.active && added.is_none_or(|added| added.id != person.id)
+            })
+    }
 }
 
 /// What Slack must be asked.
@@ -55,6 +71,17 @@ impl App {
             members: wants_members(document)
                 && (old(heard.members.as_ref()) || heard.members < heard.configured),
         })
+    }
+
+    /// Draws the cards of all open requests again, because the readers of a channel have changed.
+    pub async fn redraw_open_cards(&self) -> Result<(), AppError> {
+        let now = self.now();
+        self.0
+            .db
+            .unit::<_, AppError>(async |tx| Ok(tx.touch_open_cards(now).await?))
+            .await?;
+        self.moved(&[]);
+        Ok(())
     }
 
     /// What is not known of people, a sentence each: nobody new comes in by it until Slack answers.
@@ -108,77 +135,123 @@ impl App {
     ) -> Result<bool, AppError> {
         self.hear(async |_, rules, mut roster| {
             let document = &rules.document().directory;
+            // whoever wrote the first configuration has chosen the groups as they are
+            let is_chosen = rules.version() <= 1;
             for id in bound_groups(document) {
                 let known = roster.groups.get(id);
                 if known.is_some_and(|known| known.synced_at > asked_at) {
                     continue; // a later answer is here already
                 }
                 let now = heard.iter().find(|group| group.id == id);
-                let group = Group {
-                    accounts: now.map(|group| group.accounts.clone()).unwrap_or_default(),
-                    people: known.map(|group| group.people.clone()).unwrap_or_default(),
-                    synced_at: asked_at,
+                let given = |account: &SlackIdentity| {
+                    let directory = rules.directory();
+                    now.is_some_and(|group| group.is_added_by_another(account, directory))
                 };
+                let accounts = now.map(|group| group.accounts.clone()).unwrap_or_default();
+                let group = Group::heard(known, accounts, given, is_chosen, asked_at);
                 roster.groups.insert(id.to_owned(), group);
             }
-            Ok((roster, heard.to_vec()))
+            Ok(roster)
         })
         .await
     }
 
-    /// Takes in all accounts of the workspace as Slack listed them when it was asked at `asked_at`. One that was known and is not
-    /// listed any more counts as switched off.
+    /// Takes in all accounts of the workspace as Slack listed them, each with the time at which its page was asked for; the list was
+    /// begun at `began_at`. One that was known and is not listed any more counts as switched off.
     pub async fn hear_members(
         &self,
-        accounts: &[Account],
-        asked_at: Timestamp,
+        listed: &[(Account, Timestamp)],
+        began_at: Timestamp,
     ) -> Result<bool, AppError> {
         self.hear(async |tx, rules, mut roster| {
-            if tx.members_synced().await?.is_some_and(|at| at > asked_at) {
-                return Ok((roster, Vec::new()));
+            if tx.members_synced().await?.is_some_and(|at| at > began_at) {
+                return Ok(roster);
             }
-            tx.set_members_synced(asked_at).await?;
-            let by_identity = |account: &Account| (account.identity.clone(), account.clone());
-            let mut told: BTreeMap<SlackIdentity, Account> =
-                accounts.iter().map(by_identity).collect();
+            tx.set_members_synced(began_at).await?;
+            let heard_alone = tx.accounts_heard_since(began_at).await?;
+            let is_newer = |account: &SlackIdentity, at: Timestamp| {
+                heard_alone.get(account).is_some_and(|heard| *heard > at)
+            };
+            let mut told: BTreeMap<&SlackIdentity, (&Account, Timestamp)> = listed
+                .iter()
+                .map(|(account, at)| (&account.identity, (account, *at)))
+                .collect();
             let mut all: BTreeMap<SlackIdentity, Account> = BTreeMap::new();
             for known in std::mem::take(&mut roster.accounts) {
-                let now = told.remove(&known.identity).unwrap_or(Account {
-                    is_active: false,
-                    ..known
-                });
+                let now = match told.remove(&known.identity) {
+                    Some((_, at)) if is_newer(&known.identity, at) => known,
+                    Some((now, _)) => now.clone(),
+                    None if is_newer(&known.identity, began_at) => known,
+                    None => Account {
+                        is_active: false,
+                        ..known
+                    },
+                };
                 all.insert(now.identity.clone(), now);
             }
             let matters = whose(rules);
-            all.extend(told.into_iter().filter(|(_, account)| matters(account)));
+            let new = told.into_values().map(|(account, _)| account);
+            let new = new.filter(|account| matters(account));
+            all.extend(new.map(|account| (account.identity.clone(), account.clone())));
             roster.accounts = all.into_values().collect();
-            Ok((roster, Vec::new()))
+            Ok(roster)
         })
         .await
     }
 
-    /// Takes in one account that has changed.
-    pub async fn hear_member(&self, account: &Account) -> Result<bool, AppError> {
-        self.hear(async |_, rules, mut roster| {
-            let known = roster
-                .accounts
-                .iter()
-                .position(|known| known.identity == account.identity);
+    /// Takes in one account of which Slack was asked alone, at `asked_at`.
+    pub async fn hear_member(
+        &self,
+        account: &Account,
+        asked_at: Timestamp,
+    ) -> Result<bool, AppError> {
+        self.hear(async |tx, rules, mut roster| {
+            let listed_later = tx.members_synced().await?.is_some_and(|at| at > asked_at);
+            let heard_alone = tx.accounts_heard_since(asked_at).await?;
+            let heard = heard_alone.get(&account.identity);
+            if listed_later || heard.is_some_and(|at| *at > asked_at) {
+                return Ok(roster);
+            }
+            let mut accounts = roster.accounts.iter_mut();
+            let known = accounts.find(|known| known.identity == account.identity);
             if let Some(known) = known {
-                roster.accounts[known] = account.clone();
+                *known = account.clone();
             } else if whose(rules)(account) {
                 roster.accounts.push(account.clone());
                 roster.accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
+            } else {
+                return Ok(roster);
             }
-            Ok((roster, Vec::new()))
+            tx.account_heard(account, asked_at).await?;
+            Ok(roster)
         })
         .await
     }
 
-    /// Changes what is known of people, with its audit row, and with an alarm where it leaves a policy that nobody can complete.
+    /// Ends the holds whose time is over: what came through a Slack group counts in full from then on.
+    pub async fn end_holds(&self) -> Result<bool, AppError> {
+        let now = self.now();
+        let rules = self.rules().await?;
+        let mut gained = rules.roster().gained.iter();
+        if self.check_clock().is_err() || !gained.any(|one| one.is_hold_over(now)) {
+            return Ok(false);
+        }
+        self.hear(async |_, _, mut roster| {
+            for gained in &mut roster.gained {
+                if gained.is_hold_over(now) {
+                    gained.held_until = None;
+                }
+            }
+            Ok(roster)
+        })
+        .await
+    }
+
+    /// Changes what is known of people, with its audit row, with an announcement of the rights that it gives, and with an alarm where
+    /// it leaves a policy that nobody can complete.
     async fn hear(
         &self,
-        heard: impl AsyncFnOnce(&mut Tx, &Rules, Roster) -> Result<(Roster, Vec<HeardGroup>), AppError>,
+        heard: impl AsyncFnOnce(&mut Tx, &Rules, Roster) -> Result<Roster, AppError>,
     ) -> Result<bool, AppError> {
         let changed = self
             .0
@@ -188,8 +261,8 @@ impl App {
                 let stamp = tx.rules_version().await?;
                 let rules = self.rules_at(tx, stamp).await?;
                 let before = tx.roster().await?;
-                let (after, groups) = heard(tx, &rules, before.clone()).await?;
-                self.follow(tx, &rules, (&before, after), &groups).await
+                let after = heard(tx, &rules, before.clone()).await?;
+                self.follow(tx, &rules, &before, after).await
             })
             .await?;
         if changed {
@@ -202,23 +275,16 @@ impl App {
         &self,
         tx: &mut Tx,
         rules: &Rules,
-        (before, after): (&Roster, Roster),
-        heard: &[HeardGroup],
+        before: &Roster,
+        after: Roster,
     ) -> Result<bool, AppError> {
         let now = self.now();
         let document = rules.document();
         let mut after = after.settled(&document.directory, now);
         let old = Directory::compile_with(&document.directory, before);
         let new = Directory::compile_with(&document.directory, &after);
-        after.gained = before.gained_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
-        after.gained.extend(too_new(
-            &document.directory,
-            before,
-            (&old, &new),
-            heard,
-            now,
-        ));
-        after.gained.sort();
+        after.gained = after.gained_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
+        after.note_joined(&document.directory, (&old, &new), now);
         let difference = difference(&old, &new);
         let changed = difference.is_some() || after.gained != before.gained;
         after.version += i64::from(changed || after.accounts != before.accounts);
@@ -230,8 +296,10 @@ impl App {
         tx.record(&self.own_event(now, What::DirectoryChanged, &bot, difference))
             .await?;
         tx.touch_open_cards(now).await?;
-        let alarm = alarm(rules, document, after);
-        self.send(tx, alarm.into_iter().collect(), now).await?;
+        let new = Directory::compile_with(&document.directory, &after);
+        let mut messages = announce::of_people(document, (&old, &new));
+        messages.extend(alarm(rules, document, after));
+        self.send(tx, messages, now).await?;
         Ok(true)
     }
 }
@@ -249,44 +317,14 @@ fn wants_members(document: &DirectoryDocument) -> bool {
     document.slack.members || document.users.iter().any(|user| !user.slack.is_empty())
 }
 
-/// Which accounts matter: all, where members are people; else those of listed people.
+/// Which accounts matter: those of listed people; where members are people, also every other one that is or was a person's.
 fn whose(rules: &Rules) -> impl Fn(&Account) -> bool {
     let document = &rules.document().directory;
     let (members, listed) = (document.slack.members, Directory::compile(document));
-    move |account| members || listed.by_identity(&account.identity).is_some()
-}
-
-/// What is too new for older requests: what the one who changed a group last gave himself by it, and what a group gives that was never
-/// heard of before, since an edit has bound it, and whoever made that edit may be in it.
-fn too_new(
-    document: &DirectoryDocument,
-    known: &Roster,
-    (before, after): (&Directory, &Directory),
-    heard: &[HeardGroup],
-    now: Timestamp,
-) -> Vec<Gained> {
-    let mut gained = Vec::new();
-    for group in heard {
-        let mut teams = document.teams.iter();
-        let Some(team) = teams.find(|team| team.slack_user_group.as_deref() == Some(&group.id))
-        else {
-            continue;
-        };
-        let is_first = !known.groups.contains_key(&group.id);
-        let by = group.updated_by.as_ref();
-        let by = by.and_then(|identity| after.by_identity(identity));
-        let what = Membership::Team(team.id.clone());
-        let new = after
-            .members(&team.id)
-            .filter(|person| !before.has(&person.id, &what))
-            .filter(|person| is_first || by.is_some_and(|by| by.id == person.id));
-        gained.extend(new.map(|person| Gained {
-            person: person.id.clone(),
-            what: what.clone(),
-            since: now,
-        }));
+    move |account| {
+        (members && (account.is_active || account.is_full))
+            || listed.by_identity(&account.identity).is_some()
     }
-    gained
 }
 
 /// What an audit row tells of a change; nothing where none can be seen.

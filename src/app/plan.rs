@@ -127,6 +127,7 @@ fn next_roster(
             .collect();
         let moved = moved_accounts(&before.directory, &document.directory);
         next.gained = roster.gained_after((&old, &new), &givers, moved, now);
+        next.note_joined(&document.directory, (&old, &new), now);
     }
     next.version += i64::from(next != *roster);
     next

@@ -93,11 +93,12 @@ impl App {
         let channel = before.as_ref().and_then(announce::place);
         let channel = channel.or_else(|| announce::place(document)).cloned();
         let head = format!(
-            "The operator has put a configuration into force past its gates and administrators (`countersign recover`, version {}). Reason: {reason}",
+            "The operator has put a configuration into force past its gates and administrators (`countersign recover`, version {}).",
             row.version
         );
-        let text = announce::told(head, &diff(&old, document));
-        self.alert(tx, channel.as_ref(), text, now).await?;
+        for text in announce::told(head, &diff(&old, document), reason) {
+            self.alert(tx, channel.as_ref(), text, now).await?;
+        }
         Ok(Recovered {
             config: StoredConfig {
                 version: row.version,

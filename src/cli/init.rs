@@ -6,9 +6,9 @@ use super::trouble::Trouble;
 use crate::config::draft::{Draft, Person, Team, id_of, ids, name_of};
 use crate::config::file::Source;
 use crate::config::settings::{BaseUrl, bot_token, environment};
-use crate::slack::client::Slack;
+use crate::slack::client::{Slack, patiently};
 use crate::slack::error::SlackError;
-use crate::slack::reply::{Channel, Member, UserGroup};
+use crate::slack::reply::{Channel, SlackUser, UserGroup};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub struct Args {
 struct Workspace {
     name: String,
     team_id: String,
-    members: Vec<Member>,
+    members: Vec<SlackUser>,
     groups: Vec<UserGroup>,
     channels: Vec<Channel>,
 }
@@ -91,7 +91,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
 
 async fn read(slack: &Slack) -> Result<Workspace, SlackError> {
     let auth = slack.auth_test().await?;
-    let groups = match slack.all_user_groups(&auth.team_id).await {
+    let groups = match patiently(|| slack.all_user_groups(&auth.team_id)).await {
         Ok(groups) => groups,
         // workspaces without a paid plan have none
         Err(SlackError::Other(code)) if code == "plan_upgrade_required" => Vec::new(),
@@ -110,10 +110,9 @@ async fn read(slack: &Slack) -> Result<Workspace, SlackError> {
 }
 
 /// Who can approve at all: full, active members of this workspace.
-fn full_members(all: Vec<Member>, team_id: &str) -> Vec<Member> {
+fn full_members(all: Vec<SlackUser>, team_id: &str) -> Vec<SlackUser> {
     let is = |flag: Option<bool>| flag.unwrap_or(false);
-    let full = |member: &Member| {
-        let user = &member.user;
+    let full = |user: &SlackUser| {
         let odd = [
             user.deleted,
             user.is_bot,
@@ -223,11 +222,11 @@ impl Workspace {
     fn member(&self, wanted: &str) -> Result<String, Trouble> {
         let wanted = wanted.trim().trim_start_matches('@');
         let fits =
-            |member: &&Member| member.user.id == wanted || member.name.as_deref() == Some(wanted);
+            |member: &&SlackUser| member.id == wanted || member.name.as_deref() == Some(wanted);
         self.members
             .iter()
             .find(fits)
-            .map(|member| member.user.id.clone())
+            .map(|member| member.id.clone())
             .ok_or_else(|| {
                 let names = named(
                     self.members
@@ -244,7 +243,7 @@ impl Workspace {
 fn draft(args: &Args, workspace: &Workspace, answers: &Answers) -> Draft {
     let handles = workspace.members.iter().map(|member| {
         (
-            member.user.id.as_str(),
+            member.id.as_str(),
             member.name.as_deref().unwrap_or_default(),
         )
     });
@@ -255,20 +254,20 @@ fn draft(args: &Args, workspace: &Workspace, answers: &Answers) -> Draft {
             .iter()
             .any(|group| group.users.iter().flatten().any(|user| user == id))
     };
-    let listed = |member: &&Member| {
+    let listed = |member: &&SlackUser| {
         workspace.members.len() <= MANY
-            || in_a_group(&member.user.id)
-            || answers.administrators.contains(&member.user.id)
+            || in_a_group(&member.id)
+            || answers.administrators.contains(&member.id)
     };
     let people: Vec<Person> = workspace
         .members
         .iter()
         .filter(listed)
         .map(|member| {
-            let id = people_ids[&member.user.id].clone();
+            let id = people_ids[&member.id].clone();
             Person {
                 name: name_of(member.real_name.as_deref().unwrap_or_default(), &id),
-                user_id: member.user.id.clone(),
+                user_id: member.id.clone(),
                 id,
             }
         })

@@ -203,7 +203,7 @@ pub struct Template {
     /// Whom to tell when a request waits too long; it never widens who may approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<Escalation>,
-    /// The channel for this policy's cards.
+    /// A channel for this policy's cards, besides the one of the routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
     /// Where the payload may be shown.

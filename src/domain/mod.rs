@@ -14,6 +14,7 @@ pub mod diff;
 pub mod digest;
 pub mod document;
 pub mod eligibility;
+pub mod entitlement;
 pub mod execute;
 pub mod explain;
 pub mod id;

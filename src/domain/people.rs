@@ -5,7 +5,7 @@ use super::id::{PersonId, RoleId, TeamId};
 use super::roster::{Account, Gained, Membership, Roster};
 use super::time::Timestamp;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A person as the directory knows them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,12 @@ pub struct Directory {
     aliases: BTreeMap<PersonId, PersonId>,
     /// What is too new for older requests, the newest last.
     gained: Vec<Gained>,
+    /// Team memberships that make nobody an administrator and open no break-glass session yet, with the end of that.
+    held: BTreeMap<(PersonId, TeamId), Timestamp>,
+    /// Who the configuration itself puts into which team.
+    listed: BTreeSet<(PersonId, TeamId)>,
+    /// Slack accounts that are switched off, or belong to guests.
+    refused: HashSet<SlackKey>,
 }
 
 impl Directory {
@@ -123,17 +129,34 @@ impl Directory {
             let group = team.slack_user_group.as_ref();
             let group = group.and_then(|id| roster.groups.get(id));
             let from_slack = group.into_iter().flat_map(|group| &group.people);
+            for member in &team.members {
+                let member = directory.canonical(member).clone();
+                directory.listed.insert((member, team.id.clone()));
+            }
             for member in team.members.iter().chain(from_slack) {
                 directory.join(member, &team.id);
             }
         }
         directory.gained.clone_from(&roster.gained);
         directory.gained.sort_by_key(|gained| gained.since);
+        directory.hold(&roster.gained);
         directory
     }
 
-    /// The accounts of the workspace: a listed person with none that is active is inactive; where members are people, so is every other
-    /// full member.
+    /// Holds back what somebody may have given themselves; what the configuration gives as well is not held back.
+    fn hold(&mut self, gained: &[Gained]) {
+        for one in gained {
+            if let (Membership::Team(team), Some(until)) = (&one.what, one.held_until) {
+                let key = (self.canonical(&one.person).clone(), team.clone());
+                if !self.listed.contains(&key) {
+                    self.held.insert(key, until);
+                }
+            }
+        }
+    }
+
+    /// The accounts of the workspace: a listed person all of whose accounts are switched off, or a guest's, is inactive; where members
+    /// are people, so is every other full member.
     fn add_accounts(&mut self, members: bool, accounts: &[Account]) {
         let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
         for account in accounts {
@@ -141,8 +164,11 @@ impl Directory {
                 continue;
             };
             let own_id = PersonId::new(&*account.identity.user_id);
+            if !account.is_active || !account.is_full {
+                self.refused.insert(key.clone());
+            }
             if let Some(listed) = self.slack.get(&key).cloned() {
-                if !account.is_active {
+                if self.refused.contains(&key) {
                     *standing.entry(listed.clone()).or_default() += 1;
                 }
                 if listed != own_id && !self.people.contains_key(&own_id) {
@@ -206,6 +232,22 @@ impl Directory {
     /// The person with this Slack identity.
     pub fn by_identity(&self, identity: &SlackIdentity) -> Option<&Person> {
         self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
+    }
+
+    /// Whether this account is known to be switched off, or to belong to a guest: nobody acts through it, whoever they are.
+    pub fn is_refused(&self, account: &SlackAccount) -> bool {
+        SlackKey::of_account(account).is_some_and(|key| self.refused.contains(&key))
+    }
+
+    /// Whether the configuration itself puts this person into this team.
+    pub fn is_listed_in(&self, person: &PersonId, team: &TeamId) -> bool {
+        self.listed.contains(&(person.clone(), team.clone()))
+    }
+
+    /// Until when this membership makes nobody an administrator and opens no break-glass session.
+    pub fn held_until(&self, person: &PersonId, team: &TeamId) -> Option<Timestamp> {
+        let key = (person.clone(), team.clone());
+        self.held.get(&key).copied()
     }
 
     /// Whether this person has this membership.

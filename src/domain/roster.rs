@@ -3,13 +3,17 @@
 
 use super::document::{DirectoryDocument, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
-use super::people::Directory;
+use super::people::{Directory, Person};
 use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was heard of a group longer ago gives nothing to people who were not seen in it then.
 pub const FRESH: Span = Span::minutes(15);
+
+/// What somebody may have given themselves through a Slack group makes nobody an administrator, and opens no break-glass session, for
+/// this long.
+pub const SELF_GIVEN_HOLD: Span = Span::hours(24);
 
 /// The versions of everything that decides: what Slack adds is versioned apart, so that it makes no draft of the configuration stale.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +46,61 @@ pub struct Group {
     pub people: BTreeSet<PersonId>,
     /// When Slack was last asked, and answered.
     pub synced_at: Timestamp,
+    /// Accounts that came lately and may have added themselves.
+    pub recent: Vec<Joined>,
+}
+
+/// An account that came to a Slack group, where nobody else is known to have added it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Joined {
+    /// Whose account.
+    pub account: SlackIdentity,
+    /// When it was first seen in the group.
+    pub since: Timestamp,
+    /// Whether its membership is held back from administrators and break-glass.
+    pub is_held: bool,
+}
+
+impl Group {
+    /// A group after Slack has told at `asked_at` which accounts are in it. `given` says of which of them somebody else is known to
+    /// have added it. What is in a group when it is first heard of may have come in any way; it is not held back where whoever wrote
+    /// the configuration has chosen the group as it is.
+    pub fn heard(
+        known: Option<&Self>,
+        accounts: Vec<SlackIdentity>,
+        given: impl Fn(&SlackIdentity) -> bool,
+        is_chosen: bool,
+        asked_at: Timestamp,
+    ) -> Self {
+        let before = known.map_or(&[][..], |group| &group.accounts);
+        let before: BTreeSet<&SlackIdentity> = before.iter().collect();
+        let still = |joined: &&Joined| {
+            accounts.contains(&joined.account) && asked_at < joined.since.plus(SELF_GIVEN_HOLD)
+        };
+        let recent = known.map_or(&[][..], |group| &group.recent);
+        let mut recent: Vec<Joined> = recent.iter().filter(still).cloned().collect();
+        let new = accounts.iter().filter(|account| !before.contains(account));
+        let unknown = new.filter(|account| known.is_none() || !given(account));
+        recent.extend(unknown.map(|account| Joined {
+            account: account.clone(),
+            since: asked_at,
+            is_held: known.is_some() || !is_chosen,
+        }));
+        Self {
+            people: known.map(|group| group.people.clone()).unwrap_or_default(),
+            accounts,
+            synced_at: asked_at,
+            recent,
+        }
+    }
+
+    /// How one of a person's accounts came to the group, where nobody else is known to have added it; of several the latest.
+    fn joined(&self, person: &Person) -> Option<&Joined> {
+        let own = self.recent.iter();
+        own.filter(|joined| person.slack.contains(&joined.account))
+            .max_by_key(|joined| (joined.is_held, joined.since))
+    }
 }
 
 /// What somebody can come to have in a directory.
@@ -65,6 +124,15 @@ pub struct Gained {
     pub what: Membership,
     /// Since when.
     pub since: Timestamp,
+    /// Until when it makes nobody an administrator and opens no break-glass session.
+    pub held_until: Option<Timestamp>,
+}
+
+impl Gained {
+    /// Whether it was held back until now.
+    pub fn is_hold_over(&self, now: Timestamp) -> bool {
+        self.held_until.is_some_and(|until| until <= now)
+    }
 }
 
 /// Everything that is known of people besides the configuration.
@@ -121,11 +189,14 @@ impl Roster {
         moved: Vec<(PersonId, SlackIdentity)>,
         now: Timestamp,
     ) -> Vec<Gained> {
-        let mut gained: BTreeMap<(PersonId, Membership), Timestamp> = self
+        let mut gained: BTreeMap<(PersonId, Membership), (Timestamp, Option<Timestamp>)> = self
             .gained
             .iter()
             .filter(|old| after.has(&old.person, &old.what))
-            .map(|old| ((old.person.clone(), old.what.clone()), old.since))
+            .map(|old| {
+                let key = (old.person.clone(), old.what.clone());
+                (key, (old.since, old.held_until))
+            })
             .collect();
         let own = givers.iter().map(|giver| after.canonical(giver));
         for person in own.filter_map(|giver| after.person(giver)) {
@@ -133,19 +204,61 @@ impl Roster {
             let roles = person.roles.iter().cloned().map(Membership::Role);
             for what in teams.chain(roles) {
                 if !before.has(&person.id, &what) {
-                    gained.insert((person.id.clone(), what), now);
+                    gained.insert((person.id.clone(), what), (now, None));
                 }
             }
         }
         for (person, identity) in moved {
-            gained.insert((person, Membership::Slack(identity)), now);
+            gained.insert((person, Membership::Slack(identity)), (now, None));
         }
-        let row = |((person, what), since)| Gained {
+        let row = |((person, what), (since, held_until))| Gained {
             person,
             what,
             since,
+            held_until,
         };
         gained.into_iter().map(row).collect()
+    }
+
+    /// Notes the memberships that a Slack group gives now and did not before, where nobody else is known to have given them: whether
+    /// somebody has joined the group, or has become a person of the directory after joining it.
+    pub fn note_joined(
+        &mut self,
+        document: &DirectoryDocument,
+        (before, after): (&Directory, &Directory),
+        now: Timestamp,
+    ) {
+        let mut noted: Vec<Gained> = Vec::new();
+        for team in &document.teams {
+            let group = team.slack_user_group.as_ref();
+            let Some(group) = group.and_then(|id| self.groups.get(id)) else {
+                continue;
+            };
+            let what = Membership::Team(team.id.clone());
+            let had = |person: &Person| {
+                let accounts = person.slack.iter();
+                let mut earlier = accounts.filter_map(|identity| before.by_identity(identity));
+                before.has(&person.id, &what) || earlier.any(|one| before.has(&one.id, &what))
+            };
+            let new = after.members(&team.id).filter(|person| !had(person));
+            let new = new.filter(|person| !after.is_listed_in(&person.id, &team.id));
+            noted.extend(new.filter_map(|person| {
+                let joined = group.joined(person)?;
+                let until = joined.since.plus(SELF_GIVEN_HOLD);
+                Some(Gained {
+                    person: person.id.clone(),
+                    what: what.clone(),
+                    since: now,
+                    held_until: (joined.is_held && now < until).then_some(until),
+                })
+            }));
+        }
+        self.gained.retain(|old| {
+            let mut noted = noted.iter();
+            !noted.any(|new| new.person == old.person && new.what == old.what)
+        });
+        self.gained.extend(noted);
+        self.gained.sort();
     }
 }
 
@@ -230,6 +343,7 @@ mod tests {
             accounts: some(accounts).map(identity).collect(),
             people: people(given),
             synced_at: Timestamp(NOW.0 - age.0),
+            recent: Vec::new(),
         };
         Roster {
             groups: BTreeMap::from([("S1".to_owned(), group)]),
@@ -274,6 +388,7 @@ mod tests {
             person: "ann".into(),
             what: Membership::Team("team".into()),
             since: NOW,
+            held_until: None,
         };
         assert_eq!(own, [expected]);
 

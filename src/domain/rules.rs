@@ -202,28 +202,23 @@ impl Rules {
         self.document.services.get(*self.service_places.get(id)?)
     }
 
-    /// The channels a request's card goes to: those its policies name, else the first route that matches, else the default.
+    /// The channels a request's card goes to: that of the first route that matches, else the default; and those its policies name. A
+    /// policy only adds a channel, so that no policy takes cards away from the people who watch them.
     pub fn route(&self, action: &Action, target: &Target, gates: &[Gate]) -> Vec<ChannelId> {
-        let mut channels: Vec<ChannelId> = Vec::new();
-        for channel in gates
+        let routes = &self.document.routes;
+        let mut rules = routes.rules.iter();
+        let routed = rules
+            .find(|rule| matches(rule, action, target, gates))
+            .map(|rule| &rule.channel)
+            .or(routes.default.as_ref());
+        let own = gates
             .iter()
-            .filter_map(|gate| gate.template.channel.as_ref())
-        {
+            .filter_map(|gate| gate.template.channel.as_ref());
+        let mut channels: Vec<ChannelId> = Vec::new();
+        for channel in routed.into_iter().chain(own) {
             if !channels.contains(channel) {
                 channels.push(channel.clone());
             }
-        }
-        if channels.is_empty() {
-            let routes = &self.document.routes;
-            let rule = routes
-                .rules
-                .iter()
-                .find(|rule| matches(rule, action, target, gates));
-            channels.extend(
-                rule.map(|rule| &rule.channel)
-                    .or(routes.default.as_ref())
-                    .cloned(),
-            );
         }
         channels
     }
@@ -233,15 +228,10 @@ impl Rules {
     pub fn is_administrator(&self, principal: &Principal) -> bool {
         let named = &self.document.administrators;
         match principal {
-            Principal::Person(id) => self.directory.person(id).is_some_and(|person| {
-                person.active
-                    && (named.users.contains(id)
-                        || named.teams.iter().any(|team| person.teams.contains(team))
-                        || named
-                            .org_roles
-                            .iter()
-                            .any(|role| person.roles.contains(role)))
-            }),
+            Principal::Person(id) => {
+                let person = self.directory.person(id);
+                person.is_some_and(|one| self.directory.is_entitled(named, one))
+            }
             Principal::Service(id) => named.services.contains(id) && self.service(id).is_some(),
             Principal::Operator | Principal::Bot => false,
         }

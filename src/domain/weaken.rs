@@ -1,9 +1,12 @@
 //! What in a change of the configuration must be announced (design 2.2). In doubt a change counts as weakening.
 
 use super::action::catalogue;
-use super::document::{Approvers, Conditions, Document, Mode, People, Quorum, Template};
+use super::document::{
+    Approvers, Conditions, Document, Mode, People, Quorum, ShowPayload, Template,
+};
 use super::id::{ActionId, PolicyId};
 use super::resolve::gates_action;
+use super::roster::moved_accounts;
 use super::window::Week;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -64,10 +67,65 @@ pub(super) fn weakened(before: &Document, after: &Document) -> Vec<String> {
             super::binding::words(binding)
         ));
     }
+    told.extend(added(before, after));
+    told.extend(accounts(before, after));
     for old in &before.actions {
         if !after.actions.contains(old) {
             told.push(format!("action {} is changed or removed", old.id));
         }
+    }
+    told
+}
+
+/// The Slack accounts that somebody else decides with after the change.
+fn accounts(before: &Document, after: &Document) -> Vec<String> {
+    let users = before.directory.users.iter();
+    let known: HashSet<_> = users.clone().map(|user| &user.id).collect();
+    let owned: HashSet<_> = users.flat_map(|user| &user.slack.0).collect();
+    moved_accounts(&before.directory, &after.directory)
+        .into_iter()
+        .filter(|(person, account)| known.contains(person) || owned.contains(account))
+        .map(|(person, account)| format!("{person} acts by the Slack account {}", account.user_id))
+        .collect()
+}
+
+/// How policies that are new, or newly bound, change what people see of the requests that they gate.
+fn added(before: &Document, after: &Document) -> Vec<String> {
+    let old: HashSet<&PolicyId> = before.policies.iter().map(|one| &one.id).collect();
+    let new = after.policies.iter();
+    let mut told: Vec<String> = new
+        .filter(|template| !old.contains(&template.id))
+        .flat_map(|template| {
+            let side_effects = side_effects(template).into_iter();
+            side_effects.map(|how| format!("policy {} is added and {how}", template.id))
+        })
+        .collect();
+    let bound: HashSet<_> = before.bindings.iter().collect();
+    for binding in &after.bindings {
+        let mut templates = after.policies.iter();
+        let template = templates.find(|one| one.id == binding.policy && old.contains(&one.id));
+        if let (Some(template), false) = (template, bound.contains(binding)) {
+            let place = super::binding::words(binding);
+            told.extend(
+                side_effects(template)
+                    .into_iter()
+                    .map(|how| format!("policy {} is bound to {place} and {how}", template.id)),
+            );
+        }
+    }
+    told
+}
+
+/// What a policy does besides gating.
+fn side_effects(template: &Template) -> Vec<String> {
+    let mut told = Vec::new();
+    match template.show_payload {
+        ShowPayload::Card => {}
+        ShowPayload::Details => told.push("keeps the payload off the cards".to_owned()),
+        ShowPayload::Never => told.push("hides the payload from those who decide".to_owned()),
+    }
+    if let Some(channel) = &template.channel {
+        told.push(format!("posts its cards to {channel}, too"));
     }
     told
 }
@@ -105,7 +163,14 @@ fn weaker(old: &Template, new: &Template, actions: &[ActionId]) -> Vec<&'static 
             new.show_payload < old.show_payload,
             "shows more of the payload",
         ),
-        (old.channel != new.channel, "posts its cards elsewhere"),
+        (
+            new.show_payload > old.show_payload,
+            "shows less of the payload to those who decide",
+        ),
+        (
+            old.channel != new.channel,
+            "posts its cards to other channels",
+        ),
         (
             old.escalation.is_some() && old.escalation != new.escalation,
             "escalates otherwise",

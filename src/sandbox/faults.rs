@@ -59,10 +59,17 @@ pub(super) struct Faults {
     pub(super) outage: bool,
     pub(super) paced: bool,
     posted: HashMap<String, i64>,
+    pub(super) has_tiers: bool,
+    listed: HashMap<String, VecDeque<i64>>,
 }
 
 /// Slack takes about one message a second and channel.
 const PACE_MS: i64 = 1_000;
+
+/// Methods of Slack's Tier 2, and how many calls of each it takes within a minute.
+const TIER_2: [&str; 3] = ["auth.teams.list", "usergroups.list", "users.list"];
+const TIER_2_CALLS: usize = 20;
+const MINUTE_MS: i64 = 60_000;
 
 impl Faults {
     pub(super) fn push(&mut self, method: Option<&str>, fault: Fault) {
@@ -99,6 +106,27 @@ impl Faults {
         own.or_else(|| self.any.pop_front())
             .or_else(|| self.always.get(method).cloned())
             .or_else(|| self.pace(method, channel?, now_ms))
+            .or_else(|| self.tier(method, now_ms))
+    }
+
+    fn tier(&mut self, method: &str, now_ms: i64) -> Option<Fault> {
+        if !self.has_tiers || !TIER_2.contains(&method) {
+            return None;
+        }
+        let calls = self.listed.entry(method.to_owned()).or_default();
+        calls.retain(|at| now_ms < at.saturating_add(MINUTE_MS));
+        if calls.len() < TIER_2_CALLS {
+            calls.push_back(now_ms);
+            return None;
+        }
+        let free = calls.front()?.saturating_add(MINUTE_MS);
+        let seconds = free
+            .saturating_sub(now_ms)
+            .div_euclid(1_000)
+            .saturating_add(1);
+        Some(Fault::RateLimited {
+            retry_after: u32::try_from(seconds).unwrap_or(60),
+        })
     }
 
     fn pace(&mut self, method: &str, channel: &str, now_ms: i64) -> Option<Fault> {

@@ -223,6 +223,11 @@ impl Sandbox {
         lock(&self.0.faults).paced = paced;
     }
 
+    /// Slack's own tiers are kept: the twenty-first call of a list within a minute is refused (429, `Retry-After`).
+    pub fn set_tiers(&self, has_tiers: bool) {
+        lock(&self.0.faults).has_tiers = has_tiers;
+    }
+
     /// Forgets all faults, ends an outage, and keeps no pace.
     pub fn clear_faults(&self) {
         lock(&self.0.faults).clear();

@@ -147,7 +147,9 @@ impl Seed {
             handle: handle.to_owned(),
             name: name.to_owned(),
             users: users.iter().filter_map(known).collect(),
+            team_id: self.0.install.team_id.clone(),
             updated_by: "USLACKBOT".to_owned(),
+            updated_at: 1_446_670_362,
             is_disabled: false,
         };
         self.0.groups.insert(group.id.clone(), group);

@@ -145,8 +145,12 @@ pub struct Group {
     pub name: String,
     /// User ids.
     pub users: Vec<String>,
+    /// The workspace that it belongs to.
+    pub team_id: String,
     /// Who changed it last.
     pub updated_by: String,
+    /// When, in seconds.
+    pub updated_at: i64,
     /// A disabled group resolves to nobody.
     pub is_disabled: bool,
 }

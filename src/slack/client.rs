@@ -4,6 +4,7 @@ mod introduction;
 mod reads;
 
 pub use introduction::{Introduction, NotIntroduced, introduce};
+pub use reads::patiently;
 
 use super::channels::{Audience, Channels};
 use super::error::SlackError;

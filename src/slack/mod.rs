@@ -9,6 +9,7 @@ pub mod error;
 pub mod homes;
 pub mod inbound;
 pub mod installation;
+mod listing;
 pub mod reply;
 pub mod route;
 pub mod signature;

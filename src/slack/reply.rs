@@ -101,6 +101,25 @@ pub struct Cursor {
     pub next_cursor: Option<String>,
 }
 
+impl Cursor {
+    /// Where the next page begins; nothing at the end of the list.
+    pub(super) fn next(self) -> Option<String> {
+        self.next_cursor.filter(|cursor| !cursor.is_empty())
+    }
+}
+
+/// A page of the workspaces that an organization-wide installation is approved for.
+#[derive(Deserialize)]
+pub(super) struct WorkspacesPage {
+    pub(super) teams: Vec<Workspace>,
+    pub(super) response_metadata: Option<Cursor>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Workspace {
+    pub(super) id: String,
+}
+
 /// A user group with its users, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -110,6 +129,8 @@ pub struct UserGroup {
     pub handle: Option<String>,
     pub name: Option<String>,
     pub updated_by: Option<String>,
+    /// When it was updated last, in seconds.
+    pub date_update: Option<i64>,
     /// Not 0 when it is switched off.
     pub date_delete: Option<i64>,
     pub users: Option<Vec<String>>,
@@ -163,40 +184,10 @@ pub(super) struct ChannelInfo {
     pub(super) channel: Channel,
 }
 
-/// Somebody of the workspace, with the names that people know them by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
-pub struct Member {
-    #[serde(flatten)]
-    pub user: SlackUser,
-    pub name: Option<String>,
-    pub real_name: Option<String>,
-    pub is_admin: Option<bool>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct MemberPage {
-    pub(super) members: Vec<Member>,
-    pub(super) response_metadata: Option<More>,
-}
-
 #[derive(Deserialize)]
 pub(super) struct ChannelPage {
     pub(super) channels: Vec<Channel>,
-    pub(super) response_metadata: Option<More>,
-}
-
-/// Whether a list goes on.
-#[derive(Deserialize)]
-pub(super) struct More {
-    next_cursor: Option<String>,
-}
-
-impl More {
-    pub(super) fn next(self) -> Option<String> {
-        self.next_cursor.filter(|cursor| !cursor.is_empty())
-    }
+    pub(super) response_metadata: Option<Cursor>,
 }
 
 /// Where a socket can be opened, once.

@@ -55,13 +55,26 @@ impl StandingCache {
         user_id: &str,
         now: Timestamp,
     ) -> Result<Standing, SlackError> {
+        let (standing, _) = self.look(slack, home, user_id, now).await?;
+        Ok(standing)
+    }
+
+    /// The same, with Slack's own answer where it was just looked up: other replicas do not know it yet.
+    pub(super) async fn look(
+        &self,
+        slack: &Slack,
+        home: &Installation,
+        user_id: &str,
+        now: Timestamp,
+    ) -> Result<(Standing, Option<SlackUser>), SlackError> {
         let drops = match self.known(user_id, now) {
-            Ok(standing) => return Ok(standing),
+            Ok(standing) => return Ok((standing, None)),
             Err(drops) => drops,
         };
-        let standing = judge(home, user_id, &slack.users_info(user_id).await?);
+        let user = slack.users_info(user_id).await?;
+        let standing = judge(home, user_id, &user);
         self.keep(user_id, &standing, now, drops);
-        Ok(standing)
+        Ok((standing, Some(user)))
     }
 
     /// Forgets an account, because Slack says that it has changed.
@@ -150,6 +163,16 @@ pub(super) fn account(home: &Installation, user: &SlackUser) -> Option<Account> 
         is_active,
         is_full,
     })
+}
+
+/// The account of somebody who is listed although Slack says that they are no person of our home: it may do nothing.
+pub(super) fn refused(home: &Installation, user: &SlackUser) -> Account {
+    Account {
+        identity: home.identity(&user.id),
+        name: shown_name(user),
+        is_active: false,
+        is_full: false,
+    }
 }
 
 /// The name a person gave themselves, within bounds; nobody is recognised by it.

@@ -11,15 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 sql! {
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions";
     INSERT_VERSION = "INSERT INTO directory_versions (version, made_at) VALUES ($1, $2)";
-    GAINED = "SELECT person, what, since FROM gained";
+    GAINED = "SELECT person, what, since, held_until FROM gained";
     FORGET_GAINED = "DELETE FROM gained WHERE person = $1 AND what = $2";
-    GAIN = "INSERT INTO gained (person, what, since) VALUES ($1, $2, $3)
-        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since";
-    GROUPS = "SELECT id, accounts, people, synced_at FROM slack_groups";
+    GAIN = "INSERT INTO gained (person, what, since, held_until) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since, held_until = excluded.held_until";
+    GROUPS = "SELECT id, accounts, people, synced_at, recent FROM slack_groups";
     FORGET_GROUP = "DELETE FROM slack_groups WHERE id = $1";
-    SAVE_GROUP = "INSERT INTO slack_groups (id, accounts, people, synced_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET accounts = excluded.accounts, people = excluded.people, synced_at = excluded.synced_at";
+    SAVE_GROUP = "INSERT INTO slack_groups (id, accounts, people, synced_at, recent) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE SET accounts = excluded.accounts, people = excluded.people, synced_at = excluded.synced_at,
+            recent = excluded.recent";
     ACCOUNTS = "SELECT account, name, is_active, is_full FROM slack_accounts";
+    HEARD_SINCE = "SELECT account, heard_at FROM slack_accounts WHERE heard_at > $1";
+    ACCOUNT_HEARD = "INSERT INTO slack_accounts (account, name, is_active, is_full, heard_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (account) DO UPDATE SET heard_at = excluded.heard_at";
     GROUPS_SYNCED = "SELECT id, synced_at FROM slack_groups";
     MEMBERS_SYNCED = "SELECT at FROM slack_members_synced WHERE id = 1";
     SET_MEMBERS_SYNCED = "INSERT INTO slack_members_synced (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
@@ -38,14 +42,17 @@ impl Tx {
     }
 
     async fn groups(&mut self) -> Result<BTreeMap<String, Group>, StoreError> {
-        let rows: Vec<(String, String, String, i64)> =
+        let rows: Vec<(String, String, String, i64, Option<String>)> =
             on_db!(self, |c| sqlx::query_as(GROUPS).fetch_all(c).await)?;
         rows.into_iter()
-            .map(|(id, accounts, people, synced_at)| {
+            .map(|(id, accounts, people, synced_at, recent)| {
+                let recent = recent.map(|text| serde_json::from_str(&text)).transpose();
                 let group = Group {
                     accounts: read("accounts of a group", serde_json::from_str(&accounts))?,
                     people: read("people of a group", serde_json::from_str(&people))?,
                     synced_at: Timestamp(synced_at),
+                    // the release before knows nobody who came lately
+                    recent: read("recent accounts of a group", recent)?.unwrap_or_default(),
                 };
                 Ok((id, group))
             })
@@ -71,15 +78,16 @@ impl Tx {
     }
 
     async fn gained(&mut self) -> Result<Vec<Gained>, StoreError> {
-        let rows: Vec<(String, String, i64)> =
+        let rows: Vec<(String, String, i64, Option<i64>)> =
             on_db!(self, |c| sqlx::query_as(GAINED).fetch_all(c).await)?;
         let gained: Result<BTreeSet<Gained>, StoreError> = rows
             .into_iter()
-            .map(|(person, what, since)| {
+            .map(|(person, what, since, held_until)| {
                 Ok(Gained {
                     person: person.as_str().into(),
                     what: read("membership", serde_json::from_str(&what))?,
                     since: Timestamp(since),
+                    held_until: held_until.map(Timestamp),
                 })
             })
             .collect();
@@ -128,11 +136,13 @@ impl Tx {
 
     async fn save_group(&mut self, id: &str, group: &Group) -> Result<(), StoreError> {
         let (accounts, people) = (json(&group.accounts)?, json(&group.people)?);
+        let recent = json(&group.recent)?;
         on_db!(self, |c| sqlx::query(SAVE_GROUP)
             .bind(id)
             .bind(&accounts)
             .bind(&people)
             .bind(group.synced_at.0)
+            .bind(&recent)
             .execute(c)
             .await
             .map(|_| ()))
@@ -154,6 +164,7 @@ impl Tx {
                 .bind(new.person.as_str())
                 .bind(&what)
                 .bind(new.since.0)
+                .bind(new.held_until.map(|until| until.0))
                 .execute(c)
                 .await
                 .map(|_| ()))?;
@@ -181,6 +192,43 @@ impl Tx {
         let rows = json(&rows)?;
         on_db!(self, |c| sqlx::query(text)
             .bind(&rows)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// The accounts of which Slack was asked alone after that time, with when.
+    pub async fn accounts_heard_since(
+        &mut self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<SlackIdentity, Timestamp>, StoreError> {
+        let rows: Vec<(String, i64)> = on_db!(self, |c| sqlx::query_as(HEARD_SINCE)
+            .bind(since.0)
+            .fetch_all(c)
+            .await)?;
+        rows.into_iter()
+            .map(|(account, at)| {
+                Ok((
+                    read("account", serde_json::from_str(&account))?,
+                    Timestamp(at),
+                ))
+            })
+            .collect()
+    }
+
+    /// Remembers when Slack was asked about this account alone.
+    pub async fn account_heard(
+        &mut self,
+        account: &Account,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let identity = json(&account.identity)?;
+        on_db!(self, |c| sqlx::query(ACCOUNT_HEARD)
+            .bind(&identity)
+            .bind(&account.name)
+            .bind(account.is_active)
+            .bind(account.is_full)
+            .bind(at.0)
             .execute(c)
             .await
             .map(|_| ()))

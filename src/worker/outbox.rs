@@ -227,7 +227,8 @@ impl Workers {
         match message {
             Message::News { to, request } => return self.deliver_news(to, request).await,
             Message::Alert { channel, text } => {
-                let said = views::Message::plain(views::text::escape(text));
+                let audience = self.audience(channel).await?;
+                let said = views::shared::announcement(text, audience);
                 let channel = channel.as_str();
                 self.slack.post_message(channel, &said, None).await?;
             }

@@ -6,6 +6,7 @@ use crate::app::AppError;
 use crate::domain::break_glass::SessionAlert;
 use crate::domain::id::{ChannelId, SessionId};
 use crate::domain::message::Message;
+use crate::slack::channels::Audience;
 use crate::slack::error::SlackError;
 use crate::slack::views;
 use crate::store::SessionPost;
@@ -17,7 +18,8 @@ impl Workers {
         channel: &ChannelId,
         alert: &SessionAlert,
     ) -> Result<Option<SessionPost>, Undelivered> {
-        let said = self.session_alert(alert).await?;
+        let audience = self.audience(channel).await?;
+        let said = self.session_alert(alert, audience).await?;
         let posted = self
             .slack
             .post_message(channel.as_str(), &said, None)
@@ -30,10 +32,22 @@ impl Workers {
         }))
     }
 
-    /// What an alert says; nothing of any other message.
+    /// Who reads a channel. As long as that is not known, nothing is posted there.
+    pub(super) async fn audience(&self, channel: &ChannelId) -> Result<Audience, SlackError> {
+        let audience = self
+            .slack
+            .audience(channel.as_str(), self.app.now())
+            .await?;
+        if audience == Audience::Shared {
+            tracing::warn!(%channel, "alerts are posted without their content: the channel is, or may be, shared with another organization");
+        }
+        Ok(audience)
+    }
+
+    /// What an alert says to people of our own; nothing of any other message.
     pub(super) async fn said(&self, alert: &Message) -> Result<views::Message, AppError> {
         match alert {
-            Message::Session { alert, .. } => self.session_alert(alert).await,
+            Message::Session { alert, .. } => self.session_alert(alert, Audience::Own).await,
             Message::Alert { text, .. } => Ok(views::Message::plain(views::text::escape(text))),
             Message::News { .. }
             | Message::SessionTold { .. }
@@ -43,20 +57,30 @@ impl Workers {
     }
 
     /// An alert with the buttons that are of use as its session stands now.
-    async fn session_alert(&self, alert: &SessionAlert) -> Result<views::Message, AppError> {
+    async fn session_alert(
+        &self,
+        alert: &SessionAlert,
+        audience: Audience,
+    ) -> Result<views::Message, AppError> {
         let shown = self.app.session(&alert.session).await?;
         let status = shown.session.state.status();
         let mut mentions = Vec::new();
         for person in &alert.mentioned {
             mentions.extend(self.account(person).await?);
         }
-        Ok(views::break_glass::alert(alert, Some(status), &mentions))
+        Ok(views::break_glass::alert_for(
+            alert,
+            audience,
+            Some(status),
+            &mentions,
+        ))
     }
 
     /// Brings what was posted of a session up to date; a message that is gone needs nothing.
     pub(super) async fn refresh_session(&self, session: &SessionId) -> Result<(), Undelivered> {
         for post in self.app.session_posts(session).await? {
-            let said = self.session_alert(&post.alert).await?;
+            let audience = self.audience(&post.channel).await?;
+            let said = self.session_alert(&post.alert, audience).await?;
             let channel = post.channel.as_str();
             match self.slack.update_message(channel, &post.ts, &said).await {
                 Ok(_) => {}

@@ -12,6 +12,7 @@ mod crash;
 mod database;
 mod deliveries;
 mod demo;
+mod directory;
 mod doctor;
 mod doing;
 mod execute_race;

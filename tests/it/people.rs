@@ -37,14 +37,31 @@ impl World {
 
     /// Somebody (by id) changes a user group, and Slack says so.
     pub async fn regroups(&self, group: &str, by: &str, users: &[&str]) {
-        self.slack.change(|state| {
-            let group = state.groups.get_mut(group).expect("a group");
-            group.users = users.iter().map(|&user| user.to_owned()).collect();
-            by.clone_into(&mut group.updated_by);
-        });
-        let event = json!({"type": "subteam_members_changed", "subteam_id": group});
+        let event = self.regroups_unheard(group, by, users);
         self.slack.event(&event).await.expect("the bot hears it");
         self.syncs().await;
+    }
+
+    /// Somebody (by id) changes a user group; the event that Slack would send.
+    pub fn regroups_unheard(&self, group: &str, by: &str, users: &[&str]) -> Value {
+        self.slack.change(|state| {
+            let id = group;
+            let group = state.groups.get_mut(group).expect("a group");
+            let before = std::mem::take(&mut group.users);
+            let previous = group.updated_at;
+            group.users = users.iter().map(|&user| user.to_owned()).collect();
+            by.clone_into(&mut group.updated_by);
+            group.updated_at += 1;
+            let only_in = |some: &[String], others: &[String]| -> Vec<String> {
+                let gone = some.iter().filter(|user| !others.contains(user));
+                gone.cloned().collect()
+            };
+            json!({
+                "type": "subteam_members_changed", "subteam_id": id, "team_id": group.team_id,
+                "date_previous_update": previous, "date_update": group.updated_at,
+                "added_users": only_in(&group.users, &before), "removed_users": only_in(&before, &group.users),
+            })
+        })
     }
 
     /// Slack changes somebody's account (by id), and says so.

@@ -5,9 +5,10 @@ use super::report::Report;
 use crate::app::Clock;
 use crate::config::manifest::SCOPES;
 use crate::config::settings::SlackSettings;
-use crate::slack::client::{Introduction, NotIntroduced, Slack, introduce};
+use crate::slack::client::{Introduction, NotIntroduced, Slack, introduce, patiently};
 use crate::slack::error::SlackError;
 use crate::slack::installation::Installation;
+use crate::slack::reply::UserGroup;
 use crate::slack::socket::Hopeless;
 use crate::slack::standing::StandingCache;
 use secrecy::SecretString;
@@ -17,8 +18,6 @@ use std::time::Duration;
 const FAR: u64 = 240_000;
 /// What no healthy clock is away.
 const NEAR: u64 = 10_000;
-/// How long one question may wait for Slack's pace.
-const MOST_PATIENCE: Duration = Duration::from_mins(1);
 
 const TOKEN: &str = "bot token";
 const INSTALL: &str = "add it under OAuth & Permissions of the app's settings (or paste the manifest of `countersign manifest` anew), and install the app again";
@@ -47,7 +46,7 @@ pub async fn examine(report: &mut Report, settings: &SlackSettings, clock: &Cloc
         channel(report, &slack, id, place).await;
     }
     if !named.groups.is_empty() {
-        groups(report, &slack, &auth.team_id, named).await;
+        groups(report, &slack, home.as_ref(), &auth.team_id, named).await;
     }
     if let Some(home) = home {
         accounts(report, &slack, &home, clock, &named.accounts).await;
@@ -219,7 +218,7 @@ async fn channel(report: &mut Report, slack: &Slack, id: &str, place: &str) {
         report.warning(
             AREA,
             format!(
-                "{name} ({place}) is shared with another organization: cards there show neither reason nor what runs"
+                "{name} ({place}) is shared with another organization: cards and alerts there show neither reason nor what runs"
             ),
             "name a channel of your own, so that people can read them at a glance",
         );
@@ -228,9 +227,35 @@ async fn channel(report: &mut Report, slack: &Slack, id: &str, place: &str) {
     }
 }
 
-async fn groups(report: &mut Report, slack: &Slack, team_id: &str, named: &Named) {
+/// The user groups of all workspaces that are home.
+async fn groups_of_home(
+    slack: &Slack,
+    home: Option<&Installation>,
+    team_id: &str,
+) -> Result<Vec<UserGroup>, SlackError> {
+    let mut workspaces = match home {
+        Some(home) if home.org_wide => patiently(|| slack.workspaces()).await?,
+        _ => Vec::new(),
+    };
+    if workspaces.is_empty() {
+        workspaces.push(team_id.to_owned());
+    }
+    let mut all = Vec::new();
+    for workspace in &workspaces {
+        all.extend(patiently(|| slack.all_user_groups(workspace)).await?);
+    }
+    Ok(all)
+}
+
+async fn groups(
+    report: &mut Report,
+    slack: &Slack,
+    home: Option<&Installation>,
+    team_id: &str,
+    named: &Named,
+) {
     const AREA: &str = "user group";
-    let all = match patiently(|| slack.all_user_groups(team_id)).await {
+    let all = match groups_of_home(slack, home, team_id).await {
         Ok(all) => all,
         Err(error) => {
             let mend = lacking(
@@ -324,23 +349,5 @@ fn lacking(error: &SlackError, otherwise: &str) -> String {
     match error {
         SlackError::Other(code) if code == "missing_scope" => INSTALL.to_owned(),
         _ => otherwise.to_owned(),
-    }
-}
-
-/// Asks at Slack's pace: a workspace with many people takes a while.
-async fn patiently<T, F: Future<Output = Result<T, SlackError>>>(
-    ask: impl Fn() -> F,
-) -> Result<T, SlackError> {
-    loop {
-        match ask().await {
-            Err(SlackError::RateLimited { retry_after }) => {
-                let pause = retry_after.unwrap_or(Duration::from_secs(1));
-                if pause > MOST_PATIENCE {
-                    return Err(SlackError::RateLimited { retry_after });
-                }
-                tokio::time::sleep(pause).await;
-            }
-            other => return other,
-        }
     }
 }

@@ -22,9 +22,19 @@ impl Rules {
             let why = "Break-glass is not set up here: the configuration has no `breakGlass`. Ask for an approval instead.";
             return Err(Refusal::Forbidden(why.to_owned()));
         };
-        let allowed = self.directory().among(&door.allowed);
+        let directory = self.directory();
+        let mut allowed = directory.among(&door.allowed);
+        allowed.retain(|one| directory.is_entitled(&door.allowed, one));
         if allowed.iter().any(|one| one.id == *person) {
             return Ok(door);
+        }
+        let one = directory.person(person);
+        if let Some(from) = one.and_then(|one| directory.entitled_from(&door.allowed, one)) {
+            return Err(Refusal::Forbidden(format!(
+                "You may start break-glass sessions from {} on: you came to a team through a Slack group lately, and nobody else is known to have added you. Until then {} can.",
+                from.rfc3339(),
+                some_of(&allowed)
+            )));
         }
         Err(Refusal::Forbidden(format!(
             "You may not start a break-glass session; {} can.",

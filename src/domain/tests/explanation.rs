@@ -213,7 +213,7 @@ fn b48_what_weakens_a_policy_is_told() {
         ),
         (
             |policy| policy.channel = Some("C09AWAY".into()),
-            "posts its cards elsewhere",
+            "posts its cards to other channels",
         ),
     ];
     let strict = "

@@ -179,7 +179,7 @@ fn templates_are_pinned_in_the_version_that_is_stored() {
 }
 
 #[test]
-fn cards_go_to_their_policies_channels_then_by_route() {
+fn cards_go_by_route_and_to_their_policies_channels() {
     let rules = rules(LEVELS);
     let route = |action: &str, target: &Target| {
         let (gates, _) = rules.resolve(&action.into(), target, NOON);
@@ -192,7 +192,7 @@ fn cards_go_to_their_policies_channels_then_by_route() {
             "command.execute",
             &target(None, Some("prod-eu-1"), Some("production"))
         ),
-        channel("C01CLUSTER")
+        vec!["C02CRITICAL".into(), "C01CLUSTER".into()]
     );
     assert_eq!(
         route(

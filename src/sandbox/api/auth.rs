@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::args::Args;
-use super::{Outcome, Sandbox};
+use super::{Outcome, Sandbox, page_of};
+use std::collections::BTreeSet;
 
 pub(super) fn test(sandbox: &Sandbox) -> Value {
     sandbox.look(|state| {
@@ -21,6 +22,20 @@ pub(super) fn test(sandbox: &Sandbox) -> Value {
             "enterprise_id": install.enterprise_id,
         })
     })
+}
+
+/// `auth.teams.list`: the workspaces of an organization that somebody belongs to.
+pub(super) fn teams(sandbox: &Sandbox, args: &Args) -> Outcome {
+    let all: BTreeSet<String> = sandbox.look(|state| {
+        let own = state.users.values().filter(|user| !user.is_stranger);
+        own.map(|user| user.team_id.clone()).collect()
+    });
+    let (teams, cursor) = page_of(all.into_iter().collect(), args)?;
+    let teams: Vec<Value> = teams
+        .iter()
+        .map(|id| json!({"id": id, "name": id}))
+        .collect();
+    Ok(json!({"ok": true, "teams": teams, "response_metadata": {"next_cursor": cursor}}))
 }
 
 /// `apps.connections.open`: a fresh address for one socket.

@@ -157,6 +157,7 @@ fn run(sandbox: &Sandbox, method: &str, args: &Args) -> Outcome {
     match method {
         "api.test" => Ok(json!({"ok": true})),
         "auth.test" => Ok(auth::test(sandbox)),
+        "auth.teams.list" => auth::teams(sandbox, args),
         "apps.connections.open" => auth::open_connection(sandbox),
         "bots.info" => auth::bots_info(sandbox, args),
         "users.info" => users::info(sandbox, args),
@@ -175,7 +176,7 @@ fn run(sandbox: &Sandbox, method: &str, args: &Args) -> Outcome {
         "views.push" => views::push(sandbox, args),
         "views.update" => views::update(sandbox, args),
         "views.publish" => views::publish(sandbox, args),
-        "usergroups.list" => Ok(usergroups::list(sandbox, args)),
+        "usergroups.list" => usergroups::list(sandbox, args),
         "usergroups.users.list" => usergroups::users(sandbox, args),
         _ => Err("unknown_method".into()),
     }
@@ -195,6 +196,15 @@ fn record(sandbox: &Sandbox, method: &str, args: &Args, error: Option<&str>) {
 fn json_answer(body: &Value) -> Response {
     let kind = (header::CONTENT_TYPE, "application/json; charset=utf-8");
     ([kind], body.to_string()).into_response()
+}
+
+/// The workspace whose people are asked for: a token of an organization must name one, to any other token it says nothing.
+fn workspace_of(sandbox: &Sandbox, args: &Args) -> Result<Option<String>, ApiError> {
+    if sandbox.look(|state| state.install.enterprise_id.is_none()) {
+        return Ok(None);
+    }
+    let workspace = args.text("team_id").ok_or("missing_argument")?;
+    Ok(Some(workspace.to_owned()))
 }
 
 /// One page of a list with Slack's `limit` and `cursor`, and the next cursor (empty at the end).

@@ -3,19 +3,21 @@
 use serde_json::{Value, json};
 
 use super::args::Args;
-use super::{Outcome, Sandbox};
+use super::{Outcome, Sandbox, workspace_of};
 
-pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Value {
+pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Outcome {
+    let workspace = workspace_of(sandbox, args)?;
     let (with_users, with_disabled) = (args.flag("include_users"), args.flag("include_disabled"));
     let groups: Vec<Value> = sandbox.look(|state| {
         let shown = state
             .groups
             .values()
-            .filter(|group| with_disabled || !group.is_disabled);
+            .filter(|group| with_disabled || !group.is_disabled)
+            .filter(|group| workspace.as_ref().is_none_or(|team| *team == group.team_id));
         let to_json = |group: &super::super::Group| {
             let mut body = json!({
                 "id": group.id,
-                "team_id": state.install.team_id,
+                "team_id": group.team_id,
                 "is_usergroup": true,
                 "is_subteam": true,
                 "name": group.name,
@@ -23,7 +25,7 @@ pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Value {
                 "handle": group.handle,
                 "is_external": false,
                 "date_create": 1_446_598_059,
-                "date_update": 1_446_670_362,
+                "date_update": group.updated_at,
                 "date_delete": i64::from(group.is_disabled) * 1_446_670_362,
                 "auto_type": null,
                 "created_by": "USLACKBOT",
@@ -39,7 +41,7 @@ pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Value {
         };
         shown.map(to_json).collect()
     });
-    json!({"ok": true, "usergroups": groups})
+    Ok(json!({"ok": true, "usergroups": groups}))
 }
 
 pub(super) fn users(sandbox: &Sandbox, args: &Args) -> Outcome {

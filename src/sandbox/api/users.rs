@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::state::User;
 use super::args::Args;
-use super::{Outcome, Sandbox, page_of};
+use super::{Outcome, Sandbox, page_of, workspace_of};
 
 pub(super) fn info(sandbox: &Sandbox, args: &Args) -> Outcome {
     let id = args.need("user")?;
@@ -14,7 +14,9 @@ pub(super) fn info(sandbox: &Sandbox, args: &Args) -> Outcome {
 }
 
 pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Outcome {
-    let all = sandbox.look(|state| state.users.values().cloned().collect());
+    let workspace = workspace_of(sandbox, args)?;
+    let is_of = |user: &&User| workspace.as_ref().is_none_or(|team| *team == user.team_id);
+    let all = sandbox.look(|state| state.users.values().filter(is_of).cloned().collect());
     let (users, cursor) = page_of::<User>(all, args)?;
     let members: Vec<_> = users.iter().map(shown).collect();
     Ok(json!({

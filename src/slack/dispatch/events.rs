@@ -1,10 +1,9 @@
 //! What happened in the workspace. Nothing here decides anything.
 
 use super::Dispatcher;
-use crate::app::Due;
 use crate::slack::inbound::event::Happening;
 use crate::slack::views::home::Look;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 impl Dispatcher {
     /// Acknowledged at once; the work is done afterwards.
@@ -29,15 +28,26 @@ impl Dispatcher {
             }
             (kind, _) if kind.starts_with("channel_") || kind.starts_with("group_") => {
                 self.0.outlet.slack.forget_channels();
+                if kind == "channel_shared" {
+                    self.redraw_open_cards();
+                }
             }
             (kind, _) if kind.starts_with("subteam_") => {
                 info!(kind, "a user group has changed");
-                self.0.doubts.raise(Due {
-                    groups: true,
-                    members: false,
-                });
+                self.0.doubts.raise_group(happening);
             }
             (kind, _) => debug!(kind, "an event that has no use here"),
         }
+    }
+
+    /// The cards in a channel that is shared from now on must not show everything any more.
+    fn redraw_open_cards(&self) {
+        let this = self.clone();
+        self.0.outlet.spawn(async move {
+            match this.0.app.redraw_open_cards().await {
+                Ok(()) => info!("a channel is shared from now on; cards of open requests are drawn again"),
+                Err(error) => warn!(%error, "a channel is shared from now on; its cards keep their text until their next change"),
+            }
+        });
     }
 }

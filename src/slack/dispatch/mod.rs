@@ -183,7 +183,14 @@ impl Dispatcher {
             standing,
             ..
         } = &*self.0;
-        match standing.of(&outlet.slack, home, user_id, app.now()).await {
+        let asked_at = app.now();
+        let looked = standing.look(&outlet.slack, home, user_id, asked_at).await;
+        if let Ok((standing, Some(user))) = &looked
+            && user.id == user_id
+        {
+            self.share_standing(home, user, standing, asked_at).await;
+        }
+        match looked.map(|(standing, _)| standing) {
             Ok(Ok(account)) => Ok(account),
             Ok(Err(why)) => {
                 info!(user_id, %why, "refused an account without standing");
@@ -200,7 +207,8 @@ impl Dispatcher {
     async fn person(&self, account: &SlackAccount) -> Result<Person, Told> {
         let rules = self.0.app.rules().await.map_err(|error| failed(&error))?;
         let person = rules.directory().by_slack(account);
-        match person.filter(|person| person.active) {
+        let may_act = |_: &&Person| !rules.directory().is_refused(account);
+        match person.filter(|person| person.active).filter(may_act) {
             Some(person) => Ok(person.clone()),
             None => Err(Told::Answer(answer::not_listed(match person {
                 Some(_) => &Ineligible::Inactive,

@@ -1,110 +1,266 @@
 //! Asks Slack who its members are and who is in its user groups: at the start, when it says that something has changed, and from time
-//! to time (design 2.5).
+//! to time. Members and groups do not wait for each other.
 
 use super::Dispatcher;
-use crate::app::{AppError, Due, HeardGroup};
+use crate::app::{App, AppError, Due, HeardGroup};
+use crate::domain::document::SlackIdentity;
 use crate::domain::roster::Account;
+use crate::domain::rules::Rules;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::client::Slack;
 use crate::slack::error::SlackError;
+use crate::slack::inbound::event::Happening;
 use crate::slack::installation::Installation;
-use crate::slack::reply::SlackUser;
-use crate::slack::standing;
+use crate::slack::listing::{CallBudget, Incomplete, Listing, Paged};
+use crate::slack::reply::{SlackUser, UserGroup};
+use crate::slack::standing::{self, Standing};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
 /// How long Slack is left alone after it did not answer.
-const PAUSE: Span = Span::seconds(30);
-/// More pages than any workspace has: who is sent round in circles stops.
-const MOST_PAGES: usize = 2_000;
+const RETRY_PAUSE: Span = Span::seconds(30);
+/// Additions to groups that are remembered until the groups are read; of more than that no author is known.
+const ADDITIONS_LIMIT: usize = 1_000;
 
-/// What Slack must be asked, and when again.
+/// What Slack must be asked, and how far each list is.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
-    kept: Mutex<Kept>,
-    raised: Notify,
+    raised: Mutex<Raised>,
+    wake: Notify,
+    sync: tokio::sync::Mutex<DirectorySync>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Raised {
     due: Due,
-    not_before: Option<Timestamp>,
+    additions: Vec<Addition>,
+}
+
+/// Accounts that one edit of a user group has added, as an event tells: whoever updated the group at that time added them.
+#[derive(Debug)]
+struct Addition {
+    group: String,
+    edited_at: i64,
+    accounts: Vec<String>,
+}
+
+impl Addition {
+    /// What a `subteam_members_changed` event tells; nothing where it leaves something out.
+    fn of(happening: &Happening) -> Option<Self> {
+        let accounts = happening.added_users.as_array()?.iter();
+        Some(Self {
+            group: happening.subteam_id.as_str()?.to_owned(),
+            edited_at: happening.date_update.as_i64()?,
+            accounts: accounts
+                .filter_map(|id| Some(id.as_str()?.to_owned()))
+                .collect(),
+        })
+    }
 }
 
 impl Doubts {
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Raised> {
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something has changed, so what was told before is asked again.
+    /// Something has changed, so Slack is asked again.
     pub(super) fn raise(&self, due: Due) {
-        let mut kept = self.lock();
-        kept.due.groups |= due.groups;
-        kept.due.members |= due.members;
-        drop(kept);
-        self.raised.notify_one();
+        let mut raised = self.lock();
+        raised.due.groups |= due.groups;
+        raised.due.members |= due.members;
+        drop(raised);
+        self.wake.notify_one();
     }
 
-    /// What was raised, unless Slack is to be left alone.
-    fn take(&self, now: Timestamp) -> Option<Due> {
-        let mut kept = self.lock();
-        if kept.not_before.is_some_and(|at| now < at) {
+    /// A user group has changed.
+    pub(super) fn raise_group(&self, happening: &Happening) {
+        let mut raised = self.lock();
+        if raised.additions.len() < ADDITIONS_LIMIT {
+            raised.additions.extend(Addition::of(happening));
+        }
+        drop(raised);
+        self.raise(Due {
+            groups: true,
+            members: false,
+        });
+    }
+}
+
+/// The two lists that are read of Slack.
+#[derive(Debug, Default)]
+struct DirectorySync {
+    members: Part<SlackUser>,
+    groups: Part<UserGroup>,
+    additions: Vec<Addition>,
+}
+
+/// How far one list is.
+#[derive(Debug)]
+struct Part<T> {
+    /// It must be read from its beginning, whatever else is known.
+    is_raised: bool,
+    /// What is being read was raised, so it is finished even if another replica finishes before.
+    is_forced: bool,
+    not_before: Option<Timestamp>,
+    budget: CallBudget,
+    listing: Option<Listing<T>>,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self {
+            is_raised: false,
+            is_forced: false,
+            not_before: None,
+            budget: CallBudget::default(),
+            listing: None,
+        }
+    }
+}
+
+impl<T: Paged> Part<T> {
+    /// Reads on, if something is due; gives the list once it is complete.
+    async fn read(
+        &mut self,
+        (slack, home): (&Slack, &Installation),
+        is_due: bool,
+        app: &App,
+    ) -> Option<Listing<T>> {
+        let now = app.now();
+        if self.not_before.is_some_and(|at| now < at) {
             return None;
         }
-        Some(std::mem::take(&mut kept.due))
+        if self.listing.as_ref().is_some_and(|one| one.is_stale(now)) {
+            self.restart();
+        }
+        if !(is_due || self.is_forced) {
+            self.listing = None; // another replica was faster
+        }
+        if self.listing.is_none() && (is_due || self.is_raised) {
+            self.is_forced = std::mem::take(&mut self.is_raised);
+            self.listing = Some(Listing::begin(now));
+        }
+        let mut listing = self.listing.take()?;
+        match listing
+            .read(slack, home, &mut self.budget, || app.now())
+            .await
+        {
+            Ok(()) => {
+                self.is_forced = false;
+                return Some(listing);
+            }
+            Err(Incomplete::Paced(until)) => {
+                self.not_before = Some(until);
+                self.listing = Some(listing);
+            }
+            Err(Incomplete::Failed(error)) => {
+                self.pause(&error, app.now());
+                self.listing = Some(listing);
+            }
+            Err(Incomplete::Void(error)) => {
+                self.pause(&error, app.now());
+                self.restart();
+            }
+        }
+        None
     }
 
-    /// It could not be told; it is asked again after a pause.
-    fn put_off(&self, due: Due, until: Timestamp) {
-        let mut kept = self.lock();
-        kept.due.groups |= due.groups;
-        kept.due.members |= due.members;
-        kept.not_before = Some(until);
+    /// What was read so far is dropped, and read again from the beginning.
+    fn restart(&mut self) {
+        self.listing = None;
+        self.is_forced = false;
+        self.is_raised = true;
+    }
+
+    /// Slack is left alone for as long as it says, or for a while.
+    fn pause(&mut self, error: &SlackError, now: Timestamp) {
+        warn!(%error, "slack did not list its people; nobody new is added until it does");
+        let pause = match error {
+            SlackError::RateLimited {
+                retry_after: Some(pause),
+            } => Span(i64::try_from(pause.as_millis()).unwrap_or(RETRY_PAUSE.0)),
+            _ => RETRY_PAUSE,
+        };
+        self.not_before = Some(now.plus(pause));
     }
 }
 
 impl Dispatcher {
-    /// Asks Slack whatever is due. What it does not tell stays as it is, and adds nobody.
+    /// Asks Slack whatever is due, as far as its pace allows. What it does not tell stays as it is, and adds nobody.
     pub async fn sync_people(&self) -> Result<(), AppError> {
         let app = &self.0.app;
+        app.end_holds().await?;
         let Some(home) = self.home() else {
             return Ok(());
         };
-        let Some(raised) = self.0.doubts.take(app.now()) else {
-            return Ok(());
-        };
-        let known = app.people_due().await?;
-        let mut due = Due {
-            groups: raised.groups || known.groups,
-            members: raised.members || known.members,
-        };
-        let asked_at = app.now();
-        if due.members {
-            match members(&self.0.outlet.slack, home).await {
-                Ok(accounts) => app.hear_members(&accounts, asked_at).await?,
-                Err(error) => {
-                    self.slack_is_silent(due, &error);
-                    return Ok(());
-                }
-            };
-            due.members = false;
-        }
-        if due.groups {
-            match groups(&self.0.outlet.slack, home).await {
-                Ok(groups) => app.hear_groups(&groups, asked_at).await?,
-                Err(error) => {
-                    self.slack_is_silent(due, &error);
-                    return Ok(());
-                }
-            };
-        }
-        Ok(())
+        let mut sync = self.0.doubts.sync.lock().await;
+        let raised = std::mem::take(&mut *self.0.doubts.lock());
+        sync.members.is_raised |= raised.due.members;
+        sync.groups.is_raised |= raised.due.groups;
+        sync.additions.extend(raised.additions);
+        let due = app.people_due().await?;
+        let groups = self.sync_groups(&mut sync, home, due.groups).await;
+        let members = self
+            .sync_members(&mut sync.members, home, due.members)
+            .await;
+        groups.and(members)
     }
 
     /// Ends when Slack has said that something has changed.
     pub async fn people_doubted(&self) {
-        self.0.doubts.raised.notified().await;
+        self.0.doubts.wake.notified().await;
+    }
+
+    async fn sync_members(
+        &self,
+        members: &mut Part<SlackUser>,
+        home: &Installation,
+        is_due: bool,
+    ) -> Result<(), AppError> {
+        let app = &self.0.app;
+        let slack = &self.0.outlet.slack;
+        let Some(listing) = members.read((slack, home), is_due, app).await else {
+            return Ok(());
+        };
+        if !is_whole(&listing, home) {
+            info!(
+                accounts = listing.items.len(),
+                "a list of members that is not whole"
+            );
+            members.pause(&SlackError::Lost, app.now());
+            members.restart();
+            return Ok(());
+        }
+        let accounts = accounts(&listing, home);
+        let heard = app.hear_members(&accounts, listing.began_at).await;
+        members.is_raised |= heard.is_err();
+        heard.map(|_| ())
+    }
+
+    async fn sync_groups(
+        &self,
+        sync: &mut DirectorySync,
+        home: &Installation,
+        is_due: bool,
+    ) -> Result<(), AppError> {
+        let app = &self.0.app;
+        let slack = &self.0.outlet.slack;
+        let Some(listing) = sync.groups.read((slack, home), is_due, app).await else {
+            return Ok(());
+        };
+        let Some(groups) = groups(&listing, home, &sync.additions) else {
+            sync.groups.pause(&SlackError::Lost, app.now());
+            sync.groups.restart();
+            return Ok(());
+        };
+        let heard = app.hear_groups(&groups, listing.began_at).await;
+        match &heard {
+            Ok(_) => sync.additions.clear(),
+            Err(_) => sync.groups.is_raised = true,
+        }
+        heard.map(|_| ())
     }
 
     /// Looks at one account that Slack says has changed, if it matters, and if what was `told` of it differs from what is known:
@@ -117,41 +273,58 @@ impl Dispatcher {
             return self.0.doubts.raise(ALL_MEMBERS);
         };
         let identity = home.identity(user_id);
-        let members = rules.document().directory.slack.members;
-        if !members && rules.directory().by_identity(&identity).is_none() {
-            return;
-        }
         let told = standing::account(home, told);
-        let mut known = rules.roster().accounts.iter();
-        if told.is_some() && known.any(|known| Some(known) == told.as_ref()) {
+        let known = known(&rules, &identity);
+        let is_news = told.is_none() || told.as_ref() != known;
+        if !matters(&rules, &identity) || !is_news {
             return;
         }
-        let looked = self.0.outlet.slack.users_info(user_id).await;
-        let heard = match looked.as_ref().map(|user| standing::account(home, user)) {
-            Ok(Some(account)) if account.identity == identity => {
-                self.0.app.hear_member(&account).await
-            }
-            Ok(Some(_) | None) => return,
+        let asked_at = self.0.app.now();
+        match self.0.outlet.slack.users_info(user_id).await {
+            Ok(user) if user.id == user_id => self.share(home, &user, asked_at).await,
+            Ok(_) => {}
             Err(error) => {
                 warn!(%error, "an account that has changed could not be looked at; all are listed");
-                return self.0.doubts.raise(ALL_MEMBERS);
+                self.0.doubts.raise(ALL_MEMBERS);
             }
-        };
-        if let Err(error) = heard {
-            warn!(%error, "what Slack told of an account was not kept; all are listed");
-            self.0.doubts.raise(ALL_MEMBERS);
         }
     }
 
-    fn slack_is_silent(&self, due: Due, error: &SlackError) {
-        warn!(%error, ?due, "Slack does not tell who is who; nobody new comes in until it does");
-        let pause = match error {
-            SlackError::RateLimited {
-                retry_after: Some(pause),
-            } => Span(i64::try_from(pause.as_millis()).unwrap_or(PAUSE.0)),
-            _ => PAUSE,
+    /// Shares what was found out about somebody who acts. A full member of whom nothing is known needs no word: the list names them.
+    pub(super) async fn share_standing(
+        &self,
+        home: &Installation,
+        user: &SlackUser,
+        standing: &Standing,
+        asked_at: Timestamp,
+    ) {
+        let is_known = match self.0.app.rules().await {
+            Ok(rules) => known(&rules, &home.identity(&user.id)).is_some(),
+            Err(_) => true,
         };
-        self.0.doubts.put_off(due, self.0.app.now().plus(pause));
+        if standing.is_err() || is_known {
+            self.share(home, user, asked_at).await;
+        }
+    }
+
+    /// Tells every replica what Slack has said of one account, where that differs from what they know.
+    async fn share(&self, home: &Installation, user: &SlackUser, asked_at: Timestamp) {
+        let Ok(rules) = self.0.app.rules().await else {
+            return self.0.doubts.raise(ALL_MEMBERS);
+        };
+        let identity = home.identity(&user.id);
+        let account = standing::account(home, user)
+            .or_else(|| matters_by_name(&rules, &identity).then(|| standing::refused(home, user)));
+        let Some(account) = account.filter(|one| matters(&rules, &one.identity)) else {
+            return;
+        };
+        if known(&rules, &identity) == Some(&account) {
+            return;
+        }
+        if let Err(error) = self.0.app.hear_member(&account, asked_at).await {
+            warn!(%error, "what slack told of an account was not kept; all are listed");
+            self.0.doubts.raise(ALL_MEMBERS);
+        }
     }
 }
 
@@ -160,40 +333,71 @@ const ALL_MEMBERS: Due = Due {
     members: true,
 };
 
-/// All accounts, page by page; half a list is none. A list without the bot itself is not whole.
-async fn members(slack: &Slack, home: &Installation) -> Result<Vec<Account>, SlackError> {
-    let (mut accounts, mut cursor, mut whole) = (Vec::new(), None::<String>, false);
-    for _ in 0..MOST_PAGES {
-        let page = slack.users_list(&home.team_id, cursor.as_deref()).await?;
-        whole |= page.members.iter().any(|user| user.id == home.bot_user_id);
-        let known = page.members.iter();
-        accounts.extend(known.filter_map(|user| standing::account(home, user)));
-        let next = page.response_metadata.and_then(|page| page.next_cursor);
-        cursor = next.filter(|cursor| !cursor.is_empty());
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if whole && cursor.is_none() {
-        return Ok(accounts);
-    }
-    info!(
-        accounts = accounts.len(),
-        "a list of members that is not whole"
-    );
-    Err(SlackError::Lost)
+fn known<'a>(rules: &'a Rules, identity: &SlackIdentity) -> Option<&'a Account> {
+    let mut accounts = rules.roster().accounts.iter();
+    accounts.find(|account| account.identity == *identity)
 }
 
-/// All groups with their users; one whose users are not told is not believed.
-async fn groups(slack: &Slack, home: &Installation) -> Result<Vec<HeardGroup>, SlackError> {
-    let mut heard = Vec::new();
-    for group in slack.user_groups(&home.team_id).await? {
-        let users = group.users.ok_or(SlackError::Lost)?;
-        heard.push(HeardGroup {
-            accounts: users.iter().map(|user| home.identity(user)).collect(),
-            updated_by: group.updated_by.map(|user| home.identity(&user)),
-            id: group.id,
-        });
+/// Whether this account is listed, or known already.
+fn matters_by_name(rules: &Rules, identity: &SlackIdentity) -> bool {
+    rules.directory().by_identity(identity).is_some() || known(rules, identity).is_some()
+}
+
+fn matters(rules: &Rules, identity: &SlackIdentity) -> bool {
+    rules.document().directory.slack.members || matters_by_name(rules, identity)
+}
+
+/// Whether a list has the bot itself: half a list must switch nobody off.
+fn is_whole(listing: &Listing<SlackUser>, home: &Installation) -> bool {
+    let mut users = listing.items.iter();
+    users.any(|(user, _)| user.id == home.bot_user_id)
+}
+
+/// The accounts of a list, each with the time at which Slack was asked. Of somebody who is in several workspaces of an organization the
+/// membership that gives most counts, as it does when the account alone is looked up.
+fn accounts(listing: &Listing<SlackUser>, home: &Installation) -> Vec<(Account, Timestamp)> {
+    let mut all: BTreeMap<SlackIdentity, (Account, Timestamp)> = BTreeMap::new();
+    for (user, asked_at) in &listing.items {
+        let account =
+            standing::account(home, user).unwrap_or_else(|| standing::refused(home, user));
+        let rank = |one: &Account| (one.is_active && one.is_full, one.is_active);
+        match all.get(&account.identity) {
+            Some((known, _)) if rank(known) >= rank(&account) => {}
+            _ => {
+                all.insert(account.identity.clone(), (account, *asked_at));
+            }
+        }
     }
-    Ok(heard)
+    all.into_values().collect()
+}
+
+/// All groups with their users; nothing where Slack leaves out the users of one.
+fn groups(
+    listing: &Listing<UserGroup>,
+    home: &Installation,
+    additions: &[Addition],
+) -> Option<Vec<HeardGroup>> {
+    let heard = listing.items.iter().map(|(group, _)| {
+        let users = group.users.as_ref()?;
+        let added = added_by_last_edit(group, additions);
+        Some(HeardGroup {
+            id: group.id.clone(),
+            accounts: users.iter().map(|user| home.identity(user)).collect(),
+            updated_by: group.updated_by.as_ref().map(|user| home.identity(user)),
+            added_by_updater: added.iter().map(|user| home.identity(user)).collect(),
+        })
+    });
+    heard.collect()
+}
+
+/// Whom the one who updated the group last is known to have added: an event named them at the very time of that update, and no other
+/// event of that second could stand for another edit.
+fn added_by_last_edit<'a>(group: &UserGroup, additions: &'a [Addition]) -> &'a [String] {
+    let mut edits = additions
+        .iter()
+        .filter(|edit| edit.group == group.id && Some(edit.edited_at) == group.date_update);
+    match (edits.next(), edits.next()) {
+        (Some(edit), None) => &edit.accounts,
+        (_, _) => &[],
+    }
 }

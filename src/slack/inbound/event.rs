@@ -24,6 +24,9 @@ pub struct Happening {
     pub kind: Option<String>,
     pub user: serde_json::Value,
     pub tab: Option<String>,
+    pub subteam_id: serde_json::Value,
+    pub date_update: serde_json::Value,
+    pub added_users: serde_json::Value,
 }
 
 impl Happening {

@@ -1,7 +1,7 @@
 //! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
 
 use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
-use super::{Message, kit};
+use super::{Message, kit, shared};
 use crate::domain::break_glass::{
     SessionAlert, SessionEvent, SessionState, SessionStatus, ShownSession, Use, UseLine,
 };
@@ -9,6 +9,7 @@ use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::rules::Rules;
 use crate::domain::time::{Span, Timestamp};
+use crate::slack::channels::Audience;
 use serde_json::{Value, json};
 
 /// Ends a session before its time.
@@ -26,10 +27,30 @@ const SIGN: &str = "🚨";
 
 /// The alert, with the buttons that are of use while its session stands so. `mentions` are Slack's user ids.
 pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[String]) -> Message {
+    alert_for(alert, Audience::Own, status, mentions)
+}
+
+/// The same for those who read it; another organization is shown neither the justification nor the note of a review.
+pub fn alert_for(
+    alert: &SessionAlert,
+    audience: Audience,
+    status: Option<SessionStatus>,
+    mentions: &[String],
+) -> Message {
     let headline = headline(alert);
+    let is_own = audience == Audience::Own;
     let mut blocks = vec![kit::section(&format!("{SIGN} *Break-glass*: {headline}"))];
-    blocks.push(kit::section_brief(&format!("Why: {}", alert.reason), 1_000));
-    let lines = lines(alert);
+    blocks.push(if is_own {
+        kit::section_brief(&format!("Why: {}", alert.reason), 1_000)
+    } else {
+        kit::context(&[shared::withheld(
+            "The audit log has them: `countersign audit export`.",
+        )])
+    });
+    let lines = match &alert.event {
+        SessionEvent::Reviewed { .. } if !is_own => Vec::new(),
+        _ => lines(alert),
+    };
     if !lines.is_empty() {
         blocks.extend(kit::packed(&lines, LINES_BYTES));
     }
@@ -46,14 +67,13 @@ pub fn alert(alert: &SessionAlert, status: Option<SessionStatus>, mentions: &[St
     if let Some(button) = button(alert, status) {
         blocks.push(kit::actions(&[button]));
     }
+    let why = if is_own {
+        format!(" Why: {}", brief(&alert.reason, 300))
+    } else {
+        String::new()
+    };
     Message {
-        text: cut_markup(
-            &format!(
-                "Break-glass: {headline}. Why: {}",
-                brief(&alert.reason, 300)
-            ),
-            1_500,
-        ),
+        text: cut_markup(&format!("Break-glass: {headline}.{why}"), 1_500),
         blocks,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, cut_markup, date, name};
-use super::{Message, change, kit, parts};
+use super::{Message, change, kit, parts, shared};
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
@@ -14,9 +14,6 @@ use serde_json::Value;
 
 /// Slack refuses messages that are too long as a whole; this is well below what it takes.
 const WHOLE: usize = 11_500;
-
-/// In place of what another organization is not shown.
-const KEPT_OUT: &str = "The reason, comments and what runs are kept out of a channel that is, or may be, shared with another organization; Details has them.";
 
 /// How much a card lists itself; Details has all.
 #[derive(Clone, Copy)]
@@ -81,7 +78,9 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
             .reason
             .as_ref()
             .map(|reason| kit::section_brief(&format!("Why: {reason}"), room.reason)),
-        Audience::Shared => Some(kit::context(&[KEPT_OUT.to_owned()])),
+        Audience::Shared => Some(kit::context(&[shared::withheld(
+            "Open Details to read them.",
+        )])),
     });
     if audience == Audience::Own {
         blocks.extend(break_glass(shown));
@@ -89,7 +88,7 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
     blocks.extend(what_runs(shown, room, offer, audience));
     blocks.extend(policies(shown, room.listed));
     blocks.extend(decisions(shown, room.listed, audience));
-    blocks.push(kit::context(&[footer(shown)]));
+    blocks.push(kit::context(&[footer(shown, audience)]));
     if shown.is_pending() {
         blocks.push(kit::actions(&buttons(shown, offer)));
     }
@@ -276,7 +275,7 @@ fn decisions(shown: &Shown, listed: usize, audience: Audience) -> Vec<Value> {
     vec![kit::section(&lines.join("\n"))]
 }
 
-fn footer(shown: &Shown) -> String {
+fn footer(shown: &Shown, audience: Audience) -> String {
     let digest = code(shown.request.digest.short());
     match &shown.request.state {
         State::Pending { expires_at } => {
@@ -286,7 +285,13 @@ fn footer(shown: &Shown) -> String {
                 date(*expires_at)
             )
         }
-        _ => format!("{} Digest {digest}", parts::outcome_line(shown)),
+        _ => {
+            let outcome = match audience {
+                Audience::Own => parts::outcome_line(shown),
+                Audience::Shared => parts::outcome_line_without_reason(shown),
+            };
+            format!("{outcome} Digest {digest}")
+        }
     }
 }
 

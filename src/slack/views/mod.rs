@@ -20,6 +20,7 @@ pub mod reading;
 pub mod reject;
 pub mod request_form;
 pub mod review;
+pub mod shared;
 pub mod stats;
 pub mod text;
 

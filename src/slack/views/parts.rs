@@ -124,6 +124,15 @@ pub fn outcome(shown: &Shown) -> &'static str {
 
 /// The outcome with people and time, for a request that waits for nobody any more.
 pub fn outcome_line(shown: &Shown) -> String {
+    outcome_with(shown, &why(shown))
+}
+
+/// The same for people of another organization, who are not told why.
+pub fn outcome_line_without_reason(shown: &Shown) -> String {
+    outcome_with(shown, "")
+}
+
+fn outcome_with(shown: &Shown, why_cancelled: &str) -> String {
     let people = deciders(shown);
     let when = ended_at(shown).map_or_else(String::new, |at| format!(" {}", date(at)));
     match &shown.request.state {
@@ -143,7 +152,9 @@ pub fn outcome_line(shown: &Shown) -> String {
             format!("{why}{when}. It may be carried out until {}.", date(*until))
         }
         State::Rejected => format!("*Rejected* by {people}{when}."),
-        State::Cancelled => format!("*Cancelled* by {}{when}{}.", canceller(shown), why(shown)),
+        State::Cancelled => {
+            format!("*Cancelled* by {}{when}{why_cancelled}.", canceller(shown))
+        }
         State::Expired => format!("*Expired*{when}. Ask again if it is still needed."),
         State::Executed { at } => format!("*Executed* {}.", date(*at)),
         State::Completed { outcome, at } => match outcome {

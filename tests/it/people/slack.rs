@@ -164,7 +164,7 @@ on_both! {
         world.passes(Span::seconds(1)).await;
         world.syncs().await;
         let mallory = SlackIdentity { team_id: Some("T01TEST".to_owned()), enterprise_id: None, user_id: "U04MALLORY".to_owned() };
-        let late = HeardGroup { id: "S02SRE".to_owned(), accounts: vec![mallory], updated_by: None };
+        let late = HeardGroup { id: "S02SRE".to_owned(), accounts: vec![mallory], updated_by: None, added_by_updater: Vec::new() };
         assert!(!world.app().hear_groups(&[late], before).await.expect("heard"));
         assert_eq!(world.team("sre").await, ["carol", "dan"]);
         assert!(!world.app().hear_members(&[], before).await.expect("heard"));

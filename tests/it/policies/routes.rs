@@ -1,4 +1,4 @@
-//! Which channel a card goes to: the policies' own channels, else the first route that matches, else the default.
+//! Which channel a card goes to: the first route that matches, else the default; and the policies' own channels.
 
 use super::{Caller, configure, document, release};
 use crate::database::on_both;
@@ -48,7 +48,7 @@ on_both! {
         assert_eq!(channels(&world, &delete).await, ["security"], "by risk");
         let mut billing = release();
         billing["project"] = json!("billing");
-        assert_eq!(channels(&world, &billing).await, ["approvals"], "by the policy's own channel");
+        assert_eq!(channels(&world, &billing).await, ["approvals", "prod-approvals"], "to the policy's own channel, too");
         world.finish().await;
     }
 }

@@ -1,0 +1,472 @@
+//! What Countersign learns from Slack about people and channels: large workspaces, rights that come through user groups, accounts that
+//! may do nothing, and channels that another organization reads.
+
+use crate::break_glass::{said, start};
+use crate::client::{command, deploy, text};
+use crate::database::{Kind, on_both};
+use crate::world::{DEPLOY, World, world};
+use countersign::app::{AppError, Changed};
+use countersign::domain::document::Document;
+use countersign::domain::refusal::Refusal;
+use countersign::domain::time::Span;
+use countersign::sandbox::{Fault, Group, Seed, User};
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+
+const DEMO: &str = include_str!("../../manifests/demo.yaml");
+
+/// SRE takes its members from a user group, which makes them administrators and lets them start break-glass sessions.
+fn grouped() -> String {
+    let listed = "- {id: sre, name: SRE, members: [carol, dan]}";
+    let administrators = "administrators: {orgRoles: [platform-admin]}";
+    assert!(DEMO.contains(listed) && DEMO.contains(administrators));
+    DEMO.replace(listed, "- {id: sre, name: SRE, slackUserGroup: S02SRE}")
+        .replace(administrators, "administrators: {teams: [sre]}")
+}
+
+/// Members of the workspace are people, and SRE takes its members from a user group.
+fn open_house() -> String {
+    grouped().replace("directory:\n", "directory:\n  slack: {members: true}\n")
+}
+
+async fn rights_by_group(kind: Kind) -> Option<World> {
+    let world = World::start_with(kind, &grouped()).await?;
+    world.syncs().await;
+    world.passes(Span::seconds(1)).await;
+    Some(world)
+}
+
+fn member(n: usize, team: &str) -> User {
+    let id = format!("U7{n:05}");
+    User {
+        team_id: team.to_owned(),
+        name: format!("member{n:05}"),
+        real_name: format!("Member {n}"),
+        id,
+        ..User::default()
+    }
+}
+
+/// A workspace of so many more members.
+fn grow(world: &World, members: usize) {
+    world.slack.change(|state| {
+        let new = (0..members).map(|n| member(n, "T01TEST"));
+        state.users.extend(new.map(|user| (user.id.clone(), user)));
+    });
+}
+
+async fn people(world: &World) -> usize {
+    let rules = world.app().rules().await.expect("the rules");
+    rules.directory().people().count()
+}
+
+/// Whether somebody may change the configuration: adds a project that nobody needs.
+async fn administers(world: &World, who: &str, project: &str) -> bool {
+    let changed = world
+        .edits(who, |document| {
+            let projects = document["resources"]["projects"].as_array_mut();
+            projects.expect("a list").push(json!(project));
+        })
+        .await;
+    match changed {
+        Ok(Changed::Applied(_)) => true,
+        Err(AppError::Refused(Refusal::Forbidden(_))) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The last message in `#security`.
+fn last_alert(world: &World) -> String {
+    said(world, "security").pop().unwrap_or_default()
+}
+
+/// An administrator changes the configuration for a reason.
+async fn changes(world: &World, who: &str, reason: &str, change: impl FnOnce(&mut Value)) {
+    let stored = world.app().config().await.expect("a configuration");
+    let mut document = serde_json::to_value(&stored.document).expect("JSON");
+    change(&mut document);
+    let document: Document = serde_json::from_value(document).expect("a document");
+    let caller = countersign::domain::principal::Caller::person(
+        who.into(),
+        countersign::domain::vote::Door::Api,
+    );
+    let changed = world
+        .app()
+        .change_config(&caller, document, None, Some(reason.to_owned()))
+        .await;
+    assert!(matches!(changed, Ok(Changed::Applied(_))), "{changed:?}");
+    world.settle().await;
+}
+
+on_both! {
+    async fn eleven_thousand_members_and_their_groups_are_read_at_slacks_pace_r17(kind) {
+        let Some(world) = World::start_with(kind, &open_house()).await else { return };
+        grow(&world, 11_000);
+        let users = world.slack.look(|state| state.users.len());
+        let pages = users.div_ceil(500);
+        assert!(pages > 20);
+        world.slack.set_tiers(true);
+        world.syncs().await;
+        let (listed, grouped) = (world.slack.call_count("users.list"), world.slack.call_count("usergroups.list"));
+        assert_eq!((listed, grouped), (20, 1), "a minute's calls at once, and groups do not wait for members");
+        assert_eq!(world.team("sre").await, ["carol", "dan"]);
+        // Slack asks for a pause in the middle all the same
+        world.slack.fail_next_of("users.list", Fault::RateLimited { retry_after: 17 });
+        let mut seconds = 0;
+        while people(&world).await < 11_000 {
+            world.passes(Span::seconds(5)).await;
+            world.syncs().await;
+            seconds += 5;
+            assert!(seconds <= 80, "it never ends");
+        }
+        assert!((60..=80).contains(&seconds), "{seconds}");
+        assert_eq!(world.slack.call_count("users.list"), u64::try_from(pages).expect("few") + 1, "no page twice but the refused one");
+        assert_eq!(world.degraded().await, Vec::<String>::new());
+        // the next list is as quick, and a group that changes meanwhile is read at once
+        world.passes(Span::minutes(5)).await;
+        world.syncs().await;
+        world.regroups("S02SRE", "U03CAROL", &["U03CAROL"]).await;
+        assert_eq!(world.team("sre").await, ["carol"]);
+        world.finish().await;
+    }
+
+    async fn an_older_page_does_not_bring_back_who_was_switched_off_meanwhile_r17(kind) {
+        let Some(world) = World::start_with(kind, &open_house()).await else { return };
+        grow(&world, 11_000);
+        world.slack.set_tiers(true);
+        let bob = world.person("bob").await;
+        world.syncs().await;
+        assert_eq!(people(&world).await, 6, "the list is not complete");
+        world.passes(Span::seconds(10)).await;
+        // his page, which shows him active, was read before
+        world.account("U02BOB", |user| user.deleted = true).await;
+        assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
+        for _ in 0..6 {
+            world.passes(Span::seconds(10)).await;
+            world.syncs().await;
+        }
+        assert!(people(&world).await > 11_000, "the list is complete");
+        assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
+        world.finish().await;
+    }
+
+    async fn every_workspace_of_an_organization_is_read(kind) {
+        let configuration = open_house().replace("teamId: T01TEST", "enterpriseId: E01TEST");
+        let seed = Seed::example().organization("E01TEST");
+        let Some(world) = World::start_in(kind, &configuration, seed).await else { return };
+        world.slack.change(|state| {
+            for n in 0..600 {
+                let user = User { enterprise: Some("E01TEST".to_owned()), ..member(n, "T02OTHER") };
+                state.users.insert(user.id.clone(), user);
+            }
+            let group = state.groups.get_mut("S02SRE").expect("a group");
+            let moved = Group { team_id: "T02OTHER".to_owned(), users: vec!["U700599".to_owned(), "U05DAN".to_owned()], ..group.clone() };
+            *group = moved;
+        });
+        world.syncs().await;
+        assert_eq!(people(&world).await, 6 + 600);
+        assert_eq!(world.team("sre").await, ["U700599", "dan"]);
+        assert_eq!(world.degraded().await, Vec::<String>::new());
+        world.finish().await;
+    }
+
+    async fn joining_a_group_gives_administration_and_break_glass_late_and_is_announced_r18(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        assert!(administers(&world, "carol", "search").await, "the group as it was chosen");
+        let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
+        let waiting = text(&alice.submit(command()).await.ok(), "id");
+        world.passes(Span::seconds(1)).await;
+        world.regroups("S02SRE", "U04MALLORY", &["U03CAROL", "U05DAN", "U04MALLORY"]).await;
+        insta::assert_snapshot!("joined_by_herself", last_alert(&world));
+        assert!(!administers(&world, "mallory", "hers").await);
+        let refused = mallory.post("/v1/break-glass", start()).await;
+        assert_eq!(refused.outcome(), "403 forbidden");
+        assert!(refused.body["detail"].to_string().contains("from 2026-11-24T10:00:02.000Z on"), "{}", refused.body);
+        assert_eq!(mallory.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
+        // what the configuration gives as well is not held back
+        world.edits("carol", |document| document["directory"]["teams"][1]["members"] = json!(["mallory"])).await.expect("she administers");
+        assert!(administers(&world, "mallory", "hers").await);
+        world.edits("carol", |document| document["directory"]["teams"][1]["members"] = json!([])).await.expect("she administers");
+        assert!(!administers(&world, "mallory", "more").await);
+
+        world.passes(Span::hours(24)).await;
+        world.syncs().await;
+        assert!(administers(&world, "mallory", "more").await);
+        assert_eq!(mallory.post("/v1/break-glass", start()).await.status, 201);
+        world.finish().await;
+    }
+
+    async fn whom_somebody_else_adds_to_a_group_has_its_rights_at_once_and_is_announced_r18(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U06ERIN"]).await;
+        let told = last_alert(&world);
+        assert!(told.contains("+ Erin Evans (erin) may change the configuration + Erin Evans (erin) may start break-glass sessions"), "{told}");
+        assert!(administers(&world, "erin", "search").await);
+        // who does not stand in the directory may be anybody, the one who was added included
+        world.regroups("S02SRE", "U99ADMIN", &["U03CAROL", "U05DAN", "U06ERIN", "U04MALLORY"]).await;
+        assert!(!administers(&world, "mallory", "hers").await);
+        world.finish().await;
+    }
+
+    async fn who_is_listed_after_joining_a_group_waits_as_well_r18(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        world.regroups("S02SRE", "U99NEW", &["U03CAROL", "U05DAN", "U99NEW"]).await;
+        let alice = world.person("alice").await;
+        let waiting = text(&alice.submit(deploy()).await.ok(), "id");
+        world.passes(Span::seconds(1)).await;
+        world.edits("carol", |document| document["directory"]["users"].as_array_mut().expect("a list")
+            .push(json!({"id": "grace", "name": "Grace", "slack": {"teamId": "T01TEST", "userId": "U99NEW"}}))).await.expect("she administers");
+        assert_eq!(world.team("sre").await, ["carol", "dan", "grace"]);
+        assert!(!administers(&world, "grace", "hers").await);
+        let grace = world.person("grace").await;
+        assert_eq!(grace.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
+        world.passes(Span::hours(24)).await;
+        world.syncs().await;
+        assert!(administers(&world, "grace", "hers").await);
+        world.finish().await;
+    }
+
+    async fn a_group_that_an_edit_binds_is_held_back_as_a_whole_r18(kind) {
+        let Some(world) = World::start(kind).await else { return };
+        world.edits("carol", |document| {
+            document["directory"]["teams"][2]["slackUserGroup"] = json!("S03SECURITY");
+            document["directory"]["teams"][2]["members"] = json!([]);
+            document["administrators"]["teams"] = json!(["security"]);
+        }).await.expect("she administers");
+        world.syncs().await;
+        assert_eq!(world.team("security").await, ["erin"]);
+        assert!(!administers(&world, "erin", "hers").await);
+        assert!(administers(&world, "carol", "search").await);
+        world.finish().await;
+    }
+
+    async fn an_author_that_a_later_edit_overwrites_is_unknown_r34(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        let alice = world.person("alice").await;
+        let waiting = text(&alice.submit(deploy()).await.ok(), "id");
+        world.passes(Span::seconds(1)).await;
+        // Slack says who changed the group last, and that was not mallory
+        let own = world.regroups_unheard("S02SRE", "U04MALLORY", &["U03CAROL", "U05DAN", "U04MALLORY"]);
+        world.slack.event(&own).await.expect("an ack");
+        world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U04MALLORY", "U06ERIN"]).await;
+        assert_eq!(world.team("sre").await, ["carol", "dan", "erin", "mallory"]);
+        let (erin, mallory) = (world.person("erin").await, world.person("mallory").await);
+        assert!(!administers(&world, "mallory", "hers").await);
+        assert_eq!(mallory.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
+        assert!(administers(&world, "erin", "search").await, "dan has added her");
+        assert_eq!(erin.decide(&waiting, "approve").await.outcome(), "200");
+        world.finish().await;
+    }
+
+    async fn an_author_of_whom_no_event_tells_is_unknown_r34(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        world.regroups_unheard("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U06ERIN"]);
+        world.passes(Span::minutes(5)).await;
+        world.syncs().await;
+        assert_eq!(world.team("sre").await, ["carol", "dan", "erin"]);
+        assert!(!administers(&world, "erin", "hers").await);
+        world.finish().await;
+    }
+
+    async fn a_guest_learnt_at_one_replica_is_refused_at_the_other_and_by_token_r19(kind) {
+        let world = world!(kind);
+        world.syncs().await;
+        let (other, other_url) = world.replica().await;
+        let bob = world.person("bob").await;
+        world.types("alice", DEPLOY).await;
+        world.passes(Span::minutes(11)).await;
+        world.slack.set_bot_url(&other_url);
+        assert!(world.types("bob", "inbox").await.contains("#1"), "the other replica knows him for ten minutes");
+        world.slack.set_bot_url(&world.url);
+        // no event tells of it: it is learnt because he acts
+        world.slack.change(|state| state.users.get_mut("U02BOB").expect("there").is_restricted = true);
+        assert!(world.types("bob", "inbox").await.contains("Guests of this workspace"));
+        world.slack.set_bot_url(&other_url);
+        let told = world.types("bob", "inbox").await;
+        assert!(told.contains("Your account is not active."), "{told}");
+        let told = world.clicks("bob", "approve").await;
+        other.dispatcher.finish().await;
+        let told = told + &world.told("bob").concat();
+        assert!(told.contains("Your account is not active."), "{told}");
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
+        assert_eq!(bob.at(&other_url).decide("1", "approve").await.outcome(), "403 forbidden");
+        // and Slack takes it back
+        world.slack.set_bot_url(&world.url);
+        world.account("U02BOB", |user| user.is_restricted = false).await;
+        assert_eq!(bob.decide("1", "approve").await.outcome(), "200");
+        other.stop().await;
+        world.finish().await;
+    }
+
+    async fn a_guest_account_is_refused_although_its_person_has_another_one_r19(kind) {
+        let world = world!(kind);
+        world.edits("carol", |document| document["directory"]["users"][1]["slack"] = json!([
+            {"teamId": "T01TEST", "userId": "U02BOB"}, {"teamId": "T02OTHER", "userId": "U02BOB"}])).await.expect("she administers");
+        world.syncs().await;
+        let (other, other_url) = world.replica().await;
+        world.passes(Span::seconds(1)).await;
+        world.types("alice", DEPLOY).await;
+        world.slack.set_bot_url(&other_url);
+        assert!(world.types("bob", "inbox").await.contains("#1"));
+        world.slack.set_bot_url(&world.url);
+        world.account("U02BOB", |user| user.is_ultra_restricted = true).await;
+        world.slack.set_bot_url(&other_url);
+        assert!(world.types("bob", "inbox").await.contains("Your account is not active."));
+        world.clicks("bob", "approve").await;
+        other.dispatcher.finish().await;
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        other.stop().await;
+        world.finish().await;
+    }
+
+    async fn what_weakens_is_announced_before_harmless_edits_and_a_long_reason_r11(kind) {
+        let world = world!(kind);
+        changes(&world, "carol", &"because of everything ".repeat(150), |document| {
+            let projects = document["resources"]["projects"].as_array_mut().expect("a list");
+            projects.extend((0..500).map(|n| json!(format!("harmless-project-{n}"))));
+            let users = document["directory"]["users"].as_array_mut().expect("a list");
+            users.extend((0..300).map(|n| json!({"id": format!("a-new-{n}"), "name": "New", "slack": {"teamId": "T01TEST", "userId": format!("U8{n:04}")}})));
+            document["directory"]["users"][5]["orgRoles"] = json!(["platform-admin"]);
+            document["policies"][3]["quorum"]["minApprovals"] = json!(1);
+            document["policies"][3]["quorum"]["minDistinctTeams"] = json!(1);
+        }).await;
+        let told = said(&world, "security");
+        assert_eq!(told.len(), 1, "{told:#?}");
+        let place = |what: &str| told[0].find(what).unwrap_or_else(|| panic!("no {what} in {}", told[0]));
+        assert!(place("! policy project-deletion-gate needs less of a quorum") < place("directory.users.mallory.orgRoles"));
+        assert!(place("directory.users.mallory.orgRoles") < place("Reason: because of everything"));
+        assert!(place("Reason: because of everything") < place("and "));
+        assert!(told[0].chars().count() < 2_600, "{}", told[0]);
+        world.finish().await;
+    }
+
+    async fn a_hundred_weakened_policies_are_all_announced_r11(kind) {
+        let world = world!(kind);
+        world.reconfigure(|document| {
+            let policies = document["policies"].as_array_mut().expect("a list");
+            policies.extend((0..100).map(|n| json!({"id": format!("gate-of-team-number-{n}"), "name": "Gate", "scope": "organization",
+                "approvers": {"teams": ["sre"]}, "quorum": {"minApprovals": 2}})));
+        }).await;
+        let before = said(&world, "security").len();
+        changes(&world, "carol", "less work", |document| {
+            for policy in document["policies"].as_array_mut().expect("a list").iter_mut().skip(4) {
+                policy["quorum"]["minApprovals"] = json!(1);
+            }
+        }).await;
+        while said(&world, "security").last().is_none_or(|last| !last.contains("Reason: less work")) {
+            world.passes(Span::seconds(1)).await;
+        }
+        let told = said(&world, "security").split_off(before).concat();
+        for n in 0..100 {
+            assert!(told.contains(&format!("! policy gate-of-team-number-{n} needs less of a quorum")), "{n}: {told}");
+        }
+        world.finish().await;
+    }
+
+    async fn hidden_payloads_and_added_channels_are_announced_and_take_no_card_away_r12(kind) {
+        let world = world!(kind);
+        changes(&world, "carol", "less noise", |document| document["policies"][0]["showPayload"] = json!("never")).await;
+        assert!(last_alert(&world).contains("! policy production-deploy-gate shows less of the payload to those who decide"), "{}", last_alert(&world));
+        changes(&world, "carol", "more noise", |document| {
+            document["policies"].as_array_mut().expect("a list").push(json!({"id": "quiet", "name": "Quiet", "scope": "organization",
+                "actions": ["release.deploy"], "approvers": "anyone", "showPayload": "never", "channel": "C01APPROVALS"}));
+        }).await;
+        let told = last_alert(&world);
+        assert!(told.contains("! policy quiet is added and hides the payload from those who decide"), "{told}");
+        assert!(told.contains("! policy quiet is added and posts its cards to C01APPROVALS, too"), "{told}");
+        changes(&world, "carol", "bind it", |document| {
+            document["bindings"].as_array_mut().expect("a list").push(json!({"policy": "quiet", "level": "organization"}));
+        }).await;
+        let told = last_alert(&world);
+        assert!(told.contains("! policy quiet is bound to") && told.contains("posts its cards to C01APPROVALS, too"), "{told}");
+        world.types("alice", DEPLOY).await;
+        for channel in ["prod-approvals", "approvals"] {
+            assert!(world.slack.card(channel).is_some_and(|card| card.text.contains("#1")), "{channel}");
+        }
+        changes(&world, "carol", "elsewhere", |document| document["policies"][4]["channel"] = json!("C03SECURITY")).await;
+        assert!(last_alert(&world).contains("! policy quiet posts its cards to other channels"), "{}", last_alert(&world));
+        world.finish().await;
+    }
+
+    async fn alerts_in_a_shared_channel_carry_no_reason_and_no_content_r23(kind) {
+        let world = world!(kind);
+        let share = |shared: bool| world.slack.change(|state| state.channels.get_mut("C03SECURITY").expect("there").is_ext_shared = shared);
+        let (dan, erin) = (world.person("dan").await, world.person("erin").await);
+        let opened = dan.post("/v1/break-glass", start()).await.ok();
+        world.settle().await;
+        assert!(last_alert(&world).contains("checkout is down"), "{}", last_alert(&world));
+        share(true);
+        world.slack.event(&json!({"type": "channel_shared", "channel": "C03SECURITY"})).await.expect("an ack");
+        world.settle().await;
+        let before = said(&world, "security").len();
+        let id = text(&opened, "id");
+        assert_eq!(dan.post(&format!("/v1/break-glass/{id}/revoke"), json!({})).await.status, 200);
+        world.settle().await;
+        let note = json!({"note": "secret-note of the review"});
+        assert_eq!(erin.post(&format!("/v1/break-glass/{id}/review"), note).await.status, 200);
+        world.settle().await;
+        changes(&world, "carol", "secret-reason of the change", |document| document["policies"][0]["showPayload"] = json!("never")).await;
+        let told = said(&world, "security");
+        let new = told[before..].join("\n");
+        for secret in ["checkout is down", "secret-note", "secret-reason", "production-deploy-gate"] {
+            assert!(!new.contains(secret), "{secret}: {new}");
+        }
+        insta::assert_snapshot!("shared_alerts", told[before..].join("\n---\n"));
+        // what stood there before loses it with its next change, and those who are told directly read all of it
+        assert!(!told[0].contains("checkout is down"), "{}", told[0]);
+        assert!(world.slack.direct_messages("erin").iter().any(|message| message.text.contains("checkout is down")));
+        share(false);
+        world.slack.event(&json!({"type": "channel_unshared", "channel": "C03SECURITY"})).await.expect("an ack");
+        changes(&world, "carol", "open-reason of the change", |document| document["policies"][0]["showPayload"] = json!("card")).await;
+        assert!(last_alert(&world).contains("open-reason"), "{}", last_alert(&world));
+        world.finish().await;
+    }
+
+    async fn a_card_loses_its_text_as_soon_as_its_channel_is_shared_and_says_why_sl7(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        assert!(world.card().contains("hotfix for checkout"));
+        world.slack.change(|state| state.channels.get_mut("C02PROD").expect("there").is_ext_shared = true);
+        world.slack.event(&json!({"type": "channel_shared", "channel": "C02PROD"})).await.expect("an ack");
+        world.passes(Span::seconds(2)).await;
+        assert!(!world.card().contains("hotfix for checkout"), "{}", world.card());
+        assert!(world.card().contains("so the reason, comments and content are not shown here. Open Details to read them."), "{}", world.card());
+        // nor does the card say why a grant was voided
+        for who in ["bob", "carol"] {
+            world.types(who, "approve 1").await;
+        }
+        world.app().void_grants("secret-reason of the restore").await.expect("voided");
+        world.settle().await;
+        assert!(world.card().contains("Cancelled") && !world.card().contains("secret-reason"), "{}", world.card());
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn init_reads_a_large_workspace_although_slack_asks_for_pauses_r17() {
+    let Some(world) = World::start(Kind::Sqlite).await else {
+        return;
+    };
+    grow(&world, 11_000);
+    for method in ["users.list", "usergroups.list", "conversations.list"] {
+        for _ in 0..2 {
+            let fault = Fault::RateLimited { retry_after: 0 };
+            world.slack.fail_next_of(method, fault);
+        }
+    }
+    let mut init = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let flags = ["--channel", "approvals", "--administrator", "member10999"];
+    init.args(["init", "--project", "api", "--out", "-"])
+        .args(flags)
+        .env_clear()
+        .env("SLACK_API_URL", world.slack.api_url())
+        .env("SLACK_BOT_TOKEN", "xoxb-story")
+        .stdin(Stdio::null());
+    let ran = tokio::task::spawn_blocking(move || init.output()).await;
+    let output = ran.expect("no panic").expect("it runs");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(out.contains("member10999"), "{out}");
+    world.finish().await;
+}
