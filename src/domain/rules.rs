@@ -207,7 +207,7 @@ impl Rules {
     pub fn route(&self, action: &Action, target: &Target, gates: &[Gate]) -> Vec<ChannelId> {
         let routes = &self.document.routes;
         let mut rules = routes.rules.iter();
-        let routed = rules
+        let first = rules
             .find(|rule| matches(rule, action, target, gates))
             .map(|rule| &rule.channel)
             .or(routes.default.as_ref());
@@ -215,7 +215,7 @@ impl Rules {
             .iter()
             .filter_map(|gate| gate.template.channel.as_ref());
         let mut channels: Vec<ChannelId> = Vec::new();
-        for channel in routed.into_iter().chain(own) {
+        for channel in first.into_iter().chain(own) {
             if !channels.contains(channel) {
                 channels.push(channel.clone());
             }
