@@ -277,22 +277,16 @@ fn decisions(shown: &Shown, listed: usize, audience: Audience) -> Vec<Value> {
 
 fn footer(shown: &Shown, audience: Audience) -> String {
     let digest = code(shown.request.digest.short());
-    match &shown.request.state {
-        State::Pending { expires_at } => {
-            let who = parts::waiting_for(shown);
-            format!(
-                "Waits for {who} · expires {} · digest {digest}",
-                date(*expires_at)
-            )
-        }
-        _ => {
-            let outcome = match audience {
-                Audience::Own => parts::outcome_line(shown),
-                Audience::Shared => parts::outcome_line_without_reason(shown),
-            };
-            format!("{outcome} Digest {digest}")
-        }
+    if let State::Pending { expires_at } = &shown.request.state {
+        let who = parts::waiting_for(shown);
+        let expiry = date(*expires_at);
+        return format!("Waits for {who} · expires {expiry} · digest {digest}");
     }
+    let outcome = match audience {
+        Audience::Own => parts::outcome_line(shown),
+        Audience::Shared => parts::outcome_line_without_reason(shown),
+    };
+    format!("{outcome} Digest {digest}")
 }
 
 /// Approve, or Review where not all stands on the card; Reject; Details.
