@@ -23,12 +23,11 @@ impl Trouble {
     /// How the command ends because of it.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Usage(_) => Ending::Usage,
+            Self::Usage(_) | Self::OutputFailed(_) => Ending::Usage,
             Self::NoAnswer(_) => Ending::NoAnswer,
             Self::Refused(problem) if problem.code == "policy_violations" => Ending::Violations,
             Self::Refused(_) => Ending::Refused,
             Self::OutputClosed => Ending::OutputClosed,
-            Self::OutputFailed(_) => Ending::Usage,
         }
     }
 

@@ -182,7 +182,7 @@ pub async fn wants_cancel(stop: Stop, view: &RequestView, progress: &mut Progres
 
 /// Asks on the terminal; the answer in lower case.
 pub fn ask(question: &str) -> Option<String> {
-    output::draw(&question);
+    output::draw(question);
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line).ok()?;
     (read > 0).then(|| line.trim().to_lowercase())

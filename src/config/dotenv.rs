@@ -44,11 +44,12 @@ pub fn load() -> Result<(), NotRead> {
         Err(error) => return Err(NotRead::Unreadable(error)),
     };
     let unset = |name: &str| std::env::var_os(name).is_none();
-    let lines: String = read(&bytes)?
-        .iter()
-        .filter(|(name, _)| unset(name))
-        .map(|(name, value)| format!("{name}={}\n", literal(value)))
-        .collect();
+    let mut lines = String::new();
+    for (name, value) in read(&bytes)? {
+        if unset(&name) {
+            lines += &format!("{name}={}\n", literal(&value));
+        }
+    }
     // only the setting is left to the library: what a value means has been decided here
     dotenvy::from_read(lines.as_bytes())
         .map_err(|_| NotRead::Unreadable(std::io::Error::from(ErrorKind::InvalidData)))

@@ -121,7 +121,7 @@ on_both! {
             assert!(told.contains("error: cannot write to standard output: No space left on device"), "{args:?}: {told}");
             for err in [closed(), full()] {
                 let output = shell.run(args, Stdio::piped(), err).await;
-                let fine = if args[0] == "doctor" { 1 } else { 0 };
+                let fine = i32::from(args[0] == "doctor");
                 assert_eq!(output.status.code(), Some(fine), "{args:?}: what is only told fails nothing");
                 assert!(!output.stdout.is_empty(), "{args:?}");
             }

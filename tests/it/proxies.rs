@@ -12,7 +12,6 @@ use rustls::{ServerConfig, ServerConnection};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
@@ -386,7 +385,7 @@ async fn serve_speaks_to_slack_through_the_proxy_alone_f3() {
         !lines.contains("canary") && !lines.contains(&password),
         "{lines}"
     );
-    std::fs::remove_file(PathBuf::from(log)).expect("the log goes");
+    std::fs::remove_file(log).expect("the log goes");
     database.drop().await;
 }
 
