@@ -48,7 +48,7 @@ pub enum Changed {
 /// What a unit made of a change.
 enum Done {
     /// These rules hold now.
-    Applied(Rules),
+    Applied(Arc<Rules>),
     /// These rules hold as before.
     Unchanged(Arc<Rules>),
     /// It has become this request.
@@ -166,7 +166,6 @@ impl App {
         self.moved(&[]);
         Ok(match changed {
             Done::Applied(rules) => {
-                let rules = Arc::new(rules);
                 self.hold(rules.clone());
                 Changed::Applied(stored(&rules))
             }
@@ -196,7 +195,7 @@ impl App {
         }
         if rules.gates_of_config_change(self.now()).0.is_empty() {
             let applied = self.apply(tx, caller, &rules, proposal, reason.as_deref());
-            return applied.await.map(Done::Applied);
+            return applied.await.map(|rules| Done::Applied(Arc::new(rules)));
         }
         self.request_change(tx, caller, &rules, proposal, reason)
             .await

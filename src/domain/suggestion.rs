@@ -148,7 +148,7 @@ fn near<'a>(ranked: &[(f64, &'a str)]) -> impl Iterator<Item = &'a str> {
 }
 
 /// The candidates with their similarity, the most similar first; none for a name that is too long to compare.
-fn ranked<'a>(name: &str, known: &mut Vec<&'a str>) -> Vec<(f64, &'a str)> {
+fn ranked<'a>(name: &str, known: &mut [&'a str]) -> Vec<(f64, &'a str)> {
     if name.chars().nth(LONGEST_COMPARED).is_some() {
         return Vec::new();
     }
