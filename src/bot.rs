@@ -153,8 +153,8 @@ impl Bot {
         let router = http::router(self.api.clone(), self.metrics_at);
         match &self.inlet {
             Some(inlet) => {
-                let routes = route::router(inlet.clone());
-                router.merge(http::deliveries(routes, self.reception.clone()))
+                let deliveries = route::router(inlet.clone());
+                router.merge(http::deliveries(deliveries, self.reception.clone()))
             }
             None => router,
         }

@@ -130,7 +130,7 @@ impl App {
             return Ok(Changed::Unchanged(self.config().await?));
         }
         let reason = Some(format!("loaded from {file}"));
-        self.change(&caller, proposal, None, reason).await
+        Box::pin(self.change(&caller, proposal, None, reason)).await
     }
 
     /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
@@ -144,7 +144,7 @@ impl App {
     ) -> Result<Changed, AppError> {
         let reason = said("reason", reason.as_deref())?;
         let proposal = Proposal::new(document)?;
-        self.change(caller, proposal, made_from, reason).await
+        Box::pin(self.change(caller, proposal, made_from, reason)).await
     }
 
     async fn change(

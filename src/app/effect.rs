@@ -55,9 +55,10 @@ impl App {
                 gates,
                 votes: cut,
                 why,
-            } => match stale(effect, &request, rules)? {
-                Some(why) => self.cancel_effect(tx, &bot, &mut request, why).await?,
-                None => {
+            } => {
+                if let Some(why) = stale(effect, &request, rules)? {
+                    self.cancel_effect(tx, &bot, &mut request, why).await?
+                } else {
                     let unmet = Unmet {
                         gates,
                         votes: &votes,
@@ -70,7 +71,7 @@ impl App {
                         .await?;
                     Some(why)
                 }
-            },
+            }
             Recheck::Impossible { votes: cut, why } => {
                 self.keep_cuts(tx, &request.id, (&votes, &cut), rules)
                     .await?;

@@ -399,9 +399,9 @@ fn matters(what: What, refusal: &Refusal) -> bool {
         Refusal::Closed(_) => what == What::ExecutionRefused,
         // somebody asked for more than their rights
         Refusal::Violations(_) => what == What::SessionRefused,
-        // a row of its own says so
-        Refusal::RequirementsChanged(_) => false,
-        Refusal::NotFound
+        // of changed requirements, a row of its own tells
+        Refusal::RequirementsChanged(_)
+        | Refusal::NotFound
         | Refusal::NoSession
         | Refusal::AlreadyReviewed
         | Refusal::SessionClosed(..)

@@ -102,8 +102,8 @@ impl App {
             let difference = config::difference(tx, &one.request, &rules).await?;
             all.push(Shown {
                 session,
-                difference,
                 timeline_truncated,
+                difference,
                 ..shown(one, timeline, &rules, now)
             });
         }

@@ -47,7 +47,7 @@ pub fn load() -> Result<(), NotRead> {
     let mut lines = String::new();
     for (name, value) in read(&bytes)? {
         if unset(&name) {
-            lines += &format!("{name}={}\n", literal(&value));
+            lines.extend([&name, "=", &literal(&value), "\n"]);
         }
     }
     // only the setting is left to the library: what a value means has been decided here

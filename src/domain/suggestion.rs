@@ -54,7 +54,7 @@ pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'
     unknown_name(what, name) + &hint(name, known)
 }
 
-/// `unknown environment `prod``, without suggestions; a long name is cut.
+/// "unknown environment" and the quoted name, without suggestions; a long name is cut.
 pub(super) fn unknown_name(what: &str, name: &str) -> String {
     let repeated: String = name.chars().take(LONGEST_REPEATED).collect();
     let cut = if repeated.len() < name.len() {

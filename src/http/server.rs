@@ -45,7 +45,7 @@ impl ConnectionLimits {
             connections,
             // load balancers keep idle connections for 60 seconds, and must be the first to close them
             headers: Duration::from_secs(75),
-            answer: Duration::from_secs(60),
+            answer: Duration::from_mins(1),
         }
     }
 }

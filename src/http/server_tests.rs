@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
 const SOON: Duration = Duration::from_millis(50);
-const FAR: Duration = Duration::from_secs(60);
+const FAR: Duration = Duration::from_mins(1);
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
 const HALF: &[u8] = b"POST /slack/events HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf";
 const WHOLE: &[u8] = b"POST /slack/events HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nwhole";

@@ -87,10 +87,10 @@ fn tighten(file: &Path) {
     let path = file.display();
     match std::fs::set_permissions(file, Permissions::from_mode(PRIVATE)) {
         Ok(()) => {
-            tracing::warn!(file = %path, "the database file was open to other users; it is private now")
+            tracing::warn!(file = %path, "the database file was open to other users; it is private now");
         }
         Err(error) => {
-            tracing::warn!(file = %path, %error, "the database file is open to other users")
+            tracing::warn!(file = %path, %error, "the database file is open to other users");
         }
     }
 }

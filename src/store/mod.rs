@@ -319,7 +319,7 @@ impl Db {
 }
 
 /// Longer than any unit takes; a commit that comes later would promise what nobody waits for any more.
-const UNIT_DEADLINE: Duration = Duration::from_secs(60);
+const UNIT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A snapshot that cannot write.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

@@ -27,7 +27,7 @@ async fn stored_bytes(world: &World) -> i64 {
 fn described(document: &Document, description: &str) -> Document {
     let mut document = document.clone();
     let middle = document.policies.len() / 2;
-    document.policies[middle].description = description.to_owned();
+    description.clone_into(&mut document.policies[middle].description);
     document
 }
 

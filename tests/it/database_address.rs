@@ -107,7 +107,7 @@ async fn the_database_file_and_those_beside_it_are_private_r30() {
     std::fs::remove_dir_all(folder).expect("it goes");
 }
 
-/// A pooler with one connection to the server, which it lends for one transaction each, as PgBouncer does.
+/// A pooler with one connection to the server, which it lends for one transaction each, as `PgBouncer` does.
 async fn pooler(server: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -198,7 +198,7 @@ async fn a_pooler_in_transaction_mode_is_refused_with_what_to_do_f3() {
     database.drop().await;
 }
 
-/// What PgBouncer answers to a parameter that it does not know.
+/// What `PgBouncer` answers to a parameter that it does not know.
 #[tokio::test]
 async fn a_pooler_that_refuses_parameters_is_explained_f3() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -257,7 +257,7 @@ async fn plan_of_a_batch(
             "1".to_owned()
         }
     };
-    let places = (1..)
+    let places = (1..=99)
         .take_while(|place| text.contains(&format!("${place}")))
         .count();
     let given: Vec<String> = (1..=places).map(given).collect();

@@ -172,7 +172,7 @@ on_both! {
                     world.app().recover(&document, "a race"),
                 )
             };
-            let (votes, decided, recovered) = tokio::time::timeout(STUCK, all).await.expect("nobody waits for somebody who waits for them");
+            let (votes, decided, recovered) = tokio::time::timeout(STUCK, Box::pin(all)).await.expect("nobody waits for somebody who waits for them");
             for vote in votes {
                 vote.unwrap_or_else(|error| panic!("round {round}: {error}"));
             }
