@@ -1,15 +1,15 @@
 //! What a request costs without the store: resolving and evaluating among 10,000 bindings and 1,000 templates (aim: below 50
 //! microseconds), and a batch of 64 clicks. `cargo bench --bench policy`.
 
-use countersign::domain::document::{Binding, ClusterDocument, Document, Level, Template};
-use countersign::domain::eligibility::{self, Exclusion, Part};
+use countersign::domain::document::{Binding, ClusterDocument, ConfigDocument, Level, PolicyTemplate};
+use countersign::domain::eligibility::{self, PeopleInvolved, Involvement};
 use countersign::domain::id::{ActionId, PersonId, ProjectId};
-use countersign::domain::policy::Gate;
-use countersign::domain::rules::{Ask, Rules};
+use countersign::domain::pinned_policy::PinnedPolicy;
+use countersign::domain::compiled_config::{Ask, CompiledConfig};
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
-use countersign::domain::verdict;
-use countersign::domain::vote::{Door, Verdict, Vote};
+use countersign::domain::progress;
+use countersign::domain::decision::{Via, DecisionKind, Decision};
 use countersign::domain::{principal::Principal, smallest};
 use divan::{Bencher, black_box};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ fn main() {
     divan::main();
 }
 
-fn template(n: usize) -> Template {
+fn template(n: usize) -> PolicyTemplate {
     let (scope, actions) = match n % 4 {
         0 if n == 0 => ("organization", "[release.deploy]"),
         0 => ("organization", "[cluster.scale]"),
@@ -39,8 +39,8 @@ fn template(n: usize) -> Template {
 }
 
 /// 10,000 bindings: every template many times, each resource with a handful.
-fn document() -> Document {
-    let mut document: Document = serde_saphyr::from_str("organization: acme").expect("a document");
+fn document() -> ConfigDocument {
+    let mut document: ConfigDocument = serde_saphyr::from_str("organization: acme").expect("a document");
     let resources = &mut document.resources;
     resources.environments = (0..50)
         .map(|n| format!("env-{n}").as_str().into())
@@ -114,8 +114,8 @@ fn bindings() -> Vec<Binding> {
     bindings
 }
 
-fn rules() -> Rules {
-    Rules::compile(1, document(), &BTreeMap::new()).expect("rules")
+fn config() -> CompiledConfig {
+    CompiledConfig::compile(1, document(), &BTreeMap::new()).expect("rules")
 }
 
 fn target() -> Target {
@@ -127,54 +127,54 @@ fn target() -> Target {
     }
 }
 
-fn votes(rules: &Rules) -> Vec<Vote> {
+fn decisions(config: &CompiledConfig) -> Vec<Decision> {
     [20, 21, 40]
         .into_iter()
         .filter_map(|n| {
-            rules
+            config
                 .directory()
                 .person(&PersonId::new(format!("person-{n}")))
         })
-        .map(|person| Vote {
+        .map(|person| Decision {
             by: person.id.clone(),
-            verdict: Verdict::Approve,
+            verdict: DecisionKind::Approve,
             comment: None,
             teams: person.teams.clone(),
             roles: person.roles.clone(),
             at: NOON,
-            via: Door::Button,
+            via: Via::Button,
             author_left: false,
         })
         .collect()
 }
 
-fn excluded() -> Exclusion {
-    Exclusion(BTreeMap::from([(
+fn excluded() -> PeopleInvolved {
+    PeopleInvolved(BTreeMap::from([(
         PersonId::from("person-1"),
-        Part::Requester,
+        Involvement::Requester,
     )]))
 }
 
 #[divan::bench]
 fn resolve(bencher: Bencher) {
-    let (rules, action, target) = (rules(), ActionId::from("release.deploy"), target());
-    bencher.bench_local(|| rules.resolve(black_box(&action), black_box(&target), NOON));
+    let (config, action, target) = (config(), ActionId::from("release.deploy"), target());
+    bencher.bench_local(|| config.resolve(black_box(&action), black_box(&target), NOON));
 }
 
 #[divan::bench]
 fn resolve_and_evaluate(bencher: Bencher) {
-    let (rules, action, target) = (rules(), ActionId::from("release.deploy"), target());
-    let (votes, excluded) = (votes(&rules), excluded());
+    let (config, action, target) = (config(), ActionId::from("release.deploy"), target());
+    let (decisions, excluded) = (decisions(&config), excluded());
     bencher.bench_local(|| {
-        let (gates, _) = rules.resolve(black_box(&action), black_box(&target), NOON);
-        verdict::evaluate(&gates, &excluded, &votes, rules.directory())
+        let (gates, _) = config.resolve(black_box(&action), black_box(&target), NOON);
+        progress::evaluate(&gates, &excluded, &decisions, config.directory())
     });
 }
 
 #[divan::bench]
 fn admit(bencher: Bencher) {
-    let (rules, ask) = (rules(), ask());
-    bencher.bench_local(|| rules.admit(black_box(&ask), NOON).expect("admitted"));
+    let (config, ask) = (config(), ask());
+    bencher.bench_local(|| config.admit(black_box(&ask), NOON).expect("admitted"));
 }
 
 fn ask() -> Ask {
@@ -196,10 +196,10 @@ fn ask() -> Ask {
 /// What `decide` asks of the domain for 64 clicks: may this person, and is it enough now?
 #[divan::bench]
 fn batch_of_64_clicks(bencher: Bencher) {
-    let rules = rules();
-    let (gates, _): (Vec<Gate>, _) = rules.resolve(&"release.deploy".into(), &target(), NOON);
-    let (votes, excluded) = (votes(&rules), excluded());
-    let person = rules
+    let config = config();
+    let (gates, _): (Vec<PinnedPolicy>, _) = config.resolve(&"release.deploy".into(), &target(), NOON);
+    let (decisions, excluded) = (decisions(&config), excluded());
+    let person = config
         .directory()
         .person(&"person-40".into())
         .expect("a person")
@@ -208,7 +208,7 @@ fn batch_of_64_clicks(bencher: Bencher) {
         (0..64)
             .filter(|_| {
                 eligibility::check(black_box(&gates), &excluded, &person).is_ok()
-                    && verdict::all_satisfied(&gates, &excluded, black_box(&votes))
+                    && progress::all_satisfied(&gates, &excluded, black_box(&decisions))
             })
             .count()
     });
@@ -216,17 +216,17 @@ fn batch_of_64_clicks(bencher: Bencher) {
 
 #[divan::bench]
 fn smallest_set(bencher: Bencher) {
-    let rules = rules();
-    let (gates, _) = rules.resolve(&"release.deploy".into(), &target(), NOON);
+    let config = config();
+    let (gates, _) = config.resolve(&"release.deploy".into(), &target(), NOON);
     let excluded = excluded();
     bencher.bench_local(|| {
-        smallest::smallest_set(black_box(&gates), &excluded, &[], rules.directory())
+        smallest::smallest_set(black_box(&gates), &excluded, &[], config.directory())
     });
 }
 
 /// A company of 50,000 in 500 teams, where anyone may approve.
-fn company(quorum: &str) -> Rules {
-    let mut document: Document = serde_saphyr::from_str(
+fn company(quorum: &str) -> CompiledConfig {
+    let mut document: ConfigDocument = serde_saphyr::from_str(
         "organization: acme\nresources: {environments: [env-7], projects: [project-77]}",
     )
     .expect("a document");
@@ -252,22 +252,22 @@ fn company(quorum: &str) -> Rules {
     document.policies = vec![serde_saphyr::from_str(&policy).expect("a template")];
     document.bindings =
         vec![serde_saphyr::from_str("{policy: gate, level: organization}").expect("a binding")];
-    Rules::compile(1, document, &BTreeMap::new()).expect("rules")
+    CompiledConfig::compile(1, document, &BTreeMap::new()).expect("rules")
 }
 
 #[divan::bench(args = ["{minApprovals: 2}", "{minDistinctTeams: 3}", "{requiredTeamIds: [team-499], minApprovals: 3}"])]
 fn admit_in_a_company_of_50_000(bencher: Bencher, quorum: &str) {
-    let (rules, ask) = (company(quorum), ask());
-    bencher.bench_local(|| rules.admit(black_box(&ask), NOON).expect("admitted"));
+    let (config, ask) = (company(quorum), ask());
+    bencher.bench_local(|| config.admit(black_box(&ask), NOON).expect("admitted"));
 }
 
 #[divan::bench]
 fn waiting_for_in_a_company_of_50_000(bencher: Bencher) {
-    let rules = company("{minApprovals: 2}");
-    let (gates, _) = rules.resolve(&"release.deploy".into(), &target(), NOON);
+    let config = company("{minApprovals: 2}");
+    let (gates, _) = config.resolve(&"release.deploy".into(), &target(), NOON);
     let excluded = excluded();
     bencher.bench_local(|| {
-        verdict::waiting_for(black_box(&gates), &excluded, &[], rules.directory()).len()
+        progress::waiting_for(black_box(&gates), &excluded, &[], config.directory()).len()
     });
 }
 
@@ -276,6 +276,6 @@ fn compile(bencher: Bencher) {
     bencher
         .with_inputs(document)
         .bench_local_values(|document| {
-            Rules::compile(1, document, &BTreeMap::new()).expect("rules")
+            CompiledConfig::compile(1, document, &BTreeMap::new()).expect("rules")
         });
 }

@@ -3,14 +3,14 @@
 //! `cargo bench --bench store`, or with sizes: `cargo bench --bench store -- 1000 100000`. Postgres is that of
 //! `COUNTERSIGN_TEST_POSTGRES`, else the one at 127.0.0.1:5432; each run makes a schema of its own and drops it.
 
-use countersign::app::{App, Click, Clicker, Clock, ListFilter, RequestRef, Submission};
+use countersign::app::{App, DecisionInput, ApproverIdentity, Clock, ListFilter, RequestRef, Submission};
 use countersign::config::file::Source;
-use countersign::domain::action::Kind;
-use countersign::domain::document::Document;
+use countersign::domain::action::RequestType;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::{Outcome, Status};
 use countersign::domain::time::Span;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::decision::{Via, DecisionKind};
 use countersign::store::Db;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::collections::BTreeMap;
@@ -148,7 +148,7 @@ async fn run_postgres(url: &str, sql: &str) {
 }
 
 fn person(id: &str) -> Caller {
-    Caller::person(id.into(), Door::Api)
+    Caller::person(id.into(), Via::Api)
 }
 
 fn release(release: usize) -> Submission {
@@ -169,21 +169,21 @@ async fn submit(app: &App, submission: Submission) -> (RequestRef, String) {
 }
 
 async fn approve(app: &App, request: &RequestRef, who: &str) -> Status {
-    let click = Click {
-        clicker: Clicker::Person(who.into()),
+    let click = DecisionInput {
+        identity: ApproverIdentity::Person(who.into()),
         request: request.clone(),
         digest: None,
-        verdict: Verdict::Approve,
+        verdict: DecisionKind::Approve,
         comment: None,
         pages_seen: Vec::new(),
-        via: Door::Api,
+        via: Via::Api,
         once: None,
     };
     app.decide(click).await.expect("a decision").status
 }
 
 /// The example configuration without limits.
-fn document() -> Document {
+fn document() -> ConfigDocument {
     let demo = include_str!("../manifests/demo.yaml");
     let source = Source::read("demo.yaml", demo).expect("a configuration");
     let mut document = serde_json::to_value(source.into_document()).expect("JSON");
@@ -313,10 +313,10 @@ async fn read(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>)
     };
     for (what, filter) in [
         ("inbox, pending", page(&[Status::Pending], None, None)),
-        ("inbox, rare type", page(&[], Some(Kind::Cluster), None)),
+        ("inbox, rare type", page(&[], Some(RequestType::Cluster), None)),
         (
             "inbox, rare type and state",
-            page(&[Status::Cancelled], Some(Kind::Cluster), None),
+            page(&[Status::Cancelled], Some(RequestType::Cluster), None),
         ),
         ("inbox, can approve", page(&[], None, Some("carol"))),
         (

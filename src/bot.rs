@@ -2,13 +2,13 @@
 
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
-use crate::http::{self, Api, Bounds, MetricsAt, Reception, Troubles};
+use crate::http::{self, Api, Bounds, MetricsAddress, Reception, ReadinessState};
 use crate::slack::client::{BadClient, Slack};
-use crate::slack::dispatch::Dispatcher;
+use crate::slack::handlers::Dispatcher;
 use crate::slack::installation::Installation;
-use crate::slack::route::{self, Inlet};
+use crate::slack::route::{self, InboundState};
 use crate::slack::signature::SigningSecrets;
-use crate::slack::socket::{Hopeless, Sockets};
+use crate::slack::socket::{SocketsRefused, Sockets};
 use crate::store::{Db, StoreError};
 use crate::worker::Workers;
 use axum::Router;
@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long Slack is left alone between two questions about who we are.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// How often measured times are folded into their histogram; without it they pile up where nobody reads `/metrics`.
 const FOLD_METRICS: Duration = Duration::from_secs(10);
 /// How often it is looked whether Slack must be asked for its people again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the body of a delivery may take; Slack itself gives up after 3 seconds.
 const DELIVERY_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Under which name the database keeps what Slack told about our app.
@@ -54,7 +54,7 @@ pub struct Parts {
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
     /// Where `/metrics` is served.
-    pub metrics_at: MetricsAt,
+    pub metrics_at: MetricsAddress,
 }
 
 /// Why a bot cannot start.
@@ -84,11 +84,11 @@ pub struct Bot {
     app_id: Option<String>,
     api: Api,
     metrics: PrometheusHandle,
-    metrics_at: MetricsAt,
-    inlet: Option<Inlet>,
+    metrics_at: MetricsAddress,
+    inlet: Option<InboundState>,
     reception: Reception,
     sockets: Option<Sockets>,
-    troubles: Arc<watch::Sender<Troubles>>,
+    troubles: Arc<watch::Sender<ReadinessState>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -99,12 +99,12 @@ impl Bot {
         let app = App::start(parts.db, parts.clock).await?;
         let slack = Slack::new(&parts.bot_token, &parts.slack_api_url)?;
         let dispatcher = Dispatcher::new(app.clone(), slack.clone());
-        let (told, troubles) = watch::channel(Troubles {
+        let (told, troubles) = watch::channel(ReadinessState {
             unready: Some("Slack has not told yet which app this is".to_owned()),
             degraded: Vec::new(),
         });
         let (told, time) = (Arc::new(told), app.clone());
-        let inlet = parts.signing_secrets.map(|secrets| Inlet {
+        let inlet = parts.signing_secrets.map(|secrets| InboundState {
             secrets: Arc::new(secrets),
             dispatcher: dispatcher.clone(),
             clock: Arc::new(move || -> Timestamp { time.now() }),
@@ -194,7 +194,7 @@ impl Bot {
 
     async fn ask_on(self) {
         loop {
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
             if self.ask_slack().await {
                 return;
             }
@@ -237,7 +237,7 @@ impl Bot {
     }
 
     /// Whether Socket Mode, where it is asked for, can ever work; asked before serving, so that a wrong token ends the start.
-    pub async fn check_sockets(&self) -> Result<(), Hopeless> {
+    pub async fn check_sockets(&self) -> Result<(), SocketsRefused> {
         match &self.sockets {
             Some(sockets) => sockets.check().await,
             None => Ok(()),
@@ -288,13 +288,13 @@ async fn sync(dispatcher: Dispatcher) {
         }
         tokio::select! {
             () = dispatcher.people_doubted() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(RECHECK_INTERVAL) => {}
         }
     }
 }
 
 /// Says what does not work with one thing, or that it works again.
-fn degrade(told: &watch::Sender<Troubles>, about: &str, trouble: Option<String>) {
+fn degrade(told: &watch::Sender<ReadinessState>, about: &str, trouble: Option<String>) {
     told.send_modify(|troubles| {
         troubles.degraded.retain(|said| !said.starts_with(about));
         troubles

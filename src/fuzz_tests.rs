@@ -6,7 +6,7 @@
 use crate::config::file::{Source, to_yaml};
 use crate::domain::digest::{Digest, Payload, canonical};
 use crate::slack::command;
-use crate::slack::dispatch::Ack;
+use crate::slack::handlers::Ack;
 use crate::slack::inbound::{self, Delivery, Inbound};
 use crate::slack::socket::frame::{self, Frame};
 use crate::slack::views::{read_value, text};

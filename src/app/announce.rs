@@ -1,7 +1,7 @@
 //! What the security channel is told of a change of the rules or of the people: messages in the very commit that makes the change.
 
 use crate::domain::diff::{Difference, Line, diff};
-use crate::domain::document::{Document, People};
+use crate::domain::document::{ConfigDocument, People};
 use crate::domain::id::ChannelId;
 use crate::domain::message::Message;
 use crate::domain::people::Directory;
@@ -29,18 +29,18 @@ const RIGHTS: [&str; 7] = [
 ];
 
 /// Where such things are told: in the security channel, without one by the default route.
-pub(super) fn place(document: &Document) -> Option<&ChannelId> {
+pub(super) fn place(document: &ConfigDocument) -> Option<&ChannelId> {
     document
         .break_glass
         .as_ref()
-        .map(|rules| &rules.security_channel)
+        .map(|config| &config.security_channel)
         .or(document.routes.default.as_ref())
 }
 
 /// What is told of a change, in the place as it was before it; nothing where it need not be told.
 pub(super) fn of_change(
-    before: &Document,
-    (after, version): (&Document, i64),
+    before: &ConfigDocument,
+    (after, version): (&ConfigDocument, i64),
     by: &Principal,
     reason: Option<&str>,
 ) -> Vec<Message> {
@@ -56,7 +56,7 @@ pub(super) fn of_change(
 
 /// What is told of people who can do more than before because something has changed in Slack.
 pub(super) fn of_people(
-    document: &Document,
+    document: &ConfigDocument,
     (before, after): (&Directory, &Directory),
 ) -> Vec<Message> {
     let Some(channel) = place(document) else {
@@ -73,9 +73,9 @@ pub(super) fn of_people(
         "may change the configuration",
         (before, after),
     );
-    if let Some(rules) = &document.break_glass {
+    if let Some(config) = &document.break_glass {
         let right = "may start break-glass sessions";
-        lines.extend(new_holders(&rules.allowed, right, (before, after)));
+        lines.extend(new_holders(&config.allowed, right, (before, after)));
     }
     if lines.is_empty() {
         return Vec::new();

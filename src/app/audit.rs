@@ -2,18 +2,18 @@
 
 use super::show::note;
 use super::{App, AppError, measure};
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::digest::canonical;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use crate::store::{Logged, Sealed, Unsealed};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Most rows that one unit seals.
-const AT_ONCE: i64 = 500;
+const BATCH_SIZE: i64 = 500;
 
 /// The most bytes of one page: a change of the configuration has both documents in its row.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -42,8 +42,8 @@ impl App {
         let rows = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let rows = tx.unsealed(AT_ONCE).await?;
+            .transaction::<_, AppError>(async |tx| {
+                let rows = tx.unsealed(BATCH_SIZE).await?;
                 let (mut place, mut hash) = tx.last_seal().await?.unwrap_or((0, String::new()));
                 let mut sealed = Vec::with_capacity(rows.len());
                 for row in &rows {
@@ -56,7 +56,7 @@ impl App {
             })
             .await?;
         measure::sealed(rows.iter().map(|row| row.what.as_str()));
-        Ok(i64::try_from(rows.len()).unwrap_or(0) == AT_ONCE)
+        Ok(i64::try_from(rows.len()).unwrap_or(0) == BATCH_SIZE)
     }
 
     /// Sealed audit rows after a place in the chain.
@@ -125,7 +125,7 @@ impl App {
         caller: &Caller,
         limit: u32,
     ) -> Result<Vec<LoggedEvent>, AppError> {
-        if !self.rules().await?.is_administrator(&caller.principal) {
+        if !self.compiled_config().await?.is_administrator(&caller.principal) {
             let why = "Only administrators may read the audit log.";
             return Err(Refusal::Forbidden(why.to_owned()).into());
         }
@@ -140,7 +140,7 @@ impl App {
         let mut tx = self.0.db.read().await?;
         let (mut place, mut hash) = (0, String::new());
         loop {
-            let rows = tx.sealed_after(place, AT_ONCE).await?;
+            let rows = tx.sealed_after(place, BATCH_SIZE).await?;
             if rows.is_empty() {
                 return Ok(Verified {
                     sealed: place,
@@ -184,11 +184,11 @@ pub struct LoggedEvent {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub what: What,
+    pub what: AuditEventKind,
     /// Who.
     pub actor: Principal,
     /// Through which door.
-    pub via: Door,
+    pub via: Via,
     /// Whether it is highlighted.
     pub prominent: bool,
     /// The number of the request it is about.
@@ -224,7 +224,7 @@ fn logged(logged: Logged) -> Option<LoggedEvent> {
     };
     Some(LoggedEvent {
         at: Timestamp(row.at),
-        what: row.what.parse().unwrap_or(What::Unknown),
+        what: row.what.parse().unwrap_or(AuditEventKind::Unknown),
         actor: Principal::try_from(row.actor).ok()?,
         via: serde_json::from_value(row.via.into()).ok()?,
         prominent: row.prominent,

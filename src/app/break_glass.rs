@@ -1,23 +1,23 @@
 //! Break-glass sessions: started, revoked, reviewed, closed by time (design 2.7). Each event, its audit row and its alerts commit
 //! together; whatever changes a session holds the rules exclusively, so that nothing is used after a revocation's commit.
 
-use super::once::{self, Kept, Once};
-use super::sessions::{A_WEEK, ALL_USES, AT_ONCE};
+use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::sessions::{REVIEW_REMINDER_INTERVAL, ALL_USES, BATCH_SIZE};
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    AskedBy, Session, SessionEvent, SessionState, ShownSession, Start, StartAsk, UseLine,
+    AskedBy, Session, SessionEvent, SessionState, SessionDetails, SessionStart, SessionAsk, UseLine,
 };
 use crate::domain::digest::{canonical, content_digest};
-use crate::domain::document::BreakGlassRules;
+use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{PersonId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request};
-use crate::domain::rules::{Admitted, Ask, Rules};
-use crate::domain::shown::Shown;
+use crate::domain::compiled_config::{AdmittedRequest, Ask, CompiledConfig};
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{StoreError, Tx};
 use serde_json::{Value, json};
@@ -26,9 +26,9 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone)]
 pub struct Started {
     /// The session: active, or pending while policies gate its start.
-    pub session: ShownSession,
+    pub session: SessionDetails,
     /// The request that waits for approvers, where policies gate it.
-    pub request: Option<Shown>,
+    pub request: Option<RequestDetails>,
 }
 
 impl App {
@@ -36,16 +36,16 @@ impl App {
     pub(super) async fn try_start_session(
         &self,
         caller: &Caller,
-        ask: StartAsk,
-        once: Option<Once>,
+        ask: SessionAsk,
+        once: Option<IdempotencyKey>,
     ) -> Result<Started, AppError> {
         let started = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| self.start_in(tx, caller, &ask, once.as_ref()).await)
+            .transaction::<_, AppError>(async |tx| self.start_in(tx, caller, &ask, once.as_ref()).await)
             .await
             .map_err(|error| self.with_suggestions(error))?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(started)
     }
 
@@ -53,36 +53,36 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        ask: &StartAsk,
-        once: Option<&Once>,
+        ask: &SessionAsk,
+        once: Option<&IdempotencyKey>,
     ) -> Result<Started, AppError> {
-        tx.lock_rules().await?;
+        tx.lock_config().await?;
         let now = self.now();
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(tx, version).await?;
-        if let Some(kept) = once::before(tx, once).await? {
-            return self.started_before(tx, &kept, &rules, now).await;
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(tx, version).await?;
+        if let Some(kept) = idempotency::stored_response(tx, once).await? {
+            return self.started_before(tx, &kept, &config, now).await;
         }
         let Some(initiator) = caller.principal.person() else {
             let why =
                 "Only people start break-glass sessions; name a service as a responder instead.";
             return Err(Refusal::Forbidden(why.to_owned()).into());
         };
-        let door = rules.may_start(initiator)?;
-        self.check_owed(tx, door, initiator, &rules, now).await?;
+        let door = config.may_start(initiator)?;
+        self.check_owed(tx, door, initiator, &config, now).await?;
         let id = SessionId::from_uuid(self.0.ids.next(now));
-        let start = rules
+        let start = config
             .read_start(ask, initiator, door, id)
             .map_err(Refusal::Violations)?;
-        let admitted = admit(&rules, caller, &start, now)?;
+        let admitted = admit(&config, caller, &start, now)?;
         let mut session = session_of(&start, initiator, door, now);
         let request = if admitted.gates.is_empty() {
-            self.begin(tx, caller, &mut session, &rules, now).await?;
+            self.begin(tx, caller, &mut session, &config, now).await?;
             tx.insert_session(&session).await?;
             None
         } else {
             let asked = self
-                .request_start(tx, caller, &rules, &admitted, &start, now)
+                .request_start(tx, caller, &config, &admitted, &start, now)
                 .await?;
             session.request = Some(AskedBy {
                 id: asked.id.clone(),
@@ -91,9 +91,9 @@ impl App {
             tx.insert_session(&session).await?;
             Some(self.show_in(tx, &asked.id).await?)
         };
-        once::keep(tx, once, &Kept::session(&session.id), now).await?;
+        idempotency::store_response(tx, once, &ResponseSubject::session(&session.id), now).await?;
         Ok(Started {
-            session: self.shown_session(tx, session, &rules, now).await?,
+            session: self.shown_session(tx, session, &config, now).await?,
             request,
         })
     }
@@ -101,11 +101,11 @@ impl App {
     async fn started_before(
         &self,
         tx: &mut Tx,
-        kept: &Kept,
-        rules: &Rules,
+        kept: &ResponseSubject,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Started, AppError> {
-        let session = self.kept_session(tx, kept, rules, now).await?;
+        let session = self.kept_session(tx, kept, config, now).await?;
         let request = match &session.session.request {
             Some(asked) => Some(self.show_in(tx, &asked.id).await?),
             None => None,
@@ -117,14 +117,14 @@ impl App {
     pub(super) async fn kept_session(
         &self,
         tx: &mut Tx,
-        kept: &Kept,
-        rules: &Rules,
+        kept: &ResponseSubject,
+        config: &CompiledConfig,
         now: Timestamp,
-    ) -> Result<ShownSession, AppError> {
+    ) -> Result<SessionDetails, AppError> {
         let id = kept.session.as_ref().ok_or(Refusal::KeyReused)?;
-        let session = self.load_session(tx, id, rules, now).await?;
+        let session = self.load_session(tx, id, config, now).await?;
         let session = session.ok_or(Refusal::NoSession)?;
-        self.shown_session(tx, session, rules, now).await
+        self.shown_session(tx, session, config, now).await
     }
 
     /// Its time begins now: audit row and alerts.
@@ -133,7 +133,7 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         session: &mut Session,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
         session.state = session
@@ -147,12 +147,12 @@ impl App {
             "justification": session.reason, "scope": session.scope, "responders": session.responders,
             "initiator": session.initiator, "duration": session.duration, "until": until(session).rfc3339(),
         });
-        self.record_session(tx, What::SessionStarted, caller, session, None, detail, now)
+        self.record_session(tx, AuditEventKind::SessionStarted, caller, session, None, detail, now)
             .await?;
         let event = SessionEvent::Started {
             until: until(session),
         };
-        self.alert_session(tx, session, event, rules, now).await
+        self.alert_session(tx, session, event, config, now).await
     }
 
     /// The start becomes a request whose payload is the start.
@@ -160,9 +160,9 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        rules: &Rules,
-        admitted: &Admitted,
-        start: &Start,
+        config: &CompiledConfig,
+        admitted: &AdmittedRequest,
+        start: &SessionStart,
         now: Timestamp,
     ) -> Result<Request, AppError> {
         let payload = canonical(start).map_err(|error| AppError::Internal(error.to_string()))?;
@@ -174,7 +174,7 @@ impl App {
             session: Some(start.session.clone()),
             replaces: None,
         };
-        self.file_request(tx, caller, rules, admitted, draft, now)
+        self.file_request(tx, caller, config, admitted, draft, now)
             .await
     }
 
@@ -184,30 +184,30 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         request: &Request,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Result<Value, String>, AppError> {
-        let start: Start = serde_json::from_str(&request.payload)
+        let start: SessionStart = serde_json::from_str(&request.payload)
             .map_err(|error| StoreError::Unreadable(format!("a session's start: {error}")))?;
-        let Some(mut session) = self.load_session(tx, &start.session, rules, now).await? else {
+        let Some(mut session) = self.load_session(tx, &start.session, config, now).await? else {
             return Err(StoreError::Unreadable(format!("{} is gone", start.session)).into());
         };
         let refused = |why: String| Ok(Err(start_refused(&why)));
-        let door = match rules.may_start(&session.initiator) {
+        let door = match config.may_start(&session.initiator) {
             Ok(door) => door,
             Err(refusal) => return refused(refusal.detail()),
         };
-        let owed = self.check_owed(tx, door, &session.initiator, rules, now);
+        let owed = self.check_owed(tx, door, &session.initiator, config, now);
         match owed.await {
             Ok(()) => {}
             Err(AppError::Refused(refusal)) => return refused(refusal.detail()),
             Err(error) => return Err(error),
         }
-        let troubles = rules.start_troubles(&start, door);
+        let troubles = config.start_troubles(&start, door);
         if !troubles.is_empty() {
             return refused(Refusal::Violations(troubles).detail());
         }
-        self.begin(tx, caller, &mut session, rules, now).await?;
+        self.begin(tx, caller, &mut session, config, now).await?;
         tx.save_session(&session, None).await?;
         Ok(Ok(
             json!({"breakGlassSession": session.id, "outcome": Outcome::Succeeded}),
@@ -219,19 +219,19 @@ impl App {
         &self,
         caller: &Caller,
         id: &SessionId,
-        once: Option<Once>,
-    ) -> Result<ShownSession, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<SessionDetails, AppError> {
         let revoked = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                if let Some(kept) = once::before(tx, once.as_ref()).await? {
-                    return self.kept_session(tx, &kept, &rules, now).await;
+            .transaction::<_, AppError>(async |tx| {
+                let (config, now) = self.lock_config_for_session(tx).await?;
+                if let Some(kept) = idempotency::stored_response(tx, once.as_ref()).await? {
+                    return self.kept_session(tx, &kept, &config, now).await;
                 }
-                let session = self.load_session(tx, id, &rules, now).await?;
+                let session = self.load_session(tx, id, &config, now).await?;
                 let mut session = session.ok_or(Refusal::NoSession)?;
-                rules.check_revoke(&session, &caller.principal)?;
+                config.check_revoke(&session, &caller.principal)?;
                 session.state = session
                     .state
                     .clone()
@@ -239,13 +239,13 @@ impl App {
                     .map_err(|wrong| {
                         Refusal::SessionClosed(wrong.0, "There is nothing left to end.".to_owned())
                     })?;
-                self.close_session(tx, caller, &session, &rules, now)
+                self.close_session(tx, caller, &session, &config, now)
                     .await?;
-                once::keep(tx, once.as_ref(), &Kept::session(id), now).await?;
-                self.shown_session(tx, session, &rules, now).await
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now).await?;
+                self.shown_session(tx, session, &config, now).await
             })
             .await?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(revoked)
     }
 
@@ -255,34 +255,34 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         session: &Session,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let Some((from, at)) = session.state.ran() else {
             return Ok(());
         };
-        tx.save_session(session, Some(at.plus(A_WEEK))).await?;
+        tx.save_session(session, Some(at.plus(REVIEW_REMINDER_INTERVAL))).await?;
         tx.cut_grants_of(&session.id, at).await?;
         let uses = self
-            .load_readable_uses(tx, session, ALL_USES, rules)
+            .load_readable_uses(tx, session, ALL_USES, config)
             .await?;
         let detail = json!({
             "justification": session.reason, "endedBy": session.state.ended_by(), "endedAt": at.rfc3339(),
             "duration": Span(at.0 - from.0), "uses": uses.iter().map(|one| &one.request).collect::<Vec<_>>(),
         });
-        self.record_session(tx, What::SessionEnded, caller, session, None, detail, now)
+        self.record_session(tx, AuditEventKind::SessionEnded, caller, session, None, detail, now)
             .await?;
-        let (lines, more) = UseLine::some_of(&uses, rules);
+        let (lines, more) = UseLine::some_of(&uses, config);
         let revoked = caller.principal != Principal::Bot;
         let event = SessionEvent::Ended {
-            revoked_by: revoked.then(|| rules.name_of(&caller.principal)),
+            revoked_by: revoked.then(|| config.name_of(&caller.principal)),
             by_initiator: revoked && caller.principal.person() == Some(&session.initiator),
             from,
             at,
             uses: lines,
             more,
         };
-        self.alert_session(tx, session, event, rules, now).await?;
+        self.alert_session(tx, session, event, config, now).await?;
         self.refresh_posts(tx, session, now).await
     }
 
@@ -294,7 +294,7 @@ impl App {
             .db
             .read()
             .await?
-            .lapsed_sessions(self.now(), AT_ONCE)
+            .lapsed_sessions(self.now(), BATCH_SIZE)
             .await?;
         let mut closed = false;
         for session in lapsed {
@@ -307,7 +307,7 @@ impl App {
             }
         }
         if closed {
-            self.moved(&[]);
+            self.notify_changes(&[]);
         }
         Ok(closed)
     }
@@ -315,10 +315,10 @@ impl App {
     async fn close_one(&self, id: &SessionId) -> Result<(), AppError> {
         self.0
             .db
-            .unit(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                match self.load_readable_session(tx, id, &rules, now).await? {
-                    Some(mut session) => self.close_if_over(tx, &mut session, &rules, now).await,
+            .transaction(async |tx| {
+                let (config, now) = self.lock_config_for_session(tx).await?;
+                match self.load_readable_session(tx, id, &config, now).await? {
+                    Some(mut session) => self.close_if_over(tx, &mut session, &config, now).await,
                     None => Ok(()),
                 }
             })
@@ -329,25 +329,25 @@ impl App {
         &self,
         tx: &mut Tx,
         session: &mut Session,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
         if let Ok(over) = session.state.clone().lapse(now) {
             session.state = over;
-            self.close_session(tx, &Caller::bot(), session, rules, now)
+            self.close_session(tx, &Caller::bot(), session, config, now)
                 .await?;
         }
         Ok(())
     }
 
-    pub(super) async fn hold_rules(
+    pub(super) async fn lock_config_for_session(
         &self,
         tx: &mut Tx,
-    ) -> Result<(std::sync::Arc<Rules>, Timestamp), AppError> {
-        tx.lock_rules().await?;
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(tx, version).await?;
-        Ok((rules, self.now()))
+    ) -> Result<(std::sync::Arc<CompiledConfig>, Timestamp), AppError> {
+        tx.lock_config().await?;
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(tx, version).await?;
+        Ok((config, self.now()))
     }
 }
 
@@ -365,11 +365,11 @@ fn until(session: &Session) -> Timestamp {
 
 /// What gates the start, and whether people can approve it.
 fn admit(
-    rules: &Rules,
+    config: &CompiledConfig,
     caller: &Caller,
-    start: &Start,
+    start: &SessionStart,
     now: Timestamp,
-) -> Result<Admitted, AppError> {
+) -> Result<AdmittedRequest, AppError> {
     let ask = Ask {
         action: action::BREAK_GLASS.to_owned(),
         project: None,
@@ -382,15 +382,15 @@ fn admit(
         owners: Vec::new(),
         authors: Vec::new(),
     };
-    rules
+    config
         .admit_break_glass_start(&ask, &start.scope.reach(), now)
         .map_err(|broken| Refusal::Violations(broken).into())
 }
 
 fn session_of(
-    start: &Start,
+    start: &SessionStart,
     initiator: &PersonId,
-    door: &BreakGlassRules,
+    door: &BreakGlassConfig,
     now: Timestamp,
 ) -> Session {
     Session {

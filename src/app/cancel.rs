@@ -1,13 +1,13 @@
 //! Taking a request back.
 
-use super::once::{self, Kept, Once};
-use super::{App, AppError, RequestRef, news_of, resolve};
-use crate::domain::audit::What;
+use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::{App, AppError, RequestRef, outcome_messages, resolve};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::eligibility;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
-use crate::domain::shown::Shown;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::request_details::RequestDetails;
 use crate::store::Loaded;
 use serde_json::json;
 
@@ -17,18 +17,18 @@ impl App {
         &self,
         caller: &Caller,
         request: &RequestRef,
-        once: Option<Once>,
-    ) -> Result<Shown, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<RequestDetails, AppError> {
         let (shown, moved) = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 let id = resolve(tx, request).await?;
-                let (mut loaded, rules) = self.locked(tx, request, false).await?;
-                if once::before(tx, once.as_ref()).await?.is_some() {
+                let (mut loaded, config) = self.locked(tx, request, false).await?;
+                if idempotency::stored_response(tx, once.as_ref()).await?.is_some() {
                     return Ok((self.show_in(tx, &id).await?, false));
                 }
-                check_right(caller, &loaded, &rules)?;
+                check_right(caller, &loaded, &config)?;
                 let now = self.now();
                 let request = &mut loaded.request;
                 request.state = request
@@ -40,7 +40,7 @@ impl App {
                 let detail = json!({"digest": request.digest});
                 tx.record(&self.event(
                     now,
-                    What::RequestCancelled,
+                    AuditEventKind::RequestCancelled,
                     &caller.principal,
                     caller.via,
                     request,
@@ -48,34 +48,34 @@ impl App {
                 ))
                 .await?;
                 tx.touch_cards(&id, now).await?;
-                let mut news = news_of(request);
+                let mut news = outcome_messages(request);
                 news.retain(|message| !message.is_to(&caller.principal)); // who did it knows
                 self.send(tx, news, now).await?;
-                once::keep(tx, once.as_ref(), &Kept::request(&id), now).await?;
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::request(&id), now).await?;
                 Ok((self.show_in(tx, &id).await?, true))
             })
             .await?;
         if moved {
-            self.moved(&[(shown.request.id.clone(), shown.request.version)]);
+            self.notify_changes(&[(shown.request.id.clone(), shown.request.version)]);
         }
         Ok(shown)
     }
 }
 
 /// Who may take a request back.
-pub(super) fn check_right(caller: &Caller, loaded: &Loaded, rules: &Rules) -> Result<(), AppError> {
+pub(super) fn check_right(caller: &Caller, loaded: &Loaded, config: &CompiledConfig) -> Result<(), AppError> {
     let request = &loaded.request;
     let own = caller.principal == request.requester || caller.principal == request.submitted_by;
     let approver = || {
         let person = caller
             .principal
             .person()
-            .and_then(|id| rules.directory().person_as_of(id, request.created_at));
+            .and_then(|id| config.directory().person_as_of(id, request.created_at));
         person.is_some_and(|person| {
             eligibility::check(&request.gates, &request.excluded, &person).is_ok()
         })
     };
-    if own || rules.is_administrator(&caller.principal) || approver() {
+    if own || config.is_administrator(&caller.principal) || approver() {
         return Ok(());
     }
     Err(Refusal::NotYours.into())

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// How often it is asked whether the clock must be read again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells the time, and waits for a point in it.
 #[derive(Debug, Clone)]
@@ -121,7 +121,7 @@ pub(super) async fn start(app: &App) {
 
 async fn read_on(app: App) {
     loop {
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(RECHECK_INTERVAL).await;
         if let Clock::Measured(clock) = &app.0.clock
             && clock.is_due()
         {
@@ -139,7 +139,7 @@ fn start_pulse(app: &App) {
         .spawn(stop.run_until_cancelled_owned(async move {
             loop {
                 beating.beat();
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(RECHECK_INTERVAL).await;
             }
         }));
 }

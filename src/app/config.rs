@@ -1,24 +1,24 @@
 //! The configuration: loaded, compiled, changed.
 
 use super::announce;
-use super::plan::{Before, Proposal};
+use super::config_change::{Before, Proposal};
 use super::submit::Draft;
 use super::text::said;
 use super::{App, AppError};
 use crate::domain::action;
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::diff::{Difference, before_and_after, diff};
 use crate::domain::digest::content_digest;
 use crate::domain::document::{
-    Administrators, DirectoryDocument, Document, Limits, Resources, Routes,
+    Administrators, DirectoryDocument, ConfigDocument, Limits, Resources, Routes,
 };
 use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Effect, Outcome, Request};
-use crate::domain::rules::{Ask, Problem, Rules};
-use crate::domain::shown::Shown;
-use crate::domain::vote::Door;
+use crate::domain::compiled_config::{Ask, ConfigError, CompiledConfig};
+use crate::domain::request_details::RequestDetails;
+use crate::domain::decision::Via;
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub struct StoredConfig {
     /// Its version.
     pub version: i64,
     /// The document.
-    pub document: Document,
+    pub document: ConfigDocument,
 }
 
 /// What became of a change of the configuration.
@@ -42,35 +42,35 @@ pub enum Changed {
     /// It is the same document.
     Unchanged(StoredConfig),
     /// It is gated, and has become this request.
-    Requested(Box<Shown>),
+    Requested(Box<RequestDetails>),
 }
 
 /// What a unit made of a change.
 enum Done {
     /// These rules hold now.
-    Applied(Arc<Rules>),
+    Applied(Arc<CompiledConfig>),
     /// These rules hold as before.
-    Unchanged(Arc<Rules>),
+    Unchanged(Arc<CompiledConfig>),
     /// It has become this request.
-    Requested(Box<Shown>),
+    Requested(Box<RequestDetails>),
 }
 
-fn stored(rules: &Rules) -> StoredConfig {
+fn stored(config: &CompiledConfig) -> StoredConfig {
     StoredConfig {
-        version: rules.version(),
-        document: rules.document().clone(),
+        version: config.version(),
+        document: config.document().clone(),
     }
 }
 
 /// The rules of an empty store: no resources, no people, so that everything is refused.
-pub(super) fn no_rules() -> Result<Rules, AppError> {
-    Rules::compile(0, nothing(), &BTreeMap::new())
+pub(super) fn empty_config() -> Result<CompiledConfig, AppError> {
+    CompiledConfig::compile(0, nothing(), &BTreeMap::new())
         .map_err(|problems| Refusal::Invalid(problems).into())
 }
 
 /// The document of an empty store.
-pub(super) fn nothing() -> Document {
-    Document {
+pub(super) fn nothing() -> ConfigDocument {
+    ConfigDocument {
         organization: "unconfigured".to_owned(),
         resources: Resources::default(),
         directory: DirectoryDocument::default(),
@@ -88,13 +88,13 @@ pub(super) fn nothing() -> Document {
 }
 
 /// The rules that are stored. What of them this release cannot read could restrict, so it refuses everything instead of guessing.
-pub(super) async fn load(tx: &mut Tx) -> Result<Rules, AppError> {
+pub(super) async fn load(tx: &mut Tx) -> Result<CompiledConfig, AppError> {
     let Some(row) = tx.config().await.map_err(unreadable)? else {
-        return no_rules();
+        return empty_config();
     };
     let versions = tx.template_versions().await?;
-    let roster = tx.roster().await.map_err(unreadable)?;
-    Rules::compile_with(row.version, row.document, &versions, roster).map_err(|problems| {
+    let slack_directory = tx.slack_directory().await.map_err(unreadable)?;
+    CompiledConfig::compile_with(row.version, row.document, &versions, slack_directory).map_err(|problems| {
         AppError::UnreadableConfig(format!("it does not compile: {}", in_words(&problems)))
     })
 }
@@ -106,7 +106,7 @@ fn unreadable(error: StoreError) -> AppError {
     }
 }
 
-fn in_words(problems: &[Problem]) -> String {
+fn in_words(problems: &[ConfigError]) -> String {
     problems
         .iter()
         .map(ToString::to_string)
@@ -117,13 +117,13 @@ fn in_words(problems: &[Problem]) -> String {
 impl App {
     /// The stored configuration.
     pub async fn config(&self) -> Result<StoredConfig, AppError> {
-        Ok(stored(&*self.rules().await?))
+        Ok(stored(&*self.compiled_config().await?))
     }
 
     /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
     /// that edits made since survive a restart.
-    pub async fn load_file(&self, document: Document, file: &str) -> Result<Changed, AppError> {
-        let caller = Caller::operator(Door::File);
+    pub async fn load_file(&self, document: ConfigDocument, file: &str) -> Result<Changed, AppError> {
+        let caller = Caller::operator(Via::File);
         let proposal = Proposal::new(document)?;
         let known = proposal.digest();
         if self.0.db.read().await?.knows_document(known).await? {
@@ -138,7 +138,7 @@ impl App {
     pub(super) async fn try_change_config(
         &self,
         caller: &Caller,
-        document: Document,
+        document: ConfigDocument,
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
@@ -157,19 +157,19 @@ impl App {
         let changed = self
             .0
             .db
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 self.change_in(tx, caller, proposal, made_from, reason)
                     .await
             })
             .await
             .map_err(|error| self.with_suggestions(error))?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(match changed {
-            Done::Applied(rules) => {
-                self.hold(rules.clone());
-                Changed::Applied(stored(&rules))
+            Done::Applied(config) => {
+                self.hold(config.clone());
+                Changed::Applied(stored(&config))
             }
-            Done::Unchanged(rules) => Changed::Unchanged(stored(&rules)),
+            Done::Unchanged(config) => Changed::Unchanged(stored(&config)),
             Done::Requested(shown) => Changed::Requested(shown),
         })
     }
@@ -182,22 +182,22 @@ impl App {
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Done, AppError> {
-        tx.lock_rules().await?;
-        let stamp = tx.rules_version().await?;
-        let rules = self.rules_at(tx, stamp).await?;
+        tx.lock_config().await?;
+        let versions = tx.config_versions().await?;
+        let config = self.compiled_config_at(tx, versions).await?;
         let caller = &self.with_owners(tx, caller, self.now()).await?;
-        check_right(&rules, caller)?;
-        check_version(&rules, made_from)?;
+        check_right(&config, caller)?;
+        check_version(&config, made_from)?;
         // asked once more under the lock: two replicas may start with the same new file
-        let known = caller.via == Door::File && tx.knows_document(proposal.digest()).await?;
-        if known || (stamp.config > 0 && proposal.is(rules.document())) {
-            return Ok(Done::Unchanged(rules));
+        let known = caller.via == Via::File && tx.knows_document(proposal.digest()).await?;
+        if known || (versions.config > 0 && proposal.is(config.document())) {
+            return Ok(Done::Unchanged(config));
         }
-        if rules.gates_of_config_change(self.now()).0.is_empty() {
-            let applied = self.apply(tx, caller, &rules, proposal, reason.as_deref());
-            return applied.await.map(|rules| Done::Applied(Arc::new(rules)));
+        if config.gates_of_config_change(self.now()).0.is_empty() {
+            let applied = self.apply(tx, caller, &config, proposal, reason.as_deref());
+            return applied.await.map(|config| Done::Applied(Arc::new(config)));
         }
-        self.request_change(tx, caller, &rules, proposal, reason)
+        self.request_change(tx, caller, &config, proposal, reason)
             .await
     }
 
@@ -206,29 +206,29 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        rules: &Rules,
+        config: &CompiledConfig,
         proposal: Proposal,
         reason: Option<&str>,
-    ) -> Result<Rules, AppError> {
-        let (now, version) = (self.now(), rules.version() + 1);
-        let before = rules.document();
+    ) -> Result<CompiledConfig, AppError> {
+        let (now, version) = (self.now(), config.version() + 1);
+        let before = config.document();
         let plan = self
-            .plan(tx, Before::Rules(rules), (proposal, version), caller, now)
+            .plan(tx, Before::CompiledConfig(config), (proposal, version), caller, now)
             .await?;
-        plan.check_reach(rules)?;
-        let replaced = (rules.version() > 0).then_some(before);
+        plan.check_reach(config)?;
+        let replaced = (config.version() > 0).then_some(before);
         self.save_plan(tx, &plan, replaced, (caller, reason), now)
             .await?;
-        let after = plan.rules.document();
+        let after = plan.config.document();
         let (old, new) = before_and_after(before, after);
         let detail = json!({
             "version": version, "digest": plan.digest, "reason": reason, "before": old, "after": new,
         });
-        tx.record(&self.own_event(now, What::ConfigChanged, caller, detail))
+        tx.record(&self.own_event(now, AuditEventKind::ConfigChanged, caller, detail))
             .await?;
         let news = announce::of_change(before, (after, version), &caller.principal, reason);
         self.send(tx, news, now).await?;
-        Ok(plan.rules)
+        Ok(plan.config)
     }
 
     /// The change becomes a request whose payload is the new document.
@@ -236,12 +236,12 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        rules: &Rules,
+        config: &CompiledConfig,
         proposal: Proposal,
         reason: Option<String>,
     ) -> Result<Done, AppError> {
         let now = self.now();
-        let made_from = rules.version();
+        let made_from = config.version();
         // keys in order and no spaces: the canonical form of a `Change`
         let payload = format!(
             r#"{{"document":{},"madeFrom":{made_from}}}"#,
@@ -250,9 +250,9 @@ impl App {
         // what makes no sense never becomes a request
         let next = (proposal, made_from + 1);
         let plan = self
-            .plan(tx, Before::Rules(rules), next, caller, now)
+            .plan(tx, Before::CompiledConfig(config), next, caller, now)
             .await?;
-        plan.check_reach(rules)?;
+        plan.check_reach(config)?;
         let ask = Ask {
             action: action::POLICY_UPDATE.to_owned(),
             project: None,
@@ -265,7 +265,7 @@ impl App {
             owners: caller.owners.clone(),
             authors: Vec::new(),
         };
-        let admitted = rules
+        let admitted = config
             .admit_config_change(&ask, now)
             .map_err(Refusal::Violations)?;
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
@@ -279,7 +279,7 @@ impl App {
             replaces: None,
         };
         let request = self
-            .file_request(tx, caller, rules, &admitted, draft, now)
+            .file_request(tx, caller, config, &admitted, draft, now)
             .await?;
         let shown = self.show_in(tx, &request.id).await?;
         Ok(Done::Requested(Box::new(shown)))
@@ -291,9 +291,9 @@ impl App {
         tx: &mut Tx,
         bot: &Caller,
         request: &Request,
-        rules: &Rules,
+        config: &CompiledConfig,
     ) -> Result<Result<Value, String>, AppError> {
-        if let Some(why) = stale(request, rules)? {
+        if let Some(why) = stale(request, config)? {
             return Ok(Err(why));
         }
         let change = Change::of(request)?;
@@ -304,7 +304,7 @@ impl App {
         };
         let reason = request.reason.as_deref();
         let proposal = Proposal::new(change.document)?;
-        match self.apply(tx, &bot, rules, proposal, reason).await {
+        match self.apply(tx, &bot, config, proposal, reason).await {
             Ok(applied) => Ok(Ok(
                 json!({"version": applied.version(), "outcome": Outcome::Succeeded}),
             )),
@@ -319,8 +319,8 @@ impl App {
 }
 
 /// Why an approved change cannot be applied any more, since it was made from an older version.
-pub(super) fn stale(request: &Request, rules: &Rules) -> Result<Option<String>, AppError> {
-    let (made_from, stored) = (Change::of(request)?.made_from, rules.version());
+pub(super) fn stale(request: &Request, config: &CompiledConfig) -> Result<Option<String>, AppError> {
+    let (made_from, stored) = (Change::of(request)?.made_from, config.version());
     Ok((made_from != stored).then(|| {
         unusable(&format!(
             "it was made from version {made_from}, and version {stored} is stored now"
@@ -337,7 +337,7 @@ fn unusable(why: &str) -> String {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Change {
     /// The whole new document.
-    document: Document,
+    document: ConfigDocument,
     /// The version it was made from.
     made_from: i64,
 }
@@ -354,7 +354,7 @@ impl Change {
 pub(super) async fn difference(
     tx: &mut Tx,
     request: &Request,
-    rules: &Rules,
+    config: &CompiledConfig,
 ) -> Result<Option<Difference>, AppError> {
     if request.effect() != Some(Effect::ConfigChange) {
         return Ok(None);
@@ -362,8 +362,8 @@ pub(super) async fn difference(
     let Ok(change) = serde_json::from_str::<Change>(&request.payload) else {
         return Ok(None);
     };
-    if change.made_from == rules.version() {
-        return Ok(Some(diff(rules.document(), &change.document)));
+    if change.made_from == config.version() {
+        return Ok(Some(diff(config.document(), &change.document)));
     }
     // an older version that cannot be read is only missing from the display
     let before = match tx.config_at(change.made_from).await {
@@ -373,20 +373,20 @@ pub(super) async fn difference(
     Ok(before.map(|before| diff(&before, &change.document)))
 }
 
-fn check_right(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
+fn check_right(config: &CompiledConfig, caller: &Caller) -> Result<(), AppError> {
     if caller.principal == Principal::Operator {
         return Ok(());
     }
-    if rules.is_administrator(&caller.principal) {
-        return check_answered(rules, caller);
+    if config.is_administrator(&caller.principal) {
+        return check_answered(config, caller);
     }
     Err(Refusal::Forbidden("Only administrators may change the configuration.".to_owned()).into())
 }
 
 /// A service changes the configuration in its own name only while somebody active answers for it.
-fn check_answered(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
+fn check_answered(config: &CompiledConfig, caller: &Caller) -> Result<(), AppError> {
     let mut owners = caller.owners.iter();
-    let answered = owners.any(|owner| rules.directory().is_active(owner));
+    let answered = owners.any(|owner| config.directory().is_active(owner));
     if answered || !matches!(caller.principal, Principal::Service(_)) {
         return Ok(());
     }
@@ -394,11 +394,11 @@ fn check_answered(rules: &Rules, caller: &Caller) -> Result<(), AppError> {
     Err(Refusal::Forbidden(why.to_owned()).into())
 }
 
-fn check_version(rules: &Rules, made_from: Option<i64>) -> Result<(), AppError> {
+fn check_version(config: &CompiledConfig, made_from: Option<i64>) -> Result<(), AppError> {
     match made_from {
-        Some(made_from) if made_from != rules.version() => Err(Refusal::Stale(format!(
+        Some(made_from) if made_from != config.version() => Err(Refusal::Stale(format!(
             "It was made from version {made_from}; version {} is stored. Read it again and make your change anew.",
-            rules.version()
+            config.version()
         ))
         .into()),
         _ => Ok(()),

@@ -2,15 +2,15 @@
 
 use super::break_glass::start_refused;
 use super::execute::Unmet;
-use super::judge::Approval;
+use super::decision_batch::Approval;
 use super::{App, AppError, news_to_active};
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Effect, Outcome, Request, Status};
-use crate::domain::rules::Rules;
-use crate::domain::vote::{Door, Vote};
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::{Via, Decision};
 use crate::store::Tx;
 use serde_json::{Value, json};
 
@@ -31,49 +31,49 @@ impl App {
         tx: &mut Tx,
         approval: Approval,
         effect: Effect,
-        rules: &Rules,
-        via: Door,
+        config: &CompiledConfig,
+        via: Via,
     ) -> Result<EffectOutcome, AppError> {
         let (now, bot) = (self.now(), Caller::bot());
         let Approval {
             mut request,
-            votes,
+            decisions,
             waits_until,
         } = approval;
         if request.state.status() == Status::Pending {
             return self
-                .cancel_if_nobody_is_left(tx, &bot, request, &votes, rules)
+                .cancel_if_nobody_is_left(tx, &bot, request, &decisions, config)
                 .await;
         }
-        let note = match execute::recheck(&request, &votes, rules, false, now) {
+        let note = match execute::recheck(&request, &decisions, config, false, now) {
             Recheck::Holds => {
                 self.record_approval(tx, &request, via).await?;
-                self.apply_effect(tx, &bot, &mut request, effect, rules)
+                self.apply_effect(tx, &bot, &mut request, effect, config)
                     .await?
             }
             Recheck::MoreIsRequired {
                 gates,
-                votes: cut,
+                decisions: cut,
                 why,
             } => {
-                if let Some(why) = stale(effect, &request, rules)? {
+                if let Some(why) = stale(effect, &request, config)? {
                     self.cancel_effect(tx, &bot, &mut request, why).await?
                 } else {
                     let unmet = Unmet {
                         gates,
-                        votes: &votes,
+                        decisions: &decisions,
                         cut: &cut,
                         why: &why,
                         // it was never granted, so it waits no longer than it would have
                         waits_until: Some(waits_until),
                     };
-                    self.wait_on(tx, &bot, &mut request, unmet, rules, now)
+                    self.wait_on(tx, &bot, &mut request, unmet, config, now)
                         .await?;
                     Some(why)
                 }
             }
-            Recheck::Impossible { votes: cut, why } => {
-                self.keep_cuts(tx, &request.id, (&votes, &cut), rules)
+            Recheck::Impossible { decisions: cut, why } => {
+                self.save_reduced(tx, &request.id, (&decisions, &cut), config)
                     .await?;
                 let why = match effect {
                     Effect::ConfigChange => why,
@@ -83,7 +83,7 @@ impl App {
             }
             Recheck::SessionEnded => return Err(Refusal::SessionEnded.into()),
         };
-        self.send(tx, news_to_active(&request, rules), now).await?;
+        self.send(tx, news_to_active(&request, config), now).await?;
         Ok(EffectOutcome {
             status: request.state.status(),
             note,
@@ -96,16 +96,16 @@ impl App {
         tx: &mut Tx,
         bot: &Caller,
         mut request: Request,
-        votes: &[Vote],
-        rules: &Rules,
+        decisions: &[Decision],
+        config: &CompiledConfig,
     ) -> Result<EffectOutcome, AppError> {
         let now = self.now();
         let mut note = None;
-        if let Some(why) = execute::nobody_left(&request, votes, rules, now) {
+        if let Some(why) = execute::nobody_left(&request, decisions, config, now) {
             note = self
                 .cancel_effect(tx, bot, &mut request, why.to_owned())
                 .await?;
-            self.send(tx, news_to_active(&request, rules), now).await?;
+            self.send(tx, news_to_active(&request, config), now).await?;
         }
         Ok(EffectOutcome {
             status: request.state.status(),
@@ -120,12 +120,12 @@ impl App {
         bot: &Caller,
         request: &mut Request,
         effect: Effect,
-        rules: &Rules,
+        config: &CompiledConfig,
     ) -> Result<Option<String>, AppError> {
         let now = self.now();
         let done = match effect {
-            Effect::ConfigChange => self.apply_approved(tx, bot, request, rules).await?,
-            Effect::SessionStart => self.start_approved(tx, bot, request, rules, now).await?,
+            Effect::ConfigChange => self.apply_approved(tx, bot, request, config).await?,
+            Effect::SessionStart => self.start_approved(tx, bot, request, config, now).await?,
         };
         let detail = match done {
             Ok(detail) => detail,
@@ -135,7 +135,7 @@ impl App {
         request.state = state
             .and_then(|state| state.complete(Outcome::Succeeded))
             .map_err(|wrong| Refusal::Closed(wrong.0))?;
-        self.save(tx, bot, request, What::RequestCompleted, detail, now)
+        self.save(tx, bot, request, AuditEventKind::RequestCompleted, detail, now)
             .await?;
         Ok(None)
     }
@@ -151,7 +151,7 @@ impl App {
         let state = request.state.clone().cancel(now);
         request.state = state.map_err(|wrong| Refusal::Closed(wrong.0))?;
         let detail = json!({"message": why});
-        self.save(tx, bot, request, What::RequestCancelled, detail, now)
+        self.save(tx, bot, request, AuditEventKind::RequestCancelled, detail, now)
             .await?;
         Ok(Some(why))
     }
@@ -160,9 +160,9 @@ impl App {
         &self,
         tx: &mut Tx,
         request: &Request,
-        via: Door,
+        via: Via,
     ) -> Result<(), AppError> {
-        let (what, detail) = (What::RequestApproved, approval_detail(request));
+        let (what, detail) = (AuditEventKind::RequestApproved, approval_detail(request));
         let event = self.event(self.now(), what, &Principal::Bot, via, request, detail);
         Ok(tx.record(&event).await?)
     }
@@ -179,9 +179,9 @@ pub(super) fn approval_detail(request: &Request) -> Value {
 }
 
 /// Why a change could not be applied however many approve it, since it was made from an older version.
-fn stale(effect: Effect, request: &Request, rules: &Rules) -> Result<Option<String>, AppError> {
+fn stale(effect: Effect, request: &Request, config: &CompiledConfig) -> Result<Option<String>, AppError> {
     match effect {
-        Effect::ConfigChange => super::config::stale(request, rules),
+        Effect::ConfigChange => super::config::stale(request, config),
         Effect::SessionStart => Ok(None),
     }
 }

@@ -1,21 +1,21 @@
 //! Handing out what was granted, once, after everything has been checked again (design 2.6).
 
-use super::once::{self, Kept, Once};
+use super::idempotency::{self, ResponseSubject, IdempotencyKey};
 use super::text::said;
 use super::{App, AppError, RequestRef, news_to_active};
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::decide::valid_for;
 use crate::domain::digest::Digest;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::id::RequestId;
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request, Status};
-use crate::domain::rules::Rules;
-use crate::domain::shown::Shown;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Vote;
+use crate::domain::decision::Decision;
 use crate::store::{Loaded, Tx};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone)]
 pub struct Executed {
     /// The request.
-    pub shown: Shown,
+    pub shown: RequestDetails,
     /// The payload in canonical form: run this, and nothing else.
     pub payload: String,
 }
@@ -32,11 +32,11 @@ pub struct Executed {
 /// What a request has to wait for again.
 pub(super) struct Unmet<'a> {
     /// The policies that gate it now.
-    pub(super) gates: Vec<Gate>,
+    pub(super) gates: Vec<PinnedPolicy>,
     /// Its votes.
-    pub(super) votes: &'a [Vote],
+    pub(super) decisions: &'a [Decision],
     /// The votes, cut to what their authors still are.
-    pub(super) cut: &'a [Vote],
+    pub(super) cut: &'a [Decision],
     /// Why it waits.
     pub(super) why: &'a str,
     /// Until when it waits at most; as long as its policies say where nothing is given.
@@ -62,22 +62,22 @@ impl App {
         caller: &Caller,
         request: &RequestRef,
         digest: &str,
-        once: Option<Once>,
+        once: Option<IdempotencyKey>,
     ) -> Result<Executed, AppError> {
         let (outcome, moved, id) = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let (loaded, rules) = self.locked(tx, request, true).await?;
+            .transaction::<_, AppError>(async |tx| {
+                let (loaded, config) = self.locked(tx, request, true).await?;
                 let id = loaded.request.id.clone();
                 let (outcome, moved) = self
-                    .execute_in(tx, caller, loaded, &rules, digest, once.as_ref())
+                    .execute_in(tx, caller, loaded, &config, digest, once.as_ref())
                     .await?;
                 Ok((outcome, moved, id))
             })
             .await?;
         if moved {
-            self.moved(&[(id, i64::MAX)]);
+            self.notify_changes(&[(id, i64::MAX)]);
         }
         outcome.map_err(AppError::from)
     }
@@ -87,20 +87,20 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         loaded: Loaded,
-        rules: &Rules,
+        config: &CompiledConfig,
         digest: &str,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
     ) -> Result<(Result<Executed, Refusal>, Moved), AppError> {
         let now = self.now();
         let Loaded {
-            mut request, votes, ..
+            mut request, decisions, ..
         } = loaded;
-        check_own(caller, &request)?;
-        if once::before(tx, once).await?.is_some() {
+        check_may_execute(caller, &request)?;
+        if idempotency::stored_response(tx, once).await?.is_some() {
             return Ok((self.repeat(tx, &request, now).await?, false));
         }
         self.check_clock()?;
-        let covered = match self.cover(tx, &request, caller, rules, now).await? {
+        let covered = match self.cover(tx, &request, caller, config, now).await? {
             Cover::Over if request.state.status() == Status::Bypassed => {
                 return Err(Refusal::SessionEnded.into());
             }
@@ -117,46 +117,46 @@ impl App {
         if digest.parse::<Digest>().as_ref() != Ok(&request.digest) {
             return Err(Refusal::DigestMismatch.into());
         }
-        match execute::recheck(&request, &votes, rules, covered, now) {
+        match execute::recheck(&request, &decisions, config, covered, now) {
             Recheck::Holds => {
                 request.state = request
                     .state
                     .clone()
                     .execute(now)
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
-                let under = self.under_session(tx, &request, rules, now).await?;
+                let under = self.under_session(tx, &request, config, now).await?;
                 self.save(
                     tx,
                     caller,
                     &mut request,
-                    What::RequestExecuted,
+                    AuditEventKind::RequestExecuted,
                     json!({"digest": digest, "breakGlass": under}),
                     now,
                 )
                 .await?;
-                once::keep(tx, once, &Kept::request(&request.id), now).await?;
+                idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now).await?;
                 Ok((self.executed(tx, &request.id).await.map(Ok)?, true))
             }
             Recheck::SessionEnded => Err(Refusal::SessionEnded.into()),
             Recheck::MoreIsRequired {
                 gates,
-                votes: cut,
+                decisions: cut,
                 why,
             } => {
                 let unmet = Unmet {
                     gates,
-                    votes: &votes,
+                    decisions: &decisions,
                     cut: &cut,
                     why: &why,
                     waits_until: None,
                 };
-                self.wait_on(tx, caller, &mut request, unmet, rules, now)
+                self.wait_on(tx, caller, &mut request, unmet, config, now)
                     .await?;
-                self.send(tx, news_to_active(&request, rules), now).await?;
+                self.send(tx, news_to_active(&request, config), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
-            Recheck::Impossible { votes: cut, why } => {
-                self.keep_cuts(tx, &request.id, (&votes, &cut), rules)
+            Recheck::Impossible { decisions: cut, why } => {
+                self.save_reduced(tx, &request.id, (&decisions, &cut), config)
                     .await?;
                 request.state = request
                     .state
@@ -167,12 +167,12 @@ impl App {
                     tx,
                     caller,
                     &mut request,
-                    What::RequestCancelled,
+                    AuditEventKind::RequestCancelled,
                     json!({"message": why}),
                     now,
                 )
                 .await?;
-                self.send(tx, news_to_active(&request, rules), now).await?;
+                self.send(tx, news_to_active(&request, config), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
         }
@@ -184,7 +184,7 @@ impl App {
         tx: &mut Tx,
         request: &Request,
         caller: &Caller,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Cover, AppError> {
         let Some(id) = request
@@ -194,10 +194,10 @@ impl App {
         else {
             return Ok(Cover::Over);
         };
-        let session = self.load_readable_session(tx, id, rules, now).await?;
-        let action = rules.action(&request.action);
+        let session = self.load_readable_session(tx, id, config, now).await?;
+        let action = config.action(&request.action);
         let lasts = session.zip(action).is_some_and(|(session, action)| {
-            rules.covers(&session, &caller.principal, action, &request.target, now)
+            config.covers(&session, &caller.principal, action, &request.target, now)
         });
         Ok(if lasts { Cover::Lasts } else { Cover::Over })
     }
@@ -243,10 +243,10 @@ impl App {
         caller: &Caller,
         request: &mut Request,
         unmet: Unmet<'_>,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        self.keep_cuts(tx, &request.id, (unmet.votes, unmet.cut), rules)
+        self.save_reduced(tx, &request.id, (unmet.decisions, unmet.cut), config)
             .await?;
         // what gates it now is no longer bypassed
         request
@@ -262,37 +262,37 @@ impl App {
             .map_err(|wrong| Refusal::Closed(wrong.0))?;
         request.decided_at = None;
         // whoever an added policy wants sees it where that policy shows its cards
-        if let Some(action) = rules.action(&request.action) {
-            for channel in rules.route(action, &request.target, &request.gates) {
+        if let Some(action) = config.action(&request.action) {
+            for channel in config.route(action, &request.target, &request.gates) {
                 tx.insert_card(&request.id, &channel, now).await?;
             }
         }
         let detail = json!({"message": unmet.why});
-        self.save(tx, caller, request, What::RequestReopened, detail, now)
+        self.save(tx, caller, request, AuditEventKind::RequestReopened, detail, now)
             .await
     }
 
     /// Votes are cut for good to what their authors still are (design 2.5).
-    pub(super) async fn keep_cuts(
+    pub(super) async fn save_reduced(
         &self,
         tx: &mut Tx,
         id: &RequestId,
-        (votes, cut): (&[Vote], &[Vote]),
-        rules: &Rules,
+        (decisions, cut): (&[Decision], &[Decision]),
+        config: &CompiledConfig,
     ) -> Result<(), AppError> {
-        for vote in votes {
-            let same = |left: &&Vote| left.by == vote.by && left.at == vote.at;
+        for decision in decisions {
+            let same = |left: &&Decision| left.by == decision.by && left.at == decision.at;
             let left = cut.iter().find(same);
-            if left == Some(vote) {
+            if left == Some(decision) {
                 continue;
             }
-            let bare = Vote {
+            let bare = Decision {
                 teams: BTreeSet::new(),
                 roles: BTreeSet::new(),
-                ..vote.clone()
+                ..decision.clone()
             };
-            for stored_as in rules.directory().ids_of(&vote.by) {
-                tx.cut_vote(id, stored_as, left.unwrap_or(&bare)).await?;
+            for stored_as in config.directory().ids_of(&decision.by) {
+                tx.reduce_decision(id, stored_as, left.unwrap_or(&bare)).await?;
             }
         }
         Ok(())
@@ -303,7 +303,7 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         request: &mut Request,
-        what: What,
+        what: AuditEventKind,
         detail: serde_json::Value,
         now: Timestamp,
     ) -> Result<(), AppError> {
@@ -320,17 +320,17 @@ impl App {
         request: &RequestRef,
         outcome: Outcome,
         message: Option<String>,
-        once: Option<Once>,
-    ) -> Result<Shown, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<RequestDetails, AppError> {
         let message = said("message", message.as_deref())?;
         let (shown, moved) = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let (loaded, rules) = self.locked(tx, request, false).await?;
+            .transaction::<_, AppError>(async |tx| {
+                let (loaded, config) = self.locked(tx, request, false).await?;
                 let (mut request, now) = (loaded.request, self.now());
-                check_own(caller, &request)?;
-                if once::before(tx, once.as_ref()).await?.is_some() {
+                check_may_execute(caller, &request)?;
+                if idempotency::stored_response(tx, once.as_ref()).await?.is_some() {
                     return Ok((self.show_in(tx, &request.id).await?, false));
                 }
                 request.state = request
@@ -338,7 +338,7 @@ impl App {
                     .clone()
                     .complete(outcome)
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
-                let late = self.completed_late(tx, &request, &rules, now).await?;
+                let late = self.completed_late(tx, &request, &config, now).await?;
                 let mut detail = json!({"outcome": outcome, "message": message});
                 if late {
                     detail["afterSessionEnd"] = true.into();
@@ -347,24 +347,24 @@ impl App {
                     tx,
                     caller,
                     &mut request,
-                    What::RequestCompleted,
+                    AuditEventKind::RequestCompleted,
                     detail,
                     now,
                 )
                 .await?;
-                once::keep(tx, once.as_ref(), &Kept::request(&request.id), now).await?;
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::request(&request.id), now).await?;
                 Ok((self.show_in(tx, &request.id).await?, true))
             })
             .await?;
         if moved {
-            self.moved(&[(shown.request.id.clone(), shown.request.version)]);
+            self.notify_changes(&[(shown.request.id.clone(), shown.request.version)]);
         }
         Ok(shown)
     }
 }
 
 /// Only the principal that submitted it, or the requester, may carry it out.
-fn check_own(caller: &Caller, request: &Request) -> Result<(), AppError> {
+fn check_may_execute(caller: &Caller, request: &Request) -> Result<(), AppError> {
     if caller.principal == request.submitted_by || caller.principal == request.requester {
         return Ok(());
     }

@@ -12,8 +12,8 @@ impl App {
         caller: &Caller,
         submission: Submission,
     ) -> Result<Explained, AppError> {
-        let rules = self.rules().await?;
-        let mut explained = rules.explain(&ask(caller, &submission)?, self.now());
+        let config = self.compiled_config().await?;
+        let mut explained = config.explain(&ask(caller, &submission)?, self.now());
         explained
             .violations
             .extend(canonical_payload(submission.payload.as_ref()).err());

@@ -101,11 +101,11 @@ impl App {
 
     /// A commit that takes the locks that every submit and decision takes.
     async fn write_probe(&self, now: Timestamp) -> Result<(), AppError> {
-        self.rules().await?;
+        self.compiled_config().await?;
         self.0
             .db
-            .unit(async |tx| {
-                tx.lock_rules_shared().await?;
+            .transaction(async |tx| {
+                tx.lock_config_shared().await?;
                 Ok(tx.learn(WRITE_PROBE, &now.0.to_string()).await?)
             })
             .await

@@ -15,7 +15,7 @@ impl App {
         let now = self.now();
         self.0
             .db
-            .unit(async |tx| Ok(tx.open_home(account, look, now, opened_after(now)).await?))
+            .transaction(async |tx| Ok(tx.open_home(account, look, now, opened_after(now)).await?))
             .await
     }
 
@@ -35,7 +35,7 @@ impl App {
     ) -> Result<bool, AppError> {
         self.0
             .db
-            .unit(async |tx| Ok(tx.show_home(account, look, shown).await?))
+            .transaction(async |tx| Ok(tx.show_home(account, look, shown).await?))
             .await
     }
 
@@ -43,7 +43,7 @@ impl App {
     pub async fn lose_home(&self, account: &str) -> Result<(), AppError> {
         self.0
             .db
-            .unit(async |tx| Ok(tx.lose_home(account).await?))
+            .transaction(async |tx| Ok(tx.lose_home(account).await?))
             .await
     }
 
@@ -51,7 +51,7 @@ impl App {
     pub async fn forget_home(&self, account: &str) -> Result<(), AppError> {
         self.0
             .db
-            .unit(async |tx| Ok(tx.forget_home(account).await?))
+            .transaction(async |tx| Ok(tx.forget_home(account).await?))
             .await
     }
 }

@@ -1,20 +1,20 @@
 //! The inbox: requests by status, type, requester, and by who could approve them.
 
 use super::{App, AppError};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::id::PersonId;
 use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Request, Status};
-use crate::domain::shown::Shown;
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::verdict;
+use crate::domain::progress;
 use crate::store::{ListQuery, Listed, Loaded, Tx};
 
 /// Most requests that one question may look at while it searches for those that a person could approve.
-const MOST_LOOKED_AT: usize = 1_000;
+const SCAN_LIMIT: usize = 1_000;
 /// Most of them that are read at once.
-const SEARCHED_AT_ONCE: usize = 250;
+const SCAN_BATCH_SIZE: usize = 250;
 
 /// Which requests to list.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub struct ListFilter {
     /// Any of these; empty means every status.
     pub statuses: Vec<Status>,
     /// Of this type.
-    pub kind: Option<Kind>,
+    pub kind: Option<RequestType>,
     /// That this person could approve now.
     pub can_approve: Option<PersonId>,
     /// Asked for by this principal.
@@ -39,7 +39,7 @@ pub struct ListFilter {
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The requests.
-    pub items: Vec<Shown>,
+    pub items: Vec<RequestDetails>,
     /// Where the next page begins.
     pub next: Option<String>,
 }
@@ -53,17 +53,17 @@ impl App {
             None => i64::MAX,
             Some(cursor) => cursor.parse().unwrap_or(0), // a cursor of somebody's own making ends the list
         };
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(&mut tx, version).await?;
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(&mut tx, version).await?;
         let person = filter.can_approve.as_ref();
-        let person = person.map(|id| rules.directory().person(id));
+        let person = person.map(|id| config.directory().person(id));
         let wanted = match person {
             // nothing waits for somebody who is nobody
             Some(None) => return Ok(Page::default()),
             other => Wanted {
                 filter: &filter,
                 person: other.flatten(),
-                directory: rules.directory(),
+                directory: config.directory(),
                 now: self.now(),
             },
         };
@@ -90,7 +90,7 @@ impl App {
             }
             // the last of the page may be one that cannot be read
             below = page.last.unwrap_or(below);
-            if !full || looked_at >= MOST_LOOKED_AT {
+            if !full || looked_at >= SCAN_LIMIT {
                 break full.then_some(below);
             }
         };
@@ -106,7 +106,7 @@ impl App {
 
 impl App {
     /// The requests that somebody decided on last, newest decision first.
-    pub async fn decided_by(&self, person: &PersonId, limit: u32) -> Result<Vec<Shown>, AppError> {
+    pub async fn decided_by(&self, person: &PersonId, limit: u32) -> Result<Vec<RequestDetails>, AppError> {
         let mut tx = self.0.db.read().await?;
         let ids = tx.decided_by(person, i64::from(limit)).await?;
         self.show_all(&mut tx, &ids.iter().collect::<Vec<_>>())
@@ -161,7 +161,7 @@ impl Wanted<'_> {
     /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.
     fn at_once(&self, limit: usize, looked_at: usize) -> usize {
         self.person
-            .map_or(limit, |_| looked_at.clamp(2 * limit, SEARCHED_AT_ONCE))
+            .map_or(limit, |_| looked_at.clamp(2 * limit, SCAN_BATCH_SIZE))
     }
 
     fn has(&self, loaded: &Loaded) -> bool {
@@ -178,7 +178,7 @@ impl Wanted<'_> {
             let then = self.directory.person_as_of(&person.id, *created_at);
             status == Status::Pending
                 && then
-                    .is_some_and(|then| verdict::waits_for(gates, excluded, &loaded.votes, &then))
+                    .is_some_and(|then| progress::waits_for(gates, excluded, &loaded.decisions, &then))
         };
         (self.filter.statuses.is_empty() || self.filter.statuses.contains(&status))
             && self.person.is_none_or(waits_for)

@@ -15,12 +15,12 @@ mod health;
 mod homes;
 mod ids;
 mod inbox;
-mod judge;
+mod decision_batch;
 mod log_limit;
 mod measure;
-mod once;
+mod idempotency;
 mod people;
-mod plan;
+mod config_change;
 mod recover;
 mod refusals;
 mod session_news;
@@ -34,21 +34,21 @@ mod text;
 mod tokens;
 mod turns;
 mod undelivered;
-mod wait;
+mod long_poll;
 
 pub use crate::domain::explain::Explained;
 pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
-pub use decide::{Click, Clicker, Decided};
+pub use decide::{DecisionInput, ApproverIdentity, DecisionOutcome};
 pub use execute::Executed;
 pub use inbox::{ListFilter, Page};
 pub use log_limit::LogLimit;
 pub use measure::{
     CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
 };
-pub use once::Once;
+pub use idempotency::IdempotencyKey;
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
 pub use sessions::SessionPage;
@@ -57,17 +57,17 @@ pub use submit::{Submission, Submitted};
 pub use tokens::NewToken;
 pub use undelivered::Undelivered;
 
-use crate::domain::audit::{AuditEvent, What};
+use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
-use crate::domain::roster::Stamp;
-use crate::domain::rules::Rules;
+use crate::domain::slack_directory::ConfigVersions;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use crate::store::{Card, Db, Loaded, StoreError, Tx};
 use crate::supervisor::Supervisor;
 use serde_json::Value;
@@ -78,7 +78,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A card that has failed so often in a row is worth a word to the operator.
-const STUCK_AFTER: i64 = 3;
+const STUCK_AFTER_FAILURES: i64 = 3;
 
 /// All use cases over one database; cheap to clone.
 #[derive(Clone)]
@@ -88,9 +88,9 @@ struct Inner {
     db: Db,
     clock: Clock,
     ids: ids::Ids,
-    rules: RwLock<Arc<Rules>>,
-    clicks: mpsc::Sender<decide::Waiting>,
-    waits: wait::Waits,
+    config: RwLock<Arc<CompiledConfig>>,
+    decision_queue: mpsc::Sender<decide::QueuedDecision>,
+    waits: long_poll::Waits,
     refusals: refusals::RecentRefusals,
     turns: turns::Turns,
     work: watch::Sender<u64>,
@@ -183,7 +183,7 @@ impl App {
     pub async fn start(db: Db, clock: Clock) -> Result<Self, AppError> {
         let watched = matches!(clock, Clock::System);
         let (app, waiting) = Self::build(db, clock)?;
-        app.rules().await?;
+        app.compiled_config().await?;
         if watched {
             clock::start(&app).await;
         }
@@ -191,7 +191,7 @@ impl App {
             tracing::error!(why, "this replica cannot write");
         }
         decide::start(&app, waiting);
-        wait::start(&app);
+        long_poll::start(&app);
         Ok(app)
     }
 
@@ -202,15 +202,15 @@ impl App {
         Ok(app)
     }
 
-    fn build(db: Db, clock: Clock) -> Result<(Self, mpsc::Receiver<decide::Waiting>), AppError> {
-        let (clicks, waiting) = mpsc::channel(decide::LINE);
+    fn build(db: Db, clock: Clock) -> Result<(Self, mpsc::Receiver<decide::QueuedDecision>), AppError> {
+        let (decision_queue, waiting) = mpsc::channel(decide::DECISION_QUEUE_CAPACITY);
         let app = Self(Arc::new(Inner {
             db,
             clock: clock.over_a_database(),
             ids: ids::Ids::default(),
-            rules: RwLock::new(Arc::new(config::no_rules()?)),
-            clicks,
-            waits: wait::Waits::default(),
+            config: RwLock::new(Arc::new(config::empty_config()?)),
+            decision_queue,
+            waits: long_poll::Waits::default(),
             refusals: refusals::RecentRefusals::default(),
             turns: turns::Turns::default(),
             work: watch::Sender::new(0),
@@ -274,7 +274,7 @@ impl App {
         troubles.extend(self.people_trouble().await?);
         troubles.extend(self.0.supervisor.degraded());
         troubles.extend(self.0.db.degraded());
-        troubles.extend(self.unheard().await?);
+        troubles.extend(self.undeliverable().await?);
         let set_aside = self.set_aside().await?;
         if set_aside > 0 {
             troubles.push(format!("{set_aside} messages and cards cannot be read by this release and were set aside; upgrade, or see the log"));
@@ -283,11 +283,11 @@ impl App {
     }
 
     /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
-    async fn unheard(&self) -> Result<Vec<String>, AppError> {
+    async fn undeliverable(&self) -> Result<Vec<String>, AppError> {
         let mut tx = self.0.db.read().await?;
-        let alerts = tx.unheard(Lane::Alert).await?;
-        let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER).await?;
-        let to_update = tx.failing_cards(Card::ToUpdate, STUCK_AFTER).await?;
+        let alerts = tx.undeliverable(Lane::Alert).await?;
+        let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER_FAILURES).await?;
+        let to_update = tx.failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES).await?;
         let told = [
             (alerts, "alerts have not been delivered"),
             (to_post, "cards could not be posted"),
@@ -318,29 +318,29 @@ impl App {
     pub async fn learn(&self, name: &str, value: &str) -> Result<(), AppError> {
         self.0
             .db
-            .unit(async |tx| Ok(tx.learn(name, value).await?))
+            .transaction(async |tx| Ok(tx.learn(name, value).await?))
             .await
     }
 
     /// The rules in force.
-    pub async fn rules(&self) -> Result<Arc<Rules>, AppError> {
+    pub async fn compiled_config(&self) -> Result<Arc<CompiledConfig>, AppError> {
         let mut tx = self.0.db.read().await?;
-        let version = tx.rules_version().await?;
-        self.rules_at(&mut tx, version).await
+        let version = tx.config_versions().await?;
+        self.compiled_config_at(&mut tx, version).await
     }
 
     /// The rules of these versions, which are those in force in this unit.
-    async fn rules_at(&self, tx: &mut Tx, version: Stamp) -> Result<Arc<Rules>, AppError> {
+    async fn compiled_config_at(&self, tx: &mut Tx, version: ConfigVersions) -> Result<Arc<CompiledConfig>, AppError> {
         let held = self.held_rules();
-        if held.stamp() == version {
+        if held.versions() == version {
             return Ok(held);
         }
-        let rules = Arc::new(config::load(tx).await?);
-        if rules.stamp() != version {
+        let config = Arc::new(config::load(tx).await?);
+        if config.versions() != version {
             return Err(AppError::Busy); // it moved between two reads; nothing has been written yet
         }
-        self.hold(rules.clone());
-        Ok(rules)
+        self.hold(config.clone());
+        Ok(config)
     }
 
     /// Adds suggestions to a refusal that names something unknown. The transaction that refused has ended, so that nobody waits
@@ -354,13 +354,13 @@ impl App {
 
     /// Holds rules that a commit has put into force, so that they are not read and compiled once more. Whoever needs rules compares
     /// their version with the database first.
-    fn hold(&self, rules: Arc<Rules>) {
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    fn hold(&self, config: Arc<CompiledConfig>) {
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
-    fn held_rules(&self) -> Arc<Rules> {
+    fn held_rules(&self) -> Arc<CompiledConfig> {
         self.0
-            .rules
+            .config
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -372,7 +372,7 @@ impl App {
         tx: &mut Tx,
         request: &RequestRef,
         payload: bool,
-    ) -> Result<(Loaded, Arc<Rules>), AppError> {
+    ) -> Result<(Loaded, Arc<CompiledConfig>), AppError> {
         let id = resolve(tx, request).await?;
         tx.lock_requests(&[&id], true).await?;
         let loaded = tx
@@ -380,8 +380,8 @@ impl App {
             .await?
             .pop()
             .ok_or_else(|| self.absent(&id))?;
-        let rules = self.rules_at(tx, loaded.rules).await?;
-        Ok((recognised(loaded, rules.directory()), rules))
+        let config = self.compiled_config_at(tx, loaded.config).await?;
+        Ok((canonicalize_people(loaded, config.directory()), config))
     }
 
     /// Why a request was not among those that were read: there is none, or it cannot be read.
@@ -397,9 +397,9 @@ impl App {
     fn event(
         &self,
         now: Timestamp,
-        what: What,
+        what: AuditEventKind,
         actor: &Principal,
-        via: Door,
+        via: Via,
         request: &Request,
         detail: Value,
     ) -> AuditEvent {
@@ -416,7 +416,7 @@ impl App {
     }
 
     /// An audit event that is about no request.
-    fn own_event(&self, now: Timestamp, what: What, caller: &Caller, detail: Value) -> AuditEvent {
+    fn own_event(&self, now: Timestamp, what: AuditEventKind, caller: &Caller, detail: Value) -> AuditEvent {
         AuditEvent {
             id: AuditId::from_uuid(self.0.ids.next(now)),
             at: now,
@@ -444,7 +444,7 @@ impl App {
     }
 
     /// After a commit: whoever waits for these requests is told, and the workers look.
-    fn moved(&self, requests: &[(RequestId, i64)]) {
+    fn notify_changes(&self, requests: &[(RequestId, i64)]) {
         self.0.waits.moved(requests);
         self.0.work.send_modify(|commits| *commits += 1);
     }
@@ -463,7 +463,7 @@ async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppErro
 /// The request as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the listed
 /// id, so that requests, votes and exclusions under the old one are theirs (design 2.5). Votes of people who are not active any more
 /// are marked as such.
-fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
+fn canonicalize_people(mut loaded: Loaded, directory: &Directory) -> Loaded {
     let listed = |id: &PersonId| directory.canonical(id).clone();
     let request = &mut loaded.request;
     directory.recognise(&mut request.requester);
@@ -475,25 +475,25 @@ fn recognised(mut loaded: Loaded, directory: &Directory) -> Loaded {
     for (id, part) in excluded {
         request.excluded.0.entry(listed(&id)).or_insert(part);
     }
-    for vote in &mut loaded.votes {
-        vote.by = listed(&vote.by);
-        vote.author_left = !directory.is_active(&vote.by);
+    for decision in &mut loaded.decisions {
+        decision.by = listed(&decision.by);
+        decision.author_left = !directory.is_active(&decision.by);
     }
     loaded
 }
 
 /// What the people who asked are told, as far as they are still active: no message reaches the others.
-fn news_to_active(request: &Request, rules: &Rules) -> Vec<Message> {
-    let mut news = news_of(request);
+fn news_to_active(request: &Request, config: &CompiledConfig) -> Vec<Message> {
+    let mut news = outcome_messages(request);
     news.retain(|message| match message {
-        Message::News { to, .. } => rules.directory().is_active(to),
+        Message::News { to, .. } => config.directory().is_active(to),
         _ => true,
     });
     news
 }
 
 /// What the people who asked are told.
-fn news_of(request: &Request) -> Vec<Message> {
+fn outcome_messages(request: &Request) -> Vec<Message> {
     let asked: BTreeSet<&PersonId> = [&request.requester, &request.submitted_by]
         .into_iter()
         .filter_map(Principal::person)

@@ -3,14 +3,14 @@
 
 use super::announce;
 use super::{App, AppError};
-use crate::domain::audit::What;
-use crate::domain::document::{DirectoryDocument, Document, SlackIdentity};
+use crate::domain::audit::AuditEventKind;
+use crate::domain::document::{DirectoryDocument, ConfigDocument, SlackIdentity};
 use crate::domain::id::{PersonId, PolicyId, TeamId};
 use crate::domain::message::Message;
 use crate::domain::people::Directory;
 use crate::domain::principal::Caller;
-use crate::domain::roster::{Account, FRESH, Group, Roster, bound_groups};
-use crate::domain::rules::Rules;
+use crate::domain::slack_directory::{SyncedAccount, GROUP_FRESHNESS, SyncedGroup, SlackDirectory, bound_groups};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 use serde_json::{Value, json};
@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How long what Slack told does before it is asked again.
-const ASK_AGAIN: Span = Span::minutes(5);
+const RETRY_INTERVAL: Span = Span::minutes(5);
 /// So many people are named in an audit row; the rest is counted.
-const NAMED: usize = 500;
+const NAMES_SHOWN: usize = 500;
 
 /// A user group as Slack tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +61,10 @@ pub struct Due {
 impl App {
     /// What Slack has not told yet, or too long ago.
     pub async fn people_due(&self) -> Result<Due, AppError> {
-        let (rules, heard) = self.heard().await?;
-        let document = &rules.document().directory;
+        let (config, heard) = self.heard().await?;
+        let document = &config.document().directory;
         let now = self.now();
-        let old = |at: Option<&Timestamp>| at.is_none_or(|at| at.plus(ASK_AGAIN) <= now);
+        let old = |at: Option<&Timestamp>| at.is_none_or(|at| at.plus(RETRY_INTERVAL) <= now);
         Ok(Due {
             groups: bound_groups(document).any(|id| old(heard.groups.get(id))),
             // an edit may have listed accounts of which nothing is known yet
@@ -78,19 +78,19 @@ impl App {
         let now = self.now();
         self.0
             .db
-            .unit::<_, AppError>(async |tx| Ok(tx.touch_open_cards(now).await?))
+            .transaction::<_, AppError>(async |tx| Ok(tx.touch_open_cards(now).await?))
             .await?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(())
     }
 
     /// What is not known of people, a sentence each: nobody new comes in by it until Slack answers.
     pub async fn people_trouble(&self) -> Result<Vec<String>, AppError> {
-        let (rules, heard) = self.heard().await?;
-        let document = &rules.document().directory;
+        let (config, heard) = self.heard().await?;
+        let document = &config.document().directory;
         let now = self.now();
         let mut told = Vec::new();
-        let stale = |at: &Timestamp| now.0.saturating_sub(at.0) > FRESH.0;
+        let stale = |at: &Timestamp| now.0.saturating_sub(at.0) > GROUP_FRESHNESS.0;
         for id in bound_groups(document) {
             match heard.groups.get(id) {
                 None => told.push(format!("Slack has not told yet who is in the user group {id}")),
@@ -114,16 +114,16 @@ impl App {
         Ok(told)
     }
 
-    async fn heard(&self) -> Result<(Arc<Rules>, Heard), AppError> {
+    async fn heard(&self) -> Result<(Arc<CompiledConfig>, Heard), AppError> {
         let mut tx = self.0.db.read().await?;
-        let stamp = tx.rules_version().await?;
-        let rules = self.rules_at(&mut tx, stamp).await?;
+        let versions = tx.config_versions().await?;
+        let config = self.compiled_config_at(&mut tx, versions).await?;
         let heard = Heard {
             groups: tx.groups_synced().await?,
             members: tx.members_synced().await?,
             configured: tx.configured_at().await?,
         };
-        Ok((rules, heard))
+        Ok((config, heard))
     }
 
     /// Takes in all user groups as Slack told of them when it was asked at `asked_at`; a bound group that is not among them is empty.
@@ -133,25 +133,25 @@ impl App {
         heard: &[HeardGroup],
         asked_at: Timestamp,
     ) -> Result<bool, AppError> {
-        self.hear(async |_, rules, mut roster| {
-            let document = &rules.document().directory;
+        self.hear(async |_, config, mut slack_directory| {
+            let document = &config.document().directory;
             // whoever wrote the first configuration has chosen the groups as they are
-            let is_chosen = rules.version() <= 1;
+            let is_chosen = config.version() <= 1;
             for id in bound_groups(document) {
-                let known = roster.groups.get(id);
+                let known = slack_directory.groups.get(id);
                 if known.is_some_and(|known| known.synced_at > asked_at) {
                     continue; // a later answer is here already
                 }
                 let now = heard.iter().find(|group| group.id == id);
                 let given = |account: &SlackIdentity| {
-                    let directory = rules.directory();
+                    let directory = config.directory();
                     now.is_some_and(|group| group.is_added_by_another(account, directory))
                 };
                 let accounts = now.map(|group| group.accounts.clone()).unwrap_or_default();
-                let group = Group::heard(known, accounts, given, is_chosen, asked_at);
-                roster.groups.insert(id.to_owned(), group);
+                let group = SyncedGroup::heard(known, accounts, given, is_chosen, asked_at);
+                slack_directory.groups.insert(id.to_owned(), group);
             }
-            Ok(roster)
+            Ok(slack_directory)
         })
         .await
     }
@@ -160,41 +160,41 @@ impl App {
     /// begun at `began_at`. One that was known and is not listed any more counts as switched off.
     pub async fn hear_members(
         &self,
-        listed: &[(Account, Timestamp)],
+        listed: &[(SyncedAccount, Timestamp)],
         began_at: Timestamp,
     ) -> Result<bool, AppError> {
-        self.hear(async |tx, rules, mut roster| {
+        self.hear(async |tx, config, mut slack_directory| {
             if tx.members_synced().await?.is_some_and(|at| at > began_at) {
-                return Ok(roster);
+                return Ok(slack_directory);
             }
             tx.set_members_synced(began_at).await?;
             let heard_alone = tx.accounts_heard_since(began_at).await?;
             let is_newer = |account: &SlackIdentity, at: Timestamp| {
                 heard_alone.get(account).is_some_and(|heard| *heard > at)
             };
-            let mut told: BTreeMap<&SlackIdentity, (&Account, Timestamp)> = listed
+            let mut told: BTreeMap<&SlackIdentity, (&SyncedAccount, Timestamp)> = listed
                 .iter()
                 .map(|(account, at)| (&account.identity, (account, *at)))
                 .collect();
-            let mut all: BTreeMap<SlackIdentity, Account> = BTreeMap::new();
-            for known in std::mem::take(&mut roster.accounts) {
+            let mut all: BTreeMap<SlackIdentity, SyncedAccount> = BTreeMap::new();
+            for known in std::mem::take(&mut slack_directory.accounts) {
                 let now = match told.remove(&known.identity) {
                     Some((_, at)) if is_newer(&known.identity, at) => known,
                     Some((now, _)) => now.clone(),
                     None if is_newer(&known.identity, began_at) => known,
-                    None => Account {
+                    None => SyncedAccount {
                         is_active: false,
                         ..known
                     },
                 };
                 all.insert(now.identity.clone(), now);
             }
-            let matters = whose(rules);
+            let matters = whose(config);
             let new = told.into_values().map(|(account, _)| account);
             let new = new.filter(|account| matters(account));
             all.extend(new.map(|account| (account.identity.clone(), account.clone())));
-            roster.accounts = all.into_values().collect();
-            Ok(roster)
+            slack_directory.accounts = all.into_values().collect();
+            Ok(slack_directory)
         })
         .await
     }
@@ -202,28 +202,28 @@ impl App {
     /// Takes in one account of which Slack was asked alone, at `asked_at`.
     pub async fn hear_member(
         &self,
-        account: &Account,
+        account: &SyncedAccount,
         asked_at: Timestamp,
     ) -> Result<bool, AppError> {
-        self.hear(async |tx, rules, mut roster| {
+        self.hear(async |tx, config, mut slack_directory| {
             let listed_later = tx.members_synced().await?.is_some_and(|at| at > asked_at);
             let heard_alone = tx.accounts_heard_since(asked_at).await?;
             let heard = heard_alone.get(&account.identity);
             if listed_later || heard.is_some_and(|at| *at > asked_at) {
-                return Ok(roster);
+                return Ok(slack_directory);
             }
-            let mut accounts = roster.accounts.iter_mut();
+            let mut accounts = slack_directory.accounts.iter_mut();
             let known = accounts.find(|known| known.identity == account.identity);
             if let Some(known) = known {
                 *known = account.clone();
-            } else if whose(rules)(account) {
-                roster.accounts.push(account.clone());
-                roster.accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
+            } else if whose(config)(account) {
+                slack_directory.accounts.push(account.clone());
+                slack_directory.accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
             } else {
-                return Ok(roster);
+                return Ok(slack_directory);
             }
             tx.account_heard(account, asked_at).await?;
-            Ok(roster)
+            Ok(slack_directory)
         })
         .await
     }
@@ -231,18 +231,18 @@ impl App {
     /// Ends the holds whose time is over: what came through a Slack group counts in full from then on.
     pub async fn end_holds(&self) -> Result<bool, AppError> {
         let now = self.now();
-        let rules = self.rules().await?;
-        let mut gained = rules.roster().gained.iter();
-        if self.check_clock().is_err() || !gained.any(|one| one.is_hold_over(now)) {
+        let config = self.compiled_config().await?;
+        let mut recent_memberships = config.slack_directory().recent_memberships.iter();
+        if self.check_clock().is_err() || !recent_memberships.any(|one| one.is_hold_over(now)) {
             return Ok(false);
         }
-        self.hear(async |_, _, mut roster| {
-            for gained in &mut roster.gained {
-                if gained.is_hold_over(now) {
-                    gained.held_until = None;
+        self.hear(async |_, _, mut slack_directory| {
+            for recent_memberships in &mut slack_directory.recent_memberships {
+                if recent_memberships.is_hold_over(now) {
+                    recent_memberships.held_until = None;
                 }
             }
-            Ok(roster)
+            Ok(slack_directory)
         })
         .await
     }
@@ -251,22 +251,22 @@ impl App {
     /// it leaves a policy that nobody can complete.
     async fn hear(
         &self,
-        heard: impl AsyncFnOnce(&mut Tx, &Rules, Roster) -> Result<Roster, AppError>,
+        heard: impl AsyncFnOnce(&mut Tx, &CompiledConfig, SlackDirectory) -> Result<SlackDirectory, AppError>,
     ) -> Result<bool, AppError> {
         let changed = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                tx.lock_rules().await?;
-                let stamp = tx.rules_version().await?;
-                let rules = self.rules_at(tx, stamp).await?;
-                let before = tx.roster().await?;
-                let after = heard(tx, &rules, before.clone()).await?;
-                self.follow(tx, &rules, &before, after).await
+            .transaction::<_, AppError>(async |tx| {
+                tx.lock_config().await?;
+                let versions = tx.config_versions().await?;
+                let config = self.compiled_config_at(tx, versions).await?;
+                let before = tx.slack_directory().await?;
+                let after = heard(tx, &config, before.clone()).await?;
+                self.follow(tx, &config, &before, after).await
             })
             .await?;
         if changed {
-            self.moved(&[]);
+            self.notify_changes(&[]);
         }
         Ok(changed)
     }
@@ -274,31 +274,31 @@ impl App {
     async fn follow(
         &self,
         tx: &mut Tx,
-        rules: &Rules,
-        before: &Roster,
-        after: Roster,
+        config: &CompiledConfig,
+        before: &SlackDirectory,
+        after: SlackDirectory,
     ) -> Result<bool, AppError> {
         let now = self.now();
-        let document = rules.document();
-        let mut after = after.settled(&document.directory, now);
+        let document = config.document();
+        let mut after = after.resolve_groups(&document.directory, now);
         let old = Directory::compile_with(&document.directory, before);
         let new = Directory::compile_with(&document.directory, &after);
-        after.gained = after.gained_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
+        after.recent_memberships = after.recent_memberships_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
         after.note_joined(&document.directory, (&old, &new), now);
         let difference = difference(&old, &new);
-        let changed = difference.is_some() || after.gained != before.gained;
+        let changed = difference.is_some() || after.recent_memberships != before.recent_memberships;
         after.version += i64::from(changed || after.accounts != before.accounts);
         tx.save_roster(before, &after, now).await?;
         let Some(difference) = difference else {
             return Ok(changed);
         };
         let bot = Caller::bot();
-        tx.record(&self.own_event(now, What::DirectoryChanged, &bot, difference))
+        tx.record(&self.own_event(now, AuditEventKind::DirectoryChanged, &bot, difference))
             .await?;
         tx.touch_open_cards(now).await?;
         let new = Directory::compile_with(&document.directory, &after);
         let mut messages = announce::of_people(document, (&old, &new));
-        messages.extend(alarm(rules, document, after));
+        messages.extend(alarm(config, document, after));
         self.send(tx, messages, now).await?;
         Ok(true)
     }
@@ -318,8 +318,8 @@ fn wants_members(document: &DirectoryDocument) -> bool {
 }
 
 /// Which accounts matter: those of listed people; where members are people, also every other one that is or was a person's.
-fn whose(rules: &Rules) -> impl Fn(&Account) -> bool {
-    let document = &rules.document().directory;
+fn whose(config: &CompiledConfig) -> impl Fn(&SyncedAccount) -> bool {
+    let document = &config.document().directory;
     let (members, listed) = (document.slack.members, Directory::compile(document));
     move |account| {
         (members && (account.is_active || account.is_full))
@@ -359,25 +359,25 @@ fn difference(before: &Directory, after: &Directory) -> Option<Value> {
 
 fn names<'a>(people: impl Iterator<Item = &'a PersonId>) -> Vec<String> {
     let all: Vec<&PersonId> = people.collect();
-    let mut named: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
-    if all.len() > NAMED {
-        named.push(format!("and {} more", all.len() - NAMED));
+    let mut named: Vec<String> = all.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
+    if all.len() > NAMES_SHOWN {
+        named.push(format!("and {} more", all.len() - NAMES_SHOWN));
     }
     named
 }
 
 /// What the channel is told where a bound policy has become one that nobody can complete.
-fn alarm(before: &Rules, document: &Document, roster: Roster) -> Option<Message> {
+fn alarm(before: &CompiledConfig, document: &ConfigDocument, slack_directory: SlackDirectory) -> Option<Message> {
     let channel = announce::place(document)?.clone();
     let after =
-        Rules::compile_with(before.version(), document.clone(), &BTreeMap::new(), roster).ok()?;
+        CompiledConfig::compile_with(before.version(), document.clone(), &BTreeMap::new(), slack_directory).ok()?;
     let old: BTreeSet<PolicyId> = before
-        .out_of_reach()
+        .unsatisfiable_policies()
         .into_iter()
         .map(|short| short.policy)
         .collect();
     let lost: Vec<String> = after
-        .out_of_reach()
+        .unsatisfiable_policies()
         .into_iter()
         .filter(|short| !old.contains(&short.policy))
         .map(|short| format!("\n- {}: {}", short.policy, short.message))

@@ -2,12 +2,12 @@
 
 use super::announce;
 use super::config::nothing;
-use super::plan::{Before, Proposal};
+use super::config_change::{Before, Proposal};
 use super::text::said;
-use super::{App, AppError, StoredConfig, news_of};
-use crate::domain::audit::What;
+use super::{App, AppError, StoredConfig, outcome_messages};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::diff::{before_and_after, diff};
-use crate::domain::document::Document;
+use crate::domain::document::ConfigDocument;
 use crate::domain::id::{ChannelId, RequestId, TokenId};
 use crate::domain::message::Message;
 use crate::domain::principal::{Caller, Principal};
@@ -15,7 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use crate::store::{ListQuery, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub struct Recovered {
     /// What holds now.
     pub config: StoredConfig,
     /// What held before; none where nothing was stored, or nothing that reads.
-    pub before: Option<Document>,
+    pub before: Option<ConfigDocument>,
     /// Whether anything has changed.
     pub changed: bool,
     /// Where it is told; none where no channel was or is configured.
@@ -48,26 +48,26 @@ pub struct Voided {
 impl App {
     /// Puts a document into force, whatever gates it and whoever administers. The stored rules may be such that nobody can change
     /// them, or that they do not compile any more; the new ones must.
-    pub async fn recover(&self, document: &Document, reason: &str) -> Result<Recovered, AppError> {
+    pub async fn recover(&self, document: &ConfigDocument, reason: &str) -> Result<Recovered, AppError> {
         let reason = &stated(reason)?;
         let proposal = Proposal::new(document.clone())?;
         let recovered = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                tx.lock_rules().await?;
+            .transaction::<_, AppError>(async |tx| {
+                tx.lock_config().await?;
                 self.recover_in(tx, (proposal, document), reason, self.now())
                     .await
             })
             .await?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(recovered)
     }
 
     async fn recover_in(
         &self,
         tx: &mut Tx,
-        (proposal, document): (Proposal, &Document),
+        (proposal, document): (Proposal, &ConfigDocument),
         reason: &str,
         now: Timestamp,
     ) -> Result<Recovered, AppError> {
@@ -84,14 +84,14 @@ impl App {
                 announced: None,
             });
         }
-        let by = Caller::operator(Door::Cli);
+        let by = Caller::operator(Via::Cli);
         let next = (proposal, version + 1);
         let plan = self
             .plan(tx, Before::Unchecked(before.as_ref()), next, &by, now)
             .await?;
         self.save_plan(tx, &plan, before.as_ref(), (&by, Some(reason)), now)
             .await?;
-        let version = plan.rules.version();
+        let version = plan.config.version();
         let (was, is) = match &before {
             Some(before) => before_and_after(before, document),
             None => (Value::Null, json!(document)),
@@ -99,7 +99,7 @@ impl App {
         let detail = json!({
             "version": version, "digest": plan.digest, "reason": reason, "before": was, "after": is,
         });
-        tx.record(&self.own_event(now, What::Recovered, &by, detail))
+        tx.record(&self.own_event(now, AuditEventKind::Recovered, &by, detail))
             .await?;
         let channel = before.as_ref().and_then(announce::place);
         let channel = channel.or_else(|| announce::place(document)).cloned();
@@ -130,12 +130,12 @@ impl App {
         let (voided, moved) = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                tx.lock_rules().await?;
+            .transaction::<_, AppError>(async |tx| {
+                tx.lock_config().await?;
                 self.void_in(tx, reason, self.now()).await
             })
             .await?;
-        self.moved(&moved);
+        self.notify_changes(&moved);
         Ok(voided)
     }
 
@@ -145,7 +145,7 @@ impl App {
         reason: &str,
         now: Timestamp,
     ) -> Result<(Voided, Vec<(RequestId, i64)>), AppError> {
-        let by = Caller::operator(Door::Cli);
+        let by = Caller::operator(Via::Cli);
         let open = tx.list(EVERY_OPEN, false).await?;
         let ids: Vec<&RequestId> = open.iter().rev().map(|one| &one.request.id).collect(); // oldest first
         tx.lock_requests(&ids, false).await?;
@@ -165,7 +165,7 @@ impl App {
             let detail = json!({"was": was, "message": message});
             let event = self.event(
                 now,
-                What::RequestCancelled,
+                AuditEventKind::RequestCancelled,
                 &Principal::Operator,
                 by.via,
                 &request,
@@ -173,7 +173,7 @@ impl App {
             );
             tx.record(&event).await?;
             tx.touch_cards(&request.id, now).await?;
-            self.send(tx, news_of(&request), now).await?;
+            self.send(tx, outcome_messages(&request), now).await?;
             numbers.push(request.number);
             moved.push((request.id, request.version));
         }
@@ -184,7 +184,7 @@ impl App {
         let ended: Vec<&TokenId> = tokens.iter().map(|token| &token.id).collect();
         let detail =
             json!({"voided": numbers, "sessions": sessions, "tokens": ended, "reason": reason});
-        tx.record(&self.own_event(now, What::Recovered, &by, detail))
+        tx.record(&self.own_event(now, AuditEventKind::Recovered, &by, detail))
             .await?;
         let document = readable(tx).await?;
         let channel = document.as_ref().and_then(announce::place).cloned();
@@ -210,13 +210,13 @@ impl App {
         if active.is_empty() {
             return Ok(0);
         }
-        let (rules, _) = self.hold_rules(tx).await?;
+        let (config, _) = self.lock_config_for_session(tx).await?;
         let mut ended = 0;
         for session in active {
-            let mut session = session.recognised(rules.directory());
+            let mut session = session.canonicalize_people(config.directory());
             if let Ok(over) = session.state.clone().revoke(now, by.principal.clone()) {
                 session.state = over;
-                self.close_session(tx, by, &session, &rules, now).await?;
+                self.close_session(tx, by, &session, &config, now).await?;
                 ended += 1;
             }
         }
@@ -252,7 +252,7 @@ const EVERY_OPEN: ListQuery<'static> = ListQuery {
 };
 
 /// The stored document; none where it does not read, which is no reason to refuse a better one.
-async fn readable(tx: &mut Tx) -> Result<Option<Document>, AppError> {
+async fn readable(tx: &mut Tx) -> Result<Option<ConfigDocument>, AppError> {
     match tx.config().await {
         Ok(row) => Ok(row.map(|row| row.document)),
         Err(StoreError::Unreadable(why)) => {
@@ -270,14 +270,14 @@ fn stated(reason: &str) -> Result<String, AppError> {
 
 fn void_text(numbers: &[i64], sessions: usize, tokens: usize, reason: &str) -> String {
     /// So many are named; the rest is counted.
-    const NAMED: usize = 50;
+    const NAMES_SHOWN: usize = 50;
     let mut names: Vec<String> = numbers
         .iter()
-        .take(NAMED)
+        .take(NAMES_SHOWN)
         .map(|number| format!("#{number}"))
         .collect();
-    if numbers.len() > NAMED {
-        names.push(format!("and {} more", numbers.len() - NAMED));
+    if numbers.len() > NAMES_SHOWN {
+        names.push(format!("and {} more", numbers.len() - NAMES_SHOWN));
     }
     let what = if numbers.is_empty() {
         "There was none".to_owned()

@@ -5,19 +5,19 @@
 
 use super::break_glass::Started;
 use super::{
-    App, AppError, Changed, Clicker, Executed, Once, RequestRef, Submission, Submitted, resolve,
+    App, AppError, Changed, ApproverIdentity, Executed, IdempotencyKey, RequestRef, Submission, Submitted, resolve,
 };
-use crate::domain::audit::{AuditEvent, What};
-use crate::domain::break_glass::{ShownSession, StartAsk};
-use crate::domain::document::Document;
+use crate::domain::audit::{AuditEvent, AuditEventKind};
+use crate::domain::break_glass::{SessionDetails, SessionAsk};
+use crate::domain::document::ConfigDocument;
 use crate::domain::id::{AuditId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Outcome;
-use crate::domain::shown::Shown;
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use metrics::counter;
 use serde_json::json;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub(super) struct RefusalKey {
     /// The principal, or the Slack account that belongs to nobody.
     pub(super) caller: String,
     /// What was refused.
-    pub(super) what: What,
+    pub(super) what: AuditEventKind,
     /// The request or the session; empty where it is about none.
     pub(super) about: String,
     /// The refusal's code.
@@ -150,10 +150,10 @@ fn forget_older_half<K: std::hash::Hash + Eq, V>(
 }
 
 /// Who decides, as a refusal's key names them.
-pub(super) fn name_of(clicker: &Clicker) -> String {
-    match clicker {
-        Clicker::Person(id) => Principal::Person(id.clone()).to_string(),
-        Clicker::Slack(account) => format!("slack:{}/{}", account.team_id, account.user_id),
+pub(super) fn name_of(identity: &ApproverIdentity) -> String {
+    match identity {
+        ApproverIdentity::Person(id) => Principal::Person(id.clone()).to_string(),
+        ApproverIdentity::Slack(account) => format!("slack:{}/{}", account.team_id, account.user_id),
     }
 }
 
@@ -171,11 +171,11 @@ impl App {
         caller: &Caller,
         request: &RequestRef,
         digest: &str,
-        once: Option<Once>,
+        once: Option<IdempotencyKey>,
     ) -> Result<Executed, AppError> {
         let done = self.try_execute(caller, request, digest, once).await;
         let about = About::Request(request);
-        self.audited(caller, What::ExecutionRefused, about, done)
+        self.audited(caller, AuditEventKind::ExecutionRefused, about, done)
             .await
     }
 
@@ -186,13 +186,13 @@ impl App {
         request: &RequestRef,
         outcome: Outcome,
         message: Option<String>,
-        once: Option<Once>,
-    ) -> Result<Shown, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<RequestDetails, AppError> {
         let done = self
             .try_complete(caller, request, outcome, message, once)
             .await;
         let about = About::Request(request);
-        self.audited(caller, What::RequestRefused, about, done)
+        self.audited(caller, AuditEventKind::RequestRefused, about, done)
             .await
     }
 
@@ -201,11 +201,11 @@ impl App {
         &self,
         caller: &Caller,
         request: &RequestRef,
-        once: Option<Once>,
-    ) -> Result<Shown, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<RequestDetails, AppError> {
         let done = self.try_cancel(caller, request, once).await;
         let about = About::Request(request);
-        self.audited(caller, What::RequestRefused, about, done)
+        self.audited(caller, AuditEventKind::RequestRefused, about, done)
             .await
     }
 
@@ -214,10 +214,10 @@ impl App {
         &self,
         caller: &Caller,
         submission: Submission,
-        once: Option<Once>,
+        once: Option<IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
         let done = self.try_submit(caller, submission, once).await;
-        self.audited(caller, What::RequestRefused, About::Nothing, done)
+        self.audited(caller, AuditEventKind::RequestRefused, About::Nothing, done)
             .await
     }
 
@@ -226,14 +226,14 @@ impl App {
     pub async fn change_config(
         &self,
         caller: &Caller,
-        document: Document,
+        document: ConfigDocument,
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
         let done = self
             .try_change_config(caller, document, made_from, reason)
             .await;
-        self.audited(caller, What::ConfigRefused, About::Nothing, done)
+        self.audited(caller, AuditEventKind::ConfigRefused, About::Nothing, done)
             .await
     }
 
@@ -241,11 +241,11 @@ impl App {
     pub async fn start_session(
         &self,
         caller: &Caller,
-        ask: StartAsk,
-        once: Option<Once>,
+        ask: SessionAsk,
+        once: Option<IdempotencyKey>,
     ) -> Result<Started, AppError> {
         let done = self.try_start_session(caller, ask, once).await;
-        self.audited(caller, What::SessionRefused, About::Nothing, done)
+        self.audited(caller, AuditEventKind::SessionRefused, About::Nothing, done)
             .await
     }
 
@@ -254,10 +254,10 @@ impl App {
         &self,
         caller: &Caller,
         id: &SessionId,
-        once: Option<Once>,
-    ) -> Result<ShownSession, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<SessionDetails, AppError> {
         let done = self.try_revoke_session(caller, id, once).await;
-        self.audited(caller, What::SessionRefused, About::Session(id), done)
+        self.audited(caller, AuditEventKind::SessionRefused, About::Session(id), done)
             .await
     }
 
@@ -267,10 +267,10 @@ impl App {
         caller: &Caller,
         id: &SessionId,
         note: &str,
-        once: Option<Once>,
-    ) -> Result<ShownSession, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<SessionDetails, AppError> {
         let done = self.try_review_session(caller, id, note, once).await;
-        self.audited(caller, What::SessionRefused, About::Session(id), done)
+        self.audited(caller, AuditEventKind::SessionRefused, About::Session(id), done)
             .await
     }
 
@@ -278,12 +278,12 @@ impl App {
     pub async fn unknown_token_came(&self) -> Result<(), AppError> {
         let key = RefusalKey {
             caller: String::new(),
-            what: What::TokenRefused,
+            what: AuditEventKind::TokenRefused,
             about: String::new(),
             code: "unauthenticated",
         };
         let why = "The token is not known.";
-        self.record_refusal(key, (Principal::Bot, Door::Api), (None, None), why)
+        self.record_refusal(key, (Principal::Bot, Via::Api), (None, None), why)
             .await
     }
 
@@ -296,23 +296,23 @@ impl App {
     ) -> Result<(), AppError> {
         let key = RefusalKey {
             caller: token.principal.to_string(),
-            what: What::TokenRefused,
+            what: AuditEventKind::TokenRefused,
             about: token.id.to_string(),
             code: scope.as_str(),
         };
-        let actor = (token.principal.clone(), Door::Api);
+        let actor = (token.principal.clone(), Via::Api);
         self.record_refusal(key, actor, (None, None), why).await
     }
 
     /// The person behind a click as far as this replica knows, so that all ways in share one pace.
-    pub(super) fn pace_of(&self, clicker: &Clicker) -> String {
-        let rules = self.0.rules.read().unwrap_or_else(PoisonError::into_inner);
-        let person = match clicker {
-            Clicker::Slack(account) => rules.directory().by_slack(account),
-            Clicker::Person(_) => None,
+    pub(super) fn pace_of(&self, identity: &ApproverIdentity) -> String {
+        let config = self.0.config.read().unwrap_or_else(PoisonError::into_inner);
+        let person = match identity {
+            ApproverIdentity::Slack(account) => config.directory().by_slack(account),
+            ApproverIdentity::Person(_) => None,
         };
         person.map_or_else(
-            || name_of(clicker),
+            || name_of(identity),
             |person| Principal::Person(person.id.clone()).to_string(),
         )
     }
@@ -321,7 +321,7 @@ impl App {
     async fn audited<T>(
         &self,
         caller: &Caller,
-        what: What,
+        what: AuditEventKind,
         about: About<'_>,
         done: Result<T, AppError>,
     ) -> Result<T, AppError> {
@@ -359,7 +359,7 @@ impl App {
     async fn record_refusal(
         &self,
         key: RefusalKey,
-        (actor, via): (Principal, Door),
+        (actor, via): (Principal, Via),
         (request, session): (Option<RequestId>, Option<SessionId>),
         why: &str,
     ) -> Result<(), AppError> {
@@ -380,7 +380,7 @@ impl App {
         };
         self.0
             .db
-            .unit::<_, AppError>(async |tx| Ok(tx.record(&event).await?))
+            .transaction::<_, AppError>(async |tx| Ok(tx.record(&event).await?))
             .await?;
         self.0.refusals.committed(key, now);
         Ok(())
@@ -388,7 +388,7 @@ impl App {
 }
 
 /// Whether a refusal says that somebody tried what they may not do. Mistakes and races are not recorded.
-fn matters(what: What, refusal: &Refusal) -> bool {
+fn matters(what: AuditEventKind, refusal: &Refusal) -> bool {
     match refusal {
         Refusal::NotYours
         | Refusal::Forbidden(_)
@@ -396,9 +396,9 @@ fn matters(what: What, refusal: &Refusal) -> bool {
         | Refusal::SessionEnded
         | Refusal::DigestMismatch => true,
         // somebody tried to run what nobody has approved
-        Refusal::Closed(_) => what == What::ExecutionRefused,
+        Refusal::Closed(_) => what == AuditEventKind::ExecutionRefused,
         // somebody asked for more than their rights
-        Refusal::Violations(_) => what == What::SessionRefused,
+        Refusal::Violations(_) => what == AuditEventKind::SessionRefused,
         // of changed requirements, a row of its own tells
         Refusal::RequirementsChanged(_)
         | Refusal::NotFound
@@ -423,7 +423,7 @@ mod tests {
     fn key(caller: &str, about: &str) -> RefusalKey {
         RefusalKey {
             caller: caller.to_owned(),
-            what: What::VoteRefused,
+            what: AuditEventKind::VoteRefused,
             about: about.to_owned(),
             code: "not_eligible",
         }

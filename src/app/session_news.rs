@@ -2,17 +2,17 @@
 
 use super::{App, AppError};
 use crate::domain::action::Action;
-use crate::domain::audit::{AuditEvent, What};
+use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{
-    Bypassed, Session, SessionAlert, SessionEvent, SessionState, Use, UseLine,
+    Bypassed, Session, SessionAlert, SessionEvent, SessionState, SessionUse, UseLine,
 };
 use crate::domain::id::{AuditId, OutboxId, SessionId};
 use crate::domain::message::Message;
 use crate::domain::principal::Caller;
 use crate::domain::request::{Request, State};
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::{self, PolicyVerdict};
+use crate::domain::progress::{self, PolicyProgress};
 use crate::store::{SessionPost, Tx};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ impl App {
     pub(super) async fn record_session(
         &self,
         tx: &mut Tx,
-        what: What,
+        what: AuditEventKind,
         caller: &Caller,
         session: &Session,
         request: Option<&Request>,
@@ -50,16 +50,16 @@ impl App {
         tx: &mut Tx,
         session: &Session,
         event: SessionEvent,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let alert = SessionAlert::new(session, event, rules, now);
+        let alert = SessionAlert::new(session, event, config, now);
         let mut messages = vec![Message::Session {
-            channel: rules.security_channel(session).clone(),
+            channel: config.security_channel(session).clone(),
             alert: Box::new(alert.clone()),
         }];
         messages.extend(
-            rules
+            config
                 .told_of_sessions()
                 .into_iter()
                 .map(|person| Message::SessionTold {
@@ -129,18 +129,18 @@ impl App {
         session: &SessionId,
         action: &Action,
         request: &Request,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Value, AppError> {
-        let Some(session) = self.load_session(tx, session, rules, now).await? else {
+        let Some(session) = self.load_session(tx, session, config, now).await? else {
             return Ok(Value::Null);
         };
-        let missing = missing(request, rules);
+        let missing = missing(request, config);
         let event = SessionEvent::Used {
             request: request.id.clone(),
             line: UseLine {
                 number: request.number,
-                who: rules.name_of(&request.submitted_by),
+                who: config.name_of(&request.submitted_by),
                 action: action.name.clone(),
                 target: request.target.to_string(),
                 status: request.state.status().to_string(),
@@ -158,7 +158,7 @@ impl App {
                 .map(|gate| gate.template.name.clone())
                 .collect(),
         };
-        self.alert_session(tx, &session, event, rules, now).await?;
+        self.alert_session(tx, &session, event, config, now).await?;
         Ok(detail(&session, &missing))
     }
 
@@ -167,7 +167,7 @@ impl App {
         &self,
         tx: &mut Tx,
         request: &Request,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Value, AppError> {
         let Some(id) = request
@@ -177,9 +177,9 @@ impl App {
         else {
             return Ok(Value::Null);
         };
-        let session = self.load_session(tx, id, rules, now).await?;
+        let session = self.load_session(tx, id, config, now).await?;
         Ok(session.map_or(Value::Null, |session| {
-            detail(&session, &missing(request, rules))
+            detail(&session, &missing(request, config))
         }))
     }
 
@@ -188,7 +188,7 @@ impl App {
         &self,
         tx: &mut Tx,
         request: &Request,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<bool, AppError> {
         let Some(id) = request
@@ -198,7 +198,7 @@ impl App {
         else {
             return Ok(false);
         };
-        let Some(session) = self.load_readable_session(tx, id, rules, now).await? else {
+        let Some(session) = self.load_readable_session(tx, id, config, now).await? else {
             return Ok(false);
         };
         let (SessionState::Ended { at, .. } | SessionState::Reviewed { at, .. }) =
@@ -206,20 +206,20 @@ impl App {
         else {
             return Ok(false);
         };
-        let line = UseLine::of(&use_of(request), rules);
+        let line = UseLine::of(&use_of(request), config);
         let event = SessionEvent::CompletedLate { line, ended_at: at };
-        self.alert_session(tx, &session, event, rules, now).await?;
+        self.alert_session(tx, &session, event, config, now).await?;
         Ok(true)
     }
 }
 
 /// The policies that were bypassed, each with what it had needed.
-fn missing(request: &Request, rules: &Rules) -> Vec<PolicyVerdict> {
-    verdict::evaluate(&request.bypassed, &request.excluded, &[], rules.directory())
+fn missing(request: &Request, config: &CompiledConfig) -> Vec<PolicyProgress> {
+    progress::evaluate(&request.bypassed, &request.excluded, &[], config.directory())
 }
 
 /// The specification's audit fields: session, justification, bypassed policies.
-fn detail(session: &Session, bypassed: &[PolicyVerdict]) -> Value {
+fn detail(session: &Session, bypassed: &[PolicyProgress]) -> Value {
     let policies: Vec<Value> = bypassed
         .iter()
         .map(|policy| json!({"id": policy.policy, "version": policy.version, "missing": policy.missing}))
@@ -227,8 +227,8 @@ fn detail(session: &Session, bypassed: &[PolicyVerdict]) -> Value {
     json!({"session": session.id, "justification": session.reason, "bypassedPolicies": policies})
 }
 
-fn use_of(request: &Request) -> Use {
-    Use {
+fn use_of(request: &Request) -> SessionUse {
+    SessionUse {
         request: request.id.clone(),
         number: request.number,
         action: request.action.clone(),

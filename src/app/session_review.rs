@@ -1,17 +1,17 @@
 //! The review that a break-glass session owes once it is over: given by somebody who took no part, and asked for until it is there.
 
-use super::once::{self, Kept, Once};
-use super::sessions::{A_WEEK, ALL_USES, AT_ONCE};
+use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::sessions::{REVIEW_REMINDER_INTERVAL, ALL_USES, BATCH_SIZE};
 use super::{App, AppError};
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    Review, Session, SessionEvent, SessionState, ShownSession, involved,
+    SessionReview, Session, SessionEvent, SessionState, SessionDetails, involved,
 };
-use crate::domain::document::BreakGlassRules;
+use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
 use crate::store::Tx;
 use serde_json::json;
@@ -23,34 +23,34 @@ impl App {
         caller: &Caller,
         id: &SessionId,
         note: &str,
-        once: Option<Once>,
-    ) -> Result<ShownSession, AppError> {
+        once: Option<IdempotencyKey>,
+    ) -> Result<SessionDetails, AppError> {
         let reviewed = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                if let Some(kept) = once::before(tx, once.as_ref()).await? {
-                    return self.kept_session(tx, &kept, &rules, now).await;
+            .transaction::<_, AppError>(async |tx| {
+                let (config, now) = self.lock_config_for_session(tx).await?;
+                if let Some(kept) = idempotency::stored_response(tx, once.as_ref()).await? {
+                    return self.kept_session(tx, &kept, &config, now).await;
                 }
                 let Some(person) = caller.principal.person() else {
                     let why = "Only people review break-glass sessions.";
                     return Err(Refusal::Forbidden(why.to_owned()).into());
                 };
-                let session = self.load_session(tx, id, &rules, now).await?;
+                let session = self.load_session(tx, id, &config, now).await?;
                 let mut session = session.ok_or(Refusal::NoSession)?;
-                self.close_if_over(tx, &mut session, &rules, now).await?;
-                let uses = self.load_uses(tx, &session, ALL_USES, &rules).await?;
-                let owners = self.token_owners_of(tx, &session, &rules, now).await?;
-                rules.check_review(&session, &involved(&uses, &owners), person)?;
-                let review = Review::new(person, note, now).map_err(Refusal::Violations)?;
-                self.save_review(tx, caller, &mut session, review, &rules, now)
+                self.close_if_over(tx, &mut session, &config, now).await?;
+                let uses = self.load_uses(tx, &session, ALL_USES, &config).await?;
+                let owners = self.token_owners_of(tx, &session, &config, now).await?;
+                config.check_review(&session, &involved(&uses, &owners), person)?;
+                let review = SessionReview::new(person, note, now).map_err(Refusal::Violations)?;
+                self.save_review(tx, caller, &mut session, review, &config, now)
                     .await?;
-                once::keep(tx, once.as_ref(), &Kept::session(id), now).await?;
-                self.shown_session(tx, session, &rules, now).await
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now).await?;
+                self.shown_session(tx, session, &config, now).await
             })
             .await?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(reviewed)
     }
 
@@ -59,12 +59,12 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         session: &mut Session,
-        review: Review,
-        rules: &Rules,
+        review: SessionReview,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let event = SessionEvent::Reviewed {
-            by: rules.directory().name(&review.by).to_owned(),
+            by: config.directory().name(&review.by).to_owned(),
             note: review.note.clone(),
         };
         let detail = json!({"justification": session.reason, "note": review.note});
@@ -74,7 +74,7 @@ impl App {
         tx.save_session(session, None).await?;
         self.record_session(
             tx,
-            What::SessionReviewed,
+            AuditEventKind::SessionReviewed,
             caller,
             session,
             None,
@@ -82,7 +82,7 @@ impl App {
             now,
         )
         .await?;
-        self.alert_session(tx, session, event, rules, now).await?;
+        self.alert_session(tx, session, event, config, now).await?;
         self.refresh_posts(tx, session, now).await
     }
 
@@ -94,27 +94,27 @@ impl App {
             .db
             .read()
             .await?
-            .nagging_sessions(now, AT_ONCE)
+            .nagging_sessions(now, BATCH_SIZE)
             .await?;
         if owed.is_empty() {
             return Ok(false);
         }
         self.0
             .db
-            .unit::<_, AppError>(async |tx| {
-                let (rules, now) = self.hold_rules(tx).await?;
-                for session in tx.nagging_sessions(now, AT_ONCE).await? {
-                    let session = session.recognised(rules.directory());
+            .transaction::<_, AppError>(async |tx| {
+                let (config, now) = self.lock_config_for_session(tx).await?;
+                for session in tx.nagging_sessions(now, BATCH_SIZE).await? {
+                    let session = session.canonicalize_people(config.directory());
                     if let SessionState::Ended { at, .. } = session.state {
                         let event = SessionEvent::ReviewOwed { ended_at: at };
-                        self.alert_session(tx, &session, event, &rules, now).await?;
+                        self.alert_session(tx, &session, event, &config, now).await?;
                     }
-                    tx.remind_of_session(&session.id, now.plus(A_WEEK)).await?;
+                    tx.remind_of_session(&session.id, now.plus(REVIEW_REMINDER_INTERVAL)).await?;
                 }
                 Ok(())
             })
             .await?;
-        self.moved(&[]);
+        self.notify_changes(&[]);
         Ok(true)
     }
 
@@ -122,16 +122,16 @@ impl App {
     pub(super) async fn check_owed(
         &self,
         tx: &mut Tx,
-        door: &BreakGlassRules,
+        door: &BreakGlassConfig,
         initiator: &PersonId,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
         if !door.review_before_next {
             return Ok(());
         }
         let owed = tx.unreviewed_sessions(now, ALL_USES).await?;
-        let own = |session: &&Session| rules.directory().canonical(&session.initiator) == initiator;
+        let own = |session: &&Session| config.directory().canonical(&session.initiator) == initiator;
         match owed.iter().find(own) {
             None => Ok(()),
             Some(session) => Err(Refusal::Forbidden(format!(

@@ -1,20 +1,20 @@
 //! Break-glass sessions as they are shown: one, a page of them, those that people have to know of.
 
 use super::{App, AppError};
-use crate::domain::break_glass::{Session, SessionState, ShownSession, Use};
+use crate::domain::break_glass::{Session, SessionState, SessionDetails, SessionUse};
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 
 /// Uses that are summed up at the end; more than there will ever be.
 pub(super) const ALL_USES: i64 = 100_000;
 /// Most sessions that one unit closes or asks about.
-pub(super) const AT_ONCE: i64 = 16;
+pub(super) const BATCH_SIZE: i64 = 16;
 /// How long after its end, and how often from then on, an owed review is asked for.
-pub(super) const A_WEEK: Span = Span::hours(7 * 24);
+pub(super) const REVIEW_REMINDER_INTERVAL: Span = Span::hours(7 * 24);
 /// Uses that are shown of one session.
 const SHOWN_USES: i64 = 500;
 
@@ -22,20 +22,20 @@ const SHOWN_USES: i64 = 500;
 #[derive(Debug, Clone)]
 pub struct SessionPage {
     /// The sessions.
-    pub items: Vec<ShownSession>,
+    pub items: Vec<SessionDetails>,
     /// Where the next page begins.
     pub next: Option<String>,
 }
 
 impl App {
     /// One session.
-    pub async fn session(&self, id: &SessionId) -> Result<ShownSession, AppError> {
+    pub async fn session(&self, id: &SessionId) -> Result<SessionDetails, AppError> {
         let mut tx = self.0.db.read().await?;
         let now = self.now();
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(&mut tx, version).await?;
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(&mut tx, version).await?;
         let session = tx.session(id, now).await?.ok_or(Refusal::NoSession)?;
-        self.shown_session(&mut tx, session, &rules, now).await
+        self.shown_session(&mut tx, session, &config, now).await
     }
 
     /// A session with everybody in it under the id they go by now (threat R09).
@@ -43,11 +43,11 @@ impl App {
         &self,
         tx: &mut Tx,
         id: &SessionId,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Option<Session>, AppError> {
         let session = tx.session(id, now).await?;
-        Ok(session.map(|session| session.recognised(rules.directory())))
+        Ok(session.map(|session| session.canonicalize_people(config.directory())))
     }
 
     /// What was let past policies under a session, with everybody under the id they go by now.
@@ -56,10 +56,10 @@ impl App {
         tx: &mut Tx,
         session: &Session,
         most: i64,
-        rules: &Rules,
-    ) -> Result<Vec<Use>, AppError> {
+        config: &CompiledConfig,
+    ) -> Result<Vec<SessionUse>, AppError> {
         let uses = tx.uses_of(session, most).await?.into_iter();
-        Ok(uses.map(|one| one.recognised(rules.directory())).collect())
+        Ok(uses.map(|one| one.canonicalize_people(config.directory())).collect())
     }
 
     /// As [`Self::load_session`]; one that this release cannot read is set aside, and bypasses nothing.
@@ -67,11 +67,11 @@ impl App {
         &self,
         tx: &mut Tx,
         id: &SessionId,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Option<Session>, AppError> {
         let session = tx.readable_session(id, now).await?;
-        Ok(session.map(|session| session.recognised(rules.directory())))
+        Ok(session.map(|session| session.canonicalize_people(config.directory())))
     }
 
     /// As [`Self::load_uses`], without those that this release cannot read.
@@ -80,10 +80,10 @@ impl App {
         tx: &mut Tx,
         session: &Session,
         most: i64,
-        rules: &Rules,
-    ) -> Result<Vec<Use>, AppError> {
+        config: &CompiledConfig,
+    ) -> Result<Vec<SessionUse>, AppError> {
         let uses = tx.readable_uses_of(session, most).await?.into_iter();
-        Ok(uses.map(|one| one.recognised(rules.directory())).collect())
+        Ok(uses.map(|one| one.canonicalize_people(config.directory())).collect())
     }
 
     /// The people who answer by a token for a service that could act under a session, by any token that could be used then.
@@ -91,7 +91,7 @@ impl App {
         &self,
         tx: &mut Tx,
         session: &Session,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<Vec<PersonId>, AppError> {
         let (from, to) = session.state.ran().unwrap_or((session.asked_at, now));
@@ -102,7 +102,7 @@ impl App {
             }
         }
         for owner in &mut owners {
-            *owner = rules.directory().canonical(owner).clone();
+            *owner = config.directory().canonical(owner).clone();
         }
         Ok(owners)
     }
@@ -124,7 +124,7 @@ impl App {
     }
 
     /// The sessions that people have to know of: those that are active, and those that owe a review.
-    pub async fn open_sessions(&self) -> Result<Vec<ShownSession>, AppError> {
+    pub async fn open_sessions(&self) -> Result<Vec<SessionDetails>, AppError> {
         let mut tx = self.0.db.read().await?;
         let now = self.now();
         let mut open = tx.active_sessions(now).await?;
@@ -138,12 +138,12 @@ impl App {
         tx: &mut Tx,
         sessions: Vec<Session>,
         now: Timestamp,
-    ) -> Result<Vec<ShownSession>, AppError> {
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(tx, version).await?;
+    ) -> Result<Vec<SessionDetails>, AppError> {
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(tx, version).await?;
         let mut shown = Vec::with_capacity(sessions.len());
         for session in sessions {
-            shown.push(self.shown_session(tx, session, &rules, now).await?);
+            shown.push(self.shown_session(tx, session, &config, now).await?);
         }
         Ok(shown)
     }
@@ -152,23 +152,23 @@ impl App {
         &self,
         tx: &mut Tx,
         session: Session,
-        rules: &Rules,
+        config: &CompiledConfig,
         now: Timestamp,
-    ) -> Result<ShownSession, AppError> {
-        let mut session = session.recognised(rules.directory());
+    ) -> Result<SessionDetails, AppError> {
+        let mut session = session.canonicalize_people(config.directory());
         session.state = session.state.at(now);
         let uses = self
-            .load_readable_uses(tx, &session, SHOWN_USES, rules)
+            .load_readable_uses(tx, &session, SHOWN_USES, config)
             .await?;
-        let token_owners = self.token_owners_of(tx, &session, rules, now).await?;
+        let token_owners = self.token_owners_of(tx, &session, config, now).await?;
         let names = participants(&session, &uses)
             .into_iter()
             .map(|who| {
-                let name = rules.name_of(&who);
+                let name = config.name_of(&who);
                 (who, name)
             })
             .collect();
-        Ok(ShownSession {
+        Ok(SessionDetails {
             session,
             uses,
             token_owners,
@@ -178,7 +178,7 @@ impl App {
 }
 
 /// Everybody who occurs in a session.
-fn participants(session: &Session, uses: &[Use]) -> Vec<Principal> {
+fn participants(session: &Session, uses: &[SessionUse]) -> Vec<Principal> {
     let mut who = vec![Principal::Person(session.initiator.clone())];
     who.extend(session.responders.iter().cloned());
     for one in uses {

@@ -1,16 +1,16 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, config, recognised, resolve};
-use crate::domain::action::{Action, Kind};
+use super::{App, AppError, RequestRef, config, canonicalize_people, resolve};
+use crate::domain::action::{Action, RequestType};
 use crate::domain::break_glass::Session;
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Request, Status};
-use crate::domain::rules::Rules;
-use crate::domain::shown::{Shown, ShownCover, ShownPerson, TimelineEvent};
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::request_details::{RequestDetails, SessionSummary, PersonSummary, TimelineEvent};
 use crate::domain::time::Timestamp;
-use crate::domain::verdict;
+use crate::domain::progress;
 use crate::store::{Loaded, TimelineRow, Tx};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ const TIMELINE_EVENTS_IN_LISTS: usize = 50;
 
 impl App {
     /// One request.
-    pub async fn show(&self, request: &RequestRef) -> Result<Shown, AppError> {
+    pub async fn show(&self, request: &RequestRef) -> Result<RequestDetails, AppError> {
         let mut tx = self.0.db.read().await?;
         let id = resolve(&mut tx, request).await?;
         self.show_in(&mut tx, &id).await
@@ -40,7 +40,7 @@ impl App {
     }
 
     /// One request, as it is in this unit.
-    pub(super) async fn show_in(&self, tx: &mut Tx, id: &RequestId) -> Result<Shown, AppError> {
+    pub(super) async fn show_in(&self, tx: &mut Tx, id: &RequestId) -> Result<RequestDetails, AppError> {
         let shown = self.show_all(tx, &[id]).await?.pop();
         shown.ok_or_else(|| self.absent(id).into())
     }
@@ -50,7 +50,7 @@ impl App {
         &self,
         tx: &mut Tx,
         ids: &[&RequestId],
-    ) -> Result<Vec<Shown>, AppError> {
+    ) -> Result<Vec<RequestDetails>, AppError> {
         let mut loaded: BTreeMap<RequestId, Loaded> = tx
             .requests(ids, true)
             .await?
@@ -66,11 +66,11 @@ impl App {
         &self,
         tx: &mut Tx,
         loaded: Vec<Loaded>,
-    ) -> Result<Vec<Shown>, AppError> {
-        let Some(version) = loaded.first().map(|one| one.rules) else {
+    ) -> Result<Vec<RequestDetails>, AppError> {
+        let Some(version) = loaded.first().map(|one| one.config) else {
             return Ok(Vec::new());
         };
-        let rules = self.rules_at(tx, version).await?;
+        let config = self.compiled_config_at(tx, version).await?;
         let ids: Vec<&RequestId> = loaded.iter().map(|one| &one.request.id).collect();
         let limit = if ids.len() == 1 {
             TIMELINE_EVENTS
@@ -96,15 +96,15 @@ impl App {
                 Some(id) => tx
                     .readable_session(id, now)
                     .await?
-                    .map(|session| cover(session.recognised(rules.directory()), &rules)),
+                    .map(|session| cover(session.canonicalize_people(config.directory()), &config)),
                 None => None,
             };
-            let difference = config::difference(tx, &one.request, &rules).await?;
-            all.push(Shown {
+            let difference = config::difference(tx, &one.request, &config).await?;
+            all.push(RequestDetails {
                 session,
                 timeline_truncated,
                 difference,
-                ..shown(one, timeline, &rules, now)
+                ..shown(one, timeline, &config, now)
             });
         }
         Ok(all)
@@ -132,17 +132,17 @@ pub(super) fn note(detail: &Value) -> Option<String> {
 pub(super) fn shown(
     loaded: Loaded,
     timeline: Vec<TimelineEvent>,
-    rules: &Rules,
+    config: &CompiledConfig,
     now: Timestamp,
-) -> Shown {
+) -> RequestDetails {
     let Loaded {
-        mut request, votes, ..
-    } = recognised(loaded, rules.directory());
+        mut request, decisions, ..
+    } = canonicalize_people(loaded, config.directory());
     request.state = request.state.at(now);
-    let directory = rules.directory();
+    let directory = config.directory();
     let then = directory.as_of(request.created_at);
     let waiting = match request.state.status() {
-        Status::Pending => verdict::waiting_for(&request.gates, &request.excluded, &votes, &then),
+        Status::Pending => progress::waiting_for(&request.gates, &request.excluded, &decisions, &then),
         _ => Vec::new(),
     };
     let waiting_for: Vec<PersonId> = waiting
@@ -154,7 +154,7 @@ pub(super) fn shown(
         .into_iter()
         .chain(timeline.iter().map(|event| &event.actor))
         .filter_map(Principal::person)
-        .chain(votes.iter().map(|vote| &vote.by))
+        .chain(decisions.iter().map(|decision| &decision.by))
         .chain(&request.authors)
         .chain(request.excluded.0.keys())
         .chain(&waiting_for)
@@ -165,30 +165,30 @@ pub(super) fn shown(
         .map(|person| {
             (
                 person.id.clone(),
-                ShownPerson {
+                PersonSummary {
                     name: person.name.clone(),
                     slack: person.slack.clone(),
                 },
             )
         })
         .collect();
-    Shown {
-        action: rules
+    RequestDetails {
+        action: config
             .action(&request.action)
             .cloned()
             .unwrap_or_else(|| gone_action(&request)),
-        policies: verdict::evaluate(&request.gates, &request.excluded, &votes, directory),
-        observed: verdict::evaluate_observed(
+        policies: progress::evaluate(&request.gates, &request.excluded, &decisions, directory),
+        observed: progress::evaluate_observed(
             &request.gates,
             &request.observed,
             &request.excluded,
-            &votes,
+            &decisions,
             directory,
         ),
-        bypassed: verdict::evaluate(&request.bypassed, &request.excluded, &[], directory),
+        bypassed: progress::evaluate(&request.bypassed, &request.excluded, &[], directory),
         session: None,
         request,
-        votes,
+        decisions,
         people,
         waiting_more: waiting.len() - waiting_for.len(),
         waiting_for,
@@ -198,9 +198,9 @@ pub(super) fn shown(
     }
 }
 
-fn cover(session: Session, rules: &Rules) -> ShownCover {
-    ShownCover {
-        initiator: rules.directory().name(&session.initiator).to_owned(),
+fn cover(session: Session, config: &CompiledConfig) -> SessionSummary {
+    SessionSummary {
+        initiator: config.directory().name(&session.initiator).to_owned(),
         id: session.id,
         reason: session.reason,
     }
@@ -214,6 +214,6 @@ fn gone_action(request: &Request) -> Action {
         group: ActionGroup::Security,
         risk: Risk::Critical,
         requires: Vec::new(),
-        kind: Kind::Security,
+        kind: RequestType::Security,
     }
 }

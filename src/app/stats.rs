@@ -5,7 +5,7 @@ use crate::domain::latency::{Asked, Latencies, Spread};
 use crate::domain::time::{Span, Timestamp};
 
 /// Most requests that statistics look at, the latest ones: the cost is the same however many are stored.
-const MOST_LOOKED_AT: i64 = 5_000;
+const SCAN_LIMIT: i64 = 5_000;
 
 /// The window when none is asked for.
 const WINDOW: Span = Span::hours(30 * 24);
@@ -50,8 +50,8 @@ impl App {
         let now = self.now();
         let since = Timestamp(now.0.saturating_sub(window.0));
         let mut tx = self.0.db.read().await?;
-        let latest = tx.latest(since, MOST_LOOKED_AT).await?;
-        let pending = tx.pending_since(now, MOST_LOOKED_AT).await?;
+        let latest = tx.latest(since, SCAN_LIMIT).await?;
+        let pending = tx.pending_since(now, SCAN_LIMIT).await?;
         let waited = |at: &Timestamp| Span(now.0.saturating_sub(at.0).max(0));
         // nobody waited for what no policy gated
         let gated: Vec<Asked> = latest

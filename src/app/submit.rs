@@ -1,17 +1,17 @@
 //! Asking: what gates the action is found and pinned, and the request is stored with its card and its audit row.
 
-use super::once::{self, Kept, Once};
-use super::{App, AppError, RequestRef, cancel, news_of};
-use crate::domain::audit::What;
+use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::{App, AppError, RequestRef, cancel, outcome_messages};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::Session;
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
 use crate::domain::id::{RequestId, SessionId};
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Grant, Request, State, Status};
-use crate::domain::rules::{Admitted, Ask, Rule, Rules, Violation};
-use crate::domain::shown::Shown;
+use crate::domain::compiled_config::{AdmittedRequest, Ask, ViolationCode, CompiledConfig, Violation};
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ pub struct Submission {
 #[derive(Debug, Clone)]
 pub struct Submitted {
     /// The request.
-    pub shown: Shown,
+    pub shown: RequestDetails,
     /// Whether it is new; otherwise it is the answer to a repeated call, or an identical pending request.
     pub new: bool,
     /// Whether this very call came before, so that its answer is the first one's.
@@ -65,7 +65,7 @@ impl App {
         &self,
         caller: &Caller,
         submission: Submission,
-        once: Option<Once>,
+        once: Option<IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
         // on SQLite the one writer takes them in turn
         let _turn = if self.0.db.has_replicas() {
@@ -76,14 +76,14 @@ impl App {
         let submitted: Submitted = self
             .0
             .db
-            .unit(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
+            .transaction(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
             .await
             .map_err(|error| self.with_suggestions(error))?;
         if submitted.new {
             let request = &submitted.shown.request;
             let mut moved = vec![(request.id.clone(), request.version)];
             moved.extend(request.replaces.clone().map(|old| (old, i64::MAX)));
-            self.moved(&moved);
+            self.notify_changes(&moved);
         }
         Ok(submitted)
     }
@@ -93,27 +93,27 @@ impl App {
         tx: &mut Tx,
         caller: &Caller,
         submission: &Submission,
-        once: Option<&Once>,
+        once: Option<&IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
-        tx.lock_rules_shared().await?;
+        tx.lock_config_shared().await?;
         tx.lock_principals(&counted_principals(caller, submission))
             .await?;
         let now = self.now();
-        if let Some(kept) = once::before(tx, once).await? {
+        if let Some(kept) = idempotency::stored_response(tx, once).await? {
             return Ok(Submitted {
                 shown: self.show_in(tx, kept.of_request()?).await?,
                 new: false,
                 repeated: true,
             });
         }
-        let version = tx.rules_version().await?;
-        let rules = self.rules_at(tx, version).await?;
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(tx, version).await?;
         let sessions = tx.active_sessions(now).await?.into_iter();
         let sessions: Vec<Session> = sessions
-            .map(|session| session.recognised(rules.directory()))
+            .map(|session| session.canonicalize_people(config.directory()))
             .collect();
         let caller = &self.with_owners(tx, caller, now).await?;
-        let (admitted, payload, requester) = admit(&rules, caller, submission, &sessions, now)?;
+        let (admitted, payload, requester) = admit(&config, caller, submission, &sessions, now)?;
         if admitted.session.is_some() {
             self.check_clock()?; // nobody goes past a policy at an hour that is in doubt
         }
@@ -126,7 +126,7 @@ impl App {
             let shown = self.show_in(tx, &same).await;
             // one that cannot be read is not joined
             if !matches!(shown, Err(AppError::Refused(Refusal::Unreadable))) {
-                once::keep(tx, once, &Kept::request(&same), now).await?;
+                idempotency::store_response(tx, once, &ResponseSubject::request(&same), now).await?;
                 return Ok(Submitted {
                     shown: shown?,
                     new: false,
@@ -134,7 +134,7 @@ impl App {
                 });
             }
         }
-        self.check_limits(tx, &rules, &caller.principal, now)
+        self.check_limits(tx, &config, &caller.principal, now)
             .await?;
         let id = RequestId::from_uuid(self.0.ids.next(now));
         let replaces = match &submission.replaces {
@@ -150,13 +150,13 @@ impl App {
             replaces,
         };
         let request = self
-            .file_request(tx, caller, &rules, &admitted, draft, now)
+            .file_request(tx, caller, &config, &admitted, draft, now)
             .await?;
         if matches!(request.state, State::Granted { .. }) && caller.via.is_slack() {
             // what is granted at once is carried out from there
-            self.send(tx, news_of(&request), now).await?;
+            self.send(tx, outcome_messages(&request), now).await?;
         }
-        once::keep(tx, once, &Kept::request(&request.id), now).await?;
+        idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now).await?;
         Ok(Submitted {
             shown: self.show_in(tx, &request.id).await?,
             new: true,
@@ -169,8 +169,8 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        rules: &Rules,
-        admitted: &Admitted,
+        config: &CompiledConfig,
+        admitted: &AdmittedRequest,
         draft: Draft,
         now: Timestamp,
     ) -> Result<Request, AppError> {
@@ -179,14 +179,14 @@ impl App {
         tx.insert_request(&request, admitted.action.kind).await?;
         let under = match &admitted.session {
             Some((session, _)) => {
-                self.used(tx, session, &admitted.action, &request, rules, now)
+                self.used(tx, session, &admitted.action, &request, config, now)
                     .await?
             }
             None => Value::Null,
         };
         self.record_submission(tx, caller, &request, under, now)
             .await?;
-        for channel in rules.route(&admitted.action, &request.target, &request.gates) {
+        for channel in config.route(&admitted.action, &request.target, &request.gates) {
             tx.insert_card(&request.id, &channel, now).await?;
         }
         Ok(request)
@@ -195,11 +195,11 @@ impl App {
     async fn check_limits(
         &self,
         tx: &mut Tx,
-        rules: &Rules,
+        config: &CompiledConfig,
         principal: &Principal,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let limits = &rules.document().limits;
+        let limits = &config.document().limits;
         let (most, rate) = (
             i64::from(limits.pending_per_principal),
             i64::from(limits.requests_per_second),
@@ -229,8 +229,8 @@ impl App {
         new: &RequestId,
         now: Timestamp,
     ) -> Result<RequestId, AppError> {
-        let (mut loaded, rules) = self.locked(tx, old, false).await?;
-        cancel::check_right(caller, &loaded, &rules)?;
+        let (mut loaded, config) = self.locked(tx, old, false).await?;
+        cancel::check_right(caller, &loaded, &config)?;
         let request = &mut loaded.request;
         request.state = request
             .state
@@ -241,7 +241,7 @@ impl App {
         let detail = json!({"replacedBy": new, "message": "replaced by a new request"});
         let event = self.event(
             now,
-            What::RequestCancelled,
+            AuditEventKind::RequestCancelled,
             &caller.principal,
             caller.via,
             request,
@@ -261,9 +261,9 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         let what = match request.state.status() {
-            Status::Allowed => What::RequestAllowed,
-            Status::Bypassed => What::RequestBypassed,
-            _ => What::RequestCreated,
+            Status::Allowed => AuditEventKind::RequestAllowed,
+            Status::Bypassed => AuditEventKind::RequestBypassed,
+            _ => AuditEventKind::RequestCreated,
         };
         let detail = json!({
             "number": request.number, "action": request.action, "target": request.target, "requester": request.requester,
@@ -276,19 +276,19 @@ impl App {
 }
 
 /// Policies as an audit row names them.
-fn named(gates: &[Gate]) -> Vec<Value> {
-    let name = |gate: &Gate| json!({"id": gate.template.id, "version": gate.version});
+fn named(gates: &[PinnedPolicy]) -> Vec<Value> {
+    let name = |gate: &PinnedPolicy| json!({"id": gate.template.id, "version": gate.version});
     gates.iter().map(name).collect()
 }
 
 /// Finds what gates the ask, its payload in canonical form, and for whom it is.
 fn admit(
-    rules: &Rules,
+    config: &CompiledConfig,
     caller: &Caller,
     submission: &Submission,
     sessions: &[Session],
     now: Timestamp,
-) -> Result<(Admitted, String, Principal), AppError> {
+) -> Result<(AdmittedRequest, String, Principal), AppError> {
     let ask = ask(caller, submission)?;
     let mut broken = Vec::new();
     let payload = canonical_payload(submission.payload.as_ref()).unwrap_or_else(|violation| {
@@ -297,11 +297,11 @@ fn admit(
     });
     if submission.callback_url.is_some() {
         broken.push(Violation::new(
-            Rule::Callback,
+            ViolationCode::Callback,
             "callbackUrl must lie under the url of a configured webhook; there is none",
         ));
     }
-    match rules.admit_under(&ask, sessions, now) {
+    match config.admit_under(&ask, sessions, now) {
         Ok(admitted) if broken.is_empty() => Ok((admitted, payload, ask.requester)),
         Ok(_) => Err(Refusal::Violations(broken).into()),
         Err(mut violations) => {
@@ -356,7 +356,7 @@ pub(super) fn canonical_payload(payload: Option<&Payload>) -> Result<String, Vio
     };
     let text = canonical(&payload.0).map_err(|error| {
         Violation::new(
-            Rule::Payload,
+            ViolationCode::Payload,
             format!("the payload has no canonical form: {error}"),
         )
     })?;
@@ -365,7 +365,7 @@ pub(super) fn canonical_payload(payload: Option<&Payload>) -> Result<String, Vio
             "the payload is {} bytes long; the limit is {LARGEST_PAYLOAD}. Ask for its digest instead",
             text.len()
         );
-        return Err(Violation::new(Rule::Payload, message));
+        return Err(Violation::new(ViolationCode::Payload, message));
     }
     Ok(text)
 }
@@ -382,7 +382,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn request(self, number: i64, caller: &Caller, admitted: &Admitted, now: Timestamp) -> Request {
+    fn request(self, number: i64, caller: &Caller, admitted: &AdmittedRequest, now: Timestamp) -> Request {
         let state = state(admitted, now);
         Request {
             id: self.id,
@@ -410,7 +410,7 @@ impl Draft {
 }
 
 /// What is not gated is granted at once; under a session never past its end.
-fn state(admitted: &Admitted, now: Timestamp) -> State {
+fn state(admitted: &AdmittedRequest, now: Timestamp) -> State {
     if !admitted.gates.is_empty() {
         return State::Pending {
             expires_at: now.plus(admitted.expires_after),

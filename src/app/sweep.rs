@@ -1,21 +1,21 @@
 //! What time does: break-glass sessions end, requests expire, kept answers are forgotten.
 
-use super::{App, AppError, news_of};
-use crate::domain::audit::What;
+use super::{App, AppError, outcome_messages};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use serde_json::json;
 
 /// Most requests that one unit ends; the next unit goes on.
-const AT_ONCE: i64 = 64;
+const BATCH_SIZE: i64 = 64;
 /// Most kept answers that one unit forgets.
-const FORGOTTEN_AT_ONCE: i64 = 1_000;
+const FORGET_BATCH_SIZE: i64 = 1_000;
 
 impl App {
     /// Expires what is overdue. Says whether there may be more.
     pub async fn expire_overdue(&self) -> Result<bool, AppError> {
-        let overdue = self.0.db.read().await?.ending(self.now(), AT_ONCE).await?;
+        let overdue = self.0.db.read().await?.ending(self.now(), BATCH_SIZE).await?;
         if overdue.is_empty() {
             return Ok(false);
         }
@@ -25,8 +25,8 @@ impl App {
             Err(AppError::Internal(_)) => self.expire_one_by_one(&overdue).await?,
             Err(error) => return Err(error),
         };
-        self.moved(&moved);
-        Ok(i64::try_from(moved.len()).unwrap_or(AT_ONCE) >= AT_ONCE)
+        self.notify_changes(&moved);
+        Ok(i64::try_from(moved.len()).unwrap_or(BATCH_SIZE) >= BATCH_SIZE)
     }
 
     async fn expire_one_by_one(
@@ -52,16 +52,16 @@ impl App {
         let forgotten = self
             .0
             .db
-            .unit::<_, AppError>(async |tx| Ok(tx.forget_answers(now, FORGOTTEN_AT_ONCE).await?))
+            .transaction::<_, AppError>(async |tx| Ok(tx.forget_answers(now, FORGET_BATCH_SIZE).await?))
             .await?;
-        Ok(i64::try_from(forgotten).unwrap_or(0) == FORGOTTEN_AT_ONCE)
+        Ok(i64::try_from(forgotten).unwrap_or(0) == FORGET_BATCH_SIZE)
     }
 
     async fn expire(&self, overdue: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
         let ids: Vec<&RequestId> = overdue.iter().collect();
         self.0
             .db
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 tx.lock_requests(&ids, true).await?;
                 let now = self.now();
                 let mut moved = Vec::new();
@@ -76,15 +76,15 @@ impl App {
                     tx.save_request(&mut request).await?;
                     let event = self.event(
                         now,
-                        What::RequestExpired,
+                        AuditEventKind::RequestExpired,
                         &Principal::Bot,
-                        Door::Bot,
+                        Via::Bot,
                         &request,
                         json!({"was": was}),
                     );
                     tx.record(&event).await?;
                     tx.touch_cards(&request.id, now).await?;
-                    self.send(tx, news_of(&request), now).await?;
+                    self.send(tx, outcome_messages(&request), now).await?;
                     moved.push((request.id, request.version));
                 }
                 Ok(moved)

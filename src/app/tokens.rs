@@ -1,8 +1,8 @@
 //! API tokens: made, listed, revoked, recognised.
 
-use super::plan::Departed;
+use super::config_change::Departed;
 use super::{App, AppError};
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::{PersonId, TokenId};
 use crate::domain::principal::{Caller, Principal};
@@ -16,7 +16,7 @@ use serde_json::json;
 /// Bytes of randomness in a secret.
 const RANDOM_BYTES: usize = 32;
 /// How exactly it is noted when a token was last used.
-const USED_WITHIN: Span = Span::minutes(1);
+const LAST_USED_RESOLUTION: Span = Span::minutes(1);
 
 /// A token to make.
 #[derive(Debug, Clone)]
@@ -53,18 +53,18 @@ impl App {
         let detail = json!({"token": token.id, "name": token.name, "for": token.principal, "owners": token.owners, "scopes": token.scopes});
         self.0
             .db
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 // held until the commit, so that nobody leaves the directory meanwhile and keeps a token
-                tx.lock_rules_shared().await?;
-                let version = tx.rules_version().await?;
-                let rules = self.rules_at(tx, version).await?;
+                tx.lock_config_shared().await?;
+                let version = tx.config_versions().await?;
+                let config = self.compiled_config_at(tx, version).await?;
                 check(&token, |id| {
-                    let person = rules.directory().person(id);
+                    let person = config.directory().person(id);
                     person.is_some_and(|person| person.active)
                 })?;
                 tx.insert_token(&token, &hash(&secret)).await?;
                 Ok(tx
-                    .record(&self.own_event(now, What::TokenCreated, caller, detail))
+                    .record(&self.own_event(now, AuditEventKind::TokenCreated, caller, detail))
                     .await?)
             })
             .await?;
@@ -98,14 +98,14 @@ impl App {
         let now = self.now();
         self.0
             .db
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 if !tx.revoke_token(token.as_str(), now).await? {
                     return Err(Refusal::NotFound.into());
                 }
                 Ok(tx
                     .record(&self.own_event(
                         now,
-                        What::TokenRevoked,
+                        AuditEventKind::TokenRevoked,
                         caller,
                         json!({"token": token}),
                     ))
@@ -163,7 +163,7 @@ impl App {
         tx.revoke_token(token.id.as_str(), now).await?;
         let detail =
             json!({"token": token.id, "name": token.name, "for": token.principal, "why": why});
-        let event = self.own_event(now, What::TokenRevoked, caller, detail);
+        let event = self.own_event(now, AuditEventKind::TokenRevoked, caller, detail);
         Ok(tx.record(&event).await?)
     }
 
@@ -171,14 +171,14 @@ impl App {
     pub async fn authenticate(&self, secret: &str) -> Result<Option<Token>, AppError> {
         let found = self.0.db.read().await?.token_by_hash(&hash(secret)).await?;
         let now = self.now();
-        let a_minute_ago = Timestamp(now.0.saturating_sub(USED_WITHIN.0));
+        let a_minute_ago = Timestamp(now.0.saturating_sub(LAST_USED_RESOLUTION.0));
         if let Some(token) = &found
             && token.last_used_at.is_none_or(|at| at < a_minute_ago)
         {
             let noted: Result<(), AppError> = self
                 .0
                 .db
-                .unit(async |tx| Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?))
+                .transaction(async |tx| Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?))
                 .await;
             // a note for the operator; what cannot be noted can still be read
             if let Err(error) = noted {

@@ -5,7 +5,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::{DeadMessage, StuckCard};
 
 /// How many are listed of each.
-const LISTED: i64 = 20;
+const LIST_LIMIT: i64 = 20;
 
 /// How often rows that were set aside are tried again: while replicas are rolled, another release may be able to read them.
 const RETRY_SET_ASIDE_AFTER: Span = Span::minutes(5);
@@ -24,8 +24,8 @@ impl App {
     pub async fn undelivered(&self) -> Result<Undelivered, AppError> {
         let mut tx = self.0.db.read().await?;
         Ok(Undelivered {
-            messages: tx.dead_letters(LISTED).await?,
-            cards: tx.stuck_cards(LISTED).await?,
+            messages: tx.dead_letters(LIST_LIMIT).await?,
+            cards: tx.stuck_cards(LIST_LIMIT).await?,
         })
     }
 
@@ -34,7 +34,7 @@ impl App {
         let now = self.now();
         self.0
             .db
-            .unit(async |tx| Ok(tx.retry_undelivered(now).await?))
+            .transaction(async |tx| Ok(tx.retry_undelivered(now).await?))
             .await
     }
 
@@ -47,7 +47,7 @@ impl App {
         let until = Timestamp(now.0.saturating_sub(RETRY_SET_ASIDE_AFTER.0));
         self.0
             .db
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 tx.retry_set_aside_messages(now, until).await?;
                 tx.retry_set_aside_cards(now, until).await?;
                 Ok(false)

@@ -1,17 +1,17 @@
 //! `countersign apply`: makes the stored configuration that of a file, through the API, and shows the difference first.
 
-use super::client::{Call, Client, PATIENCE};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD};
+use super::exit_status::ExitStatus;
 use super::progress::headline;
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::config::file::Source;
-use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
+use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::domain::conditions;
 use crate::domain::diff::{Change, Difference, Line, diff};
-use crate::domain::document::{Document, Template};
-use crate::domain::rules::Problem as Flaw;
+use crate::domain::document::{ConfigDocument, PolicyTemplate};
+use crate::domain::compiled_config::ConfigError;
 use crate::http::problem::Problem;
 use crate::http::view::RequestView;
 use axum::http::StatusCode;
@@ -53,16 +53,16 @@ struct Report<'a> {
 }
 
 /// Applies a file.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
-    let source = Source::open(&args.file).map_err(|faults| Trouble::Usage(faults.to_string()))?;
+    let source = Source::open(&args.file).map_err(|faults| CliError::Usage(faults.to_string()))?;
     // what the rules refuse, the server would refuse as well: told with its line before anybody is asked, and in a dry run too
     if let Err(faults) = source.compile(0, &BTreeMap::new()) {
-        return Err(Trouble::Usage(faults.to_string()));
+        return Err(CliError::Usage(faults.to_string()));
     }
-    let stored = client.call(&Call::get("/v1/config"), PATIENCE).await?;
-    let before: Document = serde_json::from_slice(&stored.body).map_err(|error| {
-        Trouble::NoAnswer(format!("the stored configuration is unreadable: {error}"))
+    let stored = client.call(&Call::get("/v1/config"), RETRY_PERIOD).await?;
+    let before: ConfigDocument = serde_json::from_slice(&stored.body).map_err(|error| {
+        CliError::NoAnswer(format!("the stored configuration is unreadable: {error}"))
     })?;
     let difference = diff(&before, source.document());
     let report = |outcome, request| {
@@ -76,12 +76,12 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         if args.json {
             super::show::print_json(&report)?;
         }
-        Ok::<_, Trouble>(())
+        Ok::<_, CliError>(())
     };
     if difference.lines.is_empty() {
         output::tell("Nothing differs.");
         report("unchanged", None)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     if !args.json {
         output::text(&text(&difference))?;
@@ -95,34 +95,34 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     }
     if args.dry_run {
         report("dry-run", None)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     let version = stored.etag.ok_or_else(|| {
-        Trouble::NoAnswer("the configuration came without its version".to_owned())
+        CliError::NoAnswer("the configuration came without its version".to_owned())
     })?;
     let call = change(source.document(), version, args.reason.as_deref())?;
-    let answer = match client.call(&call, PATIENCE).await {
-        Err(Trouble::Refused(problem)) => return Err(located(&source, problem)),
+    let answer = match client.call(&call, RETRY_PERIOD).await {
+        Err(CliError::Refused(problem)) => return Err(located(&source, problem)),
         other => other?,
     };
     if answer.status != StatusCode::ACCEPTED {
         output::tell(&style::good("It holds now."));
         report("applied", None)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     let view: RequestView = serde_json::from_slice(&answer.body)
-        .map_err(|error| Trouble::NoAnswer(format!("the answer is unreadable: {error}")))?;
+        .map_err(|error| CliError::NoAnswer(format!("the answer is unreadable: {error}")))?;
     output::tell(&format!("It needs approvals: {}", headline(&view)));
     if !args.json {
         output::exact(format!("{}\n", view.id))?;
     }
     report("requested", Some(&view))?;
-    Ok(Ending::Pending)
+    Ok(ExitStatus::Pending)
 }
 
-fn change(document: &Document, version: String, reason: Option<&str>) -> Result<Call, Trouble> {
+fn change(document: &ConfigDocument, version: String, reason: Option<&str>) -> Result<Call, CliError> {
     let unsent =
-        |error: &dyn std::fmt::Display| Trouble::Usage(format!("this cannot be sent: {error}"));
+        |error: &dyn std::fmt::Display| CliError::Usage(format!("this cannot be sent: {error}"));
     let body = serde_json::to_string(document).map_err(|error| unsent(&error))?;
     let query = match reason {
         None => String::new(),
@@ -135,19 +135,19 @@ fn change(document: &Document, version: String, reason: Option<&str>) -> Result<
 }
 
 /// What the server found wrong, with the lines of the file.
-fn located(source: &Source, problem: Problem) -> Trouble {
+fn located(source: &Source, problem: Problem) -> CliError {
     if problem.problems.is_empty() {
-        return Trouble::Refused(problem);
+        return CliError::Refused(problem);
     }
-    let flaws: Vec<Flaw> = problem
+    let flaws: Vec<ConfigError> = problem
         .problems
         .iter()
-        .map(|wrong| Flaw {
+        .map(|wrong| ConfigError {
             path: wrong.path.clone(),
             message: wrong.message.clone(),
         })
         .collect();
-    Trouble::Usage(source.locate(&flaws).to_string())
+    CliError::Usage(source.locate(&flaws).to_string())
 }
 
 /// The difference in colours, and below it what it weakens.
@@ -169,12 +169,12 @@ pub(super) fn text(difference: &Difference) -> String {
 }
 
 /// The week that each policy gates whose hours are new or have changed.
-fn weeks(before: &Document, after: &Document) -> String {
-    let same = |policy: &&Template| {
+fn weeks(before: &ConfigDocument, after: &ConfigDocument) -> String {
+    let same = |policy: &&PolicyTemplate| {
         let old = before.policies.iter().find(|old| old.id == policy.id);
         old.is_some_and(|old| old.conditions == policy.conditions)
     };
-    let timed = |policy: &&Template| conditions::is_timed(&policy.conditions);
+    let timed = |policy: &&PolicyTemplate| conditions::is_timed(&policy.conditions);
     let mut lines = Vec::new();
     for policy in after.policies.iter().filter(timed).filter(|p| !same(p)) {
         let name = style::strong(&style::plain(&policy.name));

@@ -1,6 +1,6 @@
 //! What `request`, `run` and `explain` take alike.
 
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::domain::content::{Text, is_content_type};
 use crate::domain::digest::{Payload, canonical};
 use serde::de::IgnoredAny;
@@ -54,7 +54,7 @@ pub struct On {
 
 impl On {
     /// The body of the call; `command` is what would run.
-    pub fn body(&self, action: &str, command: Option<&[String]>) -> Result<Value, Trouble> {
+    pub fn body(&self, action: &str, command: Option<&[String]>) -> Result<Value, CliError> {
         let mut body = Map::new();
         let texts = [
             ("project", &self.project),
@@ -117,7 +117,7 @@ const TEXTS: [(&str, &str); 5] = [
     ("txt", "text/plain"),
 ];
 
-fn read(path: &Path, kind: Option<&str>) -> Result<Value, Trouble> {
+fn read(path: &Path, kind: Option<&str>) -> Result<Value, CliError> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)
@@ -125,7 +125,7 @@ fn read(path: &Path, kind: Option<&str>) -> Result<Value, Trouble> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
     let unread = |error: &dyn std::fmt::Display| {
-        Trouble::Usage(format!("--payload {}: {error}", path.display()))
+        CliError::Usage(format!("--payload {}: {error}", path.display()))
     };
     read.map_err(|error| unread(&error))?;
     let ending = path.extension().and_then(|ending| ending.to_str());
@@ -200,7 +200,7 @@ mod tests {
             payload: Some("/nowhere/at-all.json".into()),
             ..On::default()
         };
-        let Err(Trouble::Usage(text)) = on.body("release.deploy", None) else {
+        let Err(CliError::Usage(text)) = on.body("release.deploy", None) else {
             panic!("the file does not exist")
         };
         assert!(

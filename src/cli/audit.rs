@@ -1,15 +1,15 @@
 //! `countersign audit`: the log, read and checked at the database.
 
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::token::{open, told};
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;
 use serde_json::Value;
 
 /// Lines that are read at once.
-const AT_ONCE: u32 = 1_000;
+const BATCH_SIZE: u32 = 1_000;
 
 /// Arguments of `audit`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ enum Command {
 }
 
 /// Carries out a command.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let app = open().await?;
     let done = match args.command {
         Command::Verify => verify(&app).await,
@@ -47,7 +47,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     done
 }
 
-async fn verify(app: &App) -> Result<Ending, Trouble> {
+async fn verify(app: &App) -> Result<ExitStatus, CliError> {
     let found = app.verify_audit().await.map_err(told)?;
     if let Some(ending) = broken(&found) {
         return Ok(ending);
@@ -58,11 +58,11 @@ async fn verify(app: &App) -> Result<Ending, Trouble> {
         found.sealed,
         found.unsealed
     ))?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Says on standard error which row was changed, if one was. Whoever reads only the exit status learns of it, too.
-fn broken(found: &Verified) -> Option<Ending> {
+fn broken(found: &Verified) -> Option<ExitStatus> {
     let (place, id) = found.broken_at.as_ref()?;
     output::tell(&format!(
         "{} row {place} ({id}) does not fit; the {} rows before it do. Row {place} or the chain was changed after it had been sealed: \
@@ -70,17 +70,17 @@ fn broken(found: &Verified) -> Option<Ending> {
         style::bad("broken:"),
         found.sealed
     ));
-    Some(Ending::Refused)
+    Some(ExitStatus::Refused)
 }
 
 /// Prints every row, also those of a log that was changed: they are evidence.
-async fn export(app: &App) -> Result<Ending, Trouble> {
+async fn export(app: &App) -> Result<ExitStatus, CliError> {
     let found = app.verify_audit().await.map_err(told)?;
     let mut after = 0;
     loop {
-        let lines = app.audit(after, AT_ONCE).await.map_err(told)?;
+        let lines = app.audit(after, BATCH_SIZE).await.map_err(told)?;
         let Some(last) = lines.last() else {
-            return Ok(broken(&found).unwrap_or(Ending::Done));
+            return Ok(broken(&found).unwrap_or(ExitStatus::Done));
         };
         after = last.seal;
         let mut text = Vec::new();
@@ -93,7 +93,7 @@ async fn export(app: &App) -> Result<Ending, Trouble> {
     }
 }
 
-async fn show(app: &App, last: u32) -> Result<Ending, Trouble> {
+async fn show(app: &App, last: u32) -> Result<ExitStatus, CliError> {
     let found = app.verify_audit().await.map_err(told)?;
     let broken_at = found
         .broken_at
@@ -109,7 +109,7 @@ async fn show(app: &App, last: u32) -> Result<Ending, Trouble> {
         };
         output::line(&format!("{mark}{}", text(&line)))?;
     }
-    Ok(broken(&found).unwrap_or(Ending::Done))
+    Ok(broken(&found).unwrap_or(ExitStatus::Done))
 }
 
 /// One event for people; a break-glass event is marked in words and colour.

@@ -1,9 +1,9 @@
 //! `countersign break-glass`: the emergency door for people who live in a terminal.
 
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::show::print_json;
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::{SessionList, SessionView};
@@ -37,7 +37,7 @@ enum Verb {
     /// End a session before its time
     Revoke(RevokeArgs),
     /// Mark a session that is over as reviewed
-    Review(ReviewArgs),
+    SessionReview(ReviewArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,7 @@ fn session_id(text: &str) -> Result<String, String> {
 }
 
 /// Carries out what was asked.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     match args.verb {
         Verb::Start(args) => start(args).await,
         Verb::Status(args) => status(args).await,
@@ -132,23 +132,23 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
             let path = format!("/v1/break-glass/{}/revoke", args.id);
             change(&args.server, path, &json!({}), args.json).await
         }
-        Verb::Review(args) => {
+        Verb::SessionReview(args) => {
             let path = format!("/v1/break-glass/{}/review", args.id);
             change(&args.server, path, &json!({"note": args.note}), args.json).await
         }
     }
 }
 
-async fn start(args: StartArgs) -> Result<Ending, Trouble> {
+async fn start(args: StartArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let call = Call::post("/v1/break-glass", &body(&args), fresh_key());
-    let view: SessionView = client.read(&call, PATIENCE).await?;
+    let view: SessionView = client.read(&call, RETRY_PERIOD).await?;
     print(&view, args.json)?;
     if view.status == "pending" {
         output::tell("It starts in the moment in which the request is approved.");
-        return Ok(Ending::Pending);
+        return Ok(ExitStatus::Pending);
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn body(args: &StartArgs) -> Value {
@@ -168,20 +168,20 @@ fn body(args: &StartArgs) -> Value {
     })
 }
 
-async fn status(args: StatusArgs) -> Result<Ending, Trouble> {
+async fn status(args: StatusArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     if let Some(id) = &args.id {
-        let id = session_id(id).map_err(|why| Trouble::Usage(format!("{id}: {why}")))?;
+        let id = session_id(id).map_err(|why| CliError::Usage(format!("{id}: {why}")))?;
         let call = Call::get(format!("/v1/break-glass/{id}"));
-        let view: SessionView = client.read(&call, PATIENCE).await?;
+        let view: SessionView = client.read(&call, RETRY_PERIOD).await?;
         print(&view, args.json)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     let call = Call::get(format!("/v1/break-glass?limit={}", args.limit));
-    let list: SessionList = client.read(&call, PATIENCE).await?;
+    let list: SessionList = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&list)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     if list.items.is_empty() {
         output::tell("There was never a break-glass session.");
@@ -189,7 +189,7 @@ async fn status(args: StatusArgs) -> Result<Ending, Trouble> {
     for view in &list.items {
         output::text(&text(view))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 async fn change(
@@ -197,15 +197,15 @@ async fn change(
     path: String,
     body: &Value,
     as_json: bool,
-) -> Result<Ending, Trouble> {
+) -> Result<ExitStatus, CliError> {
     let client = Client::open(server)?;
     let call = Call::post(path, body, fresh_key());
-    let view: SessionView = client.read(&call, PATIENCE).await?;
+    let view: SessionView = client.read(&call, RETRY_PERIOD).await?;
     print(&view, as_json)?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn print(view: &SessionView, as_json: bool) -> Result<(), Trouble> {
+fn print(view: &SessionView, as_json: bool) -> Result<(), CliError> {
     if as_json {
         return print_json(view);
     }

@@ -1,11 +1,11 @@
 //! `countersign cancel`: takes a request back.
 
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::headline;
 use super::show::{print_json, request_id};
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::config::client::ClientArgs;
 use crate::http::view::RequestView;
 use serde_json::json;
@@ -27,15 +27,15 @@ pub struct Args {
 }
 
 /// Takes a request back.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let path = format!("/v1/requests/{}/cancel", args.id);
     let call = Call::post(path, &json!({}), fresh_key());
-    let view: RequestView = client.read(&call, PATIENCE).await?;
+    let view: RequestView = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&view)?;
     } else {
         output::line(&headline(&view))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }

@@ -1,6 +1,6 @@
 //! The command that was approved: started with our standard streams, handed our signals, and ended as it ends.
 
-use super::waiting::{Stop, Stops};
+use super::wait::{Stop, Stops};
 use crate::config::client::WITHHELD;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{ErrorKind, IsTerminal as _};

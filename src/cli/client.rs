@@ -1,6 +1,6 @@
 //! Calls of the API, with time-outs and patience.
 
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::config::client::{ClientArgs, ClientSettings};
 use crate::config::settings::environment;
 use crate::http::problem::{PROBLEM_JSON, Problem};
@@ -21,11 +21,11 @@ use tokio::time::Instant;
 use url::Url;
 
 /// How long a server that does not answer is asked again, as long as nothing is stored.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const RETRY_PERIOD: Duration = Duration::from_secs(10);
 /// How long one call may take, besides what it waits for.
-const ONE_CALL: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+const RESPONSE_LIMIT: usize = 32 * 1024 * 1024;
 
 /// A server, and the token to speak to it.
 pub struct Client {
@@ -105,30 +105,30 @@ pub fn fresh_key() -> String {
 
 impl Client {
     /// The server and the token that arguments and environment name.
-    pub fn open(args: &ClientArgs) -> Result<Self, Trouble> {
+    pub fn open(args: &ClientArgs) -> Result<Self, CliError> {
         let settings = ClientSettings::read(args, environment)
-            .map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+            .map_err(|complaints| CliError::Usage(complaints.to_string()))?;
         Self::new(settings.url.url().as_str(), &settings.token)
     }
 
     /// This server, with this token.
-    pub fn new(url: &str, token: &SecretString) -> Result<Self, Trouble> {
+    pub fn new(url: &str, token: &SecretString) -> Result<Self, CliError> {
         let base = Url::parse(url)
             .ok()
             .filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host())
             .ok_or_else(|| {
-                Trouble::Usage(
+                CliError::Usage(
                     "COUNTERSIGN_URL is no address; write for example https://countersign.example.com"
                         .to_owned(),
                 )
             })?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| Trouble::Usage("COUNTERSIGN_TOKEN is no token".to_owned()))?;
+            .map_err(|_| CliError::Usage("COUNTERSIGN_TOKEN is no token".to_owned()))?;
         authorization.set_sensitive(true);
         let proxies = Proxies::from_env();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| Trouble::Usage(format!("no trusted certificates: {error}")))?
+            .map_err(|error| CliError::Usage(format!("no trusted certificates: {error}")))?
             .https_or_http()
             .enable_http1()
             .enable_http2()
@@ -142,7 +142,7 @@ impl Client {
     }
 
     /// Calls, and calls again while there is no answer and `patience` lasts.
-    pub async fn call(&self, call: &Call, patience: Duration) -> Result<Answer, Trouble> {
+    pub async fn call(&self, call: &Call, patience: Duration) -> Result<Answer, CliError> {
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(200);
         loop {
@@ -164,44 +164,44 @@ impl Client {
         &self,
         call: &Call,
         patience: Duration,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CliError> {
         let answer = self.call(call, patience).await?;
         serde_json::from_slice(&answer.body)
             .map_err(|error| strange(&self.base, answer.status, &error.to_string()))
     }
 
-    async fn try_once(&self, call: &Call) -> Result<Answer, Trouble> {
+    async fn try_once(&self, call: &Call) -> Result<Answer, CliError> {
         let request = self.request(call)?;
         let address = address_of(request.uri());
         let exchange = async {
             let response = self.hyper.request(request).await.map_err(|error| {
-                Trouble::NoAnswer(if error.is_connect() {
+                CliError::NoAnswer(if error.is_connect() {
                     Unreached::of(&error, &address).to_string()
                 } else {
                     format!("{address} broke the connection off before it answered")
                 })
             })?;
             let (parts, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST_ANSWER)
+            let body = Limited::new(body, RESPONSE_LIMIT)
                 .collect()
                 .await
-                .map_err(|_| Trouble::NoAnswer(format!("{address} broke its answer off")))?;
+                .map_err(|_| CliError::NoAnswer(format!("{address} broke its answer off")))?;
             Ok((parts.status, parts.headers, body.to_bytes()))
         };
-        let (status, headers, body) = tokio::time::timeout(ONE_CALL + call.waits, exchange)
+        let (status, headers, body) = tokio::time::timeout(CALL_TIMEOUT + call.waits, exchange)
             .await
             .map_err(|_| {
-                let seconds = (ONE_CALL + call.waits).as_secs();
-                Trouble::NoAnswer(format!(
+                let seconds = (CALL_TIMEOUT + call.waits).as_secs();
+                CliError::NoAnswer(format!(
                     "{address} accepted the connection and did not answer within {seconds} seconds"
                 ))
             })??;
         sort(&self.base, status, &headers, body)
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Trouble> {
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, CliError> {
         let unsent =
-            |error: &dyn std::fmt::Display| Trouble::Usage(format!("this cannot be sent: {error}"));
+            |error: &dyn std::fmt::Display| CliError::Usage(format!("this cannot be sent: {error}"));
         let base = self.base.as_str().trim_end_matches('/');
         let uri: Uri = format!("{base}{}", call.path)
             .parse()
@@ -232,11 +232,11 @@ impl Client {
 }
 
 /// Whether it is worth trying again: nothing was answered, or the server asks for it.
-fn passes(trouble: &Trouble) -> bool {
+fn passes(trouble: &CliError) -> bool {
     match trouble {
-        Trouble::NoAnswer(_) => true,
-        Trouble::Refused(problem) => problem.status == 429 || problem.code == "in_flight",
-        Trouble::Usage(_) | Trouble::OutputClosed | Trouble::OutputFailed(_) => false,
+        CliError::NoAnswer(_) => true,
+        CliError::Refused(problem) => problem.status == 429 || problem.code == "in_flight",
+        CliError::Usage(_) | CliError::OutputClosed | CliError::OutputFailed(_) => false,
     }
 }
 
@@ -246,7 +246,7 @@ fn sort(
     status: StatusCode,
     headers: &HeaderMap,
     body: Bytes,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, CliError> {
     if status.is_success() {
         let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
         return Ok(Answer {
@@ -256,7 +256,7 @@ fn sort(
         });
     }
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return Err(Trouble::NoAnswer(
+        return Err(CliError::NoAnswer(
             "the proxy requires a user name and password (407); write http://USER:PASSWORD@HOST:PORT in HTTP_PROXY"
                 .to_owned(),
         ));
@@ -266,17 +266,17 @@ fn sort(
         .and_then(|value| value.to_str().ok());
     let is_problem = media.is_some_and(|media| media.starts_with(PROBLEM_JSON));
     match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) if is_problem && status.is_server_error() => Err(Trouble::NoAnswer(format!(
+        Ok(problem) if is_problem && status.is_server_error() => Err(CliError::NoAnswer(format!(
             "{base}: {} ({status})",
             problem.title
         ))),
-        Ok(problem) if is_problem => Err(Trouble::Refused(problem)),
+        Ok(problem) if is_problem => Err(CliError::Refused(problem)),
         _ => Err(strange(base, status, "it is no problem document")),
     }
 }
 
-fn strange(base: &Url, status: StatusCode, why: &str) -> Trouble {
-    Trouble::NoAnswer(format!(
+fn strange(base: &Url, status: StatusCode, why: &str) -> CliError {
+    CliError::NoAnswer(format!(
         "{base} answered {status}, but not as Countersign does ({why}); is COUNTERSIGN_URL right?"
     ))
 }

@@ -1,7 +1,7 @@
 //! What is an answer, what is a refusal, and what promises nothing.
 
 use super::*;
-use crate::cli::ending::Ending;
+use crate::cli::exit_status::ExitStatus;
 use crate::domain::refusal::Refusal;
 use axum::response::IntoResponse as _;
 
@@ -9,7 +9,7 @@ fn base() -> Url {
     Url::parse("http://127.0.0.1:1").expect("an address")
 }
 
-fn sorted(status: u16, media: &'static str, body: &str) -> Result<Answer, Trouble> {
+fn sorted(status: u16, media: &'static str, body: &str) -> Result<Answer, CliError> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     let status = StatusCode::from_u16(status).expect("a status");
@@ -21,7 +21,7 @@ fn sorted(status: u16, media: &'static str, body: &str) -> Result<Answer, Troubl
     )
 }
 
-fn ending(answer: Result<Answer, Trouble>) -> Option<Ending> {
+fn ending(answer: Result<Answer, CliError>) -> Option<ExitStatus> {
     answer.err().map(|trouble| trouble.ending())
 }
 
@@ -34,29 +34,29 @@ fn ap7_only_a_problem_document_refuses_and_nothing_else_is_believed() {
     let refusal = Problem::from(Refusal::AlreadyReviewed);
     assert_eq!(
         ending(sorted(409, PROBLEM_JSON, &json(&refusal))),
-        Some(Ending::Refused)
+        Some(ExitStatus::Refused)
     );
     // a proxy's page, a redirect, a broken answer: the server has not answered
     assert_eq!(
         ending(sorted(404, "text/html", "<h1>Not Found</h1>")),
-        Some(Ending::NoAnswer)
+        Some(ExitStatus::NoAnswer)
     );
     assert_eq!(
         ending(sorted(404, "application/json", &json(&refusal))),
-        Some(Ending::NoAnswer)
+        Some(ExitStatus::NoAnswer)
     );
-    assert_eq!(ending(sorted(302, "text/html", "")), Some(Ending::NoAnswer));
+    assert_eq!(ending(sorted(302, "text/html", "")), Some(ExitStatus::NoAnswer));
     assert_eq!(
         ending(sorted(503, PROBLEM_JSON, &json(&Problem::busy()))),
-        Some(Ending::NoAnswer)
+        Some(ExitStatus::NoAnswer)
     );
     assert!(sorted(200, "application/json", "{}").is_ok());
 }
 
 #[test]
 fn only_what_may_pass_is_tried_again() {
-    let refused = |refusal: Refusal| Trouble::Refused(refusal.into());
-    assert!(passes(&Trouble::NoAnswer(String::new())));
+    let refused = |refusal: Refusal| CliError::Refused(refusal.into());
+    assert!(passes(&CliError::NoAnswer(String::new())));
     assert!(passes(&refused(Refusal::InFlight)));
     assert!(passes(&refused(Refusal::TooMany(
         "slow down".to_owned(),
@@ -94,7 +94,7 @@ async fn a_server_that_is_not_there_is_no_answer() {
     let answer = client
         .call(&Call::get("/v1/requests"), Duration::ZERO)
         .await;
-    assert_eq!(ending(answer), Some(Ending::NoAnswer));
+    assert_eq!(ending(answer), Some(ExitStatus::NoAnswer));
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn b30_a_call_carries_its_token_and_a_lost_answer_is_asked_for_again_with_
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let call = Call::post("/v1/requests", &serde_json::json!({}), "same".to_owned());
     let answer = client(&format!("http://{address}"))
-        .call(&call, PATIENCE)
+        .call(&call, RETRY_PERIOD)
         .await;
     server.abort();
     assert!(answer.is_ok());

@@ -1,9 +1,9 @@
 //! `countersign completions` and `countersign man`, from the command line's own definition.
 
 use super::Cli;
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::output;
-use super::trouble::Trouble;
+use super::error::CliError;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
@@ -18,21 +18,21 @@ pub struct Args {
 }
 
 /// Prints completions for a shell.
-pub fn completions(args: &Args) -> Result<Ending, Trouble> {
+pub fn completions(args: &Args) -> Result<ExitStatus, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut script);
     output::exact(script)?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Prints the manual page, one section for each command.
-pub fn man() -> Result<Ending, Trouble> {
+pub fn man() -> Result<ExitStatus, CliError> {
     let mut command = Cli::command();
     command.build();
     let mut page = Vec::new();
     render(&command, &mut page).map_err(|error| output::failed(&error))?;
     output::exact(page)?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// A command and those below it, `token create` among them.

@@ -1,14 +1,14 @@
 //! `countersign approve` and `reject`: what was shown is what is decided on.
 
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::progress::{Progress, headline};
 use super::show::{self, print_json, request_id};
-use super::trouble::Trouble;
-use super::waiting::ask;
+use super::error::CliError;
+use super::wait::ask;
 use super::{output, style};
 use crate::config::client::ClientArgs;
-use crate::domain::vote::Verdict;
+use crate::domain::decision::DecisionKind;
 use crate::http::view::RequestView;
 use serde_json::{Map, Value};
 use std::io::IsTerminal as _;
@@ -39,19 +39,19 @@ pub struct Args {
 }
 
 /// Decides.
-pub async fn main(args: Args, verdict: Verdict) -> Result<Ending, Trouble> {
+pub async fn main(args: Args, verdict: DecisionKind) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let seen = show::read(&client, &args.id).await?;
     if !args.yes && std::io::stdin().is_terminal() && !confirmed(&seen, verdict).await {
         output::tell("Nothing was decided.");
-        return Ok(Ending::Refused);
+        return Ok(ExitStatus::Refused);
     }
     let call = Call::post(
         format!("/v1/requests/{}/decisions", seen.id),
         &body(&args, verdict, &seen),
         fresh_key(),
     );
-    let view: RequestView = client.read(&call, PATIENCE).await?;
+    let view: RequestView = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&view)?;
     } else {
@@ -63,14 +63,14 @@ pub async fn main(args: Args, verdict: Verdict) -> Result<Ending, Trouble> {
             ));
         }
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// The digest of what was shown goes with the decision, unless another one was asked for.
-fn body(args: &Args, verdict: Verdict, seen: &RequestView) -> Value {
+fn body(args: &Args, verdict: DecisionKind, seen: &RequestView) -> Value {
     let verdict = match verdict {
-        Verdict::Approve => "approve",
-        Verdict::Reject => "reject",
+        DecisionKind::Approve => "approve",
+        DecisionKind::Reject => "reject",
     };
     let digest = args.digest.as_ref().unwrap_or(&seen.digest);
     let mut body = Map::new();
@@ -82,11 +82,11 @@ fn body(args: &Args, verdict: Verdict, seen: &RequestView) -> Value {
     Value::Object(body)
 }
 
-async fn confirmed(view: &RequestView, verdict: Verdict) -> bool {
+async fn confirmed(view: &RequestView, verdict: DecisionKind) -> bool {
     output::draw(&show::text(view));
     let verb = match verdict {
-        Verdict::Approve => style::good("Approve"),
-        Verdict::Reject => style::bad("Reject"),
+        DecisionKind::Approve => style::good("Approve"),
+        DecisionKind::Reject => style::bad("Reject"),
     };
     let question = format!("{verb} it? [y/N] ");
     // no answer is no

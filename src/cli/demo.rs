@@ -1,17 +1,17 @@
 //! `countersign demo`: the bot together with a local Slack workspace in the browser; no account, no configuration.
 
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::output;
-use super::running::{self, Servers, Start};
+use super::server::{self, Servers, Start};
 use super::serve::{cannot_start, load};
 use super::style;
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::app::Clock;
 use crate::bot::Bot;
-use crate::config::complaint::Complaints;
+use crate::config::setting_error::SettingErrors;
 use crate::config::file::Source;
 use crate::config::logging::{LogArgs, LogSettings};
-use crate::http::MetricsAt;
+use crate::http::MetricsAddress;
 use crate::sandbox::{Sandbox, Seed, Setup};
 use crate::slack::signature::SigningSecrets;
 use secrecy::SecretString;
@@ -42,9 +42,9 @@ pub struct Args {
 }
 
 /// Runs the demo until it is told to stop.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let log = LogSettings::read(&args.log)
-        .map_err(|complaints| Trouble::Usage(Complaints(complaints).to_string()))?;
+        .map_err(|complaints| CliError::Usage(SettingErrors(complaints).to_string()))?;
     log.start().map_err(cannot_start)?;
     let (database_url, _temporary) = database(&args)?;
     // both sides of a local conversation: made anew each time, so that nothing can be replayed into another run
@@ -61,14 +61,14 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     })
     .await
     .map_err(|error| taken("--slack-port", args.slack_port, &error))?;
-    let bot = running::bot(Start {
+    let bot = server::bot(Start {
         database_url: &database_url,
         bot_token,
         slack_api_url: sandbox.api_url(),
         signing_secrets: Some(SigningSecrets::new(vec![signing_secret]).map_err(cannot_start)?),
         app_token: None,
         app_id: None,
-        metrics_at: MetricsAt::Public,
+        metrics_at: MetricsAddress::Public,
     })
     .await
     .map_err(|error| match &args.database {
@@ -78,7 +78,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         None => cannot_start(error),
     })?;
     let source = Source::read("demo.yaml", CONFIGURATION)
-        .map_err(|faults| Trouble::Usage(faults.to_string()))?;
+        .map_err(|faults| CliError::Usage(faults.to_string()))?;
     load(&bot, source, Path::new("demo.yaml")).await?;
     let servers = Servers::new();
     let address = servers
@@ -92,11 +92,11 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     bot.learn_installation().await.map_err(cannot_start)?;
     let told = tell(sandbox.url(), address, &args, &database_url);
     let stopped = match told {
-        Ok(()) => running::told_to_stop().await.map_err(cannot_start),
+        Ok(()) => server::told_to_stop().await.map_err(cannot_start),
         unread => unread,
     };
     stop(&servers, &bot, &sandbox).await;
-    stopped.map(|()| Ending::Done)
+    stopped.map(|()| ExitStatus::Done)
 }
 
 async fn stop(servers: &Servers, bot: &Bot, sandbox: &Sandbox) {
@@ -110,8 +110,8 @@ fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-fn taken(flag: &str, port: u16, error: &std::io::Error) -> Trouble {
-    Trouble::Usage(format!(
+fn taken(flag: &str, port: u16, error: &std::io::Error) -> CliError {
+    CliError::Usage(format!(
         "cannot listen on 127.0.0.1:{port}: {error}; choose another port with {flag}"
     ))
 }
@@ -130,7 +130,7 @@ impl Drop for Temporary {
 }
 
 /// The database, and the folder to throw away afterwards.
-fn database(args: &Args) -> Result<(String, Option<Temporary>), Trouble> {
+fn database(args: &Args) -> Result<(String, Option<Temporary>), CliError> {
     if let Some(named) = &args.database {
         return Ok((named.clone(), None));
     }
@@ -149,7 +149,7 @@ fn program() -> String {
     called.unwrap_or_else(|| "countersign".to_owned())
 }
 
-fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) -> Result<(), Trouble> {
+fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) -> Result<(), CliError> {
     let ends = if args.database.is_some() {
         "; the data stays."
     } else {

@@ -1,11 +1,11 @@
 //! `countersign execute` and `complete`, for who carries out by hand what was approved.
 
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::headline;
 use super::show::{self, print_json, request_id};
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::config::client::ClientArgs;
 use crate::http::ExecutedView;
 use crate::http::view::RequestView;
@@ -34,7 +34,7 @@ pub struct ExecuteArgs {
 }
 
 /// Takes what was approved.
-pub async fn execute(args: ExecuteArgs) -> Result<Ending, Trouble> {
+pub async fn execute(args: ExecuteArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let digest = match args.digest {
         Some(digest) => digest,
@@ -43,7 +43,7 @@ pub async fn execute(args: ExecuteArgs) -> Result<Ending, Trouble> {
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
     let path = format!("/v1/requests/{}/execute", args.id);
     let call = Call::post(path, &json!({"digest": digest}), key.clone());
-    let executed: ExecutedView = client.read(&call, PATIENCE).await?;
+    let executed: ExecutedView = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&executed).inspect_err(|_| tell_again(&executed, &key))?;
     } else {
@@ -51,7 +51,7 @@ pub async fn execute(args: ExecuteArgs) -> Result<Ending, Trouble> {
         output::exact(format!("{}\n", executed.content.get()))
             .inspect_err(|_| tell_again(&executed, &key))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// What was handed out and could not be printed is handed out again for the same key.
@@ -87,7 +87,7 @@ pub struct CompleteArgs {
 }
 
 /// Reports how an execution ended.
-pub async fn complete(args: CompleteArgs) -> Result<Ending, Trouble> {
+pub async fn complete(args: CompleteArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let mut body = Map::new();
     body.insert("outcome".to_owned(), args.outcome.into());
@@ -96,11 +96,11 @@ pub async fn complete(args: CompleteArgs) -> Result<Ending, Trouble> {
     }
     let path = format!("/v1/requests/{}/complete", args.id);
     let call = Call::post(path, &body.into(), fresh_key());
-    let view: RequestView = client.read(&call, PATIENCE).await?;
+    let view: RequestView = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&view)?;
     } else {
         output::line(&headline(&view))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }

@@ -1,10 +1,10 @@
 //! `countersign explain`: what would happen, without asking.
 
 use super::ask::Ask;
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::show::{policy, print_json};
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::conditions;
@@ -28,20 +28,20 @@ pub struct Args {
 }
 
 /// Explains.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let body = args.ask.on.body(&args.ask.action, None)?;
     let call = Call::post("/v1/explain", &body, fresh_key());
-    let explained: ExplainedView = client.read(&call, PATIENCE).await?;
+    let explained: ExplainedView = client.read(&call, RETRY_PERIOD).await?;
     if args.json {
         print_json(&explained)?;
     } else {
         output::text(&text(&explained))?;
     }
     Ok(if explained.violations.is_empty() {
-        Ending::Done
+        ExitStatus::Done
     } else {
-        Ending::Violations
+        ExitStatus::Violations
     })
 }
 

@@ -1,10 +1,10 @@
 //! `countersign inbox`: requests, newest first.
 
-use super::client::{Call, Client, PATIENCE};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD};
+use super::exit_status::ExitStatus;
 use super::progress::headline;
 use super::show::print_json;
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::RequestPage;
@@ -38,13 +38,13 @@ pub struct Args {
 }
 
 /// Lists requests.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let path = path(&args)?;
-    let page: RequestPage = client.read(&Call::get(path), PATIENCE).await?;
+    let page: RequestPage = client.read(&Call::get(path), RETRY_PERIOD).await?;
     if args.json {
         print_json(&page)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     if page.items.is_empty() {
         output::tell("Nothing here.");
@@ -63,10 +63,10 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
             style::plain(next)
         )));
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn path(args: &Args) -> Result<String, Trouble> {
+fn path(args: &Args) -> Result<String, CliError> {
     let limit = args.limit.to_string();
     let parameters = [
         ("status", Some(&args.status)),
@@ -80,6 +80,6 @@ fn path(args: &Args) -> Result<String, Trouble> {
         .filter_map(|(name, value)| value.map(|value| (name, value)))
         .collect();
     let query = serde_urlencoded::to_string(given)
-        .map_err(|error| Trouble::Usage(format!("this cannot be asked: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("this cannot be asked: {error}")))?;
     Ok(format!("/v1/requests?{query}"))
 }

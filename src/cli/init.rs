@@ -1,7 +1,7 @@
 //! `countersign init`: writes a first configuration from what the workspace knows.
 
-use super::ending::Ending;
-use super::trouble::Trouble;
+use super::exit_status::ExitStatus;
+use super::error::CliError;
 use super::{output, style};
 use crate::config::draft::{Draft, Person, Team, id_of, ids, name_of};
 use crate::config::file::Source;
@@ -56,22 +56,22 @@ struct Workspace {
 }
 
 /// Writes the configuration.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     if args.out.exists() {
         let file = args.out.display();
-        return Err(Trouble::Usage(format!(
+        return Err(CliError::Usage(format!(
             "{file} is there already; name another file with --out"
         )));
     }
     let token = bot_token(environment).map_err(|complaints| {
-        Trouble::Usage(format!(
+        CliError::Usage(format!(
             "{complaints}\nThis command does not read .env; set the variable in its environment."
         ))
     })?;
     let slack = Slack::new(&token, &args.slack_api_url.to_string())
-        .map_err(|error| Trouble::Usage(error.to_string()))?;
+        .map_err(|error| CliError::Usage(error.to_string()))?;
     let workspace = read(&slack).await.map_err(|error| {
-        Trouble::Usage(format!(
+        CliError::Usage(format!(
             "Slack was not read: {error}\ncountersign doctor says how to mend it"
         ))
     })?;
@@ -82,15 +82,15 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     // what is written must load; a fault here is ours, and better told now than at the start of `serve`
     Source::read(file.clone(), &yaml)
         .and_then(|source| source.compile(0, &BTreeMap::new()))
-        .map_err(|faults| Trouble::Usage(faults.to_string()))?;
+        .map_err(|faults| CliError::Usage(faults.to_string()))?;
     if args.out.as_path() == Path::new("-") {
         output::exact(yaml)?;
-        return Ok(Ending::Done);
+        return Ok(ExitStatus::Done);
     }
     write_private(&args.out, &yaml)
-        .map_err(|error| Trouble::Usage(format!("{file} cannot be written: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("{file} cannot be written: {error}")))?;
     tell(&file, &draft, &answers.channel);
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// A file that only its owner reads from the first byte on; it lists people and their accounts.
@@ -153,7 +153,7 @@ struct Answers {
 }
 
 impl Answers {
-    async fn of(args: &Args, workspace: &Workspace) -> Result<Self, Trouble> {
+    async fn of(args: &Args, workspace: &Workspace) -> Result<Self, CliError> {
         let terminal = std::io::stdin().is_terminal();
         let missing: Vec<&str> = [
             ("--channel", args.channel.is_none()),
@@ -164,7 +164,7 @@ impl Answers {
         .filter_map(|(flag, missing)| missing.then_some(flag))
         .collect();
         if !terminal && !missing.is_empty() {
-            return Err(Trouble::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "nobody can be asked, since standard input is no terminal; say {}\nchannels: {}\npeople: {}",
                 missing.join(", "),
                 named(
@@ -217,7 +217,7 @@ impl Answers {
 }
 
 impl Workspace {
-    fn channel(&self, wanted: &str) -> Result<Channel, Trouble> {
+    fn channel(&self, wanted: &str) -> Result<Channel, CliError> {
         let wanted = wanted.trim().trim_start_matches('#');
         let fits =
             |channel: &&Channel| channel.id == wanted || channel.name.as_deref() == Some(wanted);
@@ -227,14 +227,14 @@ impl Workspace {
                     .iter()
                     .filter_map(|channel| channel.name.as_deref()),
             );
-            Trouble::Usage(format!(
+            CliError::Usage(format!(
                 "there is no channel {wanted} that the bot can see; there are: {names}"
             ))
         })
     }
 
     /// The Slack id of somebody.
-    fn member(&self, wanted: &str) -> Result<String, Trouble> {
+    fn member(&self, wanted: &str) -> Result<String, CliError> {
         let wanted = wanted.trim().trim_start_matches('@');
         let fits =
             |member: &&SlackUser| member.id == wanted || member.name.as_deref() == Some(wanted);
@@ -248,7 +248,7 @@ impl Workspace {
                         .iter()
                         .filter_map(|member| member.name.as_deref()),
                 );
-                Trouble::Usage(format!(
+                CliError::Usage(format!(
                     "there is no full member {wanted}; there are: {names}"
                 ))
             })
@@ -332,10 +332,10 @@ fn draft(args: &Args, workspace: &Workspace, answers: &Answers) -> Draft {
     }
 }
 
-fn slugs(names: &[String]) -> Result<Vec<String>, Trouble> {
+fn slugs(names: &[String]) -> Result<Vec<String>, CliError> {
     let slug = |name: &String| {
         id_of(name).ok_or_else(|| {
-            Trouble::Usage(format!(
+            CliError::Usage(format!(
                 "`{name}` is no id; take small letters, digits and hyphens"
             ))
         })

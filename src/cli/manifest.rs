@@ -1,8 +1,8 @@
 //! `countersign manifest`: the Slack app's manifest.
 
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::output;
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::config::manifest;
 use crate::config::settings::BaseUrl;
 
@@ -22,11 +22,11 @@ pub struct Args {
 }
 
 /// Prints the manifest.
-pub fn main(args: &Args) -> Result<Ending, Trouble> {
+pub fn main(args: &Args) -> Result<ExitStatus, CliError> {
     let text = args
         .url
         .as_ref()
         .map_or_else(manifest::over_sockets, manifest::over_http);
     output::exact(text)?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }

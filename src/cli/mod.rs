@@ -12,7 +12,7 @@ mod decide;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
-pub mod ending;
+pub mod exit_status;
 mod execute;
 mod explain;
 mod inbox;
@@ -23,19 +23,19 @@ mod progress;
 mod recover;
 mod request;
 mod run;
-mod running;
+mod server;
 mod serve;
 mod show;
 mod style;
 mod token;
-mod trouble;
-mod waiting;
+mod error;
+mod wait;
 
 use crate::config::dotenv::{self, NotRead};
 use crate::config::settings::ServeArgs;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use trouble::Trouble;
+use error::CliError;
 
 /// Approvals for risky operations, in Slack
 #[derive(Debug, Parser)]
@@ -182,19 +182,19 @@ fn arguments() -> Result<Cli, ExitCode> {
 
 /// The program was called wrongly.
 pub fn usage(why: impl Into<String>) -> ExitCode {
-    ExitCode::from(Trouble::Usage(why.into()).tell().of_command())
+    ExitCode::from(CliError::Usage(why.into()).tell().of_command())
 }
 
 /// Carries out a command; what goes wrong is told on standard error.
 pub async fn main(cli: Cli) -> ExitCode {
-    use crate::domain::vote::Verdict;
+    use crate::domain::decision::DecisionKind;
     let done = match cli.command {
         Command::Run(args) => return run::main(args).await,
         Command::Request(args) => return request::main(args).await,
         Command::Inbox(args) => inbox::main(args).await,
         Command::Show(args) => show::main(args).await,
-        Command::Approve(args) => decide::main(args, Verdict::Approve).await,
-        Command::Reject(args) => decide::main(args, Verdict::Reject).await,
+        Command::Approve(args) => decide::main(args, DecisionKind::Approve).await,
+        Command::Reject(args) => decide::main(args, DecisionKind::Reject).await,
         Command::Cancel(args) => cancel::main(args).await,
         Command::Execute(args) => execute::execute(args).await,
         Command::Complete(args) => execute::complete(args).await,
@@ -213,7 +213,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),
     };
-    let ending = done.unwrap_or_else(|trouble: Trouble| trouble.tell());
+    let ending = done.unwrap_or_else(|trouble: CliError| trouble.tell());
     ExitCode::from(ending.of_command())
 }
 

@@ -3,35 +3,35 @@
 //! A reader that has gone away (`countersign audit export | head -n 1`) ends a command quietly, with the status a shell gives to a
 //! program that SIGPIPE ended; a full disk is an error. What is only told on standard error never fails anything.
 
-use super::trouble::Trouble;
+use super::error::CliError;
 use std::io::{ErrorKind, Write};
 
 /// Prints text with colours, which only terminals get to see.
-pub fn text(text: &str) -> Result<(), Trouble> {
+pub fn text(text: &str) -> Result<(), CliError> {
     write(&mut anstream::stdout().lock(), text.as_bytes())
 }
 
 /// Prints one line with colours.
-pub fn line(line: &str) -> Result<(), Trouble> {
+pub fn line(line: &str) -> Result<(), CliError> {
     text(&format!("{line}\n"))
 }
 
 /// Prints exactly these bytes: documents for other programs.
-pub fn exact(bytes: impl AsRef<[u8]>) -> Result<(), Trouble> {
+pub fn exact(bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
     write(&mut std::io::stdout().lock(), bytes.as_ref())
 }
 
-fn write(stdout: &mut impl Write, bytes: &[u8]) -> Result<(), Trouble> {
+fn write(stdout: &mut impl Write, bytes: &[u8]) -> Result<(), CliError> {
     // without the flush what stands behind the last newline would be lost unnoticed
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     written.map_err(|error| failed(&error))
 }
 
 /// What it means that standard output takes nothing more.
-pub fn failed(error: &std::io::Error) -> Trouble {
+pub fn failed(error: &std::io::Error) -> CliError {
     match error.kind() {
-        ErrorKind::BrokenPipe => Trouble::OutputClosed,
-        _ => Trouble::OutputFailed(error.to_string()),
+        ErrorKind::BrokenPipe => CliError::OutputClosed,
+        _ => CliError::OutputFailed(error.to_string()),
     }
 }
 

@@ -148,7 +148,7 @@ fn change(view: &RequestView, fresh: &[DecisionView], first: bool) -> String {
     parts.extend(
         fresh
             .iter()
-            .map(|vote| decision(vote).trim_start().to_owned()),
+            .map(|one| decision(one).trim_start().to_owned()),
     );
     if view.status == "pending" {
         parts.push(format!("missing: {}", missing(view)));
@@ -161,11 +161,11 @@ pub(super) mod tests {
     use super::*;
     use crate::domain::people::Directory;
     use crate::domain::principal::Caller;
-    use crate::domain::vote::Door;
+    use crate::domain::decision::Via;
     use crate::http::view::{Viewer, tests::shown};
 
     pub(crate) fn view() -> RequestView {
-        let caller = Caller::person("alice".into(), Door::Api);
+        let caller = Caller::person("alice".into(), Via::Api);
         let viewer = Viewer {
             caller: &caller,
             directory: &Directory::default(),

@@ -1,9 +1,9 @@
 //! `countersign recover`: the operator's way back in, at the database.
 
 use super::apply;
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::token::{open_past_rules, told};
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::app::{App, AppError, Recovered};
 use crate::config::file::Source;
@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 /// Carries it out.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let reason = args.reason.as_deref().unwrap_or(RESTORED);
     match &args.config {
         Some(file) => put_into_force(file, reason).await,
@@ -43,30 +43,30 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     }
 }
 
-async fn put_into_force(file: &Path, reason: &str) -> Result<Ending, Trouble> {
-    let source = Source::open(file).map_err(|faults| Trouble::Usage(faults.to_string()))?;
+async fn put_into_force(file: &Path, reason: &str) -> Result<ExitStatus, CliError> {
+    let source = Source::open(file).map_err(|faults| CliError::Usage(faults.to_string()))?;
     // told with its line, before anything is opened
     if let Err(faults) = source.compile(0, &BTreeMap::new()) {
-        return Err(Trouble::Usage(faults.to_string()));
+        return Err(CliError::Usage(faults.to_string()));
     }
     let app = open_past_rules().await?;
     let done = app.recover(source.document(), reason).await;
     app.close().await;
     let recovered = done.map_err(|error| located(&source, error))?;
     tell(&recovered)?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
-fn located(source: &Source, error: AppError) -> Trouble {
+fn located(source: &Source, error: AppError) -> CliError {
     match error {
         AppError::Refused(Refusal::Invalid(problems)) => {
-            Trouble::Usage(source.locate(&problems).to_string())
+            CliError::Usage(source.locate(&problems).to_string())
         }
         other => told(other),
     }
 }
 
-fn tell(recovered: &Recovered) -> Result<(), Trouble> {
+fn tell(recovered: &Recovered) -> Result<(), CliError> {
     if !recovered.changed {
         output::tell("Nothing differs.");
         return Ok(());
@@ -85,7 +85,7 @@ fn tell(recovered: &Recovered) -> Result<(), Trouble> {
     difference.map_or(Ok(()), |difference| output::text(&apply::text(&difference)))
 }
 
-async fn void(reason: &str) -> Result<Ending, Trouble> {
+async fn void(reason: &str) -> Result<ExitStatus, CliError> {
     let app: App = open_past_rules().await?;
     let done = app.void_open(reason).await;
     app.close().await;
@@ -109,7 +109,7 @@ async fn void(reason: &str) -> Result<Ending, Trouble> {
         output::tell(&style::good(&count));
     }
     tell_where(voided.announced.as_ref());
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn tell_where(channel: Option<&ChannelId>) {

@@ -1,12 +1,12 @@
 //! `countersign request`: asks, and waits where it is told to.
 
 use super::ask::Ask;
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::{Progress, headline};
-use super::trouble::Trouble;
-use super::waiting::{self, Stops, Waited};
+use super::error::CliError;
+use super::wait::{self, Stops, Waited};
 use crate::config::client::ClientArgs;
 use crate::http::view::RequestView;
 use std::process::ExitCode;
@@ -55,13 +55,13 @@ pub async fn main(args: Args) -> ExitCode {
     ExitCode::from(ending.of_request())
 }
 
-async fn ask(args: Args) -> Result<Ending, Trouble> {
+async fn ask(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let body = args.ask.on.body(&args.ask.action, None)?;
     let key = args.idempotency_key.unwrap_or_else(fresh_key);
     let mut view = submit(&client, &body, key).await?;
     let mut ending = of_status(&view.status);
-    if args.wait && ending == Ending::Pending {
+    if args.wait && ending == ExitStatus::Pending {
         ending = wait(&client, &mut view, args.timeout, args.json).await?;
     }
     print(&view, args.json)?;
@@ -73,9 +73,9 @@ pub async fn submit(
     client: &Client,
     body: &serde_json::Value,
     key: String,
-) -> Result<RequestView, Trouble> {
+) -> Result<RequestView, CliError> {
     client
-        .read(&Call::post("/v1/requests", body, key), PATIENCE)
+        .read(&Call::post("/v1/requests", body, key), RETRY_PERIOD)
         .await
 }
 
@@ -84,14 +84,14 @@ async fn wait(
     view: &mut RequestView,
     timeout: Option<Duration>,
     quiet: bool,
-) -> Result<Ending, Trouble> {
+) -> Result<ExitStatus, CliError> {
     let mut stops = Stops::listen()?;
     let mut progress = Progress::new(quiet);
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let waited = waiting::settle(client, view.clone(), deadline, &mut stops, &mut progress).await?;
+    let waited = wait::settle(client, view.clone(), deadline, &mut stops, &mut progress).await?;
     match waited {
-        Waited::Settled(settled) => {
-            *view = *settled;
+        Waited::Settled(resolve_groups) => {
+            *view = *resolve_groups;
             Ok(of_status(&view.status))
         }
         Waited::TimedOut => {
@@ -99,21 +99,21 @@ async fn wait(
                 "#{} still waits; you do not any more",
                 view.number
             ));
-            Ok(Ending::TooLate)
+            Ok(ExitStatus::TooLate)
         }
         Waited::Stopped(stop) => {
-            let cancelled = waiting::wants_cancel(stop, view, &mut progress).await
-                && waiting::cancel(client, view, &mut progress).await;
+            let cancelled = wait::wants_cancel(stop, view, &mut progress).await
+                && wait::cancel(client, view, &mut progress).await;
             if !cancelled {
-                return Ok(Ending::Pending);
+                return Ok(ExitStatus::Pending);
             }
             *view = super::show::read(client, &view.id).await?;
-            Ok(Ending::Cancelled)
+            Ok(ExitStatus::Cancelled)
         }
     }
 }
 
-fn print(view: &RequestView, json: bool) -> Result<(), Trouble> {
+fn print(view: &RequestView, json: bool) -> Result<(), CliError> {
     if json {
         return super::show::print_json(view);
     }
@@ -123,15 +123,15 @@ fn print(view: &RequestView, json: bool) -> Result<(), Trouble> {
 }
 
 /// What a status means for who asked. Nothing unknown reads as approved.
-pub fn of_status(status: &str) -> Ending {
+pub fn of_status(status: &str) -> ExitStatus {
     match status {
         // executed and completed were granted before
-        "allowed" | "approved" | "bypassed" | "executed" | "completed" => Ending::Done,
-        "pending" => Ending::Pending,
-        "rejected" => Ending::Rejected,
-        "cancelled" => Ending::Cancelled,
-        "expired" => Ending::TooLate,
-        _ => Ending::Refused,
+        "allowed" | "approved" | "bypassed" | "executed" | "completed" => ExitStatus::Done,
+        "pending" => ExitStatus::Pending,
+        "rejected" => ExitStatus::Rejected,
+        "cancelled" => ExitStatus::Cancelled,
+        "expired" => ExitStatus::TooLate,
+        _ => ExitStatus::Refused,
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::ask::On;
 use super::child;
-use super::client::{Call, Client, PATIENCE, fresh_key};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::exit_status::ExitStatus;
 use super::progress::Progress;
 use super::request::{of_status, submit};
-use super::trouble::Trouble;
-use super::waiting::{self, Stops, Waited};
+use super::error::CliError;
+use super::wait::{self, Stops, Waited};
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::digest::Digest;
@@ -67,7 +67,7 @@ refused; 126, 127 as a shell.";
 pub async fn main(args: Args) -> ExitCode {
     let status = match run(args).await {
         Ok(status) => status,
-        Err(Not::Trouble(trouble)) => trouble.tell().of_run(),
+        Err(Not::CliError(trouble)) => trouble.tell().of_run(),
         Err(Not::Ended(ending, why)) => {
             output::tell(&format!(
                 "{}: {}",
@@ -82,20 +82,20 @@ pub async fn main(args: Args) -> ExitCode {
 
 /// Why nothing ran.
 enum Not {
-    Trouble(Trouble),
-    Ended(Ending, String),
+    CliError(CliError),
+    Ended(ExitStatus, String),
 }
 
-impl From<Trouble> for Not {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<CliError> for Not {
+    fn from(trouble: CliError) -> Self {
+        Self::CliError(trouble)
     }
 }
 
 async fn run(args: Args) -> Result<u8, Not> {
     if args.on.reads_input() {
         let text = "--payload - would take standard input from the command; name a file";
-        return Err(Trouble::Usage(text.to_owned()).into());
+        return Err(CliError::Usage(text.to_owned()).into());
     }
     let client = Client::open(&args.server)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
@@ -114,7 +114,7 @@ async fn run(args: Args) -> Result<u8, Not> {
                 &format!("not run: {why}"),
             )
             .await;
-            return Err(Not::Ended(Ending::Refused, why));
+            return Err(Not::Ended(ExitStatus::Refused, why));
         }
     };
     // who wanted to stop a moment ago does not want it to run now
@@ -159,7 +159,7 @@ async fn run(args: Args) -> Result<u8, Not> {
     }
 }
 
-async fn begin(client: &Client, args: &Args) -> Result<RequestView, Trouble> {
+async fn begin(client: &Client, args: &Args) -> Result<RequestView, CliError> {
     if let Some(id) = &args.request {
         return super::show::read(client, id).await;
     }
@@ -183,12 +183,12 @@ async fn begun(
     }
     let Ok(view) = tokio::time::timeout(LAST_WORD, beginning).await else {
         let why = "stopped before the server answered; if it was asked, it waits until it expires";
-        return Err(Not::Ended(Ending::Cancelled, why.to_owned()));
+        return Err(Not::Ended(ExitStatus::Cancelled, why.to_owned()));
     };
     let view = view?;
-    waiting::cancel(client, &view, progress).await;
+    wait::cancel(client, &view, progress).await;
     let why = format!("#{} was cancelled", view.number);
-    Err(Not::Ended(Ending::Cancelled, why))
+    Err(Not::Ended(ExitStatus::Cancelled, why))
 }
 
 /// Waits for the grant and takes it; what is sent back to wait is waited for again.
@@ -203,23 +203,23 @@ async fn grant(
     let key = fresh_key();
     loop {
         let number = view.number;
-        match waiting::settle(client, view.clone(), deadline, stops, progress).await? {
-            Waited::Settled(settled) => view = *settled,
+        match wait::settle(client, view.clone(), deadline, stops, progress).await? {
+            Waited::Settled(resolve_groups) => view = *resolve_groups,
             Waited::TimedOut => {
-                waiting::cancel(client, &view, progress).await;
+                wait::cancel(client, &view, progress).await;
                 let why = format!("nobody decided on #{number} in time");
-                return Err(Not::Ended(Ending::TooLate, why));
+                return Err(Not::Ended(ExitStatus::TooLate, why));
             }
             Waited::Stopped(stop) => {
-                if !waiting::wants_cancel(stop, &view, progress).await {
+                if !wait::wants_cancel(stop, &view, progress).await {
                     let why = format!(
                         "#{number} still waits; go on with `countersign run --request {number}`"
                     );
-                    return Err(Not::Ended(Ending::Pending, why));
+                    return Err(Not::Ended(ExitStatus::Pending, why));
                 }
-                waiting::cancel(client, &view, progress).await;
+                wait::cancel(client, &view, progress).await;
                 return Err(Not::Ended(
-                    Ending::Cancelled,
+                    ExitStatus::Cancelled,
                     format!("#{number} was cancelled"),
                 ));
             }
@@ -227,11 +227,11 @@ async fn grant(
         ungranted(&view)?;
         match execute(client, &view, &key, deadline).await {
             Ok(executed) => return Ok(executed),
-            Err(Trouble::Refused(problem)) => {
+            Err(CliError::Refused(problem)) => {
                 view = super::show::read(client, &view.id).await?;
                 if problem.code != "requirements_changed" {
                     ungranted(&view)?;
-                    return Err(Trouble::Refused(problem).into());
+                    return Err(CliError::Refused(problem).into());
                 }
                 // whatever it is by now, approved again perhaps, the next round finds out
                 progress.note(&problem.detail);
@@ -245,19 +245,19 @@ async fn grant(
 fn ungranted(view: &RequestView) -> Result<(), Not> {
     let ending = match view.status.as_str() {
         "allowed" | "approved" | "bypassed" => return Ok(()),
-        "executed" | "completed" => Ending::Refused,
+        "executed" | "completed" => ExitStatus::Refused,
         other => of_status(other),
     };
     let last = view
         .decisions
         .last()
-        .filter(|vote| vote.verdict == "reject");
+        .filter(|decision| decision.verdict == "reject");
     let why = match last {
-        Some(vote) => {
-            let comment = vote.comment.as_deref().unwrap_or("no comment");
+        Some(decision) => {
+            let comment = decision.comment.as_deref().unwrap_or("no comment");
             format!(
                 "#{} was rejected by {}: {comment}",
-                view.number, vote.approver.name
+                view.number, decision.approver.name
             )
         }
         None => format!("#{} is {}", view.number, view.status),
@@ -270,16 +270,16 @@ async fn execute(
     view: &RequestView,
     key: &str,
     deadline: Option<Instant>,
-) -> Result<ExecutedView, Trouble> {
+) -> Result<ExecutedView, CliError> {
     let call = Call::post(
         format!("/v1/requests/{}/execute", view.id),
         &json!({"digest": view.digest}),
         key.to_owned(),
     );
-    let left = deadline.map_or(PATIENCE, |deadline| {
+    let left = deadline.map_or(RETRY_PERIOD, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     });
-    client.read(&call, left.max(PATIENCE)).await
+    client.read(&call, left.max(RETRY_PERIOD)).await
 }
 
 /// What may run.
@@ -315,7 +315,7 @@ async fn report(client: &Client, view: &RequestView, outcome: &str, message: &st
         &json!({"outcome": outcome, "message": message}),
         fresh_key(),
     );
-    if let Err(trouble) = client.call(&call, PATIENCE).await {
+    if let Err(trouble) = client.call(&call, RETRY_PERIOD).await {
         trouble.tell();
         let again = format!("countersign complete {} {outcome}", view.number);
         output::tell(&format!(

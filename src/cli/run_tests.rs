@@ -75,7 +75,7 @@ fn only_a_grant_is_executed() {
             let code = match ungranted(&view) {
                 Ok(()) => 0,
                 Err(Not::Ended(ending, _)) => ending.of_run(),
-                Err(Not::Trouble(trouble)) => trouble.ending().of_run(),
+                Err(Not::CliError(trouble)) => trouble.ending().of_run(),
             };
             (status, code)
         })
@@ -103,7 +103,7 @@ fn a_rejection_says_who_and_why() {
     let mut view = view();
     view.status = "rejected".to_owned();
     view.decisions[0].verdict = "reject".to_owned();
-    let Err(Not::Ended(Ending::Rejected, why)) = ungranted(&view) else {
+    let Err(Not::Ended(ExitStatus::Rejected, why)) = ungranted(&view) else {
         panic!("a rejected request is not granted")
     };
     assert_eq!(why, "#42 was rejected by Bob: looks right");

@@ -1,24 +1,24 @@
 //! `countersign serve`: the bot.
 
-use super::ending::Ending;
-use super::running::{self, Servers, Start};
-use super::trouble::Trouble;
+use super::exit_status::ExitStatus;
+use super::server::{self, Servers, Start};
+use super::error::CliError;
 use crate::app::{AppError, Changed};
 use crate::bot::{Bot, CannotStart};
-use crate::config::fault::Faults;
+use crate::config::file_error::ConfigFileErrors;
 use crate::config::file::Source;
 use crate::config::settings::{ServeArgs, Settings, environment};
-use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
+use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::domain::refusal::Refusal;
-use crate::http::MetricsAt;
+use crate::http::MetricsAddress;
 use crate::slack::signature::SigningSecrets;
 use secrecy::ExposeSecret;
 use std::path::Path;
 
 /// Serves until it is told to stop.
-pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
+pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
     let settings = Settings::read(&args, environment)
-        .map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+        .map_err(|complaints| CliError::Usage(complaints.to_string()))?;
     settings.log.start().map_err(cannot_start)?;
     let source = settings
         .config
@@ -26,7 +26,7 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
         .map(Source::open)
         .transpose()
         .map_err(|faults| usage(&faults))?;
-    let bot = running::bot(Start {
+    let bot = server::bot(Start {
         database_url: settings.database_url.expose_secret(),
         bot_token: settings.slack.bot_token.clone(),
         slack_api_url: settings
@@ -39,9 +39,9 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
         app_token: settings.slack.app_token.clone(),
         app_id: settings.slack.app_id.clone(),
         metrics_at: if settings.admin_listen.is_some() {
-            MetricsAt::Elsewhere
+            MetricsAddress::Elsewhere
         } else {
-            MetricsAt::Public
+            MetricsAddress::Public
         },
     })
     .await
@@ -71,16 +71,16 @@ pub async fn main(args: ServeArgs) -> Result<Ending, Trouble> {
         .await
         .map_err(|error| cannot_start(CannotStart::App(error)))?;
     bot.open_sockets();
-    running::told_to_stop().await.map_err(cannot_start)?;
+    server::told_to_stop().await.map_err(cannot_start)?;
     tracing::info!("stopping: what is in flight is finished");
     bot.app.end_waits();
     servers.stop().await;
     bot.stop().await;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// The signing secrets; none where Slack sends over sockets alone.
-fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, Trouble> {
+fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, CliError> {
     let secrets = settings.slack.signing_secrets.clone();
     if secrets.is_empty() && settings.slack.app_token.is_some() {
         return Ok(None);
@@ -89,7 +89,7 @@ fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, Troubl
 }
 
 /// Loads the file into an empty store, or applies it once; what is wrong with it is told with its lines.
-pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), Trouble> {
+pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), CliError> {
     let file = path.display().to_string();
     match bot.app.load_file(source.document().clone(), &file).await {
         Ok(Changed::Applied(config)) => {
@@ -124,18 +124,18 @@ async fn warn_of_unbuilt(bot: &Bot) -> Result<(), AppError> {
     Ok(())
 }
 
-fn usage(faults: &Faults) -> Trouble {
-    Trouble::Usage(faults.to_string())
+fn usage(faults: &ConfigFileErrors) -> CliError {
+    CliError::Usage(faults.to_string())
 }
 
-fn busy(settings: &Settings, error: &std::io::Error) -> Trouble {
-    Trouble::Usage(format!(
+fn busy(settings: &Settings, error: &std::io::Error) -> CliError {
+    CliError::Usage(format!(
         "cannot listen on {}: {error}; set COUNTERSIGN_LISTEN to another address",
         settings.listen
     ))
 }
 
 /// What keeps the bot from starting, in words.
-pub(super) fn cannot_start(error: impl std::fmt::Display) -> Trouble {
-    Trouble::Usage(format!("Countersign cannot start: {error}"))
+pub(super) fn cannot_start(error: impl std::fmt::Display) -> CliError {
+    CliError::Usage(format!("Countersign cannot start: {error}"))
 }

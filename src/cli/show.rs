@@ -1,9 +1,9 @@
 //! `countersign show`: one request, with everything that decides about it.
 
-use super::client::{Call, Client, PATIENCE};
-use super::ending::Ending;
+use super::client::{Call, Client, RETRY_PERIOD};
+use super::exit_status::ExitStatus;
 use super::progress::{decision, headline};
-use super::trouble::Trouble;
+use super::error::CliError;
 use super::{output, style};
 use crate::app::RequestRef;
 use crate::config::client::ClientArgs;
@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// Shows a request.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let view = read(&client, &args.id).await?;
     if args.json {
@@ -35,7 +35,7 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
     } else {
         output::text(&text(&view))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Reads an id or a number, as it may stand in a path.
@@ -48,16 +48,16 @@ pub fn request_id(text: &str) -> Result<String, String> {
 }
 
 /// The request as it is now.
-pub async fn read(client: &Client, id: &str) -> Result<RequestView, Trouble> {
+pub async fn read(client: &Client, id: &str) -> Result<RequestView, CliError> {
     client
-        .read(&Call::get(format!("/v1/requests/{id}")), PATIENCE)
+        .read(&Call::get(format!("/v1/requests/{id}")), RETRY_PERIOD)
         .await
 }
 
 /// Prints a value as JSON on standard output.
-pub fn print_json(value: &impl Serialize) -> Result<(), Trouble> {
+pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Trouble::Usage(format!("this cannot be printed: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("this cannot be printed: {error}")))?;
     output::exact(format!("{text}\n"))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `countersign token`: API tokens, made and revoked at the database.
 
-use super::ending::Ending;
-use super::trouble::Trouble;
+use super::exit_status::ExitStatus;
+use super::error::CliError;
 use super::{output, style};
 use crate::app::{App, AppError, Clock, NewToken};
 use crate::config::settings::{database_url, environment};
@@ -9,7 +9,7 @@ use crate::domain::id::TokenId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Scope, Token};
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use crate::store::Db;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
@@ -75,45 +75,45 @@ struct Create {
 }
 
 /// Carries out a command.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let app = open().await?;
     let done = run(&app, args.command).await;
     app.close().await;
-    done.map(|()| Ending::Done)
+    done.map(|()| ExitStatus::Done)
 }
 
 /// The use cases over the database that the environment names.
-pub(super) async fn open() -> Result<App, Trouble> {
+pub(super) async fn open() -> Result<App, CliError> {
     App::start(database().await?, Clock::System)
         .await
         .map_err(told)
 }
 
 /// The same for the operator alone, whether or not the stored rules can be read.
-pub(super) async fn open_past_rules() -> Result<App, Trouble> {
+pub(super) async fn open_past_rules() -> Result<App, CliError> {
     App::open(database().await?, Clock::System)
         .await
         .map_err(told)
 }
 
-async fn database() -> Result<Db, Trouble> {
+async fn database() -> Result<Db, CliError> {
     let url =
-        database_url(environment).map_err(|complaints| Trouble::Usage(complaints.to_string()))?;
+        database_url(environment).map_err(|complaints| CliError::Usage(complaints.to_string()))?;
     Db::open(url.expose_secret())
         .await
-        .map_err(|error| Trouble::Usage(error.to_string()))
+        .map_err(|error| CliError::Usage(error.to_string()))
 }
 
 /// What the use case said, in words.
-pub(super) fn told(error: AppError) -> Trouble {
-    Trouble::Usage(match error {
+pub(super) fn told(error: AppError) -> CliError {
+    CliError::Usage(match error {
         AppError::Refused(refusal) => format!("{}\n  {}", refusal.title(), refusal.detail()),
         other => other.to_string(),
     })
 }
 
-async fn run(app: &App, command: Command) -> Result<(), Trouble> {
-    let operator = Caller::operator(Door::Cli);
+async fn run(app: &App, command: Command) -> Result<(), CliError> {
+    let operator = Caller::operator(Via::Cli);
     match command {
         Command::Create(create) => {
             let created = app.create_token(&operator, create.into()).await;

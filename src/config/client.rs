@@ -1,6 +1,6 @@
 //! Where the client commands find the server, and with which token.
 
-use super::complaint::{Complaint, Complaints};
+use super::setting_error::{SettingError, SettingErrors};
 use super::settings::{APP_TOKEN, BOT_TOKEN, BaseUrl, SIGNING_SECRET};
 use secrecy::SecretString;
 
@@ -63,7 +63,7 @@ impl ClientSettings {
     pub fn read(
         args: &ClientArgs,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Complaints> {
+    ) -> Result<Self, SettingErrors> {
         let url = BaseUrl::parse_server(&args.url, args.allow_plain_http);
         let token = variable(TOKEN).filter(|text| !text.trim().is_empty());
         match (url, token) {
@@ -72,17 +72,17 @@ impl ClientSettings {
                 token: token.trim().into(),
             }),
             (url, token) => {
-                let url = url.err().map(|message| Complaint {
+                let url = url.err().map(|message| SettingError {
                     variable: "COUNTERSIGN_URL",
                     message,
                 });
-                let token = token.is_none().then(|| Complaint {
+                let token = token.is_none().then(|| SettingError {
                     variable: TOKEN,
                     message:
                         "is not set; make a token with `countersign token create` and put it there"
                             .to_owned(),
                 });
-                Err(Complaints(url.into_iter().chain(token).collect()))
+                Err(SettingErrors(url.into_iter().chain(token).collect()))
             }
         }
     }

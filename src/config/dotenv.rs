@@ -3,7 +3,7 @@
 //! Values mean what they say: nothing is expanded, and a `$` stays a `$`. Variables of other programs are skipped, however they are
 //! written, so that a foreign project's file never makes a command fail.
 
-use super::fault::{Fault, Faults};
+use super::file_error::{ConfigFileError, ConfigFileErrors};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub enum NotRead {
     Unreadable(std::io::Error),
     /// A line of ours cannot be understood.
     #[error(transparent)]
-    Faulty(#[from] Faults),
+    Faulty(#[from] ConfigFileErrors),
 }
 
 /// Takes our variables of `.env` into the environment, where they are not set already. Call it before any thread starts.
@@ -76,7 +76,7 @@ fn literal(value: &str) -> String {
 }
 
 /// Our variables in a file, or every line of ours that cannot be understood.
-fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, Faults> {
+fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, ConfigFileErrors> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
     let mut found: BTreeMap<String, (usize, String)> = BTreeMap::new();
@@ -102,7 +102,7 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, Faults> {
             Ok(value) => {
                 found.insert(name.to_owned(), (number, value));
             }
-            Err(message) => faults.push(Fault {
+            Err(message) => faults.push(ConfigFileError {
                 file: FILE.to_owned(),
                 at: Some((number, 1)),
                 path: name.to_owned(),
@@ -114,7 +114,7 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, Faults> {
         let plain = found.into_iter().map(|(name, (_, value))| (name, value));
         Ok(plain.collect())
     } else {
-        Err(Faults(faults))
+        Err(ConfigFileErrors(faults))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The configuration file: YAML (and so JSON) to the domain's document and back, with faults that name line and column.
 
-use super::fault::{Fault, Faults};
-use super::places::{Place, steps};
+use super::file_error::{ConfigFileError, ConfigFileErrors};
+use super::source_location::{SourceLocation, steps};
 use super::structure;
 use crate::domain::digest::{Digest, canonical};
-use crate::domain::document::{Document, too_large};
+use crate::domain::document::{ConfigDocument, too_large};
 use crate::domain::id::PolicyId;
-use crate::domain::rules::{Problem, Rules};
+use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use serde_json::Value;
 use serde_saphyr::{
     DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter as _, NonFiniteFloatPolicy,
@@ -19,13 +19,13 @@ use std::path::Path;
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    document: Document,
-    places: Place,
+    document: ConfigDocument,
+    places: SourceLocation,
 }
 
 impl Source {
     /// Opens and reads a file.
-    pub fn open(path: &Path) -> Result<Self, Faults> {
+    pub fn open(path: &Path) -> Result<Self, ConfigFileErrors> {
         let name = path.display().to_string();
         let text = std::fs::read(path)
             .map_err(|error| whole(&name, format!("cannot be read: {error}")))
@@ -37,7 +37,7 @@ impl Source {
     }
 
     /// Reads a text, which `name` names in faults. All faults of its shape at once; a fault of syntax alone.
-    pub fn read(name: impl Into<String>, text: &str) -> Result<Self, Faults> {
+    pub fn read(name: impl Into<String>, text: &str) -> Result<Self, ConfigFileErrors> {
         let name = name.into();
         if let Some(why) = too_large(text.len()) {
             return Err(whole(&name, why));
@@ -50,7 +50,7 @@ impl Source {
                 "is empty; copy manifests/example.yaml to begin with, or let `countersign init` write one",
             ));
         }
-        let places = Place::of(text);
+        let places = SourceLocation::of(text);
         match structure::read(value, places.clone()) {
             Ok(document) => match too_large(compact_size(&document)) {
                 Some(why) => Err(whole(&name, why)),
@@ -60,11 +60,11 @@ impl Source {
                     places,
                 }),
             },
-            Err(mut flaws) => Err(Faults({
+            Err(mut flaws) => Err(ConfigFileErrors({
                 flaws.sort();
                 flaws
                     .into_iter()
-                    .map(|(at, path, message)| Fault {
+                    .map(|(at, path, message)| ConfigFileError {
                         file: name.clone(),
                         at: Some(at),
                         path,
@@ -76,12 +76,12 @@ impl Source {
     }
 
     /// The document.
-    pub fn document(&self) -> &Document {
+    pub fn document(&self) -> &ConfigDocument {
         &self.document
     }
 
     /// The document, taken out.
-    pub fn into_document(self) -> Document {
+    pub fn into_document(self) -> ConfigDocument {
         self.document
     }
 
@@ -90,16 +90,16 @@ impl Source {
         &self,
         version: i64,
         template_versions: &BTreeMap<PolicyId, i64>,
-    ) -> Result<Rules, Faults> {
-        Rules::compile(version, self.document.clone(), template_versions)
+    ) -> Result<CompiledConfig, ConfigFileErrors> {
+        CompiledConfig::compile(version, self.document.clone(), template_versions)
             .map_err(|problems| self.locate(&problems))
     }
 
     /// Gives problems that were found in the document their lines in the file.
-    pub fn locate(&self, problems: &[Problem]) -> Faults {
-        let mut faults: Vec<Fault> = problems
+    pub fn locate(&self, problems: &[ConfigError]) -> ConfigFileErrors {
+        let mut faults: Vec<ConfigFileError> = problems
             .iter()
-            .map(|problem| Fault {
+            .map(|problem| ConfigFileError {
                 file: self.name.clone(),
                 at: Some(self.places.find(&steps(&problem.path)).0),
                 path: problem.path.clone(),
@@ -107,7 +107,7 @@ impl Source {
             })
             .collect();
         faults.sort_by_key(|fault| fault.at);
-        Faults(faults)
+        ConfigFileErrors(faults)
     }
 }
 
@@ -115,19 +115,19 @@ impl Source {
 ///
 /// # Panics
 /// Never: see the reason below.
-pub fn digest(document: &Document) -> Digest {
+pub fn digest(document: &ConfigDocument) -> Digest {
     // a document holds text, whole numbers and booleans only, which always have a canonical form
     let text = canonical(document).expect("a document has a canonical form");
     Digest::of(text.as_bytes())
 }
 
 /// The document as YAML that [`Source::read`] reads back to the same document.
-pub fn to_yaml(document: &Document) -> Result<String, serde_saphyr::SerializeError> {
+pub fn to_yaml(document: &ConfigDocument) -> Result<String, serde_saphyr::SerializeError> {
     serde_saphyr::to_string(document)
 }
 
 /// The size in which the document is sent to the API and stored. It can be larger than its YAML, which leaves out defaults.
-fn compact_size(document: &Document) -> usize {
+fn compact_size(document: &ConfigDocument) -> usize {
     // a document always has a canonical form; without one it would be refused
     canonical(document).map_or(usize::MAX, |text| text.len())
 }
@@ -155,8 +155,8 @@ fn options() -> Options {
     }
 }
 
-fn whole(name: &str, message: impl Into<String>) -> Faults {
-    Faults(vec![Fault {
+fn whole(name: &str, message: impl Into<String>) -> ConfigFileErrors {
+    ConfigFileErrors(vec![ConfigFileError {
         file: name.to_owned(),
         at: None,
         path: String::new(),
@@ -164,7 +164,7 @@ fn whole(name: &str, message: impl Into<String>) -> Faults {
     }])
 }
 
-fn syntax(name: &str, error: &Error) -> Faults {
+fn syntax(name: &str, error: &Error) -> ConfigFileErrors {
     let at = error.location().and_then(|location| {
         let line = usize::try_from(location.line()).ok()?;
         let column = usize::try_from(location.column()).ok()?;
@@ -191,7 +191,7 @@ fn syntax(name: &str, error: &Error) -> Faults {
         }
         other => UserMessageFormatter.format_message(other).into_owned(),
     };
-    Faults(vec![Fault {
+    ConfigFileErrors(vec![ConfigFileError {
         file: name.to_owned(),
         at,
         path: String::new(),

@@ -1,6 +1,6 @@
 //! The log: text for people, JSON for machines, and never the bodies, tokens and frames that wire-level crates would print.
 
-use super::complaint::Complaint;
+use super::setting_error::SettingError;
 use std::io::IsTerminal as _;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -63,8 +63,8 @@ pub struct LogSettings {
 
 impl LogSettings {
     /// Checks filter and format.
-    pub fn read(args: &LogArgs) -> Result<Self, Vec<Complaint>> {
-        let complaint = |variable, message: String| Complaint { variable, message };
+    pub fn read(args: &LogArgs) -> Result<Self, Vec<SettingError>> {
+        let complaint = |variable, message: String| SettingError { variable, message };
         let filter = match args.filter.trim() {
             "" => "info",
             filter => filter,

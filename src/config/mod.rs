@@ -1,14 +1,14 @@
 //! The border to the operator: the configuration file, the environment, the log. Nothing here decides anything.
 
 pub mod client;
-pub mod complaint;
+pub mod setting_error;
 pub mod dotenv;
 pub mod draft;
-pub mod fault;
+pub mod file_error;
 pub mod file;
 pub mod logging;
 pub mod manifest;
-mod places;
+mod source_location;
 pub mod settings;
 mod structure;
-pub mod unbuilt;
+pub mod not_implemented;

@@ -2,7 +2,7 @@
 //!
 //! Secrets come from the environment alone. A flag would show them to everybody who lists the machine's processes.
 
-use super::complaint::{Complaint, Complaints};
+use super::setting_error::{SettingError, SettingErrors};
 use super::logging::{LogArgs, LogSettings};
 use secrecy::SecretString;
 use std::fmt;
@@ -189,17 +189,17 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// The database alone, for the commands that open it beside a running server.
-pub fn database_url(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, Complaints> {
+pub fn database_url(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, SettingErrors> {
     let mut checks = Checks::default();
     let url = checks.database(variable(DATABASE_URL).as_deref());
-    url.ok_or(Complaints(checks.0))
+    url.ok_or(SettingErrors(checks.0))
 }
 
 /// The bot token alone, for the commands that only read Slack.
-pub fn bot_token(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, Complaints> {
+pub fn bot_token(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, SettingErrors> {
     let mut checks = Checks::default();
     let token = checks.bot_token(variable(BOT_TOKEN).as_deref());
-    token.ok_or(Complaints(checks.0))
+    token.ok_or(SettingErrors(checks.0))
 }
 
 impl Settings {
@@ -207,7 +207,7 @@ impl Settings {
     pub fn read(
         args: &ServeArgs,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Complaints> {
+    ) -> Result<Self, SettingErrors> {
         let mut checks = Checks::default();
         let listen = checks.address("COUNTERSIGN_LISTEN", &args.listen);
         let admin_listen = set(args.admin_listen.as_deref())
@@ -237,7 +237,7 @@ impl Settings {
                     log,
                 })
             }
-            _ => Err(Complaints(checks.0)),
+            _ => Err(SettingErrors(checks.0)),
         }
     }
 }
@@ -249,11 +249,11 @@ fn set(text: Option<&str>) -> Option<&str> {
 
 /// Collects complaints while the values are read.
 #[derive(Default)]
-struct Checks(Vec<Complaint>);
+struct Checks(Vec<SettingError>);
 
 impl Checks {
     fn add(&mut self, variable: &'static str, message: impl Into<String>) {
-        self.0.push(Complaint {
+        self.0.push(SettingError {
             variable,
             message: message.into(),
         });

@@ -2,8 +2,8 @@
 //!
 //! The reader of the document stops at its first fault. So the faulty node is struck out and the rest is read again.
 
-use super::places::{Place, Step};
-use crate::domain::document::Document;
+use super::source_location::{SourceLocation, Step};
+use crate::domain::document::ConfigDocument;
 use crate::domain::suggestion;
 use serde_json::Value;
 use serde_path_to_error::Segment;
@@ -12,10 +12,10 @@ use serde_path_to_error::Segment;
 const FAULTS_SHOWN: usize = 50;
 
 /// A fault of shape: where, under which path, and what.
-pub(super) type Flaw = ((usize, usize), String, String);
+pub(super) type ShapeError = ((usize, usize), String, String);
 
 /// Reads the document, or tells every flaw of its shape.
-pub(super) fn read(mut value: Value, mut places: Place) -> Result<Document, Vec<Flaw>> {
+pub(super) fn read(mut value: Value, mut places: SourceLocation) -> Result<ConfigDocument, Vec<ShapeError>> {
     let mut flaws = Vec::new();
     let mut struck: Vec<Vec<Step>> = Vec::new();
     loop {
@@ -69,10 +69,10 @@ pub(super) fn read(mut value: Value, mut places: Place) -> Result<Document, Vec<
 
 /// Serde also takes a list where a mapping belongs and fills it by position; nobody means that.
 fn not_by_position(
-    document: Document,
+    document: ConfigDocument,
     value: &Value,
-    places: &Place,
-) -> Result<Document, Vec<Flaw>> {
+    places: &SourceLocation,
+) -> Result<ConfigDocument, Vec<ShapeError>> {
     let mut flaws = Vec::new();
     let said = serde_json::to_value(&document).unwrap_or_default();
     compare(value, &said, &mut Vec::new(), &mut |path| {
@@ -203,7 +203,7 @@ impl<'a> Wrong<'a> {
     }
 
     /// The same with the value as the file has it, `0x19` and not `25`, and with what its key takes.
-    fn seen_at(self, path: &[Step], places: &Place) -> Self {
+    fn seen_at(self, path: &[Step], places: &SourceLocation) -> Self {
         let Self::Type {
             mut found,
             mut wanted,

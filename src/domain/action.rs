@@ -1,6 +1,6 @@
 //! The actions that can be gated (specification: Protected High-Risk Actions; design 2.1).
 
-use super::document::{ActionGroup, Level, OwnAction, Risk};
+use super::document::{ActionGroup, Level, CustomAction, Risk};
 use super::id::ActionId;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub const BREAK_GLASS: &str = "break_glass.initiate";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the specification's own words")]
-pub enum Kind {
+pub enum RequestType {
     Release,
     Promotion,
     Rollback,
@@ -23,7 +23,7 @@ pub enum Kind {
     Security,
 }
 
-impl Kind {
+impl RequestType {
     /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Release,
@@ -61,7 +61,7 @@ pub struct Action {
     /// The resources that a request must name.
     pub requires: Vec<Level>,
     /// The inbox's type it is listed under.
-    pub kind: Kind,
+    pub kind: RequestType,
 }
 
 type Row = (
@@ -70,7 +70,7 @@ type Row = (
     ActionGroup,
     Risk,
     &'static [Level],
-    Kind,
+    RequestType,
 );
 
 /// The specification's tables, row by row.
@@ -88,7 +88,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             High,
             INTO,
-            Kind::Release,
+            RequestType::Release,
         ),
         (
             "promotion.execute",
@@ -96,7 +96,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             High,
             INTO,
-            Kind::Promotion,
+            RequestType::Promotion,
         ),
         (
             "rollback.execute",
@@ -104,7 +104,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             High,
             INTO,
-            Kind::Rollback,
+            RequestType::Rollback,
         ),
         (
             "project.delete",
@@ -112,7 +112,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             Critical,
             PROJECT,
-            Kind::Project,
+            RequestType::Project,
         ),
         (
             "environment.freeze",
@@ -120,7 +120,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             Medium,
             ENVIRONMENT,
-            Kind::Project,
+            RequestType::Project,
         ),
         (
             "environment.unfreeze",
@@ -128,7 +128,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             Medium,
             ENVIRONMENT,
-            Kind::Project,
+            RequestType::Project,
         ),
         (
             POLICY_UPDATE,
@@ -136,7 +136,7 @@ const CATALOGUE: [Row; 16] = {
             G::Project,
             Medium,
             ENVIRONMENT,
-            Kind::Project,
+            RequestType::Project,
         ),
         (
             "cluster.sync",
@@ -144,7 +144,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             Medium,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "cluster.rollback",
@@ -152,7 +152,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             High,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "cluster.restart",
@@ -160,7 +160,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             High,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "cluster.scale",
@@ -168,7 +168,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             Medium,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "manifest.apply",
@@ -176,7 +176,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             High,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "command.execute",
@@ -184,7 +184,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             Critical,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "resource.delete",
@@ -192,7 +192,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             Critical,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             "token.issue",
@@ -200,7 +200,7 @@ const CATALOGUE: [Row; 16] = {
             G::Cluster,
             Critical,
             CLUSTER,
-            Kind::Cluster,
+            RequestType::Cluster,
         ),
         (
             BREAK_GLASS,
@@ -208,7 +208,7 @@ const CATALOGUE: [Row; 16] = {
             G::Security,
             Critical,
             &[],
-            Kind::Security,
+            RequestType::Security,
         ),
     ]
 };
@@ -233,8 +233,8 @@ pub fn must_be_named(action: &ActionId) -> bool {
     [POLICY_UPDATE, BREAK_GLASS].contains(&action.as_str())
 }
 
-impl From<&OwnAction> for Action {
-    fn from(own: &OwnAction) -> Self {
+impl From<&CustomAction> for Action {
+    fn from(own: &CustomAction) -> Self {
         Self {
             id: own.id.clone(),
             name: own.name.clone(),
@@ -242,9 +242,9 @@ impl From<&OwnAction> for Action {
             risk: own.risk,
             requires: own.requires.clone(),
             kind: match own.group {
-                ActionGroup::Project => Kind::Project,
-                ActionGroup::Cluster => Kind::Cluster,
-                ActionGroup::Security => Kind::Security,
+                ActionGroup::Project => RequestType::Project,
+                ActionGroup::Cluster => RequestType::Cluster,
+                ActionGroup::Security => RequestType::Security,
             },
         }
     }

@@ -1,15 +1,15 @@
 //! Whether an ask keeps every rule, and what gates it (design 2.1, 2.3, 2.5, 3.4). Every broken rule is told at once.
 
 use super::action::{self, Action};
-use super::ask::{Admitted, Ask, NameKind, Rule, UnknownName, Violation};
+use super::ask::{AdmittedRequest, Ask, NameKind, ViolationCode, UnknownName, Violation};
 use super::break_glass::Session;
 use super::document::Level;
-use super::eligibility::{Exclusion, Part};
+use super::eligibility::{PeopleInvolved, Involvement};
 use super::id::{ActionId, PersonId};
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::resolve::Reach;
-use super::rules::Rules;
+use super::compiled_config::CompiledConfig;
 use super::satisfiable;
 use super::target::Target;
 use super::text;
@@ -23,11 +23,11 @@ const EXPIRES_AFTER: Span = Span::hours(24);
 const VALID_FOR: Span = Span::hours(1);
 
 /// The policies that apply: enforced ones, and those that are only tried out.
-type Gates = (Vec<Gate>, Vec<Gate>);
+type PinnedAndObserved = (Vec<PinnedPolicy>, Vec<PinnedPolicy>);
 
-impl Rules {
+impl CompiledConfig {
     /// Checks an ask and finds what gates it at `now`; every broken rule at once, with suggestions for unknown names.
-    pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<Admitted, Vec<Violation>> {
+    pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<AdmittedRequest, Vec<Violation>> {
         self.admit_under(ask, &[], now).map_err(|mut violations| {
             self.suggest_names(&mut violations);
             violations
@@ -35,13 +35,13 @@ impl Rules {
     }
 
     /// The same while these break-glass sessions are there: one that covers it lets it past the policies that allow that. It makes
-    /// no suggestions yet, see [`Rules::suggest_names`].
+    /// no suggestions yet, see [`CompiledConfig::suggest_names`].
     pub fn admit_under(
         &self,
         ask: &Ask,
         sessions: &[Session],
         now: Timestamp,
-    ) -> Result<Admitted, Vec<Violation>> {
+    ) -> Result<AdmittedRequest, Vec<Violation>> {
         let mut broken = Vec::new();
         let target = self.target(ask, &mut broken);
         let action = self.asked_action(ask, &mut broken);
@@ -50,7 +50,7 @@ impl Rules {
         }
         let gates = match &action {
             Some(action) if broken.is_empty() => self.resolve(&action.id, &target, now),
-            _ => Gates::default(),
+            _ => PinnedAndObserved::default(),
         };
         let cover = action
             .as_ref()
@@ -64,7 +64,7 @@ impl Rules {
         &self,
         ask: &Ask,
         now: Timestamp,
-    ) -> Result<Admitted, Vec<Violation>> {
+    ) -> Result<AdmittedRequest, Vec<Violation>> {
         let action = self.action(&ActionId::from(action::POLICY_UPDATE)).cloned();
         let gates = self.gates_of_config_change(now);
         self.finish(ask, action, Target::default(), gates, None, Vec::new())
@@ -76,7 +76,7 @@ impl Rules {
         ask: &Ask,
         reach: &Reach,
         now: Timestamp,
-    ) -> Result<Admitted, Vec<Violation>> {
+    ) -> Result<AdmittedRequest, Vec<Violation>> {
         let action = self.action(&ActionId::from(action::BREAK_GLASS)).cloned();
         let gates = self.gates_of_break_glass_start(reach, now);
         self.finish(ask, action, Target::default(), gates, None, Vec::new())
@@ -87,11 +87,11 @@ impl Rules {
         ask: &Ask,
         action: Option<Action>,
         target: Target,
-        (gates, observed): Gates,
+        (gates, observed): PinnedAndObserved,
         cover: Option<&Session>,
         mut broken: Vec<Violation>,
-    ) -> Result<Admitted, Vec<Violation>> {
-        let (bypassed, gates): Gates = gates
+    ) -> Result<AdmittedRequest, Vec<Violation>> {
+        let (bypassed, gates): PinnedAndObserved = gates
             .into_iter()
             .partition(|gate| cover.is_some() && gate.template.break_glass_bypass);
         let reason = reason(ask.reason.as_deref(), &mut broken);
@@ -105,7 +105,7 @@ impl Rules {
             broken.push(Violation {
                 message: unsatisfiable(&gates, &short),
                 policy: Some(short.policy),
-                rule: Rule::Unsatisfiable,
+                rule: ViolationCode::Unsatisfiable,
                 unknown: None,
             });
         }
@@ -116,8 +116,8 @@ impl Rules {
         let session = cover.filter(|_| !bypassed.is_empty()).and_then(until);
         let decisive = if gates.is_empty() { &bypassed } else { &gates };
         let shortest =
-            |span: fn(&Gate) -> Span, none| decisive.iter().map(span).min().unwrap_or(none);
-        Ok(Admitted {
+            |span: fn(&PinnedPolicy) -> Span, none| decisive.iter().map(span).min().unwrap_or(none);
+        Ok(AdmittedRequest {
             expires_after: shortest(|gate| gate.template.expires_after, EXPIRES_AFTER),
             valid_for: shortest(|gate| gate.template.valid_for, VALID_FOR),
             action,
@@ -135,7 +135,7 @@ impl Rules {
     pub(super) fn asked_action(&self, ask: &Ask, broken: &mut Vec<Violation>) -> Option<Action> {
         if ask.action == action::BREAK_GLASS {
             broken.push(Violation::new(
-                Rule::OwnRoute,
+                ViolationCode::OwnRoute,
                 "a break-glass session has a door of its own: `/breakglass start` or POST /v1/break-glass",
             ));
         }
@@ -145,7 +145,7 @@ impl Rules {
                 kind: NameKind::Action,
                 name: ask.action.clone(),
             };
-            broken.push(Violation::unknown(Rule::UnknownAction, "action", unknown));
+            broken.push(Violation::unknown(ViolationCode::UnknownAction, "action", unknown));
         }
         found.cloned()
     }
@@ -176,12 +176,12 @@ impl Rules {
             && home.as_str() != environment
         {
             broken.push(Violation::new(
-                Rule::ContradictsRegistry,
+                ViolationCode::ContradictsRegistry,
                 format!("cluster `{cluster}` belongs to `{home}`, not to `{environment}`"),
             ));
         }
         if let Some(release) = &ask.release {
-            broken.extend(release_trouble(release).map(|why| Violation::new(Rule::Payload, why)));
+            broken.extend(release_trouble(release).map(|why| Violation::new(ViolationCode::Payload, why)));
         }
         Target {
             project: project.map(Into::into),
@@ -209,7 +209,7 @@ impl Rules {
             kind: NameKind::Person,
             name: name.to_owned(),
         };
-        Violation::unknown(Rule::UnknownPerson, what, unknown)
+        Violation::unknown(ViolationCode::UnknownPerson, what, unknown)
     }
 
     /// Whether the people who ask are there, and somebody answers for a service that asks in its own name.
@@ -218,7 +218,7 @@ impl Rules {
             Principal::Person(id) => match self.directory().person(id) {
                 None => broken.push(Self::unknown_person("requester", id.as_str())),
                 Some(person) if !person.active => broken.push(Violation::new(
-                    Rule::UnknownPerson,
+                    ViolationCode::UnknownPerson,
                     format!("the requester `{id}` is not active"),
                 )),
                 Some(_) => {}
@@ -229,7 +229,7 @@ impl Rules {
                     .any(|owner| self.directory().is_active(owner))
                 {
                     broken.push(Violation::new(
-                        Rule::UnknownPerson,
+                        ViolationCode::UnknownPerson,
                         format!("nobody who is active answers for the service `{id}`; name active owners, or let it ask on behalf of a person"),
                     ));
                 }
@@ -251,23 +251,23 @@ impl Rules {
     }
 
     /// Caller, requester, owners and authors; the first part somebody has is the one that is told.
-    pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> Exclusion {
-        let mut excluded = Exclusion::default();
+    pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> PeopleInvolved {
+        let mut excluded = PeopleInvolved::default();
         let mut exclude = |id: &PersonId, part| {
             let id = self.directory().canonical(id).clone();
             excluded.0.entry(id).or_insert(part);
         };
         if let Some(id) = ask.requester.person() {
-            exclude(id, Part::Requester);
+            exclude(id, Involvement::Requester);
         }
         if let Some(id) = ask.submitted_by.person() {
-            exclude(id, Part::Submitter);
+            exclude(id, Involvement::Submitter);
         }
         for id in self.owners(ask) {
-            exclude(id, Part::Owner);
+            exclude(id, Involvement::Owner);
         }
         for id in authors {
-            exclude(id, Part::Author);
+            exclude(id, Involvement::Author);
         }
         excluded
     }
@@ -289,7 +289,7 @@ fn require(action: &Action, ask: &Ask, broken: &mut Vec<Violation>) {
                 "a"
             };
             broken.push(Violation::new(
-                Rule::TargetRequired,
+                ViolationCode::TargetRequired,
                 format!("{} needs {article} {}", action.id, level.as_str()),
             ));
         }
@@ -315,18 +315,18 @@ fn release_trouble(release: &str) -> Option<String> {
     Some(format!("the release {fault}"))
 }
 
-fn reason_required(gate: &Gate) -> Option<Violation> {
+fn reason_required(gate: &PinnedPolicy) -> Option<Violation> {
     let template = &gate.template;
     template.conditions.require_reason.then(|| Violation {
         policy: Some(template.id.clone()),
-        rule: Rule::ReasonRequired,
+        rule: ViolationCode::ReasonRequired,
         message: format!("{} needs a reason; say why", template.name),
         unknown: None,
     })
 }
 
 /// Why nobody could meet a policy, and what to name where it gates only because the target leaves a level out.
-fn unsatisfiable(gates: &[Gate], short: &satisfiable::Shortfall) -> String {
+fn unsatisfiable(gates: &[PinnedPolicy], short: &satisfiable::Shortfall) -> String {
     let gate = gates.iter().find(|gate| gate.template.id == short.policy);
     let name = gate.map_or(short.policy.as_str(), |gate| gate.template.name.as_str());
     let hint = gate.and_then(|gate| Some((gate.left_out_reason()?, gate.left_out?.as_str())));

@@ -2,9 +2,9 @@
 
 use super::action::Action;
 use super::document::Level;
-use super::eligibility::Exclusion;
+use super::eligibility::PeopleInvolved;
 use super::id::{PersonId, PolicyId, SessionId};
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::suggestion;
 use super::target::Target;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the design's own words")]
-pub enum Rule {
+pub enum ViolationCode {
     UnknownAction,
     UnknownResource,
     TargetRequired,
@@ -38,7 +38,7 @@ pub struct Violation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyId>,
     /// The rule.
-    pub rule: Rule,
+    pub rule: ViolationCode,
     /// What is wrong and what to do.
     pub message: String,
     /// The unknown name that it is about, until names have been suggested for it.
@@ -46,7 +46,7 @@ pub struct Violation {
     pub unknown: Option<UnknownName>,
 }
 
-/// A name that nothing goes by; [`Rules::suggest_names`](super::rules::Rules::suggest_names) adds what may have been meant.
+/// A name that nothing goes by; [`CompiledConfig::suggest_names`](super::compiled_config::Rules::suggest_names) adds what may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
     /// Among which names it was looked for.
@@ -72,7 +72,7 @@ pub enum NameKind {
 
 impl Violation {
     /// A broken rule that no policy made.
-    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+    pub fn new(rule: ViolationCode, message: impl Into<String>) -> Self {
         Self {
             policy: None,
             rule,
@@ -82,7 +82,7 @@ impl Violation {
     }
 
     /// Something is named that does not exist; `what` says what it should have been.
-    pub(super) fn unknown(rule: Rule, what: &str, unknown: UnknownName) -> Self {
+    pub(super) fn unknown(rule: ViolationCode, what: &str, unknown: UnknownName) -> Self {
         Self {
             policy: None,
             rule,
@@ -97,7 +97,7 @@ impl Violation {
             kind: NameKind::Resource(level),
             name: name.to_owned(),
         };
-        Self::unknown(Rule::UnknownResource, level.as_str(), unknown)
+        Self::unknown(ViolationCode::UnknownResource, level.as_str(), unknown)
     }
 }
 
@@ -128,7 +128,7 @@ pub struct Ask {
 
 /// An ask that keeps every rule, with what gates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admitted {
+pub struct AdmittedRequest {
     /// The action.
     pub action: Action,
     /// The target; a cluster's environment is filled in.
@@ -138,15 +138,15 @@ pub struct Admitted {
     /// The authors.
     pub authors: Vec<PersonId>,
     /// The policies that gate it; empty means that it is allowed at once.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<PinnedPolicy>,
     /// Policies that are only tried out.
-    pub observed: Vec<Gate>,
+    pub observed: Vec<PinnedPolicy>,
     /// Policies that a break-glass session lets it past.
-    pub bypassed: Vec<Gate>,
+    pub bypassed: Vec<PinnedPolicy>,
     /// That session, and its end.
     pub session: Option<(SessionId, Timestamp)>,
     /// Who may not approve it.
-    pub excluded: Exclusion,
+    pub excluded: PeopleInvolved,
     /// How long it may wait: the shortest `expiresAfter`.
     pub expires_after: Span,
     /// How long an approval may be executed: the shortest `validFor`.

@@ -3,7 +3,7 @@
 use super::id::{AuditId, RequestId, SessionId};
 use super::principal::Principal;
 use super::time::Timestamp;
-use super::vote::Door;
+use super::decision::Via;
 use serde_json::Value;
 
 /// One event of the audit log.
@@ -14,11 +14,11 @@ pub struct AuditEvent {
     /// When, by the clock that decided.
     pub at: Timestamp,
     /// What happened.
-    pub what: What,
+    pub what: AuditEventKind,
     /// Who did it.
     pub actor: Principal,
     /// Through which door.
-    pub via: Door,
+    pub via: Via,
     /// The request it is about.
     pub request: Option<RequestId>,
     /// The break-glass session it belongs to.
@@ -31,9 +31,9 @@ macro_rules! events {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The kinds of event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum What { $($(#[$doc])* $name,)* }
+        pub enum AuditEventKind { $($(#[$doc])* $name,)* }
 
-        impl What {
+        impl AuditEventKind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -102,7 +102,7 @@ events! {
     Unknown = "unknown",
 }
 
-impl std::str::FromStr for What {
+impl std::str::FromStr for AuditEventKind {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL
@@ -118,33 +118,33 @@ impl AuditEvent {
     pub fn prominent(&self) -> bool {
         self.session.is_some()
             || match self.what {
-                What::RequestBypassed
-                | What::SessionStarted
-                | What::SessionEnded
-                | What::SessionReviewed
-                | What::Recovered => true,
-                What::RequestCreated
-                | What::RequestAllowed
-                | What::VoteApproved
-                | What::VoteRejected
-                | What::VoteRefused
-                | What::RequestApproved
-                | What::RequestRejected
-                | What::RequestCancelled
-                | What::RequestExpired
-                | What::RequestExecuted
-                | What::RequestCompleted
-                | What::RequestReopened
-                | What::ExecutionRefused
-                | What::ConfigChanged
-                | What::DirectoryChanged
-                | What::TokenCreated
-                | What::TokenRevoked
-                | What::RequestRefused
-                | What::ConfigRefused
-                | What::SessionRefused
-                | What::TokenRefused
-                | What::Unknown => false,
+                AuditEventKind::RequestBypassed
+                | AuditEventKind::SessionStarted
+                | AuditEventKind::SessionEnded
+                | AuditEventKind::SessionReviewed
+                | AuditEventKind::Recovered => true,
+                AuditEventKind::RequestCreated
+                | AuditEventKind::RequestAllowed
+                | AuditEventKind::VoteApproved
+                | AuditEventKind::VoteRejected
+                | AuditEventKind::VoteRefused
+                | AuditEventKind::RequestApproved
+                | AuditEventKind::RequestRejected
+                | AuditEventKind::RequestCancelled
+                | AuditEventKind::RequestExpired
+                | AuditEventKind::RequestExecuted
+                | AuditEventKind::RequestCompleted
+                | AuditEventKind::RequestReopened
+                | AuditEventKind::ExecutionRefused
+                | AuditEventKind::ConfigChanged
+                | AuditEventKind::DirectoryChanged
+                | AuditEventKind::TokenCreated
+                | AuditEventKind::TokenRevoked
+                | AuditEventKind::RequestRefused
+                | AuditEventKind::ConfigRefused
+                | AuditEventKind::SessionRefused
+                | AuditEventKind::TokenRefused
+                | AuditEventKind::Unknown => false,
             }
     }
 }

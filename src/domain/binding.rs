@@ -1,7 +1,7 @@
 //! Bindings, indexed by what they are bound to (specification: Binding Levels; design 2.2), so that a request looks at its own
 //! resources' bindings alone.
 
-use super::document::{Binding, Document, Level};
+use super::document::{Binding, ConfigDocument, Level};
 use super::id::{ClusterId, EnvironmentId, PolicyId, ProjectId};
 use super::resources::Registry;
 use super::target::Target;
@@ -38,7 +38,7 @@ impl Protection<'_> {
 
 impl Bindings {
     /// Indexes a document's bindings. Those that name no template were refused before.
-    pub(super) fn new(document: &Document, templates: &HashMap<PolicyId, usize>) -> Self {
+    pub(super) fn new(document: &ConfigDocument, templates: &HashMap<PolicyId, usize>) -> Self {
         let mut bindings = Self::default();
         for binding in &document.bindings {
             let Some(&template) = templates.get(&binding.policy) else {

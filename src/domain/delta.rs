@@ -2,8 +2,8 @@
 //! audited by what it changes.
 
 use super::document::{
-    Binding, ClusterDocument, DirectoryDocument, Document, Resources, Route, Routes, TeamDocument,
-    Template, UserDocument,
+    Binding, ClusterDocument, DirectoryDocument, ConfigDocument, Resources, Route, Routes, TeamDocument,
+    PolicyTemplate, UserDocument,
 };
 use super::id::{EnvironmentId, ProjectId};
 use serde::{Deserialize, Serialize};
@@ -50,13 +50,13 @@ macro_rules! long_lists {
         #[serde(rename_all = "camelCase")]
         pub struct Delta {
             /// Everything of the older document but its long lists.
-            rest: Document,
+            rest: ConfigDocument,
             $($name: Splice<$item>,)*
         }
 
         impl Delta {
             /// What turns `newer` into `older`.
-            pub fn of(older: &Document, newer: &Document) -> Self {
+            pub fn of(older: &ConfigDocument, newer: &ConfigDocument) -> Self {
                 Self {
                     rest: rest(older),
                     $($name: Splice::of(&older.$($path).+, &newer.$($path).+),)*
@@ -64,7 +64,7 @@ macro_rules! long_lists {
             }
 
             /// The older document; none where `newer` is not the one that the delta was made from.
-            pub fn older(self, newer: &Document) -> Option<Document> {
+            pub fn older(self, newer: &ConfigDocument) -> Option<ConfigDocument> {
                 let mut older = self.rest;
                 $(older.$($path).+ = self.$name.onto(&newer.$($path).+)?;)*
                 Some(older)
@@ -72,7 +72,7 @@ macro_rules! long_lists {
         }
 
         /// Both documents without the items that their long lists begin and end with alike.
-        pub(super) fn changed_parts(before: &Document, after: &Document) -> (Document, Document) {
+        pub(super) fn changed_parts(before: &ConfigDocument, after: &ConfigDocument) -> (ConfigDocument, ConfigDocument) {
             let (mut old, mut new) = (rest(before), rest(after));
             $(
                 old.$($path).+ = Splice::of(&before.$($path).+, &after.$($path).+).items;
@@ -89,14 +89,14 @@ long_lists! {
     clusters: ClusterDocument = resources.clusters;
     users: UserDocument = directory.users;
     teams: TeamDocument = directory.teams;
-    policies: Template = policies;
+    policies: PolicyTemplate = policies;
     bindings: Binding = bindings;
     route_rules: Route = routes.rules;
 }
 
 /// A document without its long lists.
-fn rest(document: &Document) -> Document {
-    Document {
+fn rest(document: &ConfigDocument) -> ConfigDocument {
+    ConfigDocument {
         organization: document.organization.clone(),
         resources: Resources::default(),
         directory: DirectoryDocument {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn document(policies: &[u8], projects: &[u8]) -> Document {
+    fn document(policies: &[u8], projects: &[u8]) -> ConfigDocument {
         let text = serde_json::json!({
             "organization": "acme",
             "resources": {"projects": projects.iter().map(|n| format!("p{n}")).collect::<Vec<_>>()},

@@ -1,8 +1,8 @@
 //! The difference between two configurations, line by line, and whether it must be announced (design 2.2).
 
 use super::delta::changed_parts;
-use super::document::Document;
-use super::weaken;
+use super::document::ConfigDocument;
+use super::weakening;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,20 +58,20 @@ impl Difference {
 }
 
 /// Compares two documents.
-pub fn diff(before: &Document, after: &Document) -> Difference {
+pub fn diff(before: &ConfigDocument, after: &ConfigDocument) -> Difference {
     let mut lines = Vec::new();
-    let touches = weaken::touched(before, after);
+    let touches = weakening::touched(before, after);
     let (before, after) = changed_parts(before, after);
     compare("", &value(&before), &value(&after), &mut lines);
     Difference {
         lines,
         touches,
-        weakens: weaken::weakened(&before, &after),
+        weakens: weakening::weakened(&before, &after),
     }
 }
 
 /// What the audit log keeps of a change: the fields and items that differ, as they were before and as they are after.
-pub fn before_and_after(before: &Document, after: &Document) -> (Value, Value) {
+pub fn before_and_after(before: &ConfigDocument, after: &ConfigDocument) -> (Value, Value) {
     let (before, after) = changed_parts(before, after);
     let (mut before, mut after) = (value(&before), value(&after));
     drop_equal_fields(&mut before, &mut after);
@@ -96,7 +96,7 @@ fn drop_equal_fields(before: &mut Value, after: &mut Value) {
 }
 
 /// A document always serialises: its keys are text and its numbers whole.
-fn value(document: &Document) -> Value {
+fn value(document: &ConfigDocument) -> Value {
     serde_json::to_value(document).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! The configuration document: what people write in YAML, what `/v1/config` carries and what the database keeps.
 //!
-//! It says nothing about whether it makes sense: [`super::rules::Rules::compile`] does.
+//! It says nothing about whether it makes sense: [`super::compiled_config::CompiledConfig::compile`] does.
 
 use super::id::{
     ActionId, ChannelId, ClusterId, EnvironmentId, PersonId, PolicyId, ProjectId, RoleId,
@@ -30,7 +30,7 @@ pub fn too_large(bytes: usize) -> Option<String> {
 /// The whole configuration of an installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Document {
+pub struct ConfigDocument {
     /// The organization's name, the highest level a policy can be bound to.
     pub organization: String,
     /// What exists: projects, environments, clusters.
@@ -41,7 +41,7 @@ pub struct Document {
     pub directory: DirectoryDocument,
     /// Policy templates.
     #[serde(default)]
-    pub policies: Vec<Template>,
+    pub policies: Vec<PolicyTemplate>,
     /// Where the templates are bound.
     #[serde(default)]
     pub bindings: Vec<Binding>,
@@ -53,7 +53,7 @@ pub struct Document {
     pub services: Vec<ServiceDocument>,
     /// Actions of this installation besides the sixteen of the specification.
     #[serde(default)]
-    pub actions: Vec<OwnAction>,
+    pub actions: Vec<CustomAction>,
     /// Where decisions are told to other programs.
     #[serde(default)]
     pub webhooks: Vec<Webhook>,
@@ -65,7 +65,7 @@ pub struct Document {
     pub reminders: Option<Reminders>,
     /// The emergency door; left out, it stays shut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub break_glass: Option<BreakGlassRules>,
+    pub break_glass: Option<BreakGlassConfig>,
     /// Who may change this document.
     #[serde(default)]
     pub administrators: Administrators,
@@ -102,7 +102,7 @@ pub struct ClusterDocument {
 pub struct DirectoryDocument {
     /// What the Slack workspace adds to the directory.
     #[serde(default)]
-    pub slack: SlackDirectory,
+    pub slack: SlackMembersSetting,
     /// Listed people.
     #[serde(default)]
     pub users: Vec<UserDocument>,
@@ -114,7 +114,7 @@ pub struct DirectoryDocument {
 /// What the Slack workspace adds to the directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SlackDirectory {
+pub struct SlackMembersSetting {
     /// Whether every full member of the home workspace is a person.
     #[serde(default)]
     pub members: bool,
@@ -183,7 +183,7 @@ pub struct TeamDocument {
 /// A policy template (specification: Approval Policy Templates).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Template {
+pub struct PolicyTemplate {
     /// The template's id.
     pub id: PolicyId,
     /// A descriptive name.
@@ -488,7 +488,7 @@ pub struct ServiceDocument {
 /// An action of this installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OwnAction {
+pub struct CustomAction {
     /// The action's id, such as `database.migrate`.
     pub id: ActionId,
     /// The name that is shown.
@@ -558,7 +558,7 @@ pub struct Reminders {
 /// The rules of the emergency door (specification: Break-Glass Override).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BreakGlassRules {
+pub struct BreakGlassConfig {
     /// Where every start, use, end and review is announced.
     pub security_channel: ChannelId,
     /// Who is mentioned there and told besides.

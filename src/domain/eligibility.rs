@@ -1,11 +1,11 @@
 //! Who may decide on a request (design 2.5): the one check that every door goes through.
 
-use super::document::{Approvers, Template};
+use super::document::{Approvers, PolicyTemplate};
 use super::id::PersonId;
 use super::people::{Directory, Person};
-use super::policy::Gate;
-use super::quorum::Voice;
-use super::vote::{Verdict, Vote};
+use super::pinned_policy::PinnedPolicy;
+use super::quorum::CountedApproval;
+use super::decision::{DecisionKind, Decision};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +13,7 @@ use std::fmt;
 /// Why somebody is excluded from approving a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Part {
+pub enum Involvement {
     /// It was asked for them.
     Requester,
     /// They submitted it.
@@ -27,13 +27,13 @@ pub enum Part {
 /// Everybody with a part in a request; they may not approve it unless every stacked policy says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Exclusion(pub BTreeMap<PersonId, Part>);
+pub struct PeopleInvolved(pub BTreeMap<PersonId, Involvement>);
 
 /// Why somebody may not decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ineligible {
     /// They have a part in the request.
-    Excluded(Part),
+    Excluded(Involvement),
     /// No policy of the request names them.
     NotNamed,
     /// They are not active.
@@ -47,12 +47,12 @@ pub enum Ineligible {
 impl fmt::Display for Ineligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Excluded(Part::Requester) => "You asked for it, so somebody else must decide.",
-            Self::Excluded(Part::Submitter) => "You submitted it, so somebody else must decide.",
-            Self::Excluded(Part::Owner) => {
+            Self::Excluded(Involvement::Requester) => "You asked for it, so somebody else must decide.",
+            Self::Excluded(Involvement::Submitter) => "You submitted it, so somebody else must decide.",
+            Self::Excluded(Involvement::Owner) => {
                 "You answer for the service that submitted it, so somebody else must decide."
             }
-            Self::Excluded(Part::Author) => {
+            Self::Excluded(Involvement::Author) => {
                 "You are named as an author of what would run, so somebody else must decide."
             }
             Self::NotNamed => "None of its policies names you as an approver.",
@@ -70,24 +70,24 @@ impl fmt::Display for Ineligible {
 /// The people whom the stacked policies keep out: everybody with a part in the request, unless every single one of the policies
 /// lets the requester approve.
 #[derive(Debug, Clone, Copy)]
-pub struct Barred<'a>(Option<&'a Exclusion>);
+pub struct Exclusions<'a>(Option<&'a PeopleInvolved>);
 
-impl<'a> Barred<'a> {
+impl<'a> Exclusions<'a> {
     /// Whom these policies together keep out. The strictest wins; no policies at all keep everybody with a part out.
-    pub fn by(gates: &[Gate], excluded: &'a Exclusion) -> Self {
+    pub fn by(gates: &[PinnedPolicy], excluded: &'a PeopleInvolved) -> Self {
         let lifted =
             !gates.is_empty() && gates.iter().all(|gate| gate.template.requester_can_approve);
         Self((!lifted).then_some(excluded))
     }
 
     /// The part for which this person is kept out.
-    pub fn part(self, person: &PersonId) -> Option<Part> {
+    pub fn part(self, person: &PersonId) -> Option<Involvement> {
         self.0.and_then(|excluded| excluded.0.get(person).copied())
     }
 }
 
 /// Whether a template names this voice as an approver. Left out, the approvers are whom the quorum requires; empty names nobody.
-pub fn names(template: &Template, voice: Voice<'_>) -> bool {
+pub fn names(template: &PolicyTemplate, approval: CountedApproval<'_>) -> bool {
     let (users, teams, roles) = match &template.approvers {
         Some(Approvers::Anyone) => return true,
         Some(Approvers::Among(people)) => (&people.users, &people.teams, &people.org_roles),
@@ -97,17 +97,17 @@ pub fn names(template: &Template, voice: Voice<'_>) -> bool {
             &template.quorum.required_org_roles,
         ),
     };
-    users.contains(voice.by)
-        || teams.iter().any(|team| voice.teams.contains(team))
-        || roles.iter().any(|role| voice.roles.contains(role))
+    users.contains(approval.by)
+        || teams.iter().any(|team| approval.teams.contains(team))
+        || roles.iter().any(|role| approval.roles.contains(role))
 }
 
 /// Whether this person may decide on a request with these gates.
-pub fn check(gates: &[Gate], excluded: &Exclusion, person: &Person) -> Result<(), Ineligible> {
+pub fn check(gates: &[PinnedPolicy], excluded: &PeopleInvolved, person: &Person) -> Result<(), Ineligible> {
     if !person.active {
         return Err(Ineligible::Inactive);
     }
-    if let Some(part) = Barred::by(gates, excluded).part(&person.id) {
+    if let Some(part) = Exclusions::by(gates, excluded).part(&person.id) {
         return Err(Ineligible::Excluded(part));
     }
     if gates
@@ -122,42 +122,42 @@ pub fn check(gates: &[Gate], excluded: &Exclusion, person: &Person) -> Result<()
 
 /// Whether an approval counts for this gate: its author is still there, is not kept out, and is named by the memberships as they were
 /// when it was cast.
-pub fn counts_for(gate: &Gate, barred: Barred<'_>, vote: &Vote) -> bool {
-    vote.verdict == Verdict::Approve
-        && !vote.author_left
-        && barred.part(&vote.by).is_none()
-        && names(&gate.template, vote.into())
+pub fn counts_for(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decision: &Decision) -> bool {
+    decision.verdict == DecisionKind::Approve
+        && !decision.author_left
+        && exclusions.part(&decision.by).is_none()
+        && names(&gate.template, decision.into())
 }
 
 /// The approvals that count for this gate, one a person.
-pub fn voices<'a>(gate: &Gate, barred: Barred<'_>, votes: &'a [Vote]) -> Vec<Voice<'a>> {
-    let mut voices: Vec<Voice<'a>> = Vec::with_capacity(votes.len());
-    for vote in votes {
-        if counts_for(gate, barred, vote) && !voices.iter().any(|voice| voice.by == &vote.by) {
-            voices.push(vote.into());
+pub fn counted_approvals<'a>(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decisions: &'a [Decision]) -> Vec<CountedApproval<'a>> {
+    let mut counted_approvals: Vec<CountedApproval<'a>> = Vec::with_capacity(decisions.len());
+    for decision in decisions {
+        if counts_for(gate, exclusions, decision) && !counted_approvals.iter().any(|approval| approval.by == &decision.by) {
+            counted_approvals.push(decision.into());
         }
     }
-    voices
+    counted_approvals
 }
 
 /// Everybody in the directory who could still approve for this gate: active, named, not kept out, and without a vote.
 pub fn candidates<'a>(
-    gate: &Gate,
-    barred: Barred<'_>,
-    votes: &[Vote],
+    gate: &PinnedPolicy,
+    exclusions: Exclusions<'_>,
+    decisions: &[Decision],
     directory: &'a Directory,
 ) -> Vec<&'a Person> {
-    let done: BTreeSet<&PersonId> = votes.iter().map(|vote| &vote.by).collect();
+    let done: BTreeSet<&PersonId> = decisions.iter().map(|decision| &decision.by).collect();
     named_people(&gate.template, directory)
         .into_iter()
-        .filter(|person| barred.part(&person.id).is_none() && !done.contains(&person.id))
+        .filter(|person| exclusions.part(&person.id).is_none() && !done.contains(&person.id))
         .collect()
 }
 
 /// The active people a template names as approvers, as they come; who is named in two ways comes twice. In a large directory, few
 /// of them are mostly enough to answer a question.
 pub fn each_named<'t, 'd: 't>(
-    template: &'t Template,
+    template: &'t PolicyTemplate,
     directory: &'d Directory,
 ) -> Box<dyn Iterator<Item = &'d Person> + 't> {
     let (teams, roles) = match &template.approvers {
@@ -179,7 +179,7 @@ pub fn each_named<'t, 'd: 't>(
 }
 
 /// The active people a template names as approvers, by id.
-pub fn named_people<'a>(template: &Template, directory: &'a Directory) -> Vec<&'a Person> {
+pub fn named_people<'a>(template: &PolicyTemplate, directory: &'a Directory) -> Vec<&'a Person> {
     let named = each_named(template, directory);
     if matches!(template.approvers, Some(Approvers::Anyone)) {
         return named.collect(); // they come by id, each once
@@ -190,14 +190,14 @@ pub fn named_people<'a>(template: &Template, directory: &'a Directory) -> Vec<&'
 
 /// The people who may decide on a request with these gates, by id.
 pub fn eligible<'a>(
-    gates: &[Gate],
-    excluded: &Exclusion,
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
     directory: &'a Directory,
 ) -> Vec<&'a Person> {
-    let barred = Barred::by(gates, excluded);
+    let exclusions = Exclusions::by(gates, excluded);
     let people: BTreeMap<&PersonId, &Person> = gates
         .iter()
-        .flat_map(|gate| candidates(gate, barred, &[], directory))
+        .flat_map(|gate| candidates(gate, exclusions, &[], directory))
         .map(|person| (&person.id, person))
         .collect();
     people.into_values().collect()

@@ -1,15 +1,15 @@
 //! What is checked again before something that was granted is run, by whoever asked for it or by Countersign itself.
 
-use super::eligibility::Part;
+use super::eligibility::Involvement;
 use super::id::PersonId;
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::request::{Effect, Request, Status};
-use super::rules::Rules;
+use super::compiled_config::CompiledConfig;
 use super::satisfiable;
 use super::time::{Span, Timestamp};
-use super::verdict;
-use super::vote::Vote;
+use super::progress;
+use super::decision::Decision;
 
 /// What the check says.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +19,9 @@ pub enum Recheck {
     /// More is required now: it waits again, gated by these.
     MoreIsRequired {
         /// The policies it was granted under, and those that are in force now.
-        gates: Vec<Gate>,
+        gates: Vec<PinnedPolicy>,
         /// The votes, cut to what their authors still are.
-        votes: Vec<Vote>,
+        decisions: Vec<Decision>,
         /// Why, and what happens.
         why: String,
     },
@@ -30,7 +30,7 @@ pub enum Recheck {
     /// It can never be run: the requester has lost the right to it, or nobody left could meet what is required now.
     Impossible {
         /// The votes, cut to what their authors still are.
-        votes: Vec<Vote>,
+        decisions: Vec<Decision>,
         /// Why, and what to do.
         why: String,
     },
@@ -41,8 +41,8 @@ pub enum Recheck {
 /// `covered`: the break-glass session that let it past policies still covers this very execution.
 pub fn recheck(
     request: &Request,
-    votes: &[Vote],
-    rules: &Rules,
+    decisions: &[Decision],
+    config: &CompiledConfig,
     covered: bool,
     now: Timestamp,
 ) -> Recheck {
@@ -50,28 +50,28 @@ pub fn recheck(
     if bypassed && !covered {
         return Recheck::SessionEnded;
     }
-    if let Err(why) = check_requester(request, rules) {
+    if let Err(why) = check_requester(request, config) {
         return Recheck::Impossible {
-            votes: votes.to_vec(),
+            decisions: decisions.to_vec(),
             why,
         };
     }
-    let gates = stacked(request, rules, covered, now);
+    let gates = stacked(request, config, covered, now);
     if gates.is_empty() && (bypassed || request.state.status() == Status::Allowed) {
         return Recheck::Holds;
     }
-    let directory = &*rules.directory().as_of(request.created_at);
-    let votes = verdict::cut(votes, directory, &gates);
-    if verdict::all_satisfied(&gates, &request.excluded, &votes) {
+    let directory = &*config.directory().as_of(request.created_at);
+    let decisions = progress::cut(decisions, directory, &gates);
+    if progress::all_satisfied(&gates, &request.excluded, &decisions) {
         return Recheck::Holds;
     }
     if let Some(policy) = wants_reason(request, &gates) {
         let why = format!(
             "{policy} gates it now and wants a reason, and none was given; it was cancelled. Ask again with a reason."
         );
-        return Recheck::Impossible { votes, why };
+        return Recheck::Impossible { decisions, why };
     }
-    if !satisfiable::satisfiable(&gates, &request.excluded, &votes, directory) {
+    if !satisfiable::satisfiable(&gates, &request.excluded, &decisions, directory) {
         let why = match request.effect() {
             None => {
                 "More is required now than when it was granted, and nobody left could approve it; it was cancelled. Ask again."
@@ -79,11 +79,11 @@ pub fn recheck(
             Some(_) => NOBODY_LEFT,
         };
         return Recheck::Impossible {
-            votes,
+            decisions,
             why: why.to_owned(),
         };
     }
-    let missing: Vec<String> = verdict::evaluate(&gates, &request.excluded, &votes, directory)
+    let missing: Vec<String> = progress::evaluate(&gates, &request.excluded, &decisions, directory)
         .into_iter()
         .filter(|policy| !policy.satisfied)
         .map(|policy| format!("{} ({})", policy.name, policy.missing.join(", ")))
@@ -97,7 +97,7 @@ pub fn recheck(
             "It was not applied and still waits: {missing}. Approvals of people who may not approve any more do not count, and the policies in force now must be met as well."
         ),
     };
-    Recheck::MoreIsRequired { gates, votes, why }
+    Recheck::MoreIsRequired { gates, decisions, why }
 }
 
 /// Why a pending request is cancelled although nobody rejected it.
@@ -107,36 +107,36 @@ const NOBODY_LEFT: &str =
 /// Why a pending request can never be approved any more, where nobody is left who could complete it.
 pub fn nobody_left(
     request: &Request,
-    votes: &[Vote],
-    rules: &Rules,
+    decisions: &[Decision],
+    config: &CompiledConfig,
     now: Timestamp,
 ) -> Option<&'static str> {
-    let gates = stacked(request, rules, false, now);
-    let directory = &*rules.directory().as_of(request.created_at);
-    let votes = verdict::cut(votes, directory, &gates);
-    let left = satisfiable::satisfiable(&gates, &request.excluded, &votes, directory);
+    let gates = stacked(request, config, false, now);
+    let directory = &*config.directory().as_of(request.created_at);
+    let decisions = progress::cut(decisions, directory, &gates);
+    let left = satisfiable::satisfiable(&gates, &request.excluded, &decisions, directory);
     (!left).then_some(NOBODY_LEFT)
 }
 
 /// Whether the requester may still have this done, or how they lost the right: they are active, or somebody active answers for the
 /// service; who changes the configuration still administers it; who starts a break-glass session is still allowed to.
-fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
-    let who = rules.name_of(&request.requester);
+fn check_requester(request: &Request, config: &CompiledConfig) -> Result<(), String> {
+    let who = config.name_of(&request.requester);
     let lost = |how: &str| {
         let why = format!(
             "{who}, who asked for it, {how}, so it was cancelled. Somebody who may has to ask again."
         );
         Err(why)
     };
-    let is_active = |id: &PersonId| rules.directory().is_active(id);
+    let is_active = |id: &PersonId| config.directory().is_active(id);
     match &request.requester {
         Principal::Person(id) if !is_active(id) => {
             return lost("is not active any more");
         }
         Principal::Service(id) => {
             let parts = request.excluded.0.iter();
-            let pinned = parts.filter(|(_, part)| **part == Part::Owner);
-            let configured = rules.service(id).map(|service| &service.owners);
+            let pinned = parts.filter(|(_, part)| **part == Involvement::Owner);
+            let configured = config.service(id).map(|service| &service.owners);
             let mut owners = pinned
                 .map(|(owner, _)| owner)
                 .chain(configured.into_iter().flatten());
@@ -150,9 +150,9 @@ fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
     }
     match (request.effect(), &request.requester) {
         (None, _) | (Some(Effect::ConfigChange), Principal::Operator) => Ok(()),
-        (Some(Effect::ConfigChange), requester) if rules.is_administrator(requester) => Ok(()),
+        (Some(Effect::ConfigChange), requester) if config.is_administrator(requester) => Ok(()),
         (Some(Effect::ConfigChange), _) => lost("does not administer Countersign any more"),
-        (Some(Effect::SessionStart), Principal::Person(id)) => match rules.may_start(id) {
+        (Some(Effect::SessionStart), Principal::Person(id)) => match config.may_start(id) {
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal.detail()),
         },
@@ -162,12 +162,12 @@ fn check_requester(request: &Request, rules: &Rules) -> Result<(), String> {
 
 /// The pinned policies, and those in force now in another version or not pinned at all. What a session bypassed counts as met while
 /// it covers the execution, as does whatever it would bypass now; once it does not, all of it gates.
-fn stacked(request: &Request, rules: &Rules, covered: bool, now: Timestamp) -> Vec<Gate> {
+fn stacked(request: &Request, config: &CompiledConfig, covered: bool, now: Timestamp) -> Vec<PinnedPolicy> {
     let mut gates = request.gates.clone();
     if !covered {
         gates.extend(request.bypassed.iter().cloned());
     }
-    for gate in rules.in_force(request, now) {
+    for gate in config.in_force(request, now) {
         let known = gates.iter().any(|pinned| pinned.template == gate.template);
         let bypassed = covered && gate.template.break_glass_bypass;
         if !known && !bypassed {
@@ -177,7 +177,7 @@ fn stacked(request: &Request, rules: &Rules, covered: bool, now: Timestamp) -> V
     gates
 }
 
-fn wants_reason(request: &Request, gates: &[Gate]) -> Option<String> {
+fn wants_reason(request: &Request, gates: &[PinnedPolicy]) -> Option<String> {
     let without = request.reason.is_none();
     gates
         .iter()

@@ -3,30 +3,30 @@
 use super::ask::{Ask, Violation};
 use super::binding;
 use super::conditions;
-use super::document::{Conditions, Template};
+use super::document::{Conditions, PolicyTemplate};
 use super::eligibility;
 use super::id::{ActionId, PersonId, PolicyId};
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::resolve::gates_action;
-use super::rules::Rules;
+use super::compiled_config::CompiledConfig;
 use super::smallest;
 use super::target::Target;
 use super::time::Timestamp;
-use super::verdict::{self, PolicyVerdict};
-use super::words;
+use super::progress::{self, PolicyProgress};
+use super::english;
 use std::collections::{HashMap, HashSet};
 
 /// What would happen to an ask; nothing is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
     /// The policies that would gate it. Empty where its target cannot be read, see `violations`.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<PinnedPolicy>,
     /// How far they are before anybody has approved.
-    pub policies: Vec<PolicyVerdict>,
+    pub policies: Vec<PolicyProgress>,
     /// Why each of them gates it, in their order.
     pub because: Vec<Because>,
     /// How far those would be that are only tried out.
-    pub observed: Vec<PolicyVerdict>,
+    pub observed: Vec<PolicyProgress>,
     /// Why each of those would gate it, in their order.
     pub observed_because: Vec<Because>,
     /// The policies that do not apply, and why.
@@ -52,7 +52,7 @@ pub struct Because {
     pub hours: Option<Conditions>,
 }
 
-impl Rules {
+impl CompiledConfig {
     /// Explains what would happen to an ask at `now`.
     pub fn explain(&self, ask: &Ask, now: Timestamp) -> Explained {
         let violations = self.admit(ask, now).err().unwrap_or_default();
@@ -71,12 +71,12 @@ impl Rules {
         let excluded = self.excluded(ask, &authors);
         let directory = self.directory();
         let eligible = eligibility::eligible(&gates, &excluded, directory);
-        let because = |gates: &[Gate]| gates.iter().map(|gate| applies(gate, now)).collect();
+        let because = |gates: &[PinnedPolicy]| gates.iter().map(|gate| applies(gate, now)).collect();
         Explained {
             because: because(&gates),
             observed_because: because(&observed),
-            policies: verdict::evaluate(&gates, &excluded, &[], directory),
-            observed: verdict::evaluate_observed(&gates, &observed, &excluded, &[], directory),
+            policies: progress::evaluate(&gates, &excluded, &[], directory),
+            observed: progress::evaluate_observed(&gates, &observed, &excluded, &[], directory),
             eligible: eligible
                 .into_iter()
                 .map(|person| person.id.clone())
@@ -93,7 +93,7 @@ impl Rules {
         action: &ActionId,
         target: &Target,
         now: Timestamp,
-        applying: [&Vec<Gate>; 2],
+        applying: [&Vec<PinnedPolicy>; 2],
     ) -> Vec<Because> {
         let mut bound: HashMap<&PolicyId, Vec<String>> = HashMap::new();
         for binding in &self.document().bindings {
@@ -136,7 +136,7 @@ impl Rules {
 }
 
 /// Why a policy applies: where it was found, and until when.
-fn applies(gate: &Gate, now: Timestamp) -> Because {
+fn applies(gate: &PinnedPolicy, now: Timestamp) -> Because {
     let conditions = &gate.template.conditions;
     let timed = conditions::is_timed(conditions);
     let until = conditions::next_edge(conditions, now).map_or_else(String::new, |edge| {
@@ -156,20 +156,20 @@ fn applies(gate: &Gate, now: Timestamp) -> Because {
 
 /// The places a policy is bound to, the first few of them by name.
 fn bound_to(places: &[String]) -> String {
-    const SHOWN: usize = 3;
+    const NAMES_SHOWN: usize = 3;
     match places {
         [] => "is bound to nothing".to_owned(),
-        places if places.len() > SHOWN => {
-            let rest = places.len() - SHOWN;
-            format!("is bound to {} and {rest} more", places[..SHOWN].join(", "))
+        places if places.len() > NAMES_SHOWN => {
+            let rest = places.len() - NAMES_SHOWN;
+            format!("is bound to {} and {rest} more", places[..NAMES_SHOWN].join(", "))
         }
-        places => format!("is bound to {}", words::list(places)),
+        places => format!("is bound to {}", english::list(places)),
     }
 }
 
 /// Why a policy that is bound here does not apply, and its hours where it is them.
 fn why_not(
-    template: &Template,
+    template: &PolicyTemplate,
     action: &ActionId,
     target: &Target,
     now: Timestamp,
@@ -189,7 +189,7 @@ fn why_not(
             .flatten()
             .map(AsRef::as_ref)
             .collect();
-        return (format!("applies to {} alone", words::list(&named)), None);
+        return (format!("applies to {} alone", english::list(&named)), None);
     }
     let why = match conditions::next_edge(conditions, now) {
         Some(edge) => format!(

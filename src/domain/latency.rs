@@ -1,6 +1,6 @@
 //! How long requests wait for people: to the first decision and to the approval, by policy, by team and by type.
 
-use super::action::Kind;
+use super::action::RequestType;
 use super::id::{PolicyId, TeamId};
 use super::request::Status;
 use super::time::{Span, Timestamp};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The inbox's type.
-    pub kind: Kind,
+    pub kind: RequestType,
     /// Its status.
     pub status: Status,
     /// The policies that gated it.
@@ -20,12 +20,12 @@ pub struct Asked {
     /// When it was decided.
     pub decided_at: Option<Timestamp>,
     /// Each decision's moment, with the teams its author had.
-    pub votes: Vec<(Timestamp, Vec<TeamId>)>,
+    pub decisions: Vec<(Timestamp, Vec<TeamId>)>,
 }
 
 impl Asked {
-    fn first_vote(&self) -> Option<Timestamp> {
-        self.votes.iter().map(|(at, _)| *at).min()
+    fn first_decision(&self) -> Option<Timestamp> {
+        self.decisions.iter().map(|(at, _)| *at).min()
     }
 
     /// When its quorum was met; what was rejected never met it.
@@ -122,7 +122,7 @@ impl Latencies {
         let mut by_team: BTreeMap<TeamId, Group> = BTreeMap::new();
         let mut by_kind: BTreeMap<&'static str, Group> = BTreeMap::new();
         for asked in all {
-            let first = asked.first_vote();
+            let first = asked.first_decision();
             overall.add(asked, first);
             let kind = by_kind.entry(asked.kind.as_str()).or_default();
             kind.add(asked, first);
@@ -146,7 +146,7 @@ impl Latencies {
 
 fn first_of_teams(asked: &Asked) -> BTreeMap<&TeamId, Timestamp> {
     let mut firsts = BTreeMap::new();
-    for (at, teams) in &asked.votes {
+    for (at, teams) in &asked.decisions {
         for team in teams {
             let first = firsts.entry(team).or_insert(*at);
             *first = (*first).min(*at);
@@ -182,22 +182,22 @@ mod tests {
 
     #[test]
     fn a_request_counts_for_each_policy_and_for_each_team_that_decided() {
-        let vote = |at, team: &str| (Timestamp(at), vec![TeamId::from(team)]);
-        let asked = |status, decided: Option<i64>, votes: Vec<_>| Asked {
-            kind: Kind::Release,
+        let decision = |at, team: &str| (Timestamp(at), vec![TeamId::from(team)]);
+        let asked = |status, decided: Option<i64>, decisions: Vec<_>| Asked {
+            kind: RequestType::Release,
             status,
             policies: vec!["one".into(), "two".into()],
             created_at: Timestamp(100),
             decided_at: decided.map(Timestamp),
-            votes,
+            decisions,
         };
         let all = [
             asked(
                 Status::Completed,
                 Some(160),
-                vec![vote(160, "sre"), vote(110, "platform")],
+                vec![decision(160, "sre"), decision(110, "platform")],
             ),
-            asked(Status::Rejected, Some(130), vec![vote(130, "sre")]),
+            asked(Status::Rejected, Some(130), vec![decision(130, "sre")]),
             // cancelled, expired or waiting without anybody's decision tells nothing
             asked(Status::Cancelled, None, Vec::new()),
             asked(Status::Pending, None, Vec::new()),

@@ -112,7 +112,7 @@ impl Message {
     }
 
     /// What administrators are told where the channel of this alert refuses it; nothing for what is no alert.
-    pub fn unheard(&self, why: &str, administrators: &[PersonId]) -> Vec<Self> {
+    pub fn undeliverable(&self, why: &str, administrators: &[PersonId]) -> Vec<Self> {
         let Some(channel) = self.channel() else {
             return Vec::new();
         };

@@ -3,7 +3,7 @@
 use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::principal::Principal;
-use super::roster::{Account, Gained, Membership, Roster};
+use super::slack_directory::{SyncedAccount, RecentMembership, Membership, SlackDirectory};
 use super::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -95,7 +95,7 @@ pub struct Directory {
     /// The ids that members of the workspace go by, for those who are listed under another one.
     aliases: BTreeMap<PersonId, PersonId>,
     /// What is too new for older requests, the newest last.
-    gained: Vec<Gained>,
+    recent_memberships: Vec<RecentMembership>,
     /// Team memberships that make nobody an administrator and open no break-glass session yet, with the end of that.
     held: BTreeMap<(PersonId, TeamId), Timestamp>,
     /// Who the configuration itself puts into which team.
@@ -105,13 +105,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Indexes a directory; what contradicts itself in it is found by the checks of [`super::rules::Rules::compile`].
+    /// Indexes a directory; what contradicts itself in it is found by the checks of [`super::compiled_config::CompiledConfig::compile`].
     pub fn compile(document: &DirectoryDocument) -> Self {
-        Self::compile_with(document, &Roster::default())
+        Self::compile_with(document, &SlackDirectory::default())
     }
 
     /// The same with what is known besides the configuration.
-    pub fn compile_with(document: &DirectoryDocument, roster: &Roster) -> Self {
+    pub fn compile_with(document: &DirectoryDocument, slack_directory: &SlackDirectory) -> Self {
         let mut directory = Self::default();
         for user in &document.users {
             directory.add(Person {
@@ -123,12 +123,12 @@ impl Directory {
                 active: true,
             });
         }
-        directory.add_accounts(document.slack.members, &roster.accounts);
+        directory.add_accounts(document.slack.members, &slack_directory.accounts);
         for team in &document.teams {
             let entry = directory.teams.entry(team.id.clone()).or_default();
             entry.name.clone_from(&team.name);
             let group = team.slack_user_group.as_ref();
-            let group = group.and_then(|id| roster.groups.get(id));
+            let group = group.and_then(|id| slack_directory.groups.get(id));
             let from_slack = group.into_iter().flat_map(|group| &group.people);
             for member in &team.members {
                 let member = directory.canonical(member).clone();
@@ -138,15 +138,15 @@ impl Directory {
                 directory.join(member, &team.id);
             }
         }
-        directory.gained.clone_from(&roster.gained);
-        directory.gained.sort_by_key(|gained| gained.since);
-        directory.hold(&roster.gained);
+        directory.recent_memberships.clone_from(&slack_directory.recent_memberships);
+        directory.recent_memberships.sort_by_key(|recent_memberships| recent_memberships.since);
+        directory.hold(&slack_directory.recent_memberships);
         directory
     }
 
     /// Holds back what somebody may have given themselves; what the configuration gives as well is not held back.
-    fn hold(&mut self, gained: &[Gained]) {
-        for one in gained {
+    fn hold(&mut self, recent_memberships: &[RecentMembership]) {
+        for one in recent_memberships {
             if let (Membership::Team(team), Some(until)) = (&one.what, one.held_until) {
                 let key = (self.canonical(&one.person).clone(), team.clone());
                 if !self.listed.contains(&key) {
@@ -158,7 +158,7 @@ impl Directory {
 
     /// The accounts of the workspace: a listed person all of whose accounts are switched off, or a guest's, is inactive; where members
     /// are people, so is every other full member.
-    fn add_accounts(&mut self, members: bool, accounts: &[Account]) {
+    fn add_accounts(&mut self, members: bool, accounts: &[SyncedAccount]) {
         let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
         for account in accounts {
             let Some(key) = SlackKey::of(&account.identity) else {
@@ -280,17 +280,17 @@ impl Directory {
     }
 
     /// What came to whom at this time or later; a request of the same moment counts as older.
-    fn gained_since(&self, asked: Timestamp) -> &[Gained] {
-        let first = self.gained.partition_point(|gained| gained.since < asked);
-        &self.gained[first..]
+    fn gained_membership_since(&self, asked: Timestamp) -> &[RecentMembership] {
+        let first = self.recent_memberships.partition_point(|recent_memberships| recent_memberships.since < asked);
+        &self.recent_memberships[first..]
     }
 
     /// A person as they count for what was asked at that time: without what they gave themselves since.
     pub fn person_as_of(&self, id: &PersonId, asked: Timestamp) -> Option<Cow<'_, Person>> {
         let mut person = Cow::Borrowed(self.person(id)?);
-        for gained in self.gained_since(asked) {
-            if gained.person == *id {
-                strip(person.to_mut(), &gained.what);
+        for recent_memberships in self.gained_membership_since(asked) {
+            if recent_memberships.person == *id {
+                strip(person.to_mut(), &recent_memberships.what);
             }
         }
         Some(person)
@@ -299,9 +299,9 @@ impl Directory {
     /// Whether an edit gave this account to its person after that time, so that it does not count for what was asked then.
     pub fn is_linked_since(&self, account: &SlackAccount, asked: Timestamp) -> bool {
         let key = SlackKey::of_account(account);
-        self.gained_since(asked)
+        self.gained_membership_since(asked)
             .iter()
-            .any(|gained| match &gained.what {
+            .any(|recent_memberships| match &recent_memberships.what {
                 Membership::Slack(identity) => key.is_some() && SlackKey::of(identity) == key,
                 Membership::Team(_) | Membership::Role(_) => false,
             })
@@ -309,30 +309,30 @@ impl Directory {
 
     /// The whole directory as it counts for what was asked at that time.
     pub fn as_of(&self, asked: Timestamp) -> Cow<'_, Self> {
-        let since = self.gained_since(asked);
+        let since = self.gained_membership_since(asked);
         if since.is_empty() {
             return Cow::Borrowed(self);
         }
         let mut then = self.clone();
-        for gained in since {
-            then.take_away(gained);
+        for recent_memberships in since {
+            then.take_away(recent_memberships);
         }
         Cow::Owned(then)
     }
 
-    fn take_away(&mut self, gained: &Gained) {
-        if let Some(person) = self.people.get_mut(&gained.person) {
-            strip(person, &gained.what);
+    fn take_away(&mut self, recent_memberships: &RecentMembership) {
+        if let Some(person) = self.people.get_mut(&recent_memberships.person) {
+            strip(person, &recent_memberships.what);
         }
-        match &gained.what {
+        match &recent_memberships.what {
             Membership::Team(team) => {
                 if let Some(team) = self.teams.get_mut(team) {
-                    team.members.remove(&gained.person);
+                    team.members.remove(&recent_memberships.person);
                 }
             }
             Membership::Role(role) => {
                 if let Some(holders) = self.holders.get_mut(role) {
-                    holders.remove(&gained.person);
+                    holders.remove(&recent_memberships.person);
                 }
             }
             Membership::Slack(_) => {}

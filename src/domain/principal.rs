@@ -1,7 +1,7 @@
 //! Who acts: a person, a service, the operator at the database, or the bot itself.
 
 use super::id::{PersonId, ServiceId};
-use super::vote::Door;
+use super::decision::Via;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -69,26 +69,26 @@ pub struct Caller {
     /// Whether it may name another requester (`requests:act-for`).
     pub acts_for_others: bool,
     /// Through which door.
-    pub via: Door,
+    pub via: Via,
 }
 
 impl Caller {
     /// Whoever can open the database.
-    pub fn operator(via: Door) -> Self {
+    pub fn operator(via: Via) -> Self {
         Self::of(Principal::Operator, via)
     }
 
     /// Countersign itself.
     pub fn bot() -> Self {
-        Self::of(Principal::Bot, Door::Bot)
+        Self::of(Principal::Bot, Via::Bot)
     }
 
     /// A person at one of the doors.
-    pub fn person(id: PersonId, via: Door) -> Self {
+    pub fn person(id: PersonId, via: Via) -> Self {
         Self::of(Principal::Person(id), via)
     }
 
-    fn of(principal: Principal, via: Door) -> Self {
+    fn of(principal: Principal, via: Via) -> Self {
         Self {
             principal,
             owners: Vec::new(),

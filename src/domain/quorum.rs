@@ -4,12 +4,12 @@
 use super::document::Quorum;
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::Person;
-use super::vote::Vote;
+use super::decision::Decision;
 use std::collections::{BTreeSet, HashMap};
 
 /// One person's approval, with the memberships that it speaks for.
 #[derive(Debug, Clone, Copy)]
-pub struct Voice<'a> {
+pub struct CountedApproval<'a> {
     /// Whose.
     pub by: &'a PersonId,
     /// The teams it may stand for.
@@ -18,17 +18,17 @@ pub struct Voice<'a> {
     pub roles: &'a BTreeSet<RoleId>,
 }
 
-impl<'a> From<&'a Vote> for Voice<'a> {
-    fn from(vote: &'a Vote) -> Self {
+impl<'a> From<&'a Decision> for CountedApproval<'a> {
+    fn from(decision: &'a Decision) -> Self {
         Self {
-            by: &vote.by,
-            teams: &vote.teams,
-            roles: &vote.roles,
+            by: &decision.by,
+            teams: &decision.teams,
+            roles: &decision.roles,
         }
     }
 }
 
-impl<'a> From<&'a Person> for Voice<'a> {
+impl<'a> From<&'a Person> for CountedApproval<'a> {
     fn from(person: &'a Person) -> Self {
         Self {
             by: &person.id,
@@ -53,49 +53,49 @@ pub(super) fn size(n: u32) -> usize {
 }
 
 /// Whether this person is among the voices.
-pub fn has_person(voices: &[Voice<'_>], id: &PersonId) -> bool {
-    voices.iter().any(|voice| voice.by == id)
+pub fn has_person(counted_approvals: &[CountedApproval<'_>], id: &PersonId) -> bool {
+    counted_approvals.iter().any(|approval| approval.by == id)
 }
 
 /// Whether somebody of this team is among the voices.
-pub fn has_team(voices: &[Voice<'_>], id: &TeamId) -> bool {
-    voices.iter().any(|voice| voice.teams.contains(id))
+pub fn has_team(counted_approvals: &[CountedApproval<'_>], id: &TeamId) -> bool {
+    counted_approvals.iter().any(|approval| approval.teams.contains(id))
 }
 
 /// Whether a holder of this role is among the voices.
-pub fn has_role(voices: &[Voice<'_>], id: &RoleId) -> bool {
-    voices.iter().any(|voice| voice.roles.contains(id))
+pub fn has_role(counted_approvals: &[CountedApproval<'_>], id: &RoleId) -> bool {
+    counted_approvals.iter().any(|approval| approval.roles.contains(id))
 }
 
 /// Whether these voices, each of another person, meet the quorum: every field of it.
-pub fn is_met(quorum: &Quorum, voices: &[Voice<'_>]) -> bool {
+pub fn is_met(quorum: &Quorum, counted_approvals: &[CountedApproval<'_>]) -> bool {
     let teams = size(quorum.min_distinct_teams);
-    voices.len() >= need(quorum)
+    counted_approvals.len() >= need(quorum)
         && quorum
             .required_user_ids
             .iter()
-            .all(|id| has_person(voices, id))
+            .all(|id| has_person(counted_approvals, id))
         && quorum
             .required_team_ids
             .iter()
-            .all(|id| has_team(voices, id))
+            .all(|id| has_team(counted_approvals, id))
         && quorum
             .required_org_roles
             .iter()
-            .all(|id| has_role(voices, id))
-        && distinct_teams(voices, teams) >= teams
+            .all(|id| has_role(counted_approvals, id))
+        && distinct_teams(counted_approvals, teams) >= teams
 }
 
 /// How many teams these voices can stand for when each person stands for one: the size of a maximum matching between people and
 /// teams, counted up to `want`.
-pub fn distinct_teams(voices: &[Voice<'_>], want: usize) -> usize {
+pub fn distinct_teams(counted_approvals: &[CountedApproval<'_>], want: usize) -> usize {
     let mut matching = Matching::default();
     let mut found = 0;
-    for voice in voices {
+    for approval in counted_approvals {
         if found >= want {
             break;
         }
-        if let Some(person) = matching.offer(voice.teams, want)
+        if let Some(person) = matching.offer(approval.teams, want)
             && matching.place(person, &mut BTreeSet::new())
         {
             found += 1;
@@ -171,16 +171,16 @@ mod tests {
             .map(|teams| teams.iter().map(|&team| TeamId::from(team)).collect())
             .collect();
         let none = BTreeSet::new();
-        let voices: Vec<Voice<'_>> = ids
+        let counted_approvals: Vec<CountedApproval<'_>> = ids
             .iter()
             .zip(&teams)
-            .map(|(by, teams)| Voice {
+            .map(|(by, teams)| CountedApproval {
                 by,
                 teams,
                 roles: &none,
             })
             .collect();
-        distinct_teams(&voices, want)
+        distinct_teams(&counted_approvals, want)
     }
 
     #[test]

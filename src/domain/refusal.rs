@@ -3,7 +3,7 @@
 use super::break_glass::SessionStatus;
 use super::eligibility::Ineligible;
 use super::request::Status;
-use super::rules::{Problem, Violation};
+use super::compiled_config::{ConfigError, Violation};
 
 /// A refusal. Nothing has changed, except where a variant says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum Refusal {
     /// A row that this needs cannot be read by this release, so that nothing is decided by it; the log names the row.
     Unreadable,
     /// The document does not make sense; every problem of it, with its place.
-    Invalid(Vec<Problem>),
+    Invalid(Vec<ConfigError>),
 }
 
 impl Refusal {

@@ -2,9 +2,9 @@
 
 use super::action;
 use super::digest::Digest;
-use super::eligibility::Exclusion;
+use super::eligibility::PeopleInvolved;
 use super::id::{ActionId, PersonId, RequestId, SessionId};
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::target::Target;
 use super::time::Timestamp;
@@ -288,15 +288,15 @@ pub struct Request {
     /// What people approve: the digest of action, target and payload.
     pub digest: Digest,
     /// The policies that gate it, as pinned.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<PinnedPolicy>,
     /// Policies that are only tried out on it.
-    pub observed: Vec<Gate>,
+    pub observed: Vec<PinnedPolicy>,
     /// Policies that a break-glass session bypassed.
-    pub bypassed: Vec<Gate>,
+    pub bypassed: Vec<PinnedPolicy>,
     /// The session that bypassed them.
     pub session: Option<SessionId>,
     /// Who may not approve it, and why.
-    pub excluded: Exclusion,
+    pub excluded: PeopleInvolved,
     /// Where it stands.
     pub state: State,
     /// When it was asked.

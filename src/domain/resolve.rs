@@ -2,13 +2,13 @@
 
 use super::action::{self, must_be_named};
 use super::binding;
-use super::break_glass::Start;
+use super::break_glass::SessionStart;
 use super::conditions;
-use super::document::{Binding, Level, Mode, Template};
+use super::document::{Binding, Level, Mode, PolicyTemplate};
 use super::id::{ActionId, ClusterId, EnvironmentId, ProjectId};
-use super::policy::Gate;
+use super::pinned_policy::PinnedPolicy;
 use super::request::{Effect, Request};
-use super::rules::Rules;
+use super::compiled_config::CompiledConfig;
 use super::target::Target;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -50,7 +50,7 @@ impl Reach {
 }
 
 /// Whether a template gates this action: it names it, or names none and the action needs no naming.
-pub(super) fn gates_action(template: &Template, action: &ActionId) -> bool {
+pub(super) fn gates_action(template: &PolicyTemplate, action: &ActionId) -> bool {
     match &template.actions {
         Some(named) => named.contains(action),
         None => !must_be_named(action),
@@ -65,7 +65,7 @@ struct Found {
     left_out: Option<Level>,
 }
 
-impl Rules {
+impl CompiledConfig {
     /// The policies in force for a target at `at`, enforced and observed ones apart. Without any target, as a change of the
     /// configuration or a break-glass start has none, every bound policy that names the action. A level that the target leaves out
     /// matches every binding of that level (threat R03).
@@ -74,7 +74,7 @@ impl Rules {
         action: &ActionId,
         target: &Target,
         at: Timestamp,
-    ) -> (Vec<Gate>, Vec<Gate>) {
+    ) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         if must_be_named(action) && *target == Target::default() {
             return self.naming(action, at, |_| true);
         }
@@ -105,7 +105,7 @@ impl Rules {
 
     /// The policies that gate a change of Countersign's own configuration at `at`: every bound one that names
     /// `environment.policy_update`, at whatever level. Their environments are not asked, their hours are.
-    pub fn gates_of_config_change(&self, at: Timestamp) -> (Vec<Gate>, Vec<Gate>) {
+    pub fn gates_of_config_change(&self, at: Timestamp) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         self.naming(&ActionId::from(action::POLICY_UPDATE), at, |_| true)
     }
 
@@ -115,7 +115,7 @@ impl Rules {
         &self,
         reach: &Reach,
         at: Timestamp,
-    ) -> (Vec<Gate>, Vec<Gate>) {
+    ) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         self.naming(&ActionId::from(action::BREAK_GLASS), at, |binding| {
             reach.meets(binding)
         })
@@ -123,11 +123,11 @@ impl Rules {
 
     /// The enforced policies that gate this request now: those of its target, or of what Countersign itself would do. A start that
     /// cannot be read reaches everything.
-    pub(super) fn in_force(&self, request: &Request, now: Timestamp) -> Vec<Gate> {
+    pub(super) fn in_force(&self, request: &Request, now: Timestamp) -> Vec<PinnedPolicy> {
         let (gates, _) = match request.effect() {
             Some(Effect::ConfigChange) => self.gates_of_config_change(now),
             Some(Effect::SessionStart) => {
-                let start = serde_json::from_str::<Start>(&request.payload);
+                let start = serde_json::from_str::<SessionStart>(&request.payload);
                 let reach = start.map_or_else(|_| Reach::default(), |start| start.scope.reach());
                 self.gates_of_break_glass_start(&reach, now)
             }
@@ -141,7 +141,7 @@ impl Rules {
         action: &ActionId,
         at: Timestamp,
         within: impl Fn(&Binding) -> bool,
-    ) -> (Vec<Gate>, Vec<Gate>) {
+    ) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         let mut found: BTreeMap<usize, Found> = BTreeMap::new();
         for binding in self
             .document()
@@ -175,11 +175,11 @@ impl Rules {
         target
     }
 
-    fn pinned(&self, found: Vec<Found>) -> (Vec<Gate>, Vec<Gate>) {
+    fn pinned(&self, found: Vec<Found>) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         found
             .into_iter()
             .filter_map(|found| {
-                Some(Gate {
+                Some(PinnedPolicy {
                     version: self.template_version(found.template),
                     template: self.document().policies.get(found.template)?.clone(),
                     bound: found.bound,

@@ -1,13 +1,13 @@
 //! Whether the people there are could ever meet a quorum, and why not (design 2.3).
 
 use super::document::Quorum;
-use super::eligibility::{Barred, Exclusion, candidates, each_named, named_people, names, voices};
+use super::eligibility::{Exclusions, PeopleInvolved, candidates, each_named, named_people, names, counted_approvals};
 use super::id::{PersonId, PolicyId, TeamId};
 use super::people::{Directory, Person};
-use super::policy::Gate;
-use super::quorum::{self, Voice, size};
-use super::vote::Vote;
-use super::words;
+use super::pinned_policy::PinnedPolicy;
+use super::quorum::{self, CountedApproval, size};
+use super::decision::Decision;
+use super::english;
 use std::collections::{BTreeSet, HashSet};
 
 /// A policy that nobody could complete any more.
@@ -22,15 +22,15 @@ pub struct Shortfall {
 /// Whether everybody who may still approve, together with those who have, would satisfy every policy. Since more approvals never
 /// un-approve, each policy can be asked on its own.
 pub fn satisfiable(
-    gates: &[Gate],
-    excluded: &Exclusion,
-    votes: &[Vote],
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
     directory: &Directory,
 ) -> bool {
-    let barred = Barred::by(gates, excluded);
+    let exclusions = Exclusions::by(gates, excluded);
     gates
         .iter()
-        .all(|gate| is_meetable(gate, barred, votes, directory))
+        .all(|gate| is_meetable(gate, exclusions, decisions, directory))
 }
 
 /// So many people are asked before the next look at whether they are enough; each look takes twice as many.
@@ -40,27 +40,27 @@ const TEAMS_FIRST: usize = 64;
 
 /// Whether everybody who could approve would satisfy this policy. Since more approvals never un-approve, it stops at the first few
 /// people who would do, so that in a large directory only a refusal looks at everybody.
-fn is_meetable(gate: &Gate, barred: Barred<'_>, votes: &[Vote], directory: &Directory) -> bool {
+fn is_meetable(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decisions: &[Decision], directory: &Directory) -> bool {
     let template = &gate.template;
-    let mut voices = voices(gate, barred, votes);
-    let mut known: HashSet<&PersonId> = votes.iter().map(|vote| &vote.by).collect();
+    let mut counted_approvals = counted_approvals(gate, exclusions, decisions);
+    let mut known: HashSet<&PersonId> = decisions.iter().map(|decision| &decision.by).collect();
     let may = |person: &Person| {
-        person.active && barred.part(&person.id).is_none() && names(template, person.into())
+        person.active && exclusions.part(&person.id).is_none() && names(template, person.into())
     };
     let mut look = FIRST_LOOK;
     let first = likely(&template.quorum, directory, &may);
     for person in first.into_iter().chain(each_named(template, directory)) {
-        if barred.part(&person.id).is_none() && known.insert(&person.id) {
-            voices.push(person.into());
-            if voices.len() >= look {
-                if quorum::is_met(&template.quorum, &voices) {
+        if exclusions.part(&person.id).is_none() && known.insert(&person.id) {
+            counted_approvals.push(person.into());
+            if counted_approvals.len() >= look {
+                if quorum::is_met(&template.quorum, &counted_approvals) {
                     return true;
                 }
                 look *= 2;
             }
         }
     }
-    quorum::is_met(&template.quorum, &voices)
+    quorum::is_met(&template.quorum, &counted_approvals)
 }
 
 /// People who bring what the quorum asks for by name: as many of each team and role as approvals are needed.
@@ -108,21 +108,21 @@ fn likely<'a>(
 
 /// The policies that could never be satisfied, with the reason in words.
 pub fn shortfalls(
-    gates: &[Gate],
-    excluded: &Exclusion,
-    votes: &[Vote],
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
     directory: &Directory,
 ) -> Vec<Shortfall> {
-    let barred = Barred::by(gates, excluded);
+    let exclusions = Exclusions::by(gates, excluded);
     gates
         .iter()
-        .filter(|gate| !is_meetable(gate, barred, votes, directory))
+        .filter(|gate| !is_meetable(gate, exclusions, decisions, directory))
         .map(|gate| Shortfall {
             policy: gate.template.id.clone(),
             message: Short {
                 gate,
-                barred,
-                voices: pool(gate, barred, votes, directory),
+                exclusions,
+                counted_approvals: pool(gate, exclusions, decisions, directory),
                 directory,
             }
             .sentence(),
@@ -132,22 +132,22 @@ pub fn shortfalls(
 
 /// Everybody who has approved or still could.
 fn pool<'a>(
-    gate: &Gate,
-    barred: Barred<'_>,
-    votes: &'a [Vote],
+    gate: &PinnedPolicy,
+    exclusions: Exclusions<'_>,
+    decisions: &'a [Decision],
     directory: &'a Directory,
-) -> Vec<Voice<'a>> {
-    let mut pool = voices(gate, barred, votes);
-    let people = candidates(gate, barred, votes, directory);
-    pool.extend(people.into_iter().map(Voice::from));
+) -> Vec<CountedApproval<'a>> {
+    let mut pool = counted_approvals(gate, exclusions, decisions);
+    let people = candidates(gate, exclusions, decisions, directory);
+    pool.extend(people.into_iter().map(CountedApproval::from));
     pool
 }
 
 /// A gate that its voices cannot satisfy.
 struct Short<'a> {
-    gate: &'a Gate,
-    barred: Barred<'a>,
-    voices: Vec<Voice<'a>>,
+    gate: &'a PinnedPolicy,
+    exclusions: Exclusions<'a>,
+    counted_approvals: Vec<CountedApproval<'a>>,
     directory: &'a Directory,
 }
 
@@ -156,12 +156,12 @@ impl Short<'_> {
         let quorum = &self.gate.template.quorum;
         let mut parts = Vec::new();
         for id in &quorum.required_user_ids {
-            if !quorum::has_person(&self.voices, id) {
+            if !quorum::has_person(&self.counted_approvals, id) {
                 parts.push(self.person(id));
             }
         }
         for id in &quorum.required_team_ids {
-            if !quorum::has_team(&self.voices, id) {
+            if !quorum::has_team(&self.counted_approvals, id) {
                 let name = self.directory.team_name(id);
                 parts.push(format!(
                     "needs {name}; nobody in {name} {}",
@@ -170,7 +170,7 @@ impl Short<'_> {
             }
         }
         for id in &quorum.required_org_roles {
-            if !quorum::has_role(&self.voices, id) {
+            if !quorum::has_role(&self.counted_approvals, id) {
                 parts.push(format!(
                     "needs the role {id}; nobody with it {}",
                     self.left(false)
@@ -178,7 +178,7 @@ impl Short<'_> {
             }
         }
         let teams = size(quorum.min_distinct_teams);
-        if quorum::distinct_teams(&self.voices, teams) < teams {
+        if quorum::distinct_teams(&self.counted_approvals, teams) < teams {
             parts.push(self.teams(teams));
         }
         if parts.is_empty() {
@@ -194,20 +194,20 @@ impl Short<'_> {
         if !names(&self.gate.template, person.into()) {
             return format!("needs {id}, who is not among its approvers");
         }
-        if self.barred.part(id).is_some() {
+        if self.exclusions.part(id).is_some() {
             return format!("needs {id}, who is excluded");
         }
         format!("needs {id}, whose vote does not count")
     }
 
     fn teams(&self, want: usize) -> String {
-        let teams: BTreeSet<&TeamId> = self.voices.iter().flat_map(|voice| voice.teams).collect();
-        let head = format!("needs {}", words::count(want, "team"));
+        let teams: BTreeSet<&TeamId> = self.counted_approvals.iter().flat_map(|approval| approval.teams).collect();
+        let head = format!("needs {}", english::count(want, "team"));
         if teams.len() >= want {
             return format!(
                 "{head}, each by another person; only {} {}",
                 self.people(),
-                self.left(self.voices.len() > 1)
+                self.left(self.counted_approvals.len() > 1)
             );
         }
         let names: Vec<&str> = teams
@@ -218,43 +218,43 @@ impl Short<'_> {
             [] => format!("{head}; nobody who is in a team {}", self.left(false)),
             names => format!(
                 "{head}; only {} {}",
-                words::list(names),
+                english::list(names),
                 self.left(names.len() > 1)
             ),
         }
     }
 
     fn approvals(&self, need: usize) -> String {
-        let head = format!("needs {}", words::count(need, "approval"));
-        if self.voices.is_empty() {
+        let head = format!("needs {}", english::count(need, "approval"));
+        if self.counted_approvals.is_empty() {
             return format!("{head}; nobody {}", self.left(false));
         }
         format!(
             "{head}; only {} {}",
             self.people(),
-            self.left(self.voices.len() > 1)
+            self.left(self.counted_approvals.len() > 1)
         )
     }
 
     fn people(&self) -> String {
-        const NAMED: usize = 3;
-        if self.voices.len() > NAMED {
-            return format!("{} people", words::number(self.voices.len()));
+        const NAMES_SHOWN: usize = 3;
+        if self.counted_approvals.len() > NAMES_SHOWN {
+            return format!("{} people", english::number(self.counted_approvals.len()));
         }
-        let names: Vec<&str> = self.voices.iter().map(|voice| voice.by.as_str()).collect();
-        words::list(&names)
+        let names: Vec<&str> = self.counted_approvals.iter().map(|approval| approval.by.as_str()).collect();
+        english::list(&names)
     }
 
     /// `is left once alice is excluded`, or `can approve` where nobody of its approvers is.
     fn left(&self, plural: bool) -> String {
         let mut out = named_people(&self.gate.template, self.directory);
-        out.retain(|person| self.barred.part(&person.id).is_some());
+        out.retain(|person| self.exclusions.part(&person.id).is_some());
         let names: Vec<&str> = out.iter().map(|person| person.id.as_str()).collect();
         if names.is_empty() {
             return "can approve".to_owned();
         }
         let verb = if plural { "are" } else { "is" };
         let they = if names.len() == 1 { "is" } else { "are" };
-        format!("{verb} left once {} {they} excluded", words::list(&names))
+        format!("{verb} left once {} {they} excluded", english::list(&names))
     }
 }

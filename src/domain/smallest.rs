@@ -1,11 +1,11 @@
 //! The smallest set of people who would complete a request now: exact for few people, near it for many.
 
-use super::eligibility::{Barred, Exclusion, candidates, voices};
+use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals};
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::{Directory, Person};
-use super::policy::Gate;
-use super::quorum::{self, Voice, size};
-use super::vote::Vote;
+use super::pinned_policy::PinnedPolicy;
+use super::quorum::{self, CountedApproval, size};
+use super::decision::Decision;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to so many people who differ in what they can do for the request, every set is tried.
@@ -14,12 +14,12 @@ const EXACT_UP_TO: usize = 16;
 /// The fewest people whose approvals would satisfy every policy now. Empty where nothing is missing, and where nobody could. Up to
 /// 16 different candidates it is exact; beyond, people are taken greedily and those who turn out not to be needed let go.
 pub fn smallest_set(
-    gates: &[Gate],
-    excluded: &Exclusion,
-    votes: &[Vote],
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
     directory: &Directory,
 ) -> Vec<PersonId> {
-    let search = Search::new(gates, excluded, votes, directory);
+    let search = Search::new(gates, excluded, decisions, directory);
     let everybody: Vec<usize> = (0..search.people.len()).collect();
     if gates.is_empty() || search.completes(&[]) || !search.completes(&everybody) {
         return Vec::new();
@@ -39,22 +39,22 @@ pub fn smallest_set(
 
 /// The gates with the voices they have, and the people who could add theirs, each with the gates that name them.
 struct Search<'a> {
-    gates: &'a [Gate],
-    have: Vec<Vec<Voice<'a>>>,
+    gates: &'a [PinnedPolicy],
+    have: Vec<Vec<CountedApproval<'a>>>,
     people: Vec<(&'a Person, BTreeSet<usize>)>,
 }
 
 impl<'a> Search<'a> {
     fn new(
-        gates: &'a [Gate],
-        excluded: &Exclusion,
-        votes: &'a [Vote],
+        gates: &'a [PinnedPolicy],
+        excluded: &PeopleInvolved,
+        decisions: &'a [Decision],
         directory: &'a Directory,
     ) -> Self {
-        let barred = Barred::by(gates, excluded);
+        let exclusions = Exclusions::by(gates, excluded);
         let mut people: BTreeMap<&PersonId, (&Person, BTreeSet<usize>)> = BTreeMap::new();
         for (at, gate) in gates.iter().enumerate() {
-            for person in candidates(gate, barred, votes, directory) {
+            for person in candidates(gate, exclusions, decisions, directory) {
                 let entry = people
                     .entry(&person.id)
                     .or_insert((person, BTreeSet::new()));
@@ -65,21 +65,21 @@ impl<'a> Search<'a> {
             gates,
             have: gates
                 .iter()
-                .map(|gate| voices(gate, barred, votes))
+                .map(|gate| counted_approvals(gate, exclusions, decisions))
                 .collect(),
             people: people.into_values().collect(),
         }
     }
 
-    fn voices_with(&self, gate: usize, set: &[usize]) -> Vec<Voice<'a>> {
-        let mut voices = self.have[gate].clone();
+    fn voices_with(&self, gate: usize, set: &[usize]) -> Vec<CountedApproval<'a>> {
+        let mut counted_approvals = self.have[gate].clone();
         let named = set.iter().map(|&person| &self.people[person]);
-        voices.extend(
+        counted_approvals.extend(
             named
                 .filter(|(_, gates)| gates.contains(&gate))
-                .map(|(person, _)| Voice::from(*person)),
+                .map(|(person, _)| CountedApproval::from(*person)),
         );
-        voices
+        counted_approvals
     }
 
     fn completes(&self, set: &[usize]) -> bool {
@@ -180,20 +180,20 @@ impl<'a> Search<'a> {
     fn missing(&self, set: &[usize]) -> usize {
         let each = self.gates.iter().enumerate().map(|(at, gate)| {
             let quorum = &gate.template.quorum;
-            let voices = self.voices_with(at, set);
+            let counted_approvals = self.voices_with(at, set);
             let teams = size(quorum.min_distinct_teams);
-            quorum::need(quorum).saturating_sub(voices.len())
+            quorum::need(quorum).saturating_sub(counted_approvals.len())
                 + quorum
                     .required_team_ids
                     .iter()
-                    .filter(|id| !quorum::has_team(&voices, id))
+                    .filter(|id| !quorum::has_team(&counted_approvals, id))
                     .count()
                 + quorum
                     .required_org_roles
                     .iter()
-                    .filter(|id| !quorum::has_role(&voices, id))
+                    .filter(|id| !quorum::has_role(&counted_approvals, id))
                     .count()
-                + teams.saturating_sub(quorum::distinct_teams(&voices, teams))
+                + teams.saturating_sub(quorum::distinct_teams(&counted_approvals, teams))
         });
         each.sum()
     }
@@ -207,7 +207,7 @@ struct AskedFor<'a> {
 }
 
 impl<'a> AskedFor<'a> {
-    fn by(gates: &'a [Gate]) -> Self {
+    fn by(gates: &'a [PinnedPolicy]) -> Self {
         let quorums = || gates.iter().map(|gate| &gate.template.quorum);
         Self {
             every_team: quorums().any(|quorum| quorum.min_distinct_teams > 0),

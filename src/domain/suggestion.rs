@@ -3,7 +3,7 @@
 
 use super::action::must_be_named;
 use super::ask::{NameKind, Violation};
-use super::rules::Rules;
+use super::compiled_config::CompiledConfig;
 use std::cell::Cell;
 
 /// Longer names are shown without a suggestion, in characters: a typing error in a real name is shorter.
@@ -65,7 +65,7 @@ pub(super) fn unknown_name(what: &str, name: &str) -> String {
     format!("unknown {what} `{}{cut}`", repeated.escape_debug())
 }
 
-impl Rules {
+impl CompiledConfig {
     /// Adds suggestions to the violations that name something unknown. This compares texts, so call it after the transaction that
     /// found them has ended.
     pub fn suggest_names(&self, violations: &mut [Violation]) {

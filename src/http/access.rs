@@ -7,7 +7,7 @@ use crate::domain::id::PersonId;
 use crate::domain::people::Person;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::token::{Scope, Token};
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -107,11 +107,11 @@ impl<R: Right> Allowed<R> {
             api.app.unknown_token_came().await?;
             return Err(unknown_token());
         };
-        let rules = api.app.rules().await?;
+        let config = api.app.compiled_config().await?;
         let person = token
             .principal
             .person()
-            .and_then(|id| rules.directory().person(id));
+            .and_then(|id| config.directory().person(id));
         if let Err(refused) = admit(&token, person, Self::ACCESS) {
             let why = format!("{}: {}", refused.title, refused.detail);
             api.app.token_refused(&token, R::SCOPE, &why).await?;
@@ -119,7 +119,7 @@ impl<R: Right> Allowed<R> {
         }
         let mut owners = token.owners.clone();
         if let Principal::Service(id) = &token.principal
-            && let Some(service) = rules.service(id)
+            && let Some(service) = config.service(id)
         {
             owners.extend(service.owners.iter().cloned());
             owners.sort();
@@ -130,7 +130,7 @@ impl<R: Right> Allowed<R> {
                 acts_for_others: token.scopes.contains(&Scope::RequestsActFor),
                 principal: token.principal,
                 owners,
-                via: Door::Api,
+                via: Via::Api,
             },
             secret: secret.into(),
             proof: PhantomData,

@@ -2,11 +2,11 @@
 
 use super::Api;
 use super::problem::Problem;
-use crate::app::{Once, RequestRef};
+use crate::app::{IdempotencyKey, RequestRef};
 use crate::domain::document::LARGEST_CONFIGURATION;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::{Rule, Violation};
+use crate::domain::compiled_config::{ViolationCode, Violation};
 use crate::domain::text;
 use crate::domain::time::Span;
 use axum::extract::rejection::BytesRejection;
@@ -40,9 +40,9 @@ pub struct Call<T> {
 
 impl<T> Call<T> {
     /// What makes the call have effect once; keys are per principal.
-    pub fn once(&self, caller: &Caller) -> Option<Once> {
+    pub fn once(&self, caller: &Caller) -> Option<IdempotencyKey> {
         let key = self.key.as_ref()?;
-        Some(Once::by_key(
+        Some(IdempotencyKey::by_key(
             &caller.principal,
             key,
             self.fingerprint.clone(),
@@ -200,7 +200,7 @@ fn misread(path: &str, error: &serde_json::Error) -> Problem {
 pub(super) fn payload_refused(message: &str) -> Problem {
     Refusal::Violations(vec![Violation {
         policy: None,
-        rule: Rule::Payload,
+        rule: ViolationCode::Payload,
         message: message.to_owned(),
         unknown: None,
     }])

@@ -58,7 +58,7 @@ fn ap10_a_payload_with_two_readings_is_a_violation() {
         let text = format!(r#"{{"action":"x","payload":{payload}}}"#);
         let problem = parse::<Body>(text.as_bytes()).expect_err("must be refused");
         assert_eq!(problem.code, "policy_violations", "{payload}");
-        assert_eq!(problem.violations[0].rule, Rule::Payload);
+        assert_eq!(problem.violations[0].rule, ViolationCode::Payload);
         assert!(
             problem.violations[0].message.starts_with("`payload"),
             "{problem:?}"
@@ -115,8 +115,8 @@ fn ap6_a_key_belongs_to_its_principal_and_to_one_content() {
         key: Some("k".to_owned()),
         fingerprint: fingerprint(asked, body),
     };
-    let alice = Caller::person("alice".into(), crate::domain::vote::Door::Api);
-    let bob = Caller::person("bob".into(), crate::domain::vote::Door::Api);
+    let alice = Caller::person("alice".into(), crate::domain::decision::Via::Api);
+    let bob = Caller::person("bob".into(), crate::domain::decision::Via::Api);
     let first = call("POST /v1/requests", b"{}")
         .once(&alice)
         .expect("has a key");
@@ -209,7 +209,7 @@ proptest! {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only what is refused is looked at")]
 struct Query {
-    kind: Option<crate::domain::action::Kind>,
+    kind: Option<crate::domain::action::RequestType>,
     limit: Option<u32>,
 }
 

@@ -6,7 +6,7 @@ use super::body::{self, Call, Params, sent};
 use super::problem::Problem;
 use super::view::Who;
 use crate::app::Started;
-use crate::domain::break_glass::{Scope, SessionState, ShownSession, StartAsk};
+use crate::domain::break_glass::{SessionScope, SessionState, SessionDetails, SessionAsk};
 use crate::domain::id::SessionId;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
@@ -53,10 +53,10 @@ pub struct ScopeBody {
 }
 
 impl StartBody {
-    fn ask(self) -> Result<StartAsk, Problem> {
+    fn ask(self) -> Result<SessionAsk, Problem> {
         body::text("reason", Some(&self.reason))?;
         let duration = self.duration.as_deref().map(str::parse::<Span>);
-        Ok(StartAsk {
+        Ok(SessionAsk {
             reason: self.reason,
             actions: self.scope.actions,
             projects: self.scope.projects,
@@ -86,7 +86,7 @@ pub struct SessionView {
     pub reason: String,
     /// What it covers.
     #[schema(value_type = serde_json::Value)]
-    pub scope: Scope,
+    pub scope: SessionScope,
     /// Who may act under it.
     pub responders: Vec<Who>,
     /// How long it was to last.
@@ -154,7 +154,7 @@ pub struct ReviewView {
 
 impl SessionView {
     /// A session as the API shows it.
-    pub fn of(shown: &ShownSession) -> Self {
+    pub fn of(shown: &SessionDetails) -> Self {
         let session = &shown.session;
         let ran = session.state.ran();
         let person = |id| who(shown, &Principal::Person(id));
@@ -195,7 +195,7 @@ impl SessionView {
     }
 }
 
-fn use_view(shown: &ShownSession, one: &crate::domain::break_glass::Use) -> UseView {
+fn use_view(shown: &SessionDetails, one: &crate::domain::break_glass::SessionUse) -> UseView {
     UseView {
         request: one.request.to_string(),
         number: one.number,
@@ -209,7 +209,7 @@ fn use_view(shown: &ShownSession, one: &crate::domain::break_glass::Use) -> UseV
     }
 }
 
-fn who(shown: &ShownSession, principal: &Principal) -> Who {
+fn who(shown: &SessionDetails, principal: &Principal) -> Who {
     Who {
         id: match principal {
             Principal::Person(id) => id.as_str().to_owned(),

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::requests::seen;
 use super::view::RequestView;
 use crate::app::{Changed, StoredConfig};
-use crate::domain::document::Document;
+use crate::domain::document::ConfigDocument;
 use crate::domain::principal::Caller;
 use axum::Json;
 use axum::extract::State;
@@ -50,7 +50,7 @@ pub(super) async fn write(
     State(api): State<Api>,
     Params(query): Params<ChangeQuery>,
     headers: HeaderMap,
-    call: Call<Document>,
+    call: Call<ConfigDocument>,
 ) -> Result<Response, Problem> {
     let reason = body::text("reason", query.reason.as_deref())?;
     let made_from = match if_match(&headers)? {

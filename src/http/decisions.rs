@@ -6,8 +6,8 @@ use super::body::{self, Call, Named};
 use super::problem::Problem;
 use super::requests::seen;
 use super::view::RequestView;
-use crate::app::{Click, Clicker, RequestRef};
-use crate::domain::vote::{Door, Verdict};
+use crate::app::{DecisionInput, ApproverIdentity, RequestRef};
+use crate::domain::decision::{Via, DecisionKind};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 pub struct DecisionBody {
     /// `approve` or `reject`.
     #[schema(value_type = String, example = "approve", pattern = "^(approve|reject)$")]
-    verdict: Verdict,
+    verdict: DecisionKind,
     /// In your own words, in at most 4,000 characters.
     comment: Option<String>,
     /// What you have looked at; given, it must be the request's digest.
@@ -50,14 +50,14 @@ pub(super) async fn decide(
     };
     let comment = body::text("comment", call.body.comment.as_deref())?;
     let once = call.once(&allowed.caller);
-    let click = Click {
-        clicker: Clicker::Person(person),
+    let click = DecisionInput {
+        identity: ApproverIdentity::Person(person),
         request,
         digest: call.body.digest,
         verdict: call.body.verdict,
         comment,
         pages_seen: Vec::new(),
-        via: Door::Api,
+        via: Via::Api,
         once,
     };
     let decided = api.app.decide(click).await?;

@@ -57,9 +57,9 @@ pub(super) async fn read(
     _: Allowed<ReadConfig>,
     State(api): State<Api>,
 ) -> Result<Json<DirectoryView>, Problem> {
-    let rules = api.app.rules().await?;
-    let directory = rules.directory();
-    let teams = rules.document().directory.teams.iter();
+    let config = api.app.compiled_config().await?;
+    let directory = config.directory();
+    let teams = config.document().directory.teams.iter();
     let members = |team| {
         let of_team = directory
             .people()

@@ -3,12 +3,12 @@
 use super::Api;
 use super::access::{Allowed, ReadRequests};
 use super::body::Call;
-use super::problem::{BrokenRule, Problem};
+use super::problem::{ViolationView, Problem};
 use super::requests::SubmitBody;
 use super::view::{PolicyView, Who};
 use crate::domain::document::Conditions;
 use crate::domain::explain::Because;
-use crate::domain::verdict::PolicyVerdict;
+use crate::domain::progress::PolicyProgress;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct ExplainedView {
     /// The fewest people who would do.
     pub smallest_set: Vec<Who>,
     /// Rules it breaks.
-    pub violations: Vec<BrokenRule>,
+    pub violations: Vec<ViolationView>,
 }
 
 /// A policy that applies.
@@ -65,7 +65,7 @@ pub struct OtherPolicy {
     pub hours: Option<Conditions>,
 }
 
-fn gating(policies: &[PolicyVerdict], because: Vec<Because>) -> Vec<GatingPolicy> {
+fn gating(policies: &[PolicyProgress], because: Vec<Because>) -> Vec<GatingPolicy> {
     let both = policies.iter().zip(because);
     both.map(|(verdict, because)| GatingPolicy {
         policy: PolicyView::of(verdict),
@@ -87,10 +87,10 @@ pub(super) async fn explain(
 ) -> Result<Json<ExplainedView>, Problem> {
     let submission = call.body.submission()?;
     let explained = api.app.explain(&allowed.caller, submission).await?;
-    let rules = api.app.rules().await?;
+    let config = api.app.compiled_config().await?;
     let who = |ids: &[crate::domain::id::PersonId]| {
         let name = |id| {
-            rules
+            config
                 .directory()
                 .person(id)
                 .map(|person| person.name.clone())
@@ -122,7 +122,7 @@ pub(super) async fn explain(
         violations: explained
             .violations
             .into_iter()
-            .map(BrokenRule::from)
+            .map(ViolationView::from)
             .collect(),
     }))
 }

@@ -3,7 +3,7 @@
 pub mod access;
 mod audit;
 pub mod body;
-mod bounds;
+mod http_limits;
 mod break_glass;
 mod config;
 mod crowd;
@@ -29,7 +29,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-pub use bounds::Bounds;
+pub use http_limits::Bounds;
 pub use break_glass::{SessionList, SessionView};
 pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
@@ -41,7 +41,7 @@ pub use requests::RequestPage;
 pub struct Api {
     app: App,
     metrics: PrometheusHandle,
-    troubles: watch::Receiver<Troubles>,
+    troubles: watch::Receiver<ReadinessState>,
     bounds: Arc<Bounds>,
 }
 
@@ -50,7 +50,7 @@ impl Api {
     pub fn new(
         app: App,
         metrics: PrometheusHandle,
-        troubles: watch::Receiver<Troubles>,
+        troubles: watch::Receiver<ReadinessState>,
         bounds: Bounds,
     ) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl Api {
 
 /// What does not work here besides the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Troubles {
+pub struct ReadinessState {
     /// Why this replica cannot serve yet.
     pub unready: Option<String>,
     /// What does not work although it serves.
@@ -82,7 +82,7 @@ pub struct Troubles {
 
 /// Where `/metrics` is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricsAt {
+pub enum MetricsAddress {
     /// Beside the API.
     Public,
     /// On an address of its own, by [`admin_router`].
@@ -90,11 +90,11 @@ pub enum MetricsAt {
 }
 
 /// The public routes, with their bounds, traces and error answers.
-pub fn router(api: Api, metrics: MetricsAt) -> Router {
+pub fn router(api: Api, metrics: MetricsAddress) -> Router {
     let mut open = Router::new();
     let mut guarded = Router::new();
     for route in route::routes() {
-        if route.path == operations::METRICS && metrics == MetricsAt::Elsewhere {
+        if route.path == operations::METRICS && metrics == MetricsAddress::Elsewhere {
             continue;
         }
         match route.access {
@@ -103,8 +103,8 @@ pub fn router(api: Api, metrics: MetricsAt) -> Router {
             access::Access::Token { .. } => guarded = guarded.route(&route.path, route.handler),
         }
     }
-    let bounded = bounds::bound(guarded, &api);
-    bounds::dress(open.merge(bounded)).with_state(api)
+    let bounded = http_limits::bound(guarded, &api);
+    http_limits::dress(open.merge(bounded)).with_state(api)
 }
 
 /// `/metrics` alone, for the administrators' own address.
@@ -115,5 +115,5 @@ pub fn admin_router(api: Api) -> Router {
     let router = wanted.fold(Router::new(), |router, route| {
         router.route(&route.path, route.handler)
     });
-    bounds::dress(router).with_state(api)
+    http_limits::dress(router).with_state(api)
 }

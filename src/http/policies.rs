@@ -7,7 +7,7 @@ use super::config::{self, ChangeQuery, Condition, with_etag};
 use super::problem::Problem;
 use super::view::RequestView;
 use crate::app::StoredConfig;
-use crate::domain::document::{Binding, Document, Template};
+use crate::domain::document::{Binding, ConfigDocument, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use crate::domain::refusal::Refusal;
 use axum::Json;
@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 pub struct PolicyList {
     /// The templates, as the configuration has them.
     #[schema(value_type = Vec<serde_json::Value>)]
-    items: Vec<Template>,
+    items: Vec<PolicyTemplate>,
     /// Always `null`: this list has one page.
     #[schema(value_type = Option<String>)]
     next_cursor: Option<String>,
@@ -113,7 +113,7 @@ pub(super) async fn write(
     State(api): State<Api>,
     Change { id, made_from }: Change,
     Params(query): Params<ChangeQuery>,
-    call: Call<Template>,
+    call: Call<PolicyTemplate>,
 ) -> Result<Response, Problem> {
     let reason = body::text("reason", query.reason.as_deref())?;
     let stored = api.app.config().await?;
@@ -164,7 +164,7 @@ fn made_from(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 }
 
 /// The document with this template in the place of the one with its id, or added to the others.
-fn with_policy(mut document: Document, id: &str, policy: Template) -> Result<Document, Problem> {
+fn with_policy(mut document: ConfigDocument, id: &str, policy: PolicyTemplate) -> Result<ConfigDocument, Problem> {
     if policy.id.as_str() != id {
         return Err(Problem::unfit(
             "invalid_body",
@@ -202,13 +202,13 @@ pub(super) async fn bindings(
 mod tests {
     use super::*;
 
-    fn template(id: &str, name: &str) -> Template {
+    fn template(id: &str, name: &str) -> PolicyTemplate {
         let json = format!(r#"{{"id":"{id}","name":"{name}","scope":"organization"}}"#);
         serde_json::from_str(&json).expect("a template")
     }
 
-    fn document() -> Document {
-        let mut document: Document =
+    fn document() -> ConfigDocument {
+        let mut document: ConfigDocument =
             serde_json::from_str(r#"{"organization":"acme"}"#).expect("a document");
         document.policies = vec![template("a", "A"), template("b", "B")];
         document

@@ -3,7 +3,7 @@
 use crate::app::{AppError, LogLimit};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
-use crate::domain::rules::{Rule, Violation};
+use crate::domain::compiled_config::{ViolationCode, Violation};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -57,10 +57,10 @@ pub struct Details {
     pub state: Option<String>,
     /// The rules a request breaks (`policy_violations`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<BrokenRule>,
+    pub violations: Vec<ViolationView>,
     /// What is wrong with a configuration, each with its place (`invalid_configuration`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<Misfit>,
+    pub problems: Vec<ConfigErrorView>,
     #[serde(skip)]
     retry_after: Option<u32>,
     #[serde(skip)]
@@ -70,18 +70,18 @@ pub struct Details {
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct BrokenRule {
+pub struct ViolationView {
     /// The policy whose rule it is, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The rule.
     #[schema(value_type = String, example = "reason_required")]
-    pub rule: Rule,
+    pub rule: ViolationCode,
     /// What is wrong and what to do.
     pub message: String,
 }
 
-impl From<Violation> for BrokenRule {
+impl From<Violation> for ViolationView {
     fn from(violation: Violation) -> Self {
         Self {
             policy: violation.policy.map(|id| id.as_str().to_owned()),
@@ -94,7 +94,7 @@ impl From<Violation> for BrokenRule {
 /// One thing that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Misfit {
+pub struct ConfigErrorView {
     /// Where.
     #[schema(example = "policies[2].quorum.requiredTeamIds[0]")]
     pub path: String,
@@ -265,12 +265,12 @@ impl From<Refusal> for Problem {
             Refusal::TooMany(_, seconds) => problem.retry_after = Some(seconds.max(1)),
             Refusal::InFlight => problem.retry_after = Some(1),
             Refusal::Violations(violations) => {
-                problem.violations = violations.into_iter().map(BrokenRule::from).collect();
+                problem.violations = violations.into_iter().map(ViolationView::from).collect();
             }
             Refusal::Invalid(problems) => {
                 problem.problems = problems
                     .into_iter()
-                    .map(|wrong| Misfit {
+                    .map(|wrong| ConfigErrorView {
                         path: wrong.path,
                         message: wrong.message,
                     })

@@ -2,17 +2,17 @@
 
 use super::*;
 use crate::domain::break_glass::SessionStatus;
-use crate::domain::eligibility::{Ineligible, Part};
-use crate::domain::rules;
+use crate::domain::eligibility::{Ineligible, Involvement};
+use crate::domain::compiled_config;
 
 fn every_refusal() -> Vec<Refusal> {
     let violation = Violation {
         policy: Some("prod".into()),
-        rule: Rule::ReasonRequired,
+        rule: ViolationCode::ReasonRequired,
         message: "say why".to_owned(),
         unknown: None,
     };
-    let wrong = rules::Problem {
+    let wrong = compiled_config::ConfigError {
         path: "policies[0].id".to_owned(),
         message: "is empty".to_owned(),
     };
@@ -21,7 +21,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::AlreadyReviewed,
         Refusal::Closed(Status::Cancelled),
         Refusal::DigestMismatch,
-        Refusal::NotEligible(Ineligible::Excluded(Part::Requester)),
+        Refusal::NotEligible(Ineligible::Excluded(Involvement::Requester)),
         Refusal::Violations(vec![violation]),
         Refusal::NotYours,
         Refusal::RequirementsChanged("one more policy holds now".to_owned()),

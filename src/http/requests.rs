@@ -3,16 +3,16 @@
 use super::Api;
 use super::access::{Allowed, ReadRequests, WriteRequests};
 use super::body::{self, Call, Named, Params};
-use super::bounds::LONGEST_WAIT;
+use super::http_limits::LONGEST_WAIT;
 use super::problem::Problem;
 use super::view::{RequestView, Viewer};
 use crate::app::{ListFilter, Submission};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::digest::{Payload, canonical};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
-use crate::domain::shown::Shown;
+use crate::domain::request_details::RequestDetails;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -128,10 +128,10 @@ impl SubmitBody {
 pub(super) async fn seen(
     api: &Api,
     caller: &Caller,
-    shown: &Shown,
+    shown: &RequestDetails,
 ) -> Result<RequestView, Problem> {
-    let rules = api.app.rules().await?;
-    let directory = rules.directory();
+    let config = api.app.compiled_config().await?;
+    let directory = config.directory();
     Ok(RequestView::of(shown, Viewer { caller, directory })?)
 }
 
@@ -165,7 +165,7 @@ pub(super) struct ListQuery {
     /// The inbox's type.
     #[serde(rename = "type")]
     #[param(rename = "type", value_type = Option<String>, example = "release")]
-    kind: Option<Kind>,
+    kind: Option<RequestType>,
     /// Only what this person could approve now.
     can_approve: Option<String>,
     /// The `nextCursor` of the page before.
@@ -236,10 +236,10 @@ pub(super) async fn list(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<RequestPage>, Problem> {
     let page = api.app.list(query.filter()?).await?;
-    let rules = api.app.rules().await?;
+    let config = api.app.compiled_config().await?;
     let viewer = Viewer {
         caller: &allowed.caller,
-        directory: rules.directory(),
+        directory: config.directory(),
     };
     let items = page.items.iter();
     Ok(Json(RequestPage {

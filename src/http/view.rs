@@ -1,13 +1,13 @@
-//! A request as the API shows it (design 3.4), built from [`Shown`] and nothing else.
+//! A request as the API shows it (design 3.4), built from [`RequestDetails`] and nothing else.
 
 use crate::app::AppError;
 use crate::domain::document::ShowPayload;
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::request::{Outcome, Request, State};
-use crate::domain::shown::Shown;
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::verdict::{Explanation, PolicyVerdict};
+use crate::domain::progress::{Explanation, PolicyProgress};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -203,7 +203,7 @@ pub struct EventView {
 
 impl RequestView {
     /// A request as `viewer` may see it.
-    pub fn of(shown: &Shown, viewer: Viewer<'_>) -> Result<Self, AppError> {
+    pub fn of(shown: &RequestDetails, viewer: Viewer<'_>) -> Result<Self, AppError> {
         let mut view = Self::in_list(shown, viewer);
         if shows_payload(&shown.request, viewer.caller) {
             view.payload = Some(raw(&shown.request.payload)?);
@@ -212,7 +212,7 @@ impl RequestView {
     }
 
     /// The same without its payload, for lists: 100 payloads have up to 100 MiB.
-    pub fn in_list(shown: &Shown, viewer: Viewer<'_>) -> Self {
+    pub fn in_list(shown: &RequestDetails, viewer: Viewer<'_>) -> Self {
         let request = &shown.request;
         let (expires_at, executable_until, outcome) = moments(&request.state);
         Self {
@@ -249,7 +249,7 @@ impl RequestView {
 
 impl PolicyView {
     /// A verdict as it is shown.
-    pub fn of(verdict: &PolicyVerdict) -> Self {
+    pub fn of(verdict: &PolicyProgress) -> Self {
         Self {
             id: verdict.policy.as_str().to_owned(),
             name: verdict.name.clone(),
@@ -327,14 +327,14 @@ fn target(request: &Request) -> TargetView {
     }
 }
 
-fn person(shown: &Shown, id: &crate::domain::id::PersonId) -> Who {
+fn person(shown: &RequestDetails, id: &crate::domain::id::PersonId) -> Who {
     Who {
         id: id.as_str().to_owned(),
         name: shown.name(id).to_owned(),
     }
 }
 
-fn principal(shown: &Shown, principal: &Principal) -> Who {
+fn principal(shown: &RequestDetails, principal: &Principal) -> Who {
     Who {
         id: match principal {
             Principal::Person(id) => id.as_str().to_owned(),
@@ -344,19 +344,19 @@ fn principal(shown: &Shown, principal: &Principal) -> Who {
     }
 }
 
-fn decisions(shown: &Shown) -> Vec<DecisionView> {
-    let view = |vote: &crate::domain::vote::Vote| DecisionView {
-        approver: person(shown, &vote.by),
-        verdict: word(vote.verdict),
-        comment: vote.comment.clone(),
-        at: vote.at.rfc3339(),
-        via: word(vote.via),
+fn decisions(shown: &RequestDetails) -> Vec<DecisionView> {
+    let view = |decision: &crate::domain::decision::Decision| DecisionView {
+        approver: person(shown, &decision.by),
+        verdict: word(decision.verdict),
+        comment: decision.comment.clone(),
+        at: decision.at.rfc3339(),
+        via: word(decision.via),
     };
-    shown.votes.iter().map(view).collect()
+    shown.decisions.iter().map(view).collect()
 }
 
-fn bypassed(shown: &Shown) -> Vec<PolicyName> {
-    let name = |policy: &PolicyVerdict| PolicyName {
+fn bypassed(shown: &RequestDetails) -> Vec<PolicyName> {
+    let name = |policy: &PolicyProgress| PolicyName {
         id: policy.policy.as_str().to_owned(),
         name: policy.name.clone(),
         version: policy.version,
@@ -365,8 +365,8 @@ fn bypassed(shown: &Shown) -> Vec<PolicyName> {
     shown.bypassed.iter().map(name).collect()
 }
 
-fn timeline(shown: &Shown) -> Vec<EventView> {
-    let view = |event: &crate::domain::shown::TimelineEvent| EventView {
+fn timeline(shown: &RequestDetails) -> Vec<EventView> {
+    let view = |event: &crate::domain::request_details::TimelineEvent| EventView {
         at: event.at.rfc3339(),
         event: event.what.as_str().to_owned(),
         actor: principal(shown, &event.actor),

@@ -1,24 +1,24 @@
 //! A request in the middle of its life, and what is shown of it to whom.
 
 use super::*;
-use crate::domain::action::{Action, Kind};
-use crate::domain::audit::What;
+use crate::domain::action::{Action, RequestType};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::digest::content_digest;
 use crate::domain::document::{ActionGroup, Risk};
-use crate::domain::eligibility::{Exclusion, Part};
+use crate::domain::eligibility::{PeopleInvolved, Involvement};
 use crate::domain::id::{PersonId, RequestId};
-use crate::domain::policy::Gate;
-use crate::domain::shown::{ShownPerson, TimelineEvent};
+use crate::domain::pinned_policy::PinnedPolicy;
+use crate::domain::request_details::{PersonSummary, TimelineEvent};
 use crate::domain::target::Target;
-use crate::domain::vote::{Door, Verdict, Vote};
+use crate::domain::decision::{Via, DecisionKind, Decision};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ASKED: Timestamp = Timestamp(1_790_000_000_000);
 
-fn gate() -> Gate {
+fn gate() -> PinnedPolicy {
     let template = r#"{"id": "two-people", "name": "Two People", "description": "No change alone",
         "scope": "environment", "approvers": "anyone", "quorum": {"minApprovals": 2}}"#;
-    Gate {
+    PinnedPolicy {
         version: 3,
         template: serde_json::from_str(template).expect("a template"),
         bound: vec!["environment production".to_owned()],
@@ -26,13 +26,13 @@ fn gate() -> Gate {
     }
 }
 
-fn policy() -> PolicyVerdict {
+fn policy() -> PolicyProgress {
     let leaf = |met, text: &str| Explanation {
         met,
         text: text.to_owned(),
         children: Vec::new(),
     };
-    PolicyVerdict {
+    PolicyProgress {
         policy: "two-people".into(),
         name: "Two People".to_owned(),
         description: "No change alone".to_owned(),
@@ -49,13 +49,13 @@ fn policy() -> PolicyVerdict {
     }
 }
 
-fn names() -> BTreeMap<PersonId, ShownPerson> {
+fn names() -> BTreeMap<PersonId, PersonSummary> {
     ["alice", "bob"]
         .map(|id| {
             let name = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
             (
                 id.into(),
-                ShownPerson {
+                PersonSummary {
                     name,
                     slack: Vec::new(),
                 },
@@ -87,7 +87,7 @@ fn request() -> Request {
         observed: Vec::new(),
         bypassed: Vec::new(),
         session: None,
-        excluded: Exclusion(BTreeMap::from([("alice".into(), Part::Requester)])),
+        excluded: PeopleInvolved(BTreeMap::from([("alice".into(), Involvement::Requester)])),
         state: State::Pending {
             expires_at: Timestamp(ASKED.0 + 86_400_000),
         },
@@ -98,7 +98,7 @@ fn request() -> Request {
 }
 
 /// A pending request of Alice's that `ci` submitted and Bob approved.
-pub(crate) fn shown() -> Shown {
+pub(crate) fn shown() -> RequestDetails {
     let bob: PersonId = "bob".into();
     let later = Timestamp(ASKED.0 + 60_000);
     let event = |at, what, actor, via, note: Option<&str>| TimelineEvent {
@@ -108,7 +108,7 @@ pub(crate) fn shown() -> Shown {
         via,
         note: note.map(str::to_owned),
     };
-    Shown {
+    RequestDetails {
         request: request(),
         action: Action {
             id: "release.deploy".into(),
@@ -116,20 +116,20 @@ pub(crate) fn shown() -> Shown {
             group: ActionGroup::Project,
             risk: Risk::High,
             requires: Vec::new(),
-            kind: Kind::Release,
+            kind: RequestType::Release,
         },
         policies: vec![policy()],
         observed: Vec::new(),
         bypassed: Vec::new(),
         session: None,
-        votes: vec![Vote {
+        decisions: vec![Decision {
             by: bob.clone(),
-            verdict: Verdict::Approve,
+            verdict: DecisionKind::Approve,
             comment: Some("looks right".to_owned()),
             teams: BTreeSet::new(),
             roles: BTreeSet::new(),
             at: later,
-            via: Door::Button,
+            via: Via::Button,
             author_left: false,
         }],
         people: names(),
@@ -140,28 +140,28 @@ pub(crate) fn shown() -> Shown {
         timeline: vec![
             event(
                 ASKED,
-                What::RequestCreated,
+                AuditEventKind::RequestCreated,
                 Principal::Service("ci".into()),
-                Door::Api,
+                Via::Api,
                 None,
             ),
             event(
                 later,
-                What::VoteApproved,
+                AuditEventKind::VoteApproved,
                 Principal::Person(bob),
-                Door::Button,
+                Via::Button,
                 Some("looks right"),
             ),
         ],
     }
 }
 
-fn seen_by(shown: &Shown, principal: Principal) -> RequestView {
+fn seen_by(shown: &RequestDetails, principal: Principal) -> RequestView {
     let caller = Caller {
         principal,
         owners: Vec::new(),
         acts_for_others: false,
-        via: Door::Api,
+        via: Via::Api,
     };
     let viewer = Viewer {
         caller: &caller,
@@ -225,7 +225,7 @@ fn what_is_bypassed_may_hide_the_payload_too() {
 fn the_moments_of_each_state() {
     let mut shown = shown();
     let at = Timestamp(5);
-    let view = |shown: &Shown| seen_by(shown, Principal::Bot);
+    let view = |shown: &RequestDetails| seen_by(shown, Principal::Bot);
     assert!(view(&shown).expires_at.is_some() && view(&shown).executable_until.is_none());
     shown.request.state = State::Granted {
         grant: crate::domain::request::Grant::Approved,
@@ -244,7 +244,7 @@ fn the_moments_of_each_state() {
 fn a_broken_payload_is_our_fault_and_never_shown() {
     let mut shown = shown();
     shown.request.payload = "{".to_owned();
-    let caller = Caller::person("alice".into(), Door::Api);
+    let caller = Caller::person("alice".into(), Via::Api);
     let viewer = Viewer {
         caller: &caller,
         directory: &Directory::default(),

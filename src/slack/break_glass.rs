@@ -1,7 +1,7 @@
 //! The grammar of `/breakglass`: strict, so that a word that is not understood starts nothing (threat SL14).
 
-use super::command::{Misread, first_word, straight_quotes, twice, unknown_word, unmarked, words};
-use crate::domain::break_glass::StartAsk;
+use super::command::{ParseError, first_word, straight_quotes, twice, unknown_word, unmarked, words};
+use crate::domain::break_glass::SessionAsk;
 use crate::domain::id::SessionId;
 use crate::domain::text;
 
@@ -11,7 +11,7 @@ pub enum BreakGlass {
     /// Nothing, or `help`.
     Help,
     /// Starts a session; what is missing is asked in a form.
-    Start(StartAsk),
+    Start(SessionAsk),
     /// Ends a session early: this one, or the only one that is active.
     Revoke(Option<SessionId>),
     /// What is open.
@@ -30,7 +30,7 @@ const KEYS: [&str; 7] = [
 ];
 
 /// Reads the text behind `/breakglass`.
-pub fn parse(text: &str) -> Result<BreakGlass, Misread> {
+pub fn parse(text: &str) -> Result<BreakGlass, ParseError> {
     let text = straight_quotes(&unmarked(text));
     let (verb, rest) = first_word(&text);
     match verb.to_lowercase().as_str() {
@@ -43,25 +43,25 @@ pub fn parse(text: &str) -> Result<BreakGlass, Misread> {
 }
 
 /// Whether nothing has to be asked any more.
-pub fn is_complete(ask: &StartAsk) -> bool {
+pub fn is_complete(ask: &SessionAsk) -> bool {
     let resource = ask.projects.is_some() || ask.clusters.is_some() || ask.environments.is_some();
     !ask.actions.is_empty() && resource && !ask.reason.is_empty() && ask.duration.is_some()
 }
 
-fn alone(rest: &str, said: BreakGlass) -> Result<BreakGlass, Misread> {
+fn alone(rest: &str, said: BreakGlass) -> Result<BreakGlass, ParseError> {
     if rest.is_empty() {
         Ok(said)
     } else {
-        Err(Misread(format!("I do not know what `{rest}` is for here.")))
+        Err(ParseError(format!("I do not know what `{rest}` is for here.")))
     }
 }
 
-fn revoke(rest: &str) -> Result<BreakGlass, Misread> {
+fn revoke(rest: &str) -> Result<BreakGlass, ParseError> {
     if rest.is_empty() {
         return Ok(BreakGlass::Revoke(None));
     }
     let id = rest.parse().map_err(|_| {
-        Misread(format!(
+        ParseError(format!(
             "`{rest}` is no session's id; it begins with bg_, and `/breakglass status` shows it."
         ))
     })?;
@@ -69,12 +69,12 @@ fn revoke(rest: &str) -> Result<BreakGlass, Misread> {
 }
 
 /// `key=value ..`, in any order, each key once; several values with commas between them.
-fn start(rest: &str) -> Result<StartAsk, Misread> {
-    let mut ask = StartAsk::default();
+fn start(rest: &str) -> Result<SessionAsk, ParseError> {
+    let mut ask = SessionAsk::default();
     let mut seen: Vec<String> = Vec::new();
     for word in words(rest)? {
         let Some((key, value)) = word.split_once('=') else {
-            return Err(Misread(format!(
+            return Err(ParseError(format!(
                 "I do not know what `{word}` is for; write for example cluster=prod-eu-1, and quote what has spaces."
             )));
         };
@@ -83,7 +83,7 @@ fn start(rest: &str) -> Result<StartAsk, Misread> {
             return Err(twice(key));
         }
         if text::is_blank(value) {
-            return Err(Misread(format!("`{key}` has no value.")));
+            return Err(ParseError(format!("`{key}` has no value.")));
         }
         set(&mut ask, key, value)?;
         seen.push(key.to_owned());
@@ -104,7 +104,7 @@ fn singular(key: &str) -> &str {
     }
 }
 
-fn set(ask: &mut StartAsk, key: &str, value: &str) -> Result<(), Misread> {
+fn set(ask: &mut SessionAsk, key: &str, value: &str) -> Result<(), ParseError> {
     let list = || -> Vec<String> {
         let names = value.split(',').map(str::trim);
         names
@@ -124,7 +124,7 @@ fn set(ask: &mut StartAsk, key: &str, value: &str) -> Result<(), Misread> {
                 .collect();
         }
         "reason" => value.clone_into(&mut ask.reason),
-        "for" => ask.duration = Some(value.parse().map_err(Misread)?),
+        "for" => ask.duration = Some(value.parse().map_err(ParseError)?),
         unknown => return Err(unknown_word(unknown, &KEYS)),
     }
     Ok(())
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::domain::time::Span;
 
-    fn started(text: &str) -> StartAsk {
+    fn started(text: &str) -> SessionAsk {
         match parse(text) {
             Ok(BreakGlass::Start(ask)) => ask,
             other => panic!("{other:?}"),

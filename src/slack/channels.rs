@@ -8,11 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a look-up is believed.
-const KEPT: Span = Span::minutes(10);
+const CACHE_TTL: Span = Span::minutes(10);
 /// How long a look-up may take: with the call that posts it must end within a card's lease.
-const PATIENCE: Duration = Duration::from_millis(2_500);
+const LOOKUP_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// How many look-ups are kept; routes name far fewer channels.
-const MOST: usize = 1_000;
+const CACHE_CAPACITY: usize = 1_000;
 
 /// Who reads what is posted in a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Channels {
             Ok(audience) => return Ok(audience),
             Err(drops) => drops,
         };
-        let asked = tokio::time::timeout(PATIENCE, slack.channel_info(channel)).await;
+        let asked = tokio::time::timeout(LOOKUP_TIMEOUT, slack.channel_info(channel)).await;
         let audience = match asked.unwrap_or(Err(SlackError::TimedOut)) {
             Ok(channel) if channel.is_ext_shared == Some(false) => Audience::Own,
             // what Slack does not tell is not known to be ours alone
@@ -72,7 +72,7 @@ impl Channels {
         let known = self.lock();
         match known.channels.get(channel) {
             // a clock that went back makes a look-up old as well
-            Some((audience, at)) if *at <= now && now < at.plus(KEPT) => Ok(*audience),
+            Some((audience, at)) if *at <= now && now < at.plus(CACHE_TTL) => Ok(*audience),
             _ => Err(known.drops),
         }
     }
@@ -82,7 +82,7 @@ impl Channels {
         if known.drops != drops {
             return;
         }
-        if known.channels.len() >= MOST {
+        if known.channels.len() >= CACHE_CAPACITY {
             known.channels.clear();
         }
         known.channels.insert(channel.to_owned(), (audience, now));

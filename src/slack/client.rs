@@ -34,10 +34,10 @@ use url::{Host, Url};
 pub const SLACK_API_URL: &str = "https://slack.com/api";
 
 /// How long a call may take (design 2.9); after it the outcome is unknown.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Users of a page; Slack gives a thousand at most, and may give fewer.
-const USERS_AT_ONCE: &str = "500";
+const USERS_PAGE_SIZE: &str = "500";
 
 /// Where a `response_url` may lead, besides the host of the Web API (threat NO7).
 const HOOK_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
@@ -143,7 +143,7 @@ impl Slack {
     ) -> Result<UsersPage, SlackError> {
         let params = vec![
             ("team_id", Some(team_id.to_owned())),
-            ("limit", Some(USERS_AT_ONCE.to_owned())),
+            ("limit", Some(USERS_PAGE_SIZE.to_owned())),
             ("cursor", cursor.map(str::to_owned)),
         ];
         self.get("users.list", &params).await
@@ -361,7 +361,7 @@ async fn within<T>(
     address: &str,
     call: impl Future<Output = ClientResult<T>>,
 ) -> Result<T, SlackError> {
-    match tokio::time::timeout(PATIENCE, call).await {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
         Ok(answer) => answer.map_err(|error| SlackError::of(error, address)),
         Err(_) => Err(SlackError::TimedOut),
     }

@@ -1,7 +1,7 @@
 //! The grammar of `/approval` (threat SL14): strict, so that a word that is not understood is no action.
 
 use crate::app::{RequestRef, Submission, stats_window};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::digest::Payload;
 use crate::domain::suggestion;
 use crate::domain::text::{self, is_space};
@@ -17,7 +17,7 @@ pub enum Approval {
     /// Asks what would happen.
     Explain(Form),
     /// What waits, of one type or of all.
-    Inbox(Option<Kind>),
+    Inbox(Option<RequestType>),
     /// One request.
     Show(RequestRef),
     /// Takes a request back.
@@ -65,7 +65,7 @@ impl From<Form> for Submission {
 /// Why a command was not understood, in a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Misread(pub String);
+pub struct ParseError(pub String);
 
 const VERBS: [&str; 11] = [
     "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "audit",
@@ -87,7 +87,7 @@ const KEYS: [&str; 8] = [
 ];
 
 /// Reads the text behind `/approval`.
-pub fn parse(text: &str) -> Result<Approval, Misread> {
+pub fn parse(text: &str) -> Result<Approval, ParseError> {
     let text = straight_quotes(&unmarked(text));
     let (verb, rest) = first_word(&text);
     match verb.to_lowercase().as_str() {
@@ -103,59 +103,59 @@ pub fn parse(text: &str) -> Result<Approval, Misread> {
         "audit" => audit(rest),
         "stats" => stats_window((!rest.is_empty()).then_some(rest))
             .map(Approval::Stats)
-            .map_err(Misread),
+            .map_err(ParseError),
         unknown => Err(unknown_word(unknown, &VERBS)),
     }
 }
 
-fn alone(rest: &str, approval: Approval) -> Result<Approval, Misread> {
+fn alone(rest: &str, approval: Approval) -> Result<Approval, ParseError> {
     if rest.is_empty() {
         Ok(approval)
     } else {
-        Err(Misread(format!("I do not know what `{rest}` is for here.")))
+        Err(ParseError(format!("I do not know what `{rest}` is for here.")))
     }
 }
 
-fn inbox(rest: &str) -> Result<Approval, Misread> {
+fn inbox(rest: &str) -> Result<Approval, ParseError> {
     if rest.is_empty() {
         return Ok(Approval::Inbox(None));
     }
     let wanted = rest.to_lowercase();
-    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == wanted);
-    let kinds = Kind::ALL.map(Kind::as_str);
+    let kind = RequestType::ALL.into_iter().find(|kind| kind.as_str() == wanted);
+    let kinds = RequestType::ALL.map(RequestType::as_str);
     kind.map(|kind| Approval::Inbox(Some(kind)))
         .ok_or_else(|| unknown_word(rest, &kinds))
 }
 
-fn only_number(rest: &str) -> Result<RequestRef, Misread> {
+fn only_number(rest: &str) -> Result<RequestRef, ParseError> {
     match number(rest)? {
         (request, None) => Ok(request),
-        (_, Some(more)) => Err(Misread(format!("I do not know what `{more}` is for here."))),
+        (_, Some(more)) => Err(ParseError(format!("I do not know what `{more}` is for here."))),
     }
 }
 
 /// A request by number or id, and whatever stands behind it as it was typed.
-fn number(rest: &str) -> Result<(RequestRef, Option<String>), Misread> {
+fn number(rest: &str) -> Result<(RequestRef, Option<String>), ParseError> {
     let (word, said) = first_word(rest);
     if word.is_empty() {
-        return Err(Misread("Say which request, such as 42.".to_owned()));
+        return Err(ParseError("Say which request, such as 42.".to_owned()));
     }
     let request = word
         .parse()
-        .map_err(|_| Misread(format!("`{word}` is no number of a request, such as 42.")))?;
+        .map_err(|_| ParseError(format!("`{word}` is no number of a request, such as 42.")))?;
     let said = unquoted(said.trim());
     Ok((request, (!text::is_blank(said)).then(|| said.to_owned())))
 }
 
 /// `ACTION key=value ..`, in any order, each key once.
-fn form(rest: &str) -> Result<Form, Misread> {
+fn form(rest: &str) -> Result<Form, ParseError> {
     let mut form = Form::default();
     for word in words(rest)? {
         match word.split_once('=') {
             Some((key, value)) => set(&mut form, key, value)?,
             None if form.action.is_empty() => form.action = word,
             None => {
-                return Err(Misread(format!(
+                return Err(ParseError(format!(
                     "I do not know what `{word}` is for; quote what has spaces, such as reason=\"two words\"."
                 )));
             }
@@ -165,31 +165,31 @@ fn form(rest: &str) -> Result<Form, Misread> {
 }
 
 /// The same, for what no form can complete.
-fn form_with_action(rest: &str) -> Result<Form, Misread> {
+fn form_with_action(rest: &str) -> Result<Form, ParseError> {
     let form = form(rest)?;
     if form.action.is_empty() {
-        return Err(Misread(
+        return Err(ParseError(
             "Say which action, such as release.deploy.".to_owned(),
         ));
     }
     Ok(form)
 }
 
-fn audit(rest: &str) -> Result<Approval, Misread> {
+fn audit(rest: &str) -> Result<Approval, ParseError> {
     if rest.is_empty() {
         return Ok(Approval::Audit(EVENTS));
     }
     match rest.parse() {
         Ok(events) if (1..=MOST_EVENTS).contains(&events) => Ok(Approval::Audit(events)),
-        _ => Err(Misread(format!(
+        _ => Err(ParseError(format!(
             "`{rest}` is no number of events from 1 to {MOST_EVENTS}."
         ))),
     }
 }
 
-fn set(form: &mut Form, key: &str, value: &str) -> Result<(), Misread> {
+fn set(form: &mut Form, key: &str, value: &str) -> Result<(), ParseError> {
     if text::is_blank(value) {
-        return Err(Misread(format!("`{key}` has no value.")));
+        return Err(ParseError(format!("`{key}` has no value.")));
     }
     if key == "payload" {
         return set_payload(form, value);
@@ -214,12 +214,12 @@ fn set(form: &mut Form, key: &str, value: &str) -> Result<(), Misread> {
     Ok(())
 }
 
-fn set_payload(form: &mut Form, value: &str) -> Result<(), Misread> {
+fn set_payload(form: &mut Form, value: &str) -> Result<(), ParseError> {
     if form.payload.is_some() {
         return Err(twice("payload"));
     }
     let payload = serde_json::from_str(value).map_err(|error| {
-        Misread(format!(
+        ParseError(format!(
             "`payload` is no JSON ({error}); write it as payload='{{\"key\": \"value\"}}'."
         ))
     })?;
@@ -227,23 +227,23 @@ fn set_payload(form: &mut Form, value: &str) -> Result<(), Misread> {
     Ok(())
 }
 
-pub(super) fn twice(key: &str) -> Misread {
-    Misread(format!("`{key}` is given twice; give it once."))
+pub(super) fn twice(key: &str) -> ParseError {
+    ParseError(format!("`{key}` is given twice; give it once."))
 }
 
-pub(super) fn unknown_word(word: &str, known: &[&str]) -> Misread {
-    Misread(match suggestion::nearest(word, known) {
+pub(super) fn unknown_word(word: &str, known: &[&str]) -> ParseError {
+    ParseError(match suggestion::nearest(word, known) {
         Some(nearest) => format!("I do not know `{word}`; did you mean `{nearest}`?"),
         None => format!("I do not know `{word}`; known are {}.", known.join(", ")),
     })
 }
 
 /// Splits as a shell does. `#` begins no comment here, or the rest of a line would be lost unseen.
-pub(super) fn words(text: &str) -> Result<Vec<String>, Misread> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, ParseError> {
     const HASH: char = '\u{e000}';
     let guarded = with_plain_spaces(text).replace('#', &HASH.to_string());
     let words = shlex::split(&guarded).ok_or_else(|| {
-        Misread(
+        ParseError(
             "A quote is not closed. Put double quotes around text with an apostrophe, such as reason=\"it's urgent\"."
                 .to_owned(),
         )

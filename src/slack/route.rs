@@ -1,6 +1,6 @@
 //! `POST /slack/events`: the one door over HTTP for commands, interactions and events (design 3.5).
 
-use super::dispatch::{Ack, Dispatcher};
+use super::handlers::{Ack, Dispatcher};
 use super::inbound::{self, Delivery, Inbound};
 use super::signature::{SIGNATURE_HEADER, SigningSecrets, TIMESTAMP_HEADER};
 use crate::app::{DELIVERIES_REFUSED, LogLimit};
@@ -25,7 +25,7 @@ static UNREADABLE: LogLimit = LogLimit::new();
 
 /// What the route needs; cheap to clone.
 #[derive(Clone)]
-pub struct Inlet {
+pub struct InboundState {
     /// The signing secrets in force.
     pub secrets: Arc<SigningSecrets>,
     /// Where deliveries go.
@@ -35,13 +35,13 @@ pub struct Inlet {
 }
 
 /// The router with the one route.
-pub fn router(inlet: Inlet) -> Router {
+pub fn router(inlet: InboundState) -> Router {
     Router::new()
         .route("/slack/events", post(receive))
         .with_state(inlet)
 }
 
-async fn receive(State(inlet): State<Inlet>, request: Request<Body>) -> Response {
+async fn receive(State(inlet): State<InboundState>, request: Request<Body>) -> Response {
     let now = (inlet.clock)();
     match accept(&inlet.secrets, request, now).await {
         Ok((inbound, delivery)) => answer(inlet.dispatcher.handle(inbound, delivery).await),

@@ -3,11 +3,11 @@
 use super::dialect::{self, on};
 use super::keys::Keys;
 use super::{StoreError, Tx, json, on_db, read, sql};
-use crate::domain::audit::{AuditEvent, What};
+use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Door;
+use crate::domain::decision::Via;
 use serde_json::{Value, json};
 
 sql! {
@@ -82,11 +82,11 @@ pub struct TimelineRow {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub what: What,
+    pub what: AuditEventKind,
     /// Who.
     pub actor: Principal,
     /// Through which door.
-    pub via: Door,
+    pub via: Via,
     /// What else.
     pub detail: Value,
 }
@@ -140,7 +140,7 @@ impl Tx {
             Ok(TimelineRow {
                 request: read("id", request.parse())?,
                 at: Timestamp(at),
-                what: what.parse().unwrap_or(What::Unknown),
+                what: what.parse().unwrap_or(AuditEventKind::Unknown),
                 actor: read("actor", Principal::try_from(actor))?,
                 via: read("via", serde_json::from_value(via.into()))?,
                 detail: read("detail", serde_json::from_str(&detail))?,

@@ -3,10 +3,10 @@
 use super::keys::Keys;
 use super::{StoreError, Tx, dialect, json, on_db, read, sql};
 use crate::domain::delta::Delta;
-use crate::domain::document::{Document, Template};
+use crate::domain::document::{ConfigDocument, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use crate::domain::principal::Principal;
-use crate::domain::roster::Stamp;
+use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub struct ConfigRow {
     /// Its version; 0 where none was ever stored.
     pub version: i64,
     /// The document.
-    pub document: Document,
+    pub document: ConfigDocument,
     /// The SHA-256 of its canonical form.
     pub digest: String,
 }
@@ -55,10 +55,10 @@ impl Tx {
     }
 
     /// The versions of everything that decides.
-    pub async fn rules_version(&mut self) -> Result<Stamp, StoreError> {
+    pub async fn config_versions(&mut self) -> Result<ConfigVersions, StoreError> {
         let (config, directory): (i64, i64) =
             on_db!(self, |c| sqlx::query_as(RULES_VERSION).fetch_one(c).await)?;
-        Ok(Stamp { config, directory })
+        Ok(ConfigVersions { config, directory })
     }
 
     /// When the configuration in force was stored.
@@ -83,7 +83,7 @@ impl Tx {
     }
 
     /// The configuration as it was in a version: whole where it is stored so, else made from the next whole one.
-    pub async fn config_at(&mut self, version: i64) -> Result<Option<Document>, StoreError> {
+    pub async fn config_at(&mut self, version: i64) -> Result<Option<ConfigDocument>, StoreError> {
         let row: Option<(i64, String)> = on_db!(self, |c| sqlx::query_as(WHOLE_FROM)
             .bind(version)
             .fetch_optional(c)
@@ -117,8 +117,8 @@ impl Tx {
     pub async fn supersede_config(
         &mut self,
         version: i64,
-        document: &Document,
-        next: &Document,
+        document: &ConfigDocument,
+        next: &ConfigDocument,
     ) -> Result<(), StoreError> {
         let delta = Delta::of(document, next);
         let text = json(&delta)?;
@@ -152,7 +152,7 @@ impl Tx {
     pub async fn template(
         &mut self,
         policy: &PolicyId,
-    ) -> Result<Option<(i64, Option<Template>)>, StoreError> {
+    ) -> Result<Option<(i64, Option<PolicyTemplate>)>, StoreError> {
         let row: Option<(i64, String)> = on_db!(self, |c| sqlx::query_as(LATEST_TEMPLATE)
             .bind(policy.as_str())
             .fetch_optional(c)
@@ -168,7 +168,7 @@ impl Tx {
     /// is an error of [`Tx::config`].
     pub async fn templates(
         &mut self,
-    ) -> Result<BTreeMap<PolicyId, (i64, Option<Template>)>, StoreError> {
+    ) -> Result<BTreeMap<PolicyId, (i64, Option<PolicyTemplate>)>, StoreError> {
         let rows: Vec<(String, i64, String)> = on_db!(self, |c| sqlx::query_as(LATEST_TEMPLATES)
             .fetch_all(c)
             .await)?;
@@ -226,7 +226,7 @@ impl Tx {
     pub async fn insert_template(
         &mut self,
         version: i64,
-        template: &Template,
+        template: &PolicyTemplate,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let text = json(template)?;
@@ -241,7 +241,7 @@ impl Tx {
     }
 
     /// Nobody decides, submits or executes until this unit ends.
-    pub async fn lock_rules(&mut self) -> Result<(), StoreError> {
+    pub async fn lock_config(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
             on_db!(self, |c| sqlx::query(dialect::LOCK_RULES)
                 .execute(c)
@@ -265,7 +265,7 @@ impl Tx {
     }
 
     /// The rules stay as they are until this unit ends.
-    pub async fn lock_rules_shared(&mut self) -> Result<(), StoreError> {
+    pub async fn lock_config_shared(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
             on_db!(self, |c| sqlx::query(dialect::LOCK_RULES_SHARED)
                 .execute(c)

@@ -2,23 +2,23 @@
 
 use super::dialect::{self, on};
 use super::keys::Keys;
-use super::{Answer, StoreError, Tx, json, on_db};
+use super::{StoredResponse, StoreError, Tx, json, on_db};
 use crate::domain::audit::AuditEvent;
 use crate::domain::digest::Digest;
 use crate::domain::id::{OutboxId, RequestId};
 use crate::domain::message::Message;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Vote;
+use crate::domain::decision::Decision;
 use serde_json::{Value, json};
 
 /// A vote that was cast in this batch.
 #[derive(Debug, Clone)]
-pub struct NewVote {
+pub struct DecisionRow {
     /// On which request.
     pub request: RequestId,
     /// The vote.
-    pub vote: Vote,
+    pub decision: Decision,
     /// What its author approved.
     pub digest: Digest,
     /// The pages of the content that were opened before.
@@ -27,23 +27,23 @@ pub struct NewVote {
 
 /// Everything a batch changes.
 #[derive(Debug, Default)]
-pub struct Judgement {
+pub struct BatchChanges {
     /// Votes.
-    pub votes: Vec<NewVote>,
+    pub decisions: Vec<DecisionRow>,
     /// Audit events.
     pub events: Vec<AuditEvent>,
     /// Messages that leave with the commit.
     pub messages: Vec<(OutboxId, Message)>,
     /// Answers to keep.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<StoredResponse>,
 }
 
 impl Tx {
     /// Writes a batch; `changed` are the requests whose state or votes have moved, once each.
-    pub async fn write_judgement(
+    pub async fn write_batch(
         &mut self,
         changed: &[&Request],
-        batch: &Judgement,
+        batch: &BatchChanges,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let text = on!(
@@ -51,11 +51,11 @@ impl Tx {
             dialect::WRITE_JUDGEMENT_SQLITE,
             dialect::WRITE_JUDGEMENT_POSTGRES
         );
-        let votes = rows(&batch.votes, |new| {
+        let decisions = rows(&batch.decisions, |new| {
             Ok(json!({
-                "r": new.request, "p": new.vote.by, "v": new.vote.verdict, "c": new.vote.comment,
-                "t": json(&new.vote.teams)?, "o": json(&new.vote.roles)?,
-                "d": new.digest, "g": json(&new.pages_seen)?, "i": new.vote.via,
+                "r": new.request, "p": new.decision.by, "v": new.decision.verdict, "c": new.decision.comment,
+                "t": json(&new.decision.teams)?, "o": json(&new.decision.roles)?,
+                "d": new.digest, "g": json(&new.pages_seen)?, "i": new.decision.via,
             }))
         })?;
         let requests = rows(changed, |request| {
@@ -82,7 +82,7 @@ impl Tx {
             )
         })?;
         on_db!(self, |c| sqlx::query(text)
-            .bind(&votes)
+            .bind(&decisions)
             .bind(&requests)
             .bind(&events)
             .bind(&messages)

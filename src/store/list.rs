@@ -3,7 +3,7 @@
 use super::dialect::{self, on};
 use super::keys::Keys;
 use super::{Loaded, StoreError, Tx, on_db, sql};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;
 
@@ -43,7 +43,7 @@ pub struct ListQuery<'a> {
     /// In one of these states; empty means any.
     pub statuses: &'a [Status],
     /// Of this type.
-    pub kind: Option<Kind>,
+    pub kind: Option<RequestType>,
     /// Asked for by this principal.
     pub requester: Option<&'a Principal>,
     /// With a number below this.
@@ -110,7 +110,7 @@ impl Tx {
         status: Option<Status>,
     ) -> Result<Vec<(String, i64)>, StoreError> {
         let status = status.map(Status::as_str);
-        let kind = query.kind.map(Kind::as_str);
+        let kind = query.kind.map(RequestType::as_str);
         let requester = query.requester.map(ToString::to_string);
         let text = match (&requester, status, kind) {
             (Some(_), _, _) => on!(self, LIST_BY_REQUESTER_SQLITE, LIST_BY_REQUESTER_POSTGRES),

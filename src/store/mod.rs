@@ -1,7 +1,7 @@
 //! SQL, rows and the unit of work, over `SQLite` and Postgres. No rule of the product lives here.
 
 mod address;
-mod answers;
+mod stored_responses;
 mod aside;
 mod audit;
 mod cards;
@@ -9,13 +9,13 @@ mod config;
 mod decide;
 pub(crate) mod dialect;
 mod error;
-mod facts;
+mod known_facts;
 mod files;
 mod homes;
 mod keys;
-mod lately;
+mod recent_decisions;
 mod list;
-mod open;
+mod connection;
 mod outbox;
 mod pauses;
 mod people;
@@ -28,15 +28,15 @@ mod stats;
 mod tokens;
 mod undelivered;
 mod unreadable;
-mod wakes;
+mod notify;
 mod writer;
 
-pub use answers::Answer;
+pub use stored_responses::StoredResponse;
 pub use aside::{Aside, SetAside};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
-pub use decide::{Judgement, NewVote};
+pub use decide::{BatchChanges, DecisionRow};
 pub use error::StoreError;
 pub use list::{ListQuery, Listed};
 pub use outbox::{Claimed, DueMessage};
@@ -46,7 +46,7 @@ pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use undelivered::{DeadMessage, StuckCard};
 pub use unreadable::{UNREADABLE_ROWS, Unreadable};
-pub use wakes::Wakes;
+pub use notify::Wakes;
 
 use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -160,14 +160,14 @@ pub(crate) use sql;
 
 /// Every statement of the product, by file, for the test that prepares all of them.
 pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
-    answers::STATEMENTS,
+    stored_responses::STATEMENTS,
     audit::STATEMENTS,
     cards::STATEMENTS,
     config::STATEMENTS,
     dialect::STATEMENTS,
-    facts::STATEMENTS,
+    known_facts::STATEMENTS,
     homes::STATEMENTS,
-    lately::STATEMENTS,
+    recent_decisions::STATEMENTS,
     list::STATEMENTS,
     outbox::STATEMENTS,
     pauses::STATEMENTS,
@@ -249,7 +249,7 @@ impl Db {
     }
 
     /// Runs one use case as one unit: Ok commits, Err leaves nothing. Nothing waits for ever for a server that has silently gone away.
-    pub async fn unit<T, E: From<StoreError>>(
+    pub async fn transaction<T, E: From<StoreError>>(
         &self,
         use_case: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
     ) -> Result<T, E> {

@@ -275,7 +275,7 @@ impl Tx {
     }
 
     /// How many messages of a lane could not be delivered yet, or wait for a channel that refuses, and why one of them.
-    pub async fn unheard(&mut self, lane: Lane) -> Result<(i64, Option<String>), StoreError> {
+    pub async fn undeliverable(&mut self, lane: Lane) -> Result<(i64, Option<String>), StoreError> {
         on_db!(self, |c| sqlx::query_as(UNHEARD)
             .bind(lane as i64)
             .fetch_one(c)

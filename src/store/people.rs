@@ -3,7 +3,7 @@
 use super::dialect::{self, on};
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::document::SlackIdentity;
-use crate::domain::roster::{Account, Gained, Group, Roster};
+use crate::domain::slack_directory::{SyncedAccount, RecentMembership, SyncedGroup, SlackDirectory};
 use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,23 +31,23 @@ sql! {
 
 impl Tx {
     /// Everything that is known of people besides the configuration.
-    pub async fn roster(&mut self) -> Result<Roster, StoreError> {
+    pub async fn slack_directory(&mut self) -> Result<SlackDirectory, StoreError> {
         let (version,): (i64,) = on_db!(self, |c| sqlx::query_as(VERSION).fetch_one(c).await)?;
-        Ok(Roster {
+        Ok(SlackDirectory {
             version,
             groups: self.groups().await?,
             accounts: self.accounts().await?,
-            gained: self.gained().await?,
+            recent_memberships: self.recent_memberships().await?,
         })
     }
 
-    async fn groups(&mut self) -> Result<BTreeMap<String, Group>, StoreError> {
+    async fn groups(&mut self) -> Result<BTreeMap<String, SyncedGroup>, StoreError> {
         let rows: Vec<(String, String, String, i64, Option<String>)> =
             on_db!(self, |c| sqlx::query_as(GROUPS).fetch_all(c).await)?;
         rows.into_iter()
             .map(|(id, accounts, people, synced_at, recent)| {
                 let recent = recent.map(|text| serde_json::from_str(&text)).transpose();
-                let group = Group {
+                let group = SyncedGroup {
                     accounts: read("accounts of a group", serde_json::from_str(&accounts))?,
                     people: read("people of a group", serde_json::from_str(&people))?,
                     synced_at: Timestamp(synced_at),
@@ -59,31 +59,31 @@ impl Tx {
             .collect()
     }
 
-    async fn accounts(&mut self) -> Result<Vec<Account>, StoreError> {
+    async fn accounts(&mut self) -> Result<Vec<SyncedAccount>, StoreError> {
         let rows: Vec<(String, String, bool, bool)> =
             on_db!(self, |c| sqlx::query_as(ACCOUNTS).fetch_all(c).await)?;
         let mut accounts = rows
             .into_iter()
             .map(|(identity, name, is_active, is_full)| {
-                Ok(Account {
+                Ok(SyncedAccount {
                     identity: read("account", serde_json::from_str(&identity))?,
                     name,
                     is_active,
                     is_full,
                 })
             })
-            .collect::<Result<Vec<Account>, StoreError>>()?;
+            .collect::<Result<Vec<SyncedAccount>, StoreError>>()?;
         accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
         Ok(accounts)
     }
 
-    async fn gained(&mut self) -> Result<Vec<Gained>, StoreError> {
+    async fn recent_memberships(&mut self) -> Result<Vec<RecentMembership>, StoreError> {
         let rows: Vec<(String, String, i64, Option<i64>)> =
             on_db!(self, |c| sqlx::query_as(GAINED).fetch_all(c).await)?;
-        let gained: Result<BTreeSet<Gained>, StoreError> = rows
+        let recent_memberships: Result<BTreeSet<RecentMembership>, StoreError> = rows
             .into_iter()
             .map(|(person, what, since, held_until)| {
-                Ok(Gained {
+                Ok(RecentMembership {
                     person: person.as_str().into(),
                     what: read("membership", serde_json::from_str(&what))?,
                     since: Timestamp(since),
@@ -91,14 +91,14 @@ impl Tx {
                 })
             })
             .collect();
-        Ok(gained?.into_iter().collect())
+        Ok(recent_memberships?.into_iter().collect())
     }
 
     /// Saves what differs; another version makes every replica read it anew.
     pub async fn save_roster(
         &mut self,
-        before: &Roster,
-        after: &Roster,
+        before: &SlackDirectory,
+        after: &SlackDirectory,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if after.version > before.version {
@@ -123,8 +123,8 @@ impl Tx {
                 self.save_group(id, group).await?;
             }
         }
-        self.save_gained(&before.gained, &after.gained).await?;
-        let known: BTreeMap<&SlackIdentity, &Account> = before
+        self.save_gained(&before.recent_memberships, &after.recent_memberships).await?;
+        let known: BTreeMap<&SlackIdentity, &SyncedAccount> = before
             .accounts
             .iter()
             .map(|account| (&account.identity, account))
@@ -134,7 +134,7 @@ impl Tx {
         self.save_accounts(&differing.collect::<Vec<_>>()).await
     }
 
-    async fn save_group(&mut self, id: &str, group: &Group) -> Result<(), StoreError> {
+    async fn save_group(&mut self, id: &str, group: &SyncedGroup) -> Result<(), StoreError> {
         let (accounts, people) = (json(&group.accounts)?, json(&group.people)?);
         let recent = json(&group.recent)?;
         on_db!(self, |c| sqlx::query(SAVE_GROUP)
@@ -148,7 +148,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    async fn save_gained(&mut self, before: &[Gained], after: &[Gained]) -> Result<(), StoreError> {
+    async fn save_gained(&mut self, before: &[RecentMembership], after: &[RecentMembership]) -> Result<(), StoreError> {
         for gone in before.iter().filter(|row| !after.contains(row)) {
             let what = json(&gone.what)?;
             on_db!(self, |c| sqlx::query(FORGET_GAINED)
@@ -172,7 +172,7 @@ impl Tx {
         Ok(())
     }
 
-    async fn save_accounts(&mut self, accounts: &[&Account]) -> Result<(), StoreError> {
+    async fn save_accounts(&mut self, accounts: &[&SyncedAccount]) -> Result<(), StoreError> {
         if accounts.is_empty() {
             return Ok(());
         }
@@ -219,7 +219,7 @@ impl Tx {
     /// Remembers when Slack was asked about this account alone.
     pub async fn account_heard(
         &mut self,
-        account: &Account,
+        account: &SyncedAccount,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let identity = json(&account.identity)?;

@@ -2,12 +2,12 @@
 
 use super::{Loaded, StoreError, read};
 use crate::domain::id::{PersonId, RoleId, TeamId};
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State, Status};
-use crate::domain::roster::Stamp;
+use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::{Door, Verdict, Vote};
+use crate::domain::decision::{Via, DecisionKind, Decision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -36,10 +36,10 @@ pub(super) struct Row {
     executed_at: Option<i64>,
     outcome: Option<String>,
     replaces: Option<String>,
-    rules: i64,
+    config: i64,
     directory: i64,
     payload: Option<String>,
-    votes: String,
+    decisions: String,
 }
 
 fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
@@ -83,11 +83,11 @@ impl Row {
 
     pub(super) fn loaded(self) -> Result<Loaded, StoreError> {
         let state = self.state()?;
-        let votes: Vec<StoredVote> = from_json("votes", &self.votes)?;
-        let votes: Result<Vec<Vote>, StoreError> =
-            votes.into_iter().map(StoredVote::vote).collect();
-        let mut votes = votes?;
-        votes.sort_by(|a, b| (a.at, &a.by).cmp(&(b.at, &b.by)));
+        let decisions: Vec<StoredVote> = from_json("votes", &self.decisions)?;
+        let decisions: Result<Vec<Decision>, StoreError> =
+            decisions.into_iter().map(StoredVote::decision).collect();
+        let mut decisions = decisions?;
+        decisions.sort_by(|a, b| (a.at, &a.by).cmp(&(b.at, &b.by)));
         let request = Request {
             id: read("id", self.id.parse())?,
             number: self.number,
@@ -112,9 +112,9 @@ impl Row {
         };
         Ok(Loaded {
             request,
-            votes,
-            rules: Stamp {
-                config: self.rules,
+            decisions,
+            config: ConfigVersions {
+                config: self.config,
                 directory: self.directory,
             },
         })
@@ -133,19 +133,19 @@ fn outcome(text: Option<&str>) -> Option<Outcome> {
 #[derive(Deserialize)]
 struct StoredVote {
     by: PersonId,
-    verdict: Verdict,
+    verdict: DecisionKind,
     comment: Option<String>,
     teams: String,
     roles: String,
     at: Timestamp,
-    via: Door,
+    via: Via,
 }
 
 impl StoredVote {
-    fn vote(self) -> Result<Vote, StoreError> {
+    fn decision(self) -> Result<Decision, StoreError> {
         let teams: BTreeSet<TeamId> = from_json("teams of a vote", &self.teams)?;
         let roles: BTreeSet<RoleId> = from_json("roles of a vote", &self.roles)?;
-        Ok(Vote {
+        Ok(Decision {
             by: self.by,
             verdict: self.verdict,
             comment: self.comment,
@@ -159,7 +159,7 @@ impl StoredVote {
 }
 
 /// Policies that are only shown and never gate: one that does not read is left out.
-fn displayed(observed: &str) -> Vec<Gate> {
+fn displayed(observed: &str) -> Vec<PinnedPolicy> {
     let stored: Vec<serde_json::Value> = serde_json::from_str(observed).unwrap_or_default();
     let read = stored.into_iter().map(serde_json::from_value);
     read.filter_map(Result::ok).collect()

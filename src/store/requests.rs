@@ -4,13 +4,13 @@ use super::dialect::{self, on};
 use super::keys::Keys;
 use super::request_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Request, State};
-use crate::domain::roster::Stamp;
+use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::domain::vote::Vote;
+use crate::domain::decision::Decision;
 use std::collections::HashMap;
 
 sql! {
@@ -34,9 +34,9 @@ pub struct Loaded {
     /// The request; its payload is empty where it was not asked for.
     pub request: Request,
     /// The votes.
-    pub votes: Vec<Vote>,
+    pub decisions: Vec<Decision>,
     /// The versions of the rules at that moment.
-    pub rules: Stamp,
+    pub config: ConfigVersions,
 }
 
 /// The columns that hold a state: end, execution, outcome.
@@ -65,7 +65,7 @@ impl Tx {
     pub async fn insert_request(
         &mut self,
         request: &Request,
-        kind: Kind,
+        kind: RequestType,
     ) -> Result<(), StoreError> {
         let (ends_at, _, _) = columns(&request.state);
         let [target, authors, gates, observed, bypassed, excluded] = [
@@ -138,10 +138,10 @@ impl Tx {
     pub async fn lock_requests(
         &mut self,
         ids: &[&RequestId],
-        rules: bool,
+        config: bool,
     ) -> Result<(), StoreError> {
-        if rules {
-            self.lock_rules_shared().await?;
+        if config {
+            self.lock_config_shared().await?;
         }
         if !self.locks_rows() || ids.is_empty() {
             return Ok(()); // an SQLite unit that may write is alone
@@ -276,19 +276,19 @@ impl Tx {
     }
 
     /// Keeps a vote's cut memberships for good (design 2.5); `stored_as` is the id its author went by when they cast it.
-    pub async fn cut_vote(
+    pub async fn reduce_decision(
         &mut self,
         request: &RequestId,
         stored_as: &PersonId,
-        vote: &Vote,
+        decision: &Decision,
     ) -> Result<(), StoreError> {
-        let (teams, roles) = (json(&vote.teams)?, json(&vote.roles)?);
+        let (teams, roles) = (json(&decision.teams)?, json(&decision.roles)?);
         on_db!(self, |c| sqlx::query(CUT_VOTE)
             .bind(request.as_str())
             .bind(stored_as.as_str())
             .bind(&teams)
             .bind(&roles)
-            .bind(vote.at.0)
+            .bind(decision.at.0)
             .execute(c)
             .await
             .map(|_| ()))

@@ -2,7 +2,7 @@
 
 use super::{StoreError, read};
 use crate::domain::break_glass::{
-    AskedBy, EndedBy, NotStarted, Review, Session, SessionState, SessionStatus,
+    AskedBy, EndedBy, NotStarted, SessionReview, Session, SessionState, SessionStatus,
 };
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;
@@ -116,8 +116,8 @@ impl Row {
         })
     }
 
-    fn review(&self) -> Option<Review> {
-        Some(Review {
+    fn review(&self) -> Option<SessionReview> {
+        Some(SessionReview {
             by: self.reviewer.as_deref()?.into(),
             note: self.review_note.clone()?,
             at: Timestamp(self.reviewed_at?),

@@ -2,7 +2,7 @@
 
 use super::session_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
-use crate::domain::break_glass::{Session, SessionAlert, SessionState, Use};
+use crate::domain::break_glass::{Session, SessionAlert, SessionState, SessionUse};
 use crate::domain::id::{ChannelId, RequestId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::request::Outcome;
@@ -239,7 +239,7 @@ impl Tx {
 
     /// What was let past policies under a session, oldest first. Whoever used it may not review it, so a use that cannot be read is an
     /// error.
-    pub async fn uses_of(&mut self, session: &Session, limit: i64) -> Result<Vec<Use>, StoreError> {
+    pub async fn uses_of(&mut self, session: &Session, limit: i64) -> Result<Vec<SessionUse>, StoreError> {
         let rows = self.use_rows(session, limit).await?;
         rows.into_iter()
             .map(|row| {
@@ -254,7 +254,7 @@ impl Tx {
         &mut self,
         session: &Session,
         limit: i64,
-    ) -> Result<Vec<Use>, StoreError> {
+    ) -> Result<Vec<SessionUse>, StoreError> {
         let rows = self.use_rows(session, limit).await?;
         let uses = rows.into_iter().filter_map(|row| {
             let id = row.0.clone();
@@ -358,9 +358,9 @@ impl Tx {
 
 fn one_use(
     (id, number, action, target, by, requester, at, status, outcome): UseRow,
-) -> Result<Use, StoreError> {
+) -> Result<SessionUse, StoreError> {
     let id: RequestId = read("id", id.parse())?;
-    Ok(Use {
+    Ok(SessionUse {
         request: id,
         number,
         action: action.as_str().into(),

@@ -1,10 +1,10 @@
 //! What statistics are made from: the latest requests, never more than a bounded number of them.
 
 use super::{StoreError, Tx, on_db, read, sql};
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::id::{PolicyId, TeamId};
 use crate::domain::latency::Asked;
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
 use serde::Deserialize;
@@ -31,22 +31,22 @@ struct LatestRow {
     gates: String,
     created_at: i64,
     decided_at: Option<i64>,
-    votes: Option<String>,
+    decisions: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct VoteJson {
+struct DecisionJson {
     at: Timestamp,
     teams: Vec<TeamId>,
 }
 
 impl LatestRow {
     fn asked(self) -> Result<Asked, StoreError> {
-        let gates: Vec<Gate> = read("gates", serde_json::from_str(&self.gates))?;
+        let gates: Vec<PinnedPolicy> = read("gates", serde_json::from_str(&self.gates))?;
         let policies: Vec<PolicyId> = gates.into_iter().map(|gate| gate.template.id).collect();
-        let votes = self.votes.unwrap_or_else(|| "[]".to_owned());
-        let votes: Vec<VoteJson> = read("votes", serde_json::from_str(&votes))?;
-        let kind: Kind = read("type", serde_json::from_value(self.kind.into()))?;
+        let decisions = self.decisions.unwrap_or_else(|| "[]".to_owned());
+        let decisions: Vec<DecisionJson> = read("votes", serde_json::from_str(&decisions))?;
+        let kind: RequestType = read("type", serde_json::from_value(self.kind.into()))?;
         let status: Status = read("status", self.status.parse())?;
         Ok(Asked {
             kind,
@@ -54,9 +54,9 @@ impl LatestRow {
             policies,
             created_at: Timestamp(self.created_at),
             decided_at: self.decided_at.map(Timestamp),
-            votes: votes
+            decisions: decisions
                 .into_iter()
-                .map(|vote| (vote.at, vote.teams))
+                .map(|decision| (decision.at, decision.teams))
                 .collect(),
         })
     }

@@ -20,10 +20,10 @@ const HEALTHY_AFTER: Duration = Duration::from_mins(10);
 
 /// Starts long-lived tasks again and knows which of them are in trouble; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Supervisor(Arc<Mutex<Troubles>>);
+pub struct Supervisor(Arc<Mutex<ReadinessState>>);
 
 #[derive(Debug, Default)]
-struct Troubles {
+struct ReadinessState {
     /// How often a task has panicked lately.
     panics: BTreeMap<&'static str, u32>,
     /// Steps whose last try failed.
@@ -119,7 +119,7 @@ impl Supervisor {
         pause.min(LONGEST_PAUSE)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Troubles> {
+    fn lock(&self) -> MutexGuard<'_, ReadinessState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,9 +14,9 @@ use crate::store::{Card, Claimed, DueCard, Tx};
 use futures::future::join_all;
 
 /// Cards that are brought up to date at once; each call has its own connection and time-out.
-const AT_ONCE: i64 = 8;
+const BATCH_SIZE: i64 = 8;
 /// Longer than looking the channel up and one call may take, so that at most one call a card is in flight.
-const LEASE: Span = Span::seconds(8);
+const LEASE_DURATION: Span = Span::seconds(8);
 
 impl Workers {
     /// The workspace has forgotten its messages: the cards of all pending requests are posted anew.
@@ -24,7 +24,7 @@ impl Workers {
         let now = self.app.now();
         self.app
             .db()
-            .unit(async |tx| Ok(tx.lose_pending_cards(now).await?))
+            .transaction(async |tx| Ok(tx.lose_pending_cards(now).await?))
             .await
     }
 
@@ -40,7 +40,7 @@ impl Workers {
     /// Brings some cards of a kind up to date, as many as Slack takes now.
     async fn tick_some(&self, pace: &Pace, kind: Card) -> Result<bool, AppError> {
         let now = self.app.now();
-        let allowed = pace.take(AT_ONCE, now);
+        let allowed = pace.take(BATCH_SIZE, now);
         if allowed == 0 {
             return Ok(false);
         }
@@ -66,7 +66,7 @@ impl Workers {
         }
         self.app
             .db()
-            .unit(async |tx| Ok(tx.claim_cards(kind, now, now.plus(LEASE), limit).await?))
+            .transaction(async |tx| Ok(tx.claim_cards(kind, now, now.plus(LEASE_DURATION), limit).await?))
             .await
     }
 
@@ -124,7 +124,7 @@ impl Workers {
         let stalled = self
             .app
             .db()
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 match &sent {
                     Ok(ts) => {
                         tx.settle_card(due, ts, hash, now).await?;
@@ -161,7 +161,7 @@ impl Workers {
         let given_up = self
             .app
             .db()
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 let why = error.to_string();
                 Ok(tx.give_up_ended_cards(&due.channel, request, &why).await?)
             })
@@ -181,7 +181,7 @@ impl Workers {
         let next = next_try_of_ours(due.failures, self.app.now());
         self.app
             .db()
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 tx.put_off_card(due, next, &error.to_string()).await?;
                 Ok(())
             })

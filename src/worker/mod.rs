@@ -13,7 +13,7 @@ mod undelivered;
 
 use crate::app::{App, AppError};
 use crate::slack::client::Slack;
-use crate::slack::dispatch::Dispatcher;
+use crate::slack::handlers::Dispatcher;
 use egress::Egress;
 use pace::Pace;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How often a worker looks although nobody woke it: for what time, another replica or another process has made due.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Home tabs that are looked at in one go.
 const HOMES_AT_ONCE: i64 = 8;
@@ -160,7 +160,7 @@ impl Workers {
             tokio::select! {
                 // what time makes due, no commit does
                 _ = commits.changed(), if !matches!(work, Work::Sweeps) => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(RECHECK_INTERVAL) => {}
                 () = self.stop.cancelled() => {}
             }
         }

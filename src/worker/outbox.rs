@@ -15,9 +15,9 @@ use futures::future::join_all;
 use std::collections::BTreeSet;
 
 /// Messages that are delivered at once.
-const AT_ONCE: i64 = 8;
+const BATCH_SIZE: i64 = 8;
 /// Longer than opening a conversation and posting into it, or bringing a session's three alerts up to date, may take.
-const LEASE: Span = Span::seconds(20);
+const LEASE_DURATION: Span = Span::seconds(20);
 
 /// A message that is kept up to date after its delivery.
 enum Kept {
@@ -62,9 +62,9 @@ impl Workers {
     pub(super) async fn tick_messages(&self) -> Ticked {
         let mut ticked = Ticked::default();
         // at no pace but Slack's own
-        let alerts = self.deliver_some(Lane::Alert, AT_ONCE).await;
+        let alerts = self.deliver_some(Lane::Alert, BATCH_SIZE).await;
         ticked.take_in(&self.app, "alerts", alerts.map(|count| count > 0));
-        let allowed = self.messages.take(AT_ONCE, self.app.now());
+        let allowed = self.messages.take(BATCH_SIZE, self.app.now());
         if allowed > 0 {
             let delivered = self.deliver_some(Lane::Direct, allowed).await;
             let used = delivered.as_ref().map_or(0, |count| *count);
@@ -87,8 +87,8 @@ impl Workers {
         let claimed = self
             .app
             .db()
-            .unit::<_, AppError>(async |tx| {
-                Ok(tx.claim_messages(lane, now, now.plus(LEASE), limit).await?)
+            .transaction::<_, AppError>(async |tx| {
+                Ok(tx.claim_messages(lane, now, now.plus(LEASE_DURATION), limit).await?)
             })
             .await?;
         if lane == Lane::Alert {
@@ -145,7 +145,7 @@ impl Workers {
         let now = self.app.now();
         self.app
             .db()
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 tx.delivered(due).await?;
                 if let (Some(_), Some(channel)) = (due.probes_after, due.message.channel()) {
                     tx.resume_channel(channel, ChannelLane::Alert).await?;
@@ -174,7 +174,7 @@ impl Workers {
     /// An older message about the same request is not kept up to date any more, and must not look as if it were.
     async fn retire(&self, news: &News, older: &str) {
         let slack = &self.slack;
-        let said = views::answer::old_message();
+        let said = views::replies::old_message();
         let updated = slack
             .update_message(news.channel.as_str(), older, &said)
             .await;
@@ -213,7 +213,7 @@ impl Workers {
             } => {
                 if let Some(account) = self.account(to).await? {
                     let said = self.said(alert).await?;
-                    let told = views::break_glass::unheard(channel.as_str(), why, &said);
+                    let told = views::break_glass::undeliverable(channel.as_str(), why, &said);
                     self.whisper(&account, &told).await?;
                 }
             }
@@ -248,8 +248,8 @@ impl Workers {
 
     /// The Slack user that a person is told by.
     pub(super) async fn account(&self, person: &PersonId) -> Result<Option<String>, AppError> {
-        let rules = self.app.rules().await?;
-        let person = rules.directory().person(person);
+        let config = self.app.compiled_config().await?;
+        let person = config.directory().person(person);
         Ok(person
             .and_then(|person| person.slack.first())
             .map(|identity| identity.user_id.clone()))

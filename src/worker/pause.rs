@@ -4,9 +4,9 @@ use crate::domain::time::{Span, Timestamp};
 use crate::slack::error::SlackError;
 
 /// The first pause; each further one is twice as long.
-const FIRST: Span = Span::seconds(1);
+const FIRST_PAUSE: Span = Span::seconds(1);
 /// The longest pause, so that what waits arrives within a minute of a recovery.
-const LONGEST: Span = Span::seconds(45);
+const LONGEST_PAUSE: Span = Span::seconds(45);
 /// The longest pause where trying again helps only after somebody has changed something: however many such messages there are, they
 /// take no noticeable share of the calls.
 const LONGEST_AFTER_REFUSAL: Span = Span::hours(1);
@@ -16,19 +16,19 @@ pub(super) fn next_try(error: &SlackError, failures: i64, now: Timestamp) -> Tim
     let longest = if error.is_final() {
         LONGEST_AFTER_REFUSAL
     } else {
-        LONGEST
+        LONGEST_PAUSE
     };
     after(error, failures, longest, now)
 }
 
 /// When to probe a channel again after so many failures in a row: one call for all that waits for it.
 pub(super) fn next_probe(error: &SlackError, failures: i64, now: Timestamp) -> Timestamp {
-    after(error, failures, LONGEST, now)
+    after(error, failures, LONGEST_PAUSE, now)
 }
 
 /// When to probe the way to Slack again after so many failures in a row.
 pub(super) fn next_probe_of_egress(failures: i64, now: Timestamp) -> Timestamp {
-    now.plus(doubled(failures, LONGEST))
+    now.plus(doubled(failures, LONGEST_PAUSE))
 }
 
 /// When to try again what failed for a reason of ours, such as a request that cannot be read.
@@ -38,18 +38,18 @@ pub(super) fn next_try_of_ours(failures: i64, now: Timestamp) -> Timestamp {
 
 /// When to try again what never left: soon, by whichever replica can.
 pub(super) fn next_try_elsewhere(now: Timestamp) -> Timestamp {
-    now.plus(FIRST)
+    now.plus(FIRST_PAUSE)
 }
 
 fn after(error: &SlackError, failures: i64, longest: Span, now: Timestamp) -> Timestamp {
     let asked = error.retry_after();
-    let asked = asked.map(|pause| Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST.0)));
+    let asked = asked.map(|pause| Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST_PAUSE.0)));
     now.plus(asked.unwrap_or_else(|| doubled(failures, longest)))
 }
 
 fn doubled(failures: i64, longest: Span) -> Span {
     let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);
-    Span(FIRST.0.saturating_mul(1 << doublings).min(longest.0))
+    Span(FIRST_PAUSE.0.saturating_mul(1 << doublings).min(longest.0))
 }
 
 #[cfg(test)]

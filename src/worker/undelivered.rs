@@ -55,7 +55,7 @@ impl Workers {
             let (next, why) = (next_try_elsewhere(now), error.to_string());
             self.app
                 .db()
-                .unit::<_, AppError>(async |tx| {
+                .transaction::<_, AppError>(async |tx| {
                     Ok(tx.release_message(due, next, Some(&why)).await?)
                 })
                 .await?;
@@ -71,10 +71,10 @@ impl Workers {
         };
         tracing::warn!(message = %due.id, %error, given_up, "message not delivered");
         let administrators = self.administrators(due, error).await?;
-        let told = due.message.unheard(&error.to_string(), &administrators);
+        let told = due.message.undeliverable(&error.to_string(), &administrators);
         self.app
             .db()
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 // whoever comes back after the end of the lease says nothing about the channel either
                 if !tx.put_off_message(due, next, &error.to_string()).await? {
                     return Ok(());
@@ -105,7 +105,7 @@ impl Workers {
         let next = (!is_given_up(due, now)).then(|| next_try_of_ours(due.failures, now));
         self.app
             .db()
-            .unit::<_, AppError>(async |tx| {
+            .transaction::<_, AppError>(async |tx| {
                 tx.put_off_message(due, next, &error.to_string()).await?;
                 Ok(Settled::Alone)
             })
@@ -124,7 +124,7 @@ impl Workers {
         let elsewhere = next_try_elsewhere(self.app.now());
         self.app
             .db()
-            .unit(async |tx| {
+            .transaction(async |tx| {
                 for one in untried {
                     let due = if reachable { one.made_at } else { elsewhere };
                     tx.release_message(one, due, None).await?;
@@ -143,8 +143,8 @@ impl Workers {
         if due.message.channel().is_none() || !error.is_final() {
             return Ok(Vec::new());
         }
-        let rules = self.app.rules().await?;
-        let administrators = rules.administrators().into_iter();
+        let config = self.app.compiled_config().await?;
+        let administrators = config.administrators().into_iter();
         Ok(administrators.map(|one| one.id.clone()).collect())
     }
 }

@@ -5,13 +5,13 @@ use crate::database::on_both;
 use crate::racing::{approval, rounds};
 use crate::world::{World, operator, world};
 use countersign::app::{App, AppError, RequestRef, Submission};
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
-use countersign::http::{self, Bounds, MetricsAt, Troubles};
+use countersign::domain::decision::Via;
+use countersign::http::{self, Bounds, MetricsAddress, ReadinessState};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn approved(world: &World, body: Value) -> Value {
     last
 }
 
-async fn stored(world: &World) -> Document {
+async fn stored(world: &World) -> ConfigDocument {
     world
         .app()
         .config()
@@ -45,14 +45,14 @@ async fn stored(world: &World) -> Document {
 }
 
 /// Three approvals where two were enough.
-fn tightened(document: &Document) -> Document {
+fn tightened(document: &ConfigDocument) -> ConfigDocument {
     let mut json = serde_json::to_value(document).expect("JSON");
     json["policies"][0]["quorum"]["minApprovals"] = json!(3);
     serde_json::from_value(json).expect("a document")
 }
 
 fn alice() -> Caller {
-    Caller::person("alice".into(), Door::Api)
+    Caller::person("alice".into(), Via::Api)
 }
 
 /// A release of alice's that bob and carol have approved; its id and digest.
@@ -221,11 +221,11 @@ on_both! {
         let world = world!(kind);
         let id = text(&world.person("alice").await.submit(command()).await.ok(), "id");
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-        let (_told, troubles) = tokio::sync::watch::channel(Troubles::default());
+        let (_told, troubles) = tokio::sync::watch::channel(ReadinessState::default());
         let api = http::Api::new(world.app().clone(), metrics, troubles, Bounds::new(8, 1, Duration::from_secs(15)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let serving = tokio::spawn(async move { axum::serve(listener, http::router(api, MetricsAt::Public)).await });
+        let serving = tokio::spawn(async move { axum::serve(listener, http::router(api, MetricsAddress::Public)).await });
 
         let alice = world.person("alice").await.at(&url);
         let wait = format!("/v1/requests/{id}?wait=30s");

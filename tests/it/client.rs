@@ -1,7 +1,7 @@
 //! A program that speaks to the bot's API over a real socket, as a pipeline would.
 
 use crate::world::World;
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Principal;
 use countersign::domain::token::Scope;
 use reqwest::Method;
@@ -156,7 +156,7 @@ impl World {
         let stored = self.app().config().await.expect("a configuration");
         let mut document = serde_json::to_value(&stored.document).expect("JSON");
         change(&mut document);
-        let document: Document = serde_json::from_value(document).expect("a document");
+        let document: ConfigDocument = serde_json::from_value(document).expect("a document");
         self.app()
             .change_config(&crate::world::operator(), document, None, None)
             .await

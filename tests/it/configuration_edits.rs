@@ -3,7 +3,7 @@
 use crate::database::{fresh, on_both};
 use crate::large_configuration::with_policies;
 use crate::world::{World, operator, world};
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use serde_json::Value;
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ async fn stored_bytes(world: &World) -> i64 {
 }
 
 /// The configuration with another description of the policy in its middle.
-fn described(document: &Document, description: &str) -> Document {
+fn described(document: &ConfigDocument, description: &str) -> ConfigDocument {
     let mut document = document.clone();
     let middle = document.policies.len() / 2;
     description.clone_into(&mut document.policies[middle].description);
@@ -64,7 +64,7 @@ on_both! {
         drop(tx);
         // the newest one is whole where the previous release reads it
         let newest = world.database.text("SELECT document FROM config ORDER BY version DESC LIMIT 1").await;
-        assert_eq!(serde_json::from_str::<Document>(&newest).ok().as_ref(), versions.last());
+        assert_eq!(serde_json::from_str::<ConfigDocument>(&newest).ok().as_ref(), versions.last());
         // and another replica compiles the same rules from it
         let (replica, _) = world.replica().await;
         assert_eq!(Some(&replica.app.config().await.expect("stored").document), versions.last());

@@ -176,8 +176,8 @@ impl Database {
             Kind::Postgres => {
                 let mut conn = PgConnection::connect(&self.url).await.expect("the server");
                 conn.execute("BEGIN").await.expect("a transaction");
-                let rules = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
-                conn.execute(rules).await.expect("it is held");
+                let config = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+                conn.execute(config).await.expect("it is held");
                 Held::Postgres(conn)
             }
         }

@@ -95,7 +95,7 @@ async fn the_database_file_and_those_beside_it_are_private_r30() {
         let db = Db::open(&format!("sqlite://{file}"))
             .await
             .expect("it opens");
-        db.unit::<_, countersign::store::StoreError>(async |tx| tx.learn("a", "b").await)
+        db.transaction::<_, countersign::store::StoreError>(async |tx| tx.learn("a", "b").await)
             .await
             .expect("it is written");
         for end in ["", "-wal", "-shm"] {

@@ -302,7 +302,7 @@ async fn a_replica_stopped_in_a_transaction_does_not_wedge_the_others_r06() {
     let alice = world.person("alice").await;
     let stopped: Db = world.database.again().await;
     let mut unit = stopped.begin().await.expect("a unit");
-    unit.lock_rules().await.expect("the lock");
+    unit.lock_config().await.expect("the lock");
     let since = Instant::now();
     let mut refused = 0;
     let asked = loop {

@@ -52,7 +52,7 @@ async fn alert(world: &World, texts: impl Iterator<Item = String>) {
     let sent: Result<(), countersign::app::AppError> = world
         .app()
         .db()
-        .unit(async |tx| {
+        .transaction(async |tx| {
             for (id, alert) in &alerts {
                 tx.send(id, alert, now).await?;
             }

@@ -6,7 +6,7 @@ use crate::client::{command, deploy, text};
 use crate::database::{Kind, on_both};
 use crate::world::{DEPLOY, World, world};
 use countersign::app::{AppError, Changed};
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Span;
 use countersign::sandbox::{Fault, Group, Seed, User};
@@ -56,8 +56,8 @@ fn grow(world: &World, members: usize) {
 }
 
 async fn people(world: &World) -> usize {
-    let rules = world.app().rules().await.expect("the rules");
-    rules.directory().people().count()
+    let config = world.app().compiled_config().await.expect("the rules");
+    config.directory().people().count()
 }
 
 /// Whether somebody may change the configuration: adds a project that nobody needs.
@@ -85,10 +85,10 @@ async fn changes(world: &World, who: &str, reason: &str, change: impl FnOnce(&mu
     let stored = world.app().config().await.expect("a configuration");
     let mut document = serde_json::to_value(&stored.document).expect("JSON");
     change(&mut document);
-    let document: Document = serde_json::from_value(document).expect("a document");
+    let document: ConfigDocument = serde_json::from_value(document).expect("a document");
     let caller = countersign::domain::principal::Caller::person(
         who.into(),
-        countersign::domain::vote::Door::Api,
+        countersign::domain::decision::Via::Api,
     );
     let changed = world
         .app()

@@ -8,8 +8,8 @@ use crate::policies::{configure, document};
 use crate::racing::approval;
 use crate::world::World;
 use countersign::app::{Changed, RequestRef};
-use countersign::domain::audit::What;
-use countersign::domain::shown::Shown;
+use countersign::domain::audit::AuditEventKind;
+use countersign::domain::request_details::RequestDetails;
 use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
 use serde_json::json;
@@ -64,7 +64,7 @@ async fn asks(world: &World) -> RequestRef {
     }
 }
 
-async fn shown(world: &World, request: &RequestRef) -> Shown {
+async fn shown(world: &World, request: &RequestRef) -> RequestDetails {
     world.app().show(request).await.expect("it is there")
 }
 
@@ -87,7 +87,7 @@ async fn organization(world: &World) -> String {
 }
 
 /// What the timeline says of events of this kind.
-fn notes(shown: &Shown, what: What) -> Vec<String> {
+fn notes(shown: &RequestDetails, what: AuditEventKind) -> Vec<String> {
     let events = shown.timeline.iter().filter(|event| event.what == what);
     events.filter_map(|event| event.note.clone()).collect()
 }
@@ -105,7 +105,7 @@ on_both! {
         assert_eq!(after.request.state.status().to_string(), "pending");
         assert_eq!(after.policies[0].explanation.text, "1 of 2 approvals");
         assert_eq!(after.waiting_for, ["bob".into()]);
-        assert_eq!(after.votes.len(), 2, "both decisions are listed");
+        assert_eq!(after.decisions.len(), 2, "both decisions are listed");
         assert_eq!(organization(&world).await, "acme");
 
         assert_eq!(approves(&world, &request, "bob").await, "completed");
@@ -134,7 +134,7 @@ on_both! {
         let after = shown(&world, &request).await;
         assert_eq!(after.request.state.status().to_string(), "pending");
         assert_eq!(after.policies[0].explanation.text, "1 of 2 approvals");
-        let why = notes(&after, What::RequestReopened);
+        let why = notes(&after, AuditEventKind::RequestReopened);
         assert!(why[0].contains("Group (needs one more approval)"), "{why:?}");
         assert_eq!(organization(&world).await, "acme");
         assert!(world.direct("carol").contains("waits again"), "{}", world.direct("carol"));
@@ -150,8 +150,8 @@ on_both! {
         assert!(reply.contains("Carol Clark, who asked for it, is not active any more"), "{reply}");
         let after = shown(&world, &request).await;
         assert_eq!(after.request.state.status().to_string(), "cancelled");
-        assert_eq!(after.votes.len(), 1, "the decision is recorded");
-        assert!(notes(&after, What::RequestCancelled)[0].contains("is not active any more"));
+        assert_eq!(after.decisions.len(), 1, "the decision is recorded");
+        assert!(notes(&after, AuditEventKind::RequestCancelled)[0].contains("is not active any more"));
         assert_eq!(organization(&world).await, "acme");
         world.finish().await;
     }
@@ -170,8 +170,8 @@ on_both! {
         world.account("U05DAN", |dan| dan.deleted = true).await;
         assert_eq!(approves(&world, &request, "carol").await, "cancelled");
         let after = shown(&world, &request).await;
-        assert!(notes(&after, What::RequestCancelled)[0].starts_with("Nobody left could give the approvals"));
-        assert_eq!(after.votes.len(), 2, "both decisions are recorded");
+        assert!(notes(&after, AuditEventKind::RequestCancelled)[0].starts_with("Nobody left could give the approvals"));
+        assert_eq!(after.decisions.len(), 2, "both decisions are recorded");
         assert_eq!(organization(&world).await, "acme");
         world.finish().await;
     }
@@ -208,7 +208,7 @@ on_both! {
         world.passes(Span::minutes(150)).await;
         assert_eq!(approves(&world, &request, "erin").await, "pending", "approved half past twelve");
         let after = shown(&world, &request).await;
-        assert!(notes(&after, What::RequestReopened)[0].contains("Noon (needs one more approval)"));
+        assert!(notes(&after, AuditEventKind::RequestReopened)[0].contains("Noon (needs one more approval)"));
         assert_eq!(after.waiting_for, ["bob".into()]);
         assert_eq!(after.request.state.ends_at(), before.request.state.ends_at(), "it waits no longer than it would have");
         assert!(after.request.version > before.request.version);
@@ -225,7 +225,7 @@ on_both! {
         assert_eq!(approves(&world, &first, "erin").await, "completed");
         world.passes(Span::minutes(150)).await;
         assert_eq!(approves(&world, &second, "erin").await, "cancelled");
-        assert!(notes(&shown(&world, &second).await, What::RequestCancelled)[0].starts_with("config_changed"));
+        assert!(notes(&shown(&world, &second).await, AuditEventKind::RequestCancelled)[0].starts_with("config_changed"));
         world.finish().await;
     }
 

@@ -5,12 +5,12 @@
 use crate::database::on_both;
 use crate::racing::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Executed, Once, RequestRef, Submission};
+use countersign::app::{App, AppError, Executed, IdempotencyKey, RequestRef, Submission};
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
@@ -26,7 +26,7 @@ async fn granted(world: &World) -> (RequestRef, String) {
         reason: Some("a race".to_owned()),
         ..Submission::default()
     };
-    let alice = Caller::person("alice".into(), Door::Api);
+    let alice = Caller::person("alice".into(), Via::Api);
     let asked = world
         .app()
         .submit(&alice, submission, None)
@@ -43,8 +43,8 @@ async fn granted(world: &World) -> (RequestRef, String) {
     (request, asked.digest.to_string())
 }
 
-fn key(text: &str) -> Once {
-    Once {
+fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey {
         key: format!("api:person:alice:{text}"),
         fingerprint: "the same".to_owned(),
         keep: Span::hours(1),
@@ -56,7 +56,7 @@ async fn race(
     apps: &[App; 2],
     request: &RequestRef,
     digest: &str,
-    once: impl Fn(usize) -> Option<Once>,
+    once: impl Fn(usize) -> Option<IdempotencyKey>,
 ) -> Vec<Result<Executed, AppError>> {
     let barrier = Arc::new(Barrier::new(CONSUMERS));
     let consumers: Vec<_> = (0..CONSUMERS)
@@ -64,7 +64,7 @@ async fn race(
             let (app, barrier, once) = (apps[n % 2].clone(), barrier.clone(), once(n));
             let (request, digest) = (request.clone(), digest.to_owned());
             tokio::spawn(async move {
-                let alice = Caller::person("alice".into(), Door::Api);
+                let alice = Caller::person("alice".into(), Via::Api);
                 barrier.wait().await;
                 // busy is no answer, and whoever gets it asks again
                 loop {

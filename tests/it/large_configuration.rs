@@ -4,11 +4,11 @@ use crate::database::on_both;
 use crate::world::{operator, world};
 use countersign::app::{AppError, Changed};
 use countersign::config::file::Source;
-use countersign::domain::document::{Document, LARGEST_CONFIGURATION, Template};
+use countersign::domain::document::{ConfigDocument, LARGEST_CONFIGURATION, PolicyTemplate};
 use countersign::domain::refusal::Refusal;
 
 /// The demo's configuration with so many more policies, each bound to production.
-pub fn with_policies(document: &Document, count: usize, description: &str) -> Document {
+pub fn with_policies(document: &ConfigDocument, count: usize, description: &str) -> ConfigDocument {
     let mut document = document.clone();
     let model = document.policies[0].clone();
     let binding = document
@@ -19,7 +19,7 @@ pub fn with_policies(document: &Document, count: usize, description: &str) -> Do
         .clone();
     for n in 0..count {
         let id = countersign::domain::id::PolicyId::new(format!("policy-{n}"));
-        document.policies.push(Template {
+        document.policies.push(PolicyTemplate {
             id: id.clone(),
             description: description.to_owned(),
             ..model.clone()
@@ -46,11 +46,11 @@ on_both! {
         let world = world!(kind);
         let carol = world.person("carol").await;
         let stored = world.app().config().await.expect("stored").document;
-        let put = async |document: &Document| {
+        let put = async |document: &ConfigDocument| {
             let body = serde_json::to_string(document).expect("JSON");
             carol.call("PUT", "/v1/config", &[("if-match", "*")], Some(body)).await
         };
-        let yaml = |document: &Document| serde_json::to_string(document).expect("JSON, which is YAML");
+        let yaml = |document: &ConfigDocument| serde_json::to_string(document).expect("JSON, which is YAML");
 
         // larger than any other body, and taken by all
         let large = with_policies(&stored, 800, &"d".repeat(3_900));

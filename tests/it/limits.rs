@@ -4,11 +4,11 @@
 use crate::client::{Api, deploy};
 use crate::database::{Kind, on_both};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Once, Submission};
+use countersign::app::{App, AppError, IdempotencyKey, Submission};
 use countersign::domain::principal::{Caller, Principal};
 use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use serde_json::json;
 use sqlx::{Connection, Executor};
 use std::collections::BTreeSet;
@@ -65,7 +65,7 @@ on_both! {
         let (replica, _) = world.replica().await;
         let apps = [world.app(), &replica.app];
         for who in ["alice", "bob", "carol", "dan"] {
-            let caller = Caller::person(who.into(), Door::Api);
+            let caller = Caller::person(who.into(), Via::Api);
             let (taken, refused) = race(apps, &caller, |n| submission(format!("number {n}"), false)).await;
             assert_eq!((taken, refused), (5, 11), "{who}");
         }
@@ -78,7 +78,7 @@ on_both! {
         let world = world!(kind);
         limited(&world, 0, LIMIT).await;
         let (replica, _) = world.replica().await;
-        let alice = Caller::person("alice".into(), Door::Api);
+        let alice = Caller::person("alice".into(), Via::Api);
         for _ in 0..ROUNDS {
             world.clock.advance(Span::seconds(2));
             let taken = race([world.app(), &replica.app], &alice, |n| submission(format!("number {n}"), false)).await;
@@ -92,7 +92,7 @@ on_both! {
         let world = world!(kind);
         limited(&world, 0, 0).await;
         let (replica, _) = world.replica().await;
-        let alice = Caller::person("alice".into(), Door::Command);
+        let alice = Caller::person("alice".into(), Via::Command);
         for round in 0..ROUNDS {
             let same = |_| Submission {
                 payload: Some(countersign::domain::digest::Payload(json!(round))),
@@ -107,8 +107,8 @@ on_both! {
     async fn retries_that_race_answer_with_one_request_across_replicas_r20(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
-        let alice = Caller::person("alice".into(), Door::Api);
-        let once = Once::by_key(&alice.principal, "retry", "f".to_owned(), Span::hours(1));
+        let alice = Caller::person("alice".into(), Via::Api);
+        let once = IdempotencyKey::by_key(&alice.principal, "retry", "f".to_owned(), Span::hours(1));
         let calls: Vec<_> = (0..8)
             .map(|n| {
                 let app = if n % 2 == 0 { world.app().clone() } else { replica.app.clone() };
@@ -192,7 +192,7 @@ async fn submissions_of_one_principal_leave_connections_to_others_r20() {
     held.execute("BEGIN").await.expect("begun");
     let lock = "SELECT pg_advisory_xact_lock(hashtext('principals ' || current_schema()), hashtext('person:alice'))";
     held.execute(lock).await.expect("locked");
-    let alice = Caller::person("alice".into(), Door::Api);
+    let alice = Caller::person("alice".into(), Via::Api);
     let calls: Vec<_> = (0..16)
         .map(|n| {
             let (app, caller) = (world.app().clone(), alice.clone());
@@ -205,7 +205,7 @@ async fn submissions_of_one_principal_leave_connections_to_others_r20() {
     while world.database.count(waiting).await == 0 {
         tokio::task::yield_now().await;
     }
-    let bob = Caller::person("bob".into(), Door::Api);
+    let bob = Caller::person("bob".into(), Via::Api);
     let asked = world
         .app()
         .submit(&bob, submission("meanwhile".to_owned(), false), None);

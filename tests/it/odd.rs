@@ -21,7 +21,7 @@ fn without(payload: &mut Value, key: &str) {
     payload.as_object_mut().expect("an object").remove(key);
 }
 
-async fn votes(world: &World) -> i64 {
+async fn decisions(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM decisions").await
 }
 
@@ -62,7 +62,7 @@ on_both_doors! {
             let click = world.click_of("bob", "approve", but(change));
             assert_eq!(world.delivers(&click).await.status, 200, "{form}");
             let expected = i64::try_from(number).expect("few") + 1;
-            assert_eq!(votes(&world).await, expected, "{form}");
+            assert_eq!(decisions(&world).await, expected, "{form}");
             // the very same again, with or without an id of its own
             let rows = world.rows().await;
             assert_eq!(world.delivers(&click).await.status, 200, "{form}");
@@ -154,7 +154,7 @@ on_both_doors! {
             without(&mut p["view"], "app_installed_team_id");
         });
         world.delivers(&counted).await;
-        assert_eq!(votes(&world).await, 1);
+        assert_eq!(decisions(&world).await, 1);
         assert!(world.card().contains("1 of 2") && world.card().contains(": fine"), "{}", world.card());
         world.finish().await;
     }
@@ -220,7 +220,7 @@ on_both_doors! {
         let foreign = Forge { edit: Some(Box::new(|p| { p["user"]["team_id"] = json!("T09OTHER"); p["enterprise"]["id"] = json!("E02ELSE"); })), ..Forge::default() };
         let (_, told) = world.clicks_forged("carol", "approve", foreign).await;
         assert!(told.contains("its own workspace only"), "{told}");
-        assert_eq!(votes(&world).await, 1);
+        assert_eq!(decisions(&world).await, 1);
         world.slack.open_home("carol").await.expect("an answer");
         world.settle().await;
         assert!(world.slack.home("carol").is_some());

@@ -301,12 +301,12 @@ on_both! {
             world.clock.advance(Span(1));
             replica.workers.settle().await.expect("the workers work");
             assert_eq!(cards(&world).len(), 1);
-            let settled = world.rows().await;
+            let resolve_groups = world.rows().await;
             world.slack.release_hung();
-            settled
+            resolve_groups
         };
-        let ((), settled) = tokio::join!(world.settle(), overtaken);
-        assert_eq!(world.rows().await, settled);
+        let ((), resolve_groups) = tokio::join!(world.settle(), overtaken);
+        assert_eq!(world.rows().await, resolve_groups);
         let touched = "SELECT count(*) FROM cards WHERE failures > 0 OR due_at IS NOT NULL OR shown IS NULL";
         assert_eq!(world.database.count(touched).await, 0, "who comes back late changes nothing");
         world.passes(Span::minutes(5)).await;

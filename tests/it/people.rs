@@ -6,9 +6,9 @@ mod slack;
 
 use crate::world::World;
 use countersign::app::{AppError, Changed};
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use serde_json::{Value, json};
 
 impl World {
@@ -28,8 +28,8 @@ impl World {
         let stored = self.app().config().await.expect("a configuration");
         let mut document = serde_json::to_value(&stored.document).expect("JSON");
         change(&mut document);
-        let document: Document = serde_json::from_value(document).expect("a document");
-        let caller = Caller::person(who.into(), Door::Api);
+        let document: ConfigDocument = serde_json::from_value(document).expect("a document");
+        let caller = Caller::person(who.into(), Via::Api);
         self.app()
             .change_config(&caller, document, None, None)
             .await
@@ -75,9 +75,9 @@ impl World {
 
     /// The members of a team, by id.
     pub async fn team(&self, team: &str) -> Vec<String> {
-        let rules = self.app().rules().await.expect("the rules");
+        let config = self.app().compiled_config().await.expect("the rules");
         let team = team.into();
-        let members = rules.directory().members(&team);
+        let members = config.directory().members(&team);
         members.map(|person| person.id.to_string()).collect()
     }
 }

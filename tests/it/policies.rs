@@ -9,12 +9,12 @@ mod routes;
 use crate::world::{World, operator};
 use countersign::app::Changed;
 use countersign::config::file::Source;
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::token::Scope;
 use serde_json::{Value, json};
 
 /// The demo's organization with other policies and bindings (YAML, indented as in a file), and more at the end.
-pub fn document(policies: &str, bindings: &str, more: &str) -> Document {
+pub fn document(policies: &str, bindings: &str, more: &str) -> ConfigDocument {
     let demo = include_str!("../../manifests/demo.yaml");
     let (head, rest) = demo.split_once("\npolicies:\n").expect("policies");
     let (_, tail) = rest.split_once("\nroutes:\n").expect("routes");
@@ -25,7 +25,7 @@ pub fn document(policies: &str, bindings: &str, more: &str) -> Document {
 }
 
 /// Puts a document into force.
-pub async fn configure(world: &World, document: Document) {
+pub async fn configure(world: &World, document: ConfigDocument) {
     let changed = world
         .app()
         .change_config(&operator(), document, None, Some("a story".to_owned()))

@@ -5,13 +5,13 @@
 use crate::database::on_both;
 use crate::racing::{decision, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Decided, RequestRef, Submission};
-use countersign::domain::audit::What;
+use countersign::app::{App, AppError, DecisionOutcome, RequestRef, Submission};
+use countersign::domain::audit::AuditEventKind;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
-use countersign::domain::shown::Shown;
-use countersign::domain::vote::{Door, Verdict};
+use countersign::domain::request_details::RequestDetails;
+use countersign::domain::decision::{Via, DecisionKind};
 
 /// Two replicas, and a request of alice's for every round.
 struct Race {
@@ -38,7 +38,7 @@ impl Race {
             reason: Some("a race".to_owned()),
             ..Submission::default()
         };
-        let alice = Caller::person("alice".into(), Door::Api);
+        let alice = Caller::person("alice".into(), Via::Api);
         // the limit of pending requests and of requests a second is not what is raced here
         self.world
             .clock
@@ -58,7 +58,7 @@ impl Race {
     }
 }
 
-fn count(shown: &Shown, what: What) -> usize {
+fn count(shown: &RequestDetails, what: AuditEventKind) -> usize {
     shown
         .timeline
         .iter()
@@ -66,7 +66,7 @@ fn count(shown: &Shown, what: What) -> usize {
         .count()
 }
 
-fn refusal(outcome: Result<Decided, AppError>) -> Option<Refusal> {
+fn refusal(outcome: Result<DecisionOutcome, AppError>) -> Option<Refusal> {
     match outcome {
         Ok(_) => None,
         Err(AppError::Refused(refusal)) => Some(refusal),
@@ -80,15 +80,15 @@ on_both! {
         for _ in 0..rounds(200, 1) {
             let request = race.ask().await;
             let (bob, carol) = tokio::join!(
-                race.here.decide(decision(&request, "bob", Verdict::Approve)),
-                race.there.decide(decision(&request, "carol", Verdict::Approve)),
+                race.here.decide(decision(&request, "bob", DecisionKind::Approve)),
+                race.there.decide(decision(&request, "carol", DecisionKind::Approve)),
             );
             assert_eq!((refusal(bob), refusal(carol)), (None, None));
             let shown = race.there.show(&request).await.expect("it is there");
             assert_eq!(shown.request.state.status(), Status::Approved);
-            assert_eq!(shown.votes.len(), 2);
-            assert_eq!(count(&shown, What::VoteApproved), 2);
-            assert_eq!(count(&shown, What::RequestApproved), 1);
+            assert_eq!(shown.decisions.len(), 2);
+            assert_eq!(count(&shown, AuditEventKind::VoteApproved), 2);
+            assert_eq!(count(&shown, AuditEventKind::RequestApproved), 1);
         }
         race.finish().await;
     }
@@ -98,13 +98,13 @@ on_both! {
         let mut rejected = 0;
         for round in 0..rounds(200, 1) {
             let request = race.ask().await;
-            race.here.decide(decision(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            race.here.decide(decision(&request, "bob", DecisionKind::Approve)).await.expect("the first of two");
             let (carol, dan) = tokio::join!(
-                race.here.decide(decision(&request, "carol", Verdict::Approve)),
-                race.there.decide(decision(&request, "dan", Verdict::Reject)),
+                race.here.decide(decision(&request, "carol", DecisionKind::Approve)),
+                race.there.decide(decision(&request, "dan", DecisionKind::Reject)),
             );
             let shown = race.here.show(&request).await.expect("it is there");
-            let ended = (count(&shown, What::RequestApproved), count(&shown, What::RequestRejected));
+            let ended = (count(&shown, AuditEventKind::RequestApproved), count(&shown, AuditEventKind::RequestRejected));
             match (shown.request.state.status(), refusal(carol), refusal(dan)) {
                 (Status::Approved, None, Some(Refusal::Closed(Status::Approved))) => assert_eq!(ended, (1, 0)),
                 (Status::Rejected, Some(Refusal::Closed(Status::Rejected)), None) => {
@@ -114,7 +114,7 @@ on_both! {
                 // dan can be so fast that carol's approval meets a request that has ended, never a half-ended one
                 other => panic!("round {round}: {other:?}"),
             }
-            assert_eq!(shown.votes.len(), 2, "the loser's vote is not kept");
+            assert_eq!(shown.decisions.len(), 2, "the loser's vote is not kept");
         }
         println!("{rejected} of {} rounds went to the rejection", rounds(200, 1));
         race.finish().await;
@@ -126,33 +126,33 @@ on_both! {
             let request = race.ask().await;
             let clicks = (0..16).map(|n| {
                 let app = if n % 2 == 0 { &race.here } else { &race.there };
-                app.decide(decision(&request, "bob", if n % 3 == 0 { Verdict::Reject } else { Verdict::Approve }))
+                app.decide(decision(&request, "bob", if n % 3 == 0 { DecisionKind::Reject } else { DecisionKind::Approve }))
             });
             let outcomes = futures::future::join_all(clicks).await;
             let refusals: Vec<Refusal> = outcomes.into_iter().filter_map(refusal).collect();
             assert_eq!(refusals, vec![Refusal::AlreadyReviewed; 15]);
             let shown = race.here.show(&request).await.expect("it is there");
-            assert_eq!(shown.votes.len(), 1);
+            assert_eq!(shown.decisions.len(), 1);
         }
         race.finish().await;
     }
 
     async fn b61_approve_against_cancel_never_leaves_a_grant(kind) {
         let race = Race::start(world!(kind)).await;
-        let alice = Caller::person("alice".into(), Door::Api);
+        let alice = Caller::person("alice".into(), Via::Api);
         for _ in 0..rounds(200, 4) {
             let request = race.ask().await;
-            race.here.decide(decision(&request, "bob", Verdict::Approve)).await.expect("the first of two");
+            race.here.decide(decision(&request, "bob", DecisionKind::Approve)).await.expect("the first of two");
             let (carol, cancelled) = tokio::join!(
-                race.there.decide(decision(&request, "carol", Verdict::Approve)),
+                race.there.decide(decision(&request, "carol", DecisionKind::Approve)),
                 race.here.cancel(&alice, &request, None),
             );
             cancelled.expect("alice may take back what she asked for");
             let shown = race.there.show(&request).await.expect("it is there");
             assert_eq!(shown.request.state.status(), Status::Cancelled);
             let approved = usize::from(refusal(carol).is_none());
-            assert_eq!(count(&shown, What::RequestApproved), approved);
-            assert_eq!(shown.votes.len(), 1 + approved);
+            assert_eq!(count(&shown, AuditEventKind::RequestApproved), approved);
+            assert_eq!(shown.decisions.len(), 1 + approved);
         }
         race.finish().await;
     }

@@ -1,7 +1,7 @@
 //! What stories that race at the use cases have in common.
 
-use countersign::app::{Click, Clicker, RequestRef};
-use countersign::domain::vote::{Door, Verdict};
+use countersign::app::{DecisionInput, ApproverIdentity, RequestRef};
+use countersign::domain::decision::{Via, DecisionKind};
 
 /// How many rounds: so many when nobody says, else this share of `COUNTERSIGN_RACE_ROUNDS`, since some rounds are long.
 pub fn rounds(otherwise: usize, share: usize) -> usize {
@@ -11,20 +11,20 @@ pub fn rounds(otherwise: usize, share: usize) -> usize {
 }
 
 /// Somebody's decision, without a word.
-pub fn decision(request: &RequestRef, who: &str, verdict: Verdict) -> Click {
-    Click {
-        clicker: Clicker::Person(who.into()),
+pub fn decision(request: &RequestRef, who: &str, verdict: DecisionKind) -> DecisionInput {
+    DecisionInput {
+        identity: ApproverIdentity::Person(who.into()),
         request: request.clone(),
         digest: None,
         verdict,
         comment: None,
         pages_seen: Vec::new(),
-        via: Door::Api,
+        via: Via::Api,
         once: None,
     }
 }
 
 /// Somebody's approval.
-pub fn approval(request: &RequestRef, who: &str) -> Click {
-    decision(request, who, Verdict::Approve)
+pub fn approval(request: &RequestRef, who: &str) -> DecisionInput {
+    decision(request, who, DecisionKind::Approve)
 }

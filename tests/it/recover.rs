@@ -7,25 +7,25 @@ use crate::racing::approval;
 use crate::world::{World, world};
 use countersign::app::{App, AppError, RequestRef, Submission};
 use countersign::config::file::Source;
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
-use countersign::domain::shown::Shown;
+use countersign::domain::request_details::RequestDetails;
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use std::process::Stdio;
 use tokio::process::Command;
 
 const DEMO: &str = include_str!("../../manifests/demo.yaml");
 
-fn demo() -> Document {
+fn demo() -> ConfigDocument {
     let source = Source::read("demo.yaml", DEMO).expect("a configuration");
     source.into_document()
 }
 
 /// Every change needs Erin, nobody administers, and alarms go to the security channel.
-fn locked() -> Document {
+fn locked() -> ConfigDocument {
     let mut locked = document(
         "  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {users: [erin]}}",
         "  - {policy: rules-gate, level: organization}",
@@ -51,7 +51,7 @@ async fn prominent(world: &World) -> Vec<(String, String)> {
 }
 
 /// Alice's release to production, approved by bob and carol.
-async fn approved(world: &World) -> Shown {
+async fn approved(world: &World) -> RequestDetails {
     let ask = Submission {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
@@ -59,7 +59,7 @@ async fn approved(world: &World) -> Shown {
         reason: Some("hotfix".to_owned()),
         ..Submission::default()
     };
-    let alice = Caller::person("alice".into(), Door::Api);
+    let alice = Caller::person("alice".into(), Via::Api);
     let asked = world.app().submit(&alice, ask, None).await.expect("asked");
     let request = RequestRef::Id(asked.shown.request.id);
     for who in ["bob", "carol"] {
@@ -69,7 +69,7 @@ async fn approved(world: &World) -> Shown {
     world.app().show(&request).await.expect("it is there")
 }
 
-async fn status(app: &App, shown: &Shown) -> Status {
+async fn status(app: &App, shown: &RequestDetails) -> Status {
     let now = app
         .show(&RequestRef::Id(shown.request.id.clone()))
         .await
@@ -77,8 +77,8 @@ async fn status(app: &App, shown: &Shown) -> Status {
     now.request.state.status()
 }
 
-async fn executes(app: &App, shown: &Shown) -> Result<(), AppError> {
-    let alice = Caller::person("alice".into(), Door::Api);
+async fn executes(app: &App, shown: &RequestDetails) -> Result<(), AppError> {
+    let alice = Caller::person("alice".into(), Via::Api);
     let request = RequestRef::Id(shown.request.id.clone());
     let digest = shown.request.digest.as_str();
     app.execute(&alice, &request, digest, None)
@@ -93,7 +93,7 @@ on_both! {
         world.settle().await;
         let (replica, _) = world.replica().await;
         assert_eq!(replica.app.config().await.expect("it").version, 2);
-        let carol = Caller::person("carol".into(), Door::Api);
+        let carol = Caller::person("carol".into(), Via::Api);
         let refused = world.app().change_config(&carol, demo(), None, None).await;
         assert!(matches!(refused, Err(AppError::Refused(Refusal::Forbidden(_)))), "{refused:?}");
 

@@ -4,11 +4,11 @@ use crate::database::on_both;
 use crate::world::{World, operator, world};
 use countersign::app::{AppError, Changed, RequestRef};
 use countersign::config::file::Source;
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
-use countersign::domain::shown::Shown;
-use countersign::domain::vote::Door;
+use countersign::domain::request_details::RequestDetails;
+use countersign::domain::decision::Via;
 
 /// A policy under which two of the teams' people look at every change of the rules.
 const GATE: &str = "
@@ -22,10 +22,10 @@ const GATE: &str = "
 ";
 
 fn carol() -> Caller {
-    Caller::person("carol".into(), Door::Api)
+    Caller::person("carol".into(), Via::Api)
 }
 
-fn gated() -> Document {
+fn gated() -> ConfigDocument {
     let demo = include_str!("../../manifests/demo.yaml");
     let text = demo
         .replacen("policies:\n", &format!("policies:{GATE}"), 1)
@@ -40,12 +40,12 @@ fn gated() -> Document {
 }
 
 /// The same document without its routes.
-fn unrouted(mut document: Document) -> Document {
+fn unrouted(mut document: ConfigDocument) -> ConfigDocument {
     document.routes.rules.clear();
     document
 }
 
-async fn requested(world: &World, document: Document) -> Shown {
+async fn requested(world: &World, document: ConfigDocument) -> RequestDetails {
     match world
         .app()
         .change_config(&carol(), document, None, Some("tidy".to_owned()))
@@ -56,7 +56,7 @@ async fn requested(world: &World, document: Document) -> Shown {
     }
 }
 
-async fn status(world: &World, shown: &Shown) -> String {
+async fn status(world: &World, shown: &RequestDetails) -> String {
     let now = world
         .app()
         .show(&RequestRef::Id(shown.request.id.clone()))
@@ -66,7 +66,7 @@ async fn status(world: &World, shown: &Shown) -> String {
 }
 
 /// Erin of security approves the newest card in `#approvals`.
-async fn erin_approves(world: &World, shown: &Shown) -> String {
+async fn erin_approves(world: &World, shown: &RequestDetails) -> String {
     world
         .types("erin", &format!("approve {}", shown.request.number))
         .await
@@ -113,7 +113,7 @@ on_both! {
     async fn only_administrators_change_the_rules_and_never_with_a_stale_or_senseless_document(kind) {
         let world = world!(kind);
         let app = world.app();
-        let bob = Caller::person("bob".into(), Door::Api);
+        let bob = Caller::person("bob".into(), Via::Api);
         let refused = app.change_config(&bob, unrouted(gated()), None, None).await;
         assert!(matches!(refused, Err(AppError::Refused(Refusal::Forbidden(_)))), "{refused:?}");
         let stale = app.change_config(&carol(), gated(), Some(7), None).await;
@@ -201,7 +201,7 @@ on_both! {
         let locked = world.app().change_config(&carol(), unrouted(gated()), None, None).await;
         assert!(matches!(locked, Err(AppError::Refused(Refusal::Violations(_)))), "{locked:?}");
         let open = world.app().config().await.expect("it").document;
-        let mut open = Document { bindings: Vec::new(), ..open };
+        let mut open = ConfigDocument { bindings: Vec::new(), ..open };
         open.policies.clear();
         world.app().recover(&open, "erin has left").await.expect("the way back in");
         world.app().change_config(&carol(), unrouted(open), None, None).await.expect("nothing gates it any more");

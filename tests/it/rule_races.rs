@@ -7,20 +7,20 @@ use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
 use crate::racing::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Changed, Decided, RequestRef, Submission};
-use countersign::domain::document::Document;
+use countersign::app::{App, AppError, Changed, DecisionOutcome, RequestRef, Submission};
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use std::time::Duration;
 
 /// A round that takes longer is stuck.
 const STUCK: Duration = Duration::from_mins(1);
 
 /// One policy on production: so many approvals of backend and SRE, and security on every change of the rules where it is `gated`.
-fn gate(least: u32, gated: bool) -> Document {
+fn gate(least: u32, gated: bool) -> ConfigDocument {
     let mut policies = format!(
         "  - {{id: gate, name: Gate, scope: environment, approvers: {{teams: [backend, sre]}}, quorum: {{minApprovals: {least}}}}}"
     );
@@ -47,11 +47,11 @@ async fn asks(world: &World) -> Request {
 }
 
 fn alice() -> Caller {
-    Caller::person("alice".into(), Door::Api)
+    Caller::person("alice".into(), Via::Api)
 }
 
 /// Decides, and again for as long as the answer is that nothing was done.
-async fn decides(app: &App, request: &Request, who: &str) -> Result<Decided, AppError> {
+async fn decides(app: &App, request: &Request, who: &str) -> Result<DecisionOutcome, AppError> {
     loop {
         match app
             .decide(approval(&RequestRef::Id(request.id.clone()), who))
@@ -124,12 +124,12 @@ on_both! {
             without.directory.teams[1].members.retain(|member| member.as_str() != "carol");
             let (here, there) = if round % 2 == 0 { (world.app(), &replica.app) } else { (&replica.app, world.app()) };
             let operator = crate::world::operator();
-            let (vote, changed) = tokio::join!(
+            let (decision, changed) = tokio::join!(
                 decides(here, &request, "carol"),
                 there.change_config(&operator, without, None, None),
             );
             assert!(matches!(changed, Ok(Changed::Applied(_))), "round {round}: {changed:?}");
-            match vote {
+            match decision {
                 Ok(decided) => {
                     voted += 1;
                     assert_eq!(decided.status, Status::Approved, "round {round}");
@@ -156,7 +156,7 @@ on_both! {
             for _ in 0..ORDINARY {
                 requests.push(asks(&world).await);
             }
-            let carol = Caller::person("carol".into(), Door::Api);
+            let carol = Caller::person("carol".into(), Via::Api);
             let mut document = world.app().config().await.expect("it").document;
             document.organization = format!("acme-{round}-by-request");
             let changed = world.app().change_config(&carol, document.clone(), None, Some("a race".to_owned())).await;
@@ -172,9 +172,9 @@ on_both! {
                     world.app().recover(&document, "a race"),
                 )
             };
-            let (votes, decided, recovered) = tokio::time::timeout(STUCK, Box::pin(all)).await.expect("nobody waits for somebody who waits for them");
-            for vote in votes {
-                vote.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            let (decisions, decided, recovered) = tokio::time::timeout(STUCK, Box::pin(all)).await.expect("nobody waits for somebody who waits for them");
+            for decision in decisions {
+                decision.unwrap_or_else(|error| panic!("round {round}: {error}"));
             }
             recovered.unwrap_or_else(|error| panic!("round {round}: {error}"));
             match decided.unwrap_or_else(|error| panic!("round {round}: {error}")).status {
@@ -184,7 +184,7 @@ on_both! {
             }
             for request in &requests {
                 let shown = world.app().show(&RequestRef::Id(request.id.clone())).await.expect("it is there");
-                assert_eq!((shown.request.state.status(), shown.votes.len()), (Status::Approved, 2), "round {round}");
+                assert_eq!((shown.request.state.status(), shown.decisions.len()), (Status::Approved, 2), "round {round}");
             }
         }
         println!("{carried_out} of {rounds} changes were faster than the operator's");

@@ -9,7 +9,7 @@ use crate::world::{World, world};
 use countersign::app::ListFilter;
 use countersign::domain::principal::Principal;
 use countersign::domain::request::Status;
-use countersign::domain::shown::Shown;
+use countersign::domain::request_details::RequestDetails;
 use countersign::domain::token::Scope;
 use serde_json::json;
 use std::process::Stdio;
@@ -93,7 +93,7 @@ async fn ended(child: Child) -> Said {
 }
 
 /// The newest request, once it is in this state.
-async fn newest(world: &World, status: Status) -> Shown {
+async fn newest(world: &World, status: Status) -> RequestDetails {
     let mut commits = world.app().work();
     let found = async {
         loop {

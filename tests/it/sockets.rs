@@ -21,7 +21,7 @@ async fn hung(world: &World, before: u64) {
     begun.expect("a look-up begins");
 }
 
-async fn votes(world: &World) -> i64 {
+async fn decisions(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM decisions").await
 }
 
@@ -77,7 +77,7 @@ on_both! {
         assert_eq!(answer.map(|answer| answer.status), Ok(200));
         world.settle().await;
         // the look-up was lost: not recorded, and safe to try again
-        assert_eq!(votes(&world).await, 0);
+        assert_eq!(decisions(&world).await, 0);
         world.delivers(&click).await;
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         world.finish().await;
@@ -116,7 +116,7 @@ on_both! {
         assert_eq!(answer.map(|answer| answer.status), Ok(200));
         world.slack.release_hung();
         world.settle().await;
-        assert_eq!(votes(&world).await, 1);
+        assert_eq!(decisions(&world).await, 1);
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         world.slack.wait_for_sockets(|open| open.len() == 2).await.expect("it is opened anew");
         world.finish().await;

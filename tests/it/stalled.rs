@@ -20,7 +20,7 @@ fn not_acknowledged(world: &World, since: Instant, answer: Result<Answer, ActErr
     }
 }
 
-async fn votes(world: &World) -> i64 {
+async fn decisions(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM decisions").await
 }
 
@@ -35,7 +35,7 @@ on_both_doors! {
         assert_eq!(world.told("bob"), Vec::<String>::new(), "nothing is said of what has not happened");
         held.release().await;
         world.settle().await;
-        assert_eq!(votes(&world).await, 1);
+        assert_eq!(decisions(&world).await, 1);
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         let told = world.told("bob");
         assert_eq!(told.len(), 1, "{told:?}");
@@ -59,7 +59,7 @@ on_both_doors! {
         let told = world.told("mallory");
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with("you are not an eligible approver"), "{told:?}");
-        assert_eq!(votes(&world).await, 0);
+        assert_eq!(decisions(&world).await, 0);
         world.finish().await;
     }
 
@@ -109,13 +109,13 @@ on_both_doors! {
         let told = world.told("bob");
         assert_eq!(told.len(), clicks.len(), "{told:?}");
         let dropped = told.iter().filter(|told| told.contains("has not done this")).count();
-        assert_eq!(votes(&world).await, i64::try_from(clicks.len() - dropped).expect("few"), "{told:?}");
+        assert_eq!(decisions(&world).await, i64::try_from(clicks.len() - dropped).expect("few"), "{told:?}");
         assert_eq!(dropped, 1, "{told:?}");
         // trying again is safe, and then each counts once
         for click in &clicks {
             assert_eq!(world.delivers(click).await.status, 200);
         }
-        assert_eq!(votes(&world).await, i64::try_from(clicks.len()).expect("few"));
+        assert_eq!(decisions(&world).await, i64::try_from(clicks.len()).expect("few"));
         world.finish().await;
     }
 }

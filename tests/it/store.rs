@@ -2,12 +2,12 @@
 
 use crate::database::{Kind, fresh, on_both};
 use countersign::domain::time::Timestamp;
-use countersign::store::{Answer, Db, On, STATEMENTS, StoreError};
+use countersign::store::{StoredResponse, Db, On, STATEMENTS, StoreError};
 use sqlx::{Connection, Executor, SqlSafeStr};
 use std::collections::BTreeSet;
 
-fn answer(key: &str) -> Answer {
-    Answer {
+fn answer(key: &str) -> StoredResponse {
+    StoredResponse {
         key: key.to_owned(),
         fingerprint: "f".to_owned(),
         answer: "a".to_owned(),
@@ -45,7 +45,7 @@ on_both! {
 
     async fn a_unit_that_fails_leaves_nothing(kind) {
         let database = fresh!(kind);
-        let failed: Result<(), StoreError> = database.db.unit(async |tx| {
+        let failed: Result<(), StoreError> = database.db.transaction(async |tx| {
             assert!(tx.claim_answer(&answer("gone")).await?);
             Err(StoreError::Failed)
         }).await;
@@ -56,7 +56,7 @@ on_both! {
 
     async fn a_swallowed_error_cannot_be_committed(kind) {
         let database = fresh!(kind);
-        let done: Result<(), StoreError> = database.db.unit(async |tx| {
+        let done: Result<(), StoreError> = database.db.transaction(async |tx| {
             assert!(tx.claim_answer(&answer("half")).await?);
             // a card of no request breaks the foreign key; whoever swallows that must not keep the other half
             let request = "req_00000000000000000000000000".parse().expect("an id");
@@ -72,7 +72,7 @@ on_both! {
         let database = fresh!(kind);
         let takers = (0..40).map(|_| {
             let db = database.db.clone();
-            tokio::spawn(async move { db.unit::<_, StoreError>(async |tx| tx.claim_answer(&answer("one")).await).await })
+            tokio::spawn(async move { db.transaction::<_, StoreError>(async |tx| tx.claim_answer(&answer("one")).await).await })
         });
         let mut taken = 0;
         for taker in takers {
@@ -99,7 +99,7 @@ on_both! {
                 }
             }
             let key = patience.to_string();
-            let kept = database.db.unit::<_, StoreError>(async |tx| tx.claim_answer(&answer(&key)).await).await;
+            let kept = database.db.transaction::<_, StoreError>(async |tx| tx.claim_answer(&answer(&key)).await).await;
             assert!(matches!(kept, Ok(true)), "after {patience} moments: {kept:?}");
         }
         database.drop().await;

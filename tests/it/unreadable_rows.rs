@@ -212,7 +212,7 @@ on_both! {
         world.app().expire_overdue().await.expect("expired");
         assert_eq!(world.database.text("SELECT status FROM requests").await, "expired");
         assert!(!world.app().seal().await.expect("sealed"));
-        let document = serde_json::from_value::<countersign::domain::document::Document>(document).expect("a document");
+        let document = serde_json::from_value::<countersign::domain::document::ConfigDocument>(document).expect("a document");
         world.app().recover(&document, "rolled back").await.expect("recovered");
         assert_eq!(Api::new(&world.url, "").get("/readyz").await.status, 200);
         assert_eq!(alice.read(&asked).await["status"], "expired");

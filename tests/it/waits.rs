@@ -9,7 +9,7 @@ use countersign::app::{App, RequestRef, Submission};
 use countersign::domain::principal::Caller;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -32,7 +32,7 @@ async fn ask(world: &World) -> RequestRef {
         reason: Some("somebody waits".to_owned()),
         ..Submission::default()
     };
-    let alice = Caller::person("alice".into(), Door::Api);
+    let alice = Caller::person("alice".into(), Via::Api);
     let asked = world.app().submit(&alice, submission, None).await;
     RequestRef::Id(asked.expect("a request").shown.request.id)
 }

@@ -9,8 +9,8 @@ use countersign::config::file::Source;
 use countersign::domain::principal::{Caller, Principal};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::token::Scope;
-use countersign::domain::vote::Door;
-use countersign::http::MetricsAt;
+use countersign::domain::decision::Via;
+use countersign::http::MetricsAddress;
 use countersign::http::server::{self, ConnectionLimits};
 use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup, Values};
 use countersign::slack::signature::SigningSecrets;
@@ -78,7 +78,7 @@ pub(crate) use world;
 
 /// The operator at the database.
 pub fn operator() -> Caller {
-    Caller::operator(Door::Cli)
+    Caller::operator(Via::Cli)
 }
 
 impl World {
@@ -464,7 +464,7 @@ pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> B
         app_token: (wire == Wire::Sockets).then(|| APP_TOKEN.into()),
         app_id: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
-        metrics_at: MetricsAt::Public,
+        metrics_at: MetricsAddress::Public,
     })
     .await
     .expect("a bot")

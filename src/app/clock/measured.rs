@@ -6,11 +6,11 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What differs by more has jumped, in milliseconds.
-const JUMP: i64 = 2_000;
+const LARGEST_STEP: i64 = 2_000;
 /// A reading that took longer tells too little, in milliseconds.
-const SLOW: i64 = 1_000;
+const SLOWEST_READING: i64 = 1_000;
 /// How long a reading does while nothing looks wrong, in milliseconds.
-const LASTS: i64 = 10_000;
+const READING_LIFETIME: i64 = 10_000;
 
 /// What a machine's own clocks show at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Reading {
 
     /// Whether a later reading is what this one made expect.
     fn agrees_with(self, later: Self) -> bool {
-        jump(self.expects(later.at), later.told) <= JUMP
+        jump(self.expects(later.at), later.told) <= LARGEST_STEP
     }
 }
 
@@ -93,7 +93,7 @@ impl Measured {
     /// A reading: what the other clock told between two moments of this machine.
     pub fn hear(&self, told: Timestamp, asked: Machine, heard: Machine) {
         let took = heard.steady.0.saturating_sub(asked.steady.0);
-        if !(0..=SLOW).contains(&took) {
+        if !(0..=SLOWEST_READING).contains(&took) {
             return;
         }
         let half = Span(took / 2);
@@ -144,7 +144,7 @@ impl Measured {
     pub fn is_sure(&self) -> bool {
         let machine = self.machine();
         let kept = self.lock();
-        let steady = |reading: Reading| jump(machine.apart_since(reading.at), 0) <= JUMP;
+        let steady = |reading: Reading| jump(machine.apart_since(reading.at), 0) <= LARGEST_STEP;
         kept.doubt.is_none() && kept.believed.is_some_and(steady)
     }
 
@@ -152,7 +152,7 @@ impl Measured {
     pub(super) fn is_due(&self) -> bool {
         let machine = self.machine();
         let last = self.lock().believed;
-        let old = |reading: Reading| machine.steady.0.saturating_sub(reading.at.steady.0) >= LASTS;
+        let old = |reading: Reading| machine.steady.0.saturating_sub(reading.at.steady.0) >= READING_LIFETIME;
         last.is_none_or(old) || !self.is_sure()
     }
 
@@ -210,12 +210,12 @@ mod tests {
         let mut hands = Hands::new();
         assert!(!hands.clock.is_set() && !hands.clock.is_sure() && hands.clock.is_due());
         let asked = hands.clock.machine();
-        hands.passes(SLOW + 1);
+        hands.passes(SLOWEST_READING + 1);
         hands.clock.hear(Timestamp(0), asked, hands.clock.machine());
         assert!(!hands.clock.is_set(), "a slow answer is no reading");
         hands.reads();
         assert_eq!(hands.state(), (0, true));
-        hands.passes(LASTS - 1);
+        hands.passes(READING_LIFETIME - 1);
         assert_eq!((hands.state(), hands.clock.is_due()), ((0, true), false));
         hands.passes(1);
         assert!(hands.clock.is_due());

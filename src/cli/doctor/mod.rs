@@ -4,15 +4,15 @@ mod named;
 mod report;
 mod workspace;
 
-use super::ending::Ending;
+use super::exit_status::ExitStatus;
 use super::output;
 use super::token::told;
-use super::trouble::Trouble;
+use super::error::CliError;
 use crate::app::{App, Clock};
 use crate::config::file::Source;
 use crate::config::settings::{ServeArgs, Settings, database_url, environment};
-use crate::config::unbuilt::{NOT_CARRIED_OUT, not_carried_out};
-use crate::domain::document::Document;
+use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
+use crate::domain::document::ConfigDocument;
 use crate::store::Db;
 use named::Named;
 use report::{Mark, Report};
@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 /// Looks at everything.
-pub async fn main(args: Args) -> Result<Ending, Trouble> {
+pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let mut report = Report::default();
     let settings = match Settings::read(&args.serve, environment) {
         Ok(settings) => {
@@ -86,8 +86,8 @@ pub async fn main(args: Args) -> Result<Ending, Trouble> {
         output::text(&report.text())?;
     }
     Ok(match report.worst() {
-        Mark::Problem => Ending::Refused,
-        Mark::Ok | Mark::Warning => Ending::Done,
+        Mark::Problem => ExitStatus::Refused,
+        Mark::Ok | Mark::Warning => ExitStatus::Done,
     })
 }
 
@@ -164,7 +164,7 @@ async fn unreadable_rows(report: &mut Report, app: &App) {
 }
 
 /// The configuration that holds; before the first start, the one that would be loaded.
-async fn configuration(report: &mut Report, app: &App, file: Option<&Path>) -> Option<Document> {
+async fn configuration(report: &mut Report, app: &App, file: Option<&Path>) -> Option<ConfigDocument> {
     const AREA: &str = "configuration";
     match app.config().await {
         Ok(config) if config.version > 0 => {

@@ -1,6 +1,6 @@
 //! What a configuration names of Slack: channels, user groups, accounts; each with the place where it is named first.
 
-use crate::domain::document::Document;
+use crate::domain::document::ConfigDocument;
 use std::collections::BTreeMap;
 
 /// Ids with where they are named.
@@ -27,7 +27,7 @@ pub struct Account {
 
 impl Named {
     /// Reads a configuration.
-    pub fn of(document: &Document) -> Self {
+    pub fn of(document: &ConfigDocument) -> Self {
         let mut named = Self::default();
         let channels = &mut named.channels;
         let mut channel = |id: &str, place: String| {
@@ -46,9 +46,9 @@ impl Named {
                 channel(id.as_str(), format!("policy {}", policy.id));
             }
         }
-        if let Some(rules) = &document.break_glass {
+        if let Some(config) = &document.break_glass {
             let place = "breakGlass.securityChannel".to_owned();
-            channel(rules.security_channel.as_str(), place);
+            channel(config.security_channel.as_str(), place);
         }
         for team in &document.directory.teams {
             if let Some(group) = &team.slack_user_group {

@@ -9,13 +9,13 @@ use crate::slack::client::{Introduction, NotIntroduced, Slack, introduce, patien
 use crate::slack::error::SlackError;
 use crate::slack::installation::Installation;
 use crate::slack::reply::UserGroup;
-use crate::slack::socket::Hopeless;
-use crate::slack::standing::StandingCache;
+use crate::slack::socket::SocketsRefused;
+use crate::slack::account_access::AccessCache;
 use secrecy::SecretString;
 use std::time::Duration;
 
 /// Slack takes deliveries that are five minutes old; a clock that far away hears nobody.
-const FAR: u64 = 240_000;
+const LARGEST_OFFSET: u64 = 240_000;
 /// What no healthy clock is away.
 const NEAR: u64 = 10_000;
 
@@ -92,7 +92,7 @@ fn clocks(report: &mut Report, now: i64, introduced: &Introduction) {
         Duration::from_millis(away).as_secs_f64()
     );
     let mend = "let NTP set this machine's clock; deliveries five minutes away are refused";
-    if away > FAR {
+    if away > LARGEST_OFFSET {
         report.problem("clock", found, mend);
     } else if away > NEAR {
         report.warning("clock", found, mend);
@@ -143,7 +143,7 @@ async fn app_token(report: &mut Report, token: &SecretString, api_url: &str) {
     match opened {
         Ok(_) => report.ok("app token", "opens Socket Mode"),
         Err(error) => {
-            let (found, mend) = Hopeless::of(&error).map_or_else(
+            let (found, mend) = SocketsRefused::of(&error).map_or_else(
                 || (error.to_string(), "try again in a while".to_owned()),
                 |why| (why.code().to_owned(), why.mend().to_owned()),
             );
@@ -300,7 +300,7 @@ async fn accounts(
     listed: &[Account],
 ) {
     const AREA: &str = "person";
-    let cache = StandingCache::default();
+    let cache = AccessCache::default();
     let mut fine = 0;
     for account in listed {
         let Account {

@@ -13,7 +13,7 @@ fn shipped() -> Vec<PathBuf> {
     files
 }
 
-fn load(file: &str) -> Document {
+fn load(file: &str) -> ConfigDocument {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("manifests")
         .join(file);
@@ -45,7 +45,7 @@ fn a_document_survives_yaml_and_json() {
             Source::read("round trip", &yaml).unwrap_or_else(|faults| panic!("{faults}\n{yaml}"));
         assert_eq!(again.document(), &document);
         let json = serde_json::to_string(&document).expect("JSON");
-        let again: Document = serde_json::from_str(&json).expect("reads");
+        let again: ConfigDocument = serde_json::from_str(&json).expect("reads");
         assert_eq!(again, document);
         assert_eq!(digest(&again), digest(&document));
     }
@@ -161,7 +161,7 @@ fn the_examples_say_what_the_specification_says() {
 fn the_template_has_every_key() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/policies/template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");
-    let full = crate::domain::document::Template {
+    let full = crate::domain::document::PolicyTemplate {
         actions: Some(Vec::new()),
         approvers: Some(crate::domain::document::Approvers::Among(
             crate::domain::document::People::default(),

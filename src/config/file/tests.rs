@@ -165,7 +165,7 @@ fn json_and_windows_lines_and_a_mark_read_the_same() {
 #[test]
 fn problems_of_the_domain_get_their_lines_in_order() {
     let source = Source::read("c.yaml", SMALL).expect("reads");
-    let problem = |path: &str| Problem {
+    let problem = |path: &str| ConfigError {
         path: path.to_owned(),
         message: "no".to_owned(),
     };
@@ -193,7 +193,7 @@ fn the_digest_knows_a_document_by_its_meaning() {
     .expect("reads")
     .into_document();
     assert_eq!(digest(&one), digest(&two));
-    let other = Document {
+    let other = ConfigDocument {
         organization: "acme2".to_owned(),
         ..two
     };

@@ -23,7 +23,7 @@ fn args(flags: &[&str]) -> ServeArgs {
     ServeArgs::from_arg_matches(&matches).expect("all arguments")
 }
 
-fn read(flags: &[&str], variables: &Variables) -> Result<Settings, Complaints> {
+fn read(flags: &[&str], variables: &Variables) -> Result<Settings, SettingErrors> {
     Settings::read(&args(flags), |name| {
         variables.get(name).map(|&text| text.to_owned())
     })
@@ -32,7 +32,7 @@ fn read(flags: &[&str], variables: &Variables) -> Result<Settings, Complaints> {
 fn complaints(flags: &[&str], variables: &Variables) -> Vec<(&'static str, String)> {
     match read(flags, variables) {
         Ok(_) => Vec::new(),
-        Err(Complaints(all)) => all
+        Err(SettingErrors(all)) => all
             .into_iter()
             .map(|one| (one.variable, one.message))
             .collect(),

@@ -1,13 +1,13 @@
 //! What the security channel hears: the facts of one event as they were, so that a late delivery says the same (design 2.7).
 
-use super::{Scope, Session, SessionStatus, Use};
+use super::{SessionScope, Session, SessionStatus, SessionUse};
 use crate::domain::id::{PersonId, RequestId, SessionId};
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Uses that one message lists; the rest is counted.
-const LISTED: usize = 30;
+const LIST_LIMIT: usize = 30;
 
 /// One event of a session, with everything that is said about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct SessionAlert {
     /// Its justification.
     pub reason: String,
     /// What it covers.
-    pub scope: Scope,
+    pub scope: SessionScope,
     /// Who may act under it, by name.
     pub responders: Vec<String>,
     /// What has happened.
@@ -118,20 +118,20 @@ pub struct UseLine {
 
 impl SessionAlert {
     /// The alert for an event of this session.
-    pub fn new(session: &Session, event: SessionEvent, rules: &Rules, at: Timestamp) -> Self {
+    pub fn new(session: &Session, event: SessionEvent, config: &CompiledConfig, at: Timestamp) -> Self {
         Self {
             session: session.id.clone(),
-            initiator: rules.directory().name(&session.initiator).to_owned(),
+            initiator: config.directory().name(&session.initiator).to_owned(),
             reason: session.reason.clone(),
             scope: session.scope.clone(),
             responders: session
                 .responders
                 .iter()
-                .map(|responder| rules.name_of(responder))
+                .map(|responder| config.name_of(responder))
                 .collect(),
             event,
             at,
-            mentioned: rules
+            mentioned: config
                 .told_of_sessions()
                 .into_iter()
                 .map(|person| person.id.clone())
@@ -163,11 +163,11 @@ impl SessionEvent {
 
 impl UseLine {
     /// A use, in a line.
-    pub fn of(one: &Use, rules: &Rules) -> Self {
-        let action = rules.action(&one.action);
+    pub fn of(one: &SessionUse, config: &CompiledConfig) -> Self {
+        let action = config.action(&one.action);
         Self {
             number: one.number,
-            who: rules.name_of(&one.by),
+            who: config.name_of(&one.by),
             action: action.map_or_else(|| one.action.to_string(), |action| action.name.clone()),
             target: one.target.to_string(),
             status: match one.outcome {
@@ -178,11 +178,11 @@ impl UseLine {
     }
 
     /// As many of these as one message lists, and how many more there are.
-    pub fn some_of(uses: &[Use], rules: &Rules) -> (Vec<Self>, usize) {
+    pub fn some_of(uses: &[SessionUse], config: &CompiledConfig) -> (Vec<Self>, usize) {
         let listed: Vec<Self> = uses
             .iter()
-            .take(LISTED)
-            .map(|one| Self::of(one, rules))
+            .take(LIST_LIMIT)
+            .map(|one| Self::of(one, config))
             .collect();
         let more = uses.len() - listed.len();
         (listed, more)

@@ -1,15 +1,15 @@
 //! Break-glass (specification: Break-Glass Override; design 2.7): what a session covers, how it lives, and who may do what with it.
 
 mod alert;
-mod life;
+mod state;
 mod rights;
 mod scope;
 mod start;
 
 pub use alert::{Bypassed, SessionAlert, SessionEvent, UseLine};
-pub use life::{EndedBy, NotStarted, Review, SessionState, SessionStatus, WrongSessionState};
-pub use scope::{Scope, ScopeAction};
-pub use start::{Start, StartAsk};
+pub use state::{EndedBy, NotStarted, SessionReview, SessionState, SessionStatus, WrongSessionState};
+pub use scope::{SessionScope, ScopeAction};
+pub use start::{SessionStart, SessionAsk};
 
 use super::id::{ChannelId, PersonId, RequestId, SessionId};
 use super::people::Directory;
@@ -30,7 +30,7 @@ pub struct Session {
     /// The justification, in the initiator's words.
     pub reason: String,
     /// What it covers.
-    pub scope: Scope,
+    pub scope: SessionScope,
     /// Who may act under it: people and services.
     pub responders: Vec<Principal>,
     /// How long it was to last.
@@ -49,7 +49,7 @@ impl Session {
     /// The session as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the
     /// listed id, so that nobody meets their own session as somebody else (threat R09).
     #[must_use]
-    pub fn recognised(mut self, directory: &Directory) -> Self {
+    pub fn canonicalize_people(mut self, directory: &Directory) -> Self {
         self.initiator = directory.canonical(&self.initiator).clone();
         for responder in &mut self.responders {
             directory.recognise(responder);
@@ -70,7 +70,7 @@ pub struct AskedBy {
 
 /// One request that a session let past its policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub struct SessionUse {
     /// The request.
     pub request: RequestId,
     /// Its number.
@@ -91,10 +91,10 @@ pub struct Use {
     pub outcome: Option<Outcome>,
 }
 
-impl Use {
+impl SessionUse {
     /// The same with everybody under the id they go by now.
     #[must_use]
-    pub fn recognised(mut self, directory: &Directory) -> Self {
+    pub fn canonicalize_people(mut self, directory: &Directory) -> Self {
         directory.recognise(&mut self.by);
         directory.recognise(&mut self.requester);
         self
@@ -103,18 +103,18 @@ impl Use {
 
 /// A session with everything that is shown of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShownSession {
+pub struct SessionDetails {
     /// The session, as it is at that moment.
     pub session: Session,
     /// What was let past policies under it, oldest first, the first hundreds.
-    pub uses: Vec<Use>,
+    pub uses: Vec<SessionUse>,
     /// The people who answer, by a token, for services that could act under it.
     pub token_owners: Vec<PersonId>,
     /// How everybody who occurs in it is called.
     pub names: BTreeMap<Principal, String>,
 }
 
-impl ShownSession {
+impl SessionDetails {
     /// How a principal is called.
     pub fn name(&self, principal: &Principal) -> String {
         let named = self.names.get(principal).cloned();
@@ -134,7 +134,7 @@ impl ShownSession {
 }
 
 /// Everybody with a part in a session besides initiator and responders.
-pub fn involved(uses: &[Use], token_owners: &[PersonId]) -> Vec<Principal> {
+pub fn involved(uses: &[SessionUse], token_owners: &[PersonId]) -> Vec<Principal> {
     let acted_for = uses.iter().map(|one| one.requester.clone());
     let owners = token_owners.iter().cloned().map(Principal::Person);
     acted_for.chain(owners).collect()

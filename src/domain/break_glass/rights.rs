@@ -2,22 +2,22 @@
 
 use super::{Session, SessionState};
 use crate::domain::action::Action;
-use crate::domain::document::BreakGlassRules;
+use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{ChannelId, PersonId};
 use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
-use crate::domain::words;
+use crate::domain::english;
 
 /// So many people are named to somebody who may not do something.
-const NAMED: usize = 5;
+const NAMES_SHOWN: usize = 5;
 
-impl Rules {
+impl CompiledConfig {
     /// The emergency door, if this person may open it.
-    pub fn may_start(&self, person: &PersonId) -> Result<&BreakGlassRules, Refusal> {
+    pub fn may_start(&self, person: &PersonId) -> Result<&BreakGlassConfig, Refusal> {
         let Some(door) = &self.document().break_glass else {
             let why = "Break-glass is not set up here: the configuration has no `breakGlass`. Ask for an approval instead.";
             return Err(Refusal::Forbidden(why.to_owned()));
@@ -172,15 +172,15 @@ fn name_of(directory: &Directory, principal: &Principal) -> String {
 fn some_of(people: &[&Person]) -> String {
     let mut names: Vec<String> = people
         .iter()
-        .take(NAMED)
+        .take(NAMES_SHOWN)
         .map(|person| person.name.clone())
         .collect();
-    if people.len() > NAMED {
-        names.push(format!("{} more", people.len() - NAMED));
+    if people.len() > NAMES_SHOWN {
+        names.push(format!("{} more", people.len() - NAMES_SHOWN));
     }
     if names.is_empty() {
         "nobody".to_owned()
     } else {
-        words::list(&names)
+        english::list(&names)
     }
 }

@@ -48,7 +48,7 @@ impl fmt::Display for ScopeAction {
 /// What a session covers: these actions, on targets within all the lists that are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Scope {
+pub struct SessionScope {
     /// Actions and groups of actions.
     pub actions: Vec<ScopeAction>,
     /// Only these projects.
@@ -62,7 +62,7 @@ pub struct Scope {
     pub environments: Option<Vec<EnvironmentId>>,
 }
 
-impl Scope {
+impl SessionScope {
     /// Whether this action on this target lies within it. A change of the rules and another session never do, whatever is named.
     pub fn covers(&self, action: &Action, target: &Target) -> bool {
         !must_be_named(&action.id)
@@ -84,7 +84,7 @@ impl Scope {
 }
 
 /// `cluster.restart, cluster.sync; environments production`.
-impl fmt::Display for Scope {
+impl fmt::Display for SessionScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn named<T: AsRef<str>>(what: &str, list: Option<&Vec<T>>) -> Option<String> {
             let names: Vec<&str> = list?.iter().map(AsRef::as_ref).collect();

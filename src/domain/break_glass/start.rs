@@ -1,24 +1,24 @@
 //! The start of a session: what somebody asks for, and whether it keeps every rule. Every broken rule is told at once.
 
-use super::scope::{Scope, ScopeAction};
+use super::scope::{SessionScope, ScopeAction};
 use crate::domain::action::must_be_named;
-use crate::domain::ask::{NameKind, Rule, UnknownName, Violation};
-use crate::domain::document::{BreakGlassRules, Level};
+use crate::domain::ask::{NameKind, ViolationCode, UnknownName, Violation};
+use crate::domain::document::{BreakGlassConfig, Level};
 use crate::domain::id::{ActionId, PersonId, SessionId};
 use crate::domain::principal::Principal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::text;
 use crate::domain::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// Fewest letters and digits of a justification: a single word says something, a single sign does not.
-const REASON_LEAST: usize = 5;
+const REASON_MIN_LETTERS: usize = 5;
 /// Most names in one list; a session that needs more is better named by environment.
-const MOST_NAMES: usize = 200;
+const NAME_LIMIT: usize = 200;
 
 /// What somebody asks for, before anything of it is believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StartAsk {
+pub struct SessionAsk {
     /// Why.
     pub reason: String,
     /// Action ids, and the groups `project` and `cluster`.
@@ -38,33 +38,33 @@ pub struct StartAsk {
 /// A start that keeps every rule. Where policies gate it, this is the payload that people approve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Start {
+pub struct SessionStart {
     /// The session it starts.
     pub session: SessionId,
     /// The justification, trimmed.
     pub reason: String,
     /// What it covers.
-    pub scope: Scope,
+    pub scope: SessionScope,
     /// Who may act under it.
     pub responders: Vec<Principal>,
     /// How long it lasts.
     pub duration: Span,
 }
 
-impl Rules {
+impl CompiledConfig {
     /// Reads what somebody asks for.
     pub fn read_start(
         &self,
-        ask: &StartAsk,
+        ask: &SessionAsk,
         initiator: &PersonId,
-        door: &BreakGlassRules,
+        door: &BreakGlassConfig,
         session: SessionId,
-    ) -> Result<Start, Vec<Violation>> {
+    ) -> Result<SessionStart, Vec<Violation>> {
         let mut broken = Vec::new();
-        let start = Start {
+        let start = SessionStart {
             session,
             reason: text::with_plain_line_ends(&ask.reason).trim().to_owned(),
-            scope: Scope {
+            scope: SessionScope {
                 actions: Self::scope_actions(ask, &mut broken),
                 projects: Self::names(Level::Project, ask.projects.as_deref(), &mut broken),
                 clusters: Self::names(Level::Cluster, ask.clusters.as_deref(), &mut broken),
@@ -87,9 +87,9 @@ impl Rules {
     }
 
     /// What may have become wrong with a start since it was asked for: its bounds, and names that are gone.
-    pub fn start_troubles(&self, start: &Start, door: &BreakGlassRules) -> Vec<Violation> {
+    pub fn start_troubles(&self, start: &SessionStart, door: &BreakGlassConfig) -> Vec<Violation> {
         let mut broken = Vec::new();
-        let Start {
+        let SessionStart {
             scope, duration, ..
         } = start;
         if *duration < door.min_duration || door.max_duration < *duration {
@@ -97,11 +97,11 @@ impl Rules {
                 "a session lasts from {} to {}, not {duration}",
                 door.min_duration, door.max_duration
             );
-            broken.push(Violation::new(Rule::Duration, message));
+            broken.push(Violation::new(ViolationCode::Duration, message));
         }
         if scope.projects.is_none() && scope.clusters.is_none() && scope.environments.is_none() {
             let message = "the scope names no resource; name projects, clusters or environments besides its actions";
-            broken.push(Violation::new(Rule::Scope, message));
+            broken.push(Violation::new(ViolationCode::Scope, message));
         }
         for action in &scope.actions {
             if let ScopeAction::Action(id) = action {
@@ -122,12 +122,12 @@ impl Rules {
         broken
     }
 
-    fn scope_actions(ask: &StartAsk, broken: &mut Vec<Violation>) -> Vec<ScopeAction> {
-        if ask.actions.is_empty() || ask.actions.len() > MOST_NAMES {
+    fn scope_actions(ask: &SessionAsk, broken: &mut Vec<Violation>) -> Vec<ScopeAction> {
+        if ask.actions.is_empty() || ask.actions.len() > NAME_LIMIT {
             let message = format!(
-                "the scope names 1 to {MOST_NAMES} actions, such as cluster.restart, or the groups `project` and `cluster`"
+                "the scope names 1 to {NAME_LIMIT} actions, such as cluster.restart, or the groups `project` and `cluster`"
             );
-            broken.push(Violation::new(Rule::Scope, message));
+            broken.push(Violation::new(ViolationCode::Scope, message));
             return Vec::new();
         }
         let mut actions: Vec<ScopeAction> = Vec::new();
@@ -145,7 +145,7 @@ impl Rules {
         if must_be_named(id) {
             let message =
                 format!("{id} can never be covered by a session; it has a door of its own");
-            return Some(Violation::new(Rule::Scope, message));
+            return Some(Violation::new(ViolationCode::Scope, message));
         }
         if self.action(id).is_some() {
             return None;
@@ -154,7 +154,7 @@ impl Rules {
             kind: NameKind::SessionAction,
             name: id.as_str().to_owned(),
         };
-        Some(Violation::unknown(Rule::UnknownAction, "action", unknown))
+        Some(Violation::unknown(ViolationCode::UnknownAction, "action", unknown))
     }
 
     /// A list that is given must name something: what a script has computed to nothing must not widen a session.
@@ -167,15 +167,15 @@ impl Rules {
         T: for<'a> From<&'a str> + PartialEq,
     {
         let given = given?;
-        if given.is_empty() || given.len() > MOST_NAMES {
+        if given.is_empty() || given.len() > NAME_LIMIT {
             let message = format!(
-                "the scope's list of {}s names 1 to {MOST_NAMES}; leave it out to not restrict by it",
+                "the scope's list of {}s names 1 to {NAME_LIMIT}; leave it out to not restrict by it",
                 level.as_str()
             );
-            broken.push(Violation::new(Rule::Scope, message));
+            broken.push(Violation::new(ViolationCode::Scope, message));
         }
         let mut names: Vec<T> = Vec::new();
-        for name in given.iter().take(MOST_NAMES) {
+        for name in given.iter().take(NAME_LIMIT) {
             let name = T::from(name.as_str());
             if !names.contains(&name) {
                 names.push(name);
@@ -186,19 +186,19 @@ impl Rules {
 
     fn responders(
         &self,
-        ask: &StartAsk,
+        ask: &SessionAsk,
         initiator: &PersonId,
         broken: &mut Vec<Violation>,
     ) -> Vec<Principal> {
         if ask.responders.is_empty() {
             return vec![Principal::Person(initiator.clone())];
         }
-        if ask.responders.len() > MOST_NAMES {
-            let message = format!("name at most {MOST_NAMES} responders");
-            broken.push(Violation::new(Rule::UnknownPerson, message));
+        if ask.responders.len() > NAME_LIMIT {
+            let message = format!("name at most {NAME_LIMIT} responders");
+            broken.push(Violation::new(ViolationCode::UnknownPerson, message));
         }
         let mut responders: Vec<Principal> = Vec::new();
-        for name in ask.responders.iter().take(MOST_NAMES) {
+        for name in ask.responders.iter().take(NAME_LIMIT) {
             let bare = name.strip_prefix("person:").unwrap_or(name);
             let principal = match name.strip_prefix("service:") {
                 Some(service) => Principal::Service(service.into()),
@@ -213,11 +213,11 @@ impl Rules {
     }
 
     fn responder_trouble(&self, principal: &Principal) -> Option<Violation> {
-        let refused = |message| Some(Violation::new(Rule::UnknownPerson, message));
+        let refused = |message| Some(Violation::new(ViolationCode::UnknownPerson, message));
         let unknown = |what, kind, name: &str| {
             let name = name.to_owned();
             let unknown = UnknownName { kind, name };
-            Some(Violation::unknown(Rule::UnknownPerson, what, unknown))
+            Some(Violation::unknown(ViolationCode::UnknownPerson, what, unknown))
         };
         match principal {
             Principal::Person(id) => match self.directory().person(id) {
@@ -236,9 +236,9 @@ impl Rules {
 
 fn reason_trouble(reason: &str) -> Option<Violation> {
     let signs = reason.chars().filter(|sign| sign.is_alphanumeric()).count();
-    if signs < REASON_LEAST {
+    if signs < REASON_MIN_LETTERS {
         let message = "say in a few words what the emergency is; everybody will read it";
-        return Some(Violation::new(Rule::ReasonRequired, message));
+        return Some(Violation::new(ViolationCode::ReasonRequired, message));
     }
     text::said("reason", Some(reason)).err()
 }

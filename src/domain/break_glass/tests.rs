@@ -2,17 +2,17 @@
 
 use super::*;
 use crate::domain::action::{self, Action};
-use crate::domain::ask::Rule;
-use crate::domain::document::{ActionGroup, BreakGlassRules, Document};
+use crate::domain::ask::ViolationCode;
+use crate::domain::document::{ActionGroup, BreakGlassConfig, ConfigDocument};
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 const LENGTH: Span = Span::minutes(30);
 
-fn rules() -> Rules {
-    let document: Document = serde_json::from_value(serde_json::json!({
+fn config() -> CompiledConfig {
+    let document: ConfigDocument = serde_json::from_value(serde_json::json!({
         "organization": "acme",
         "resources": {"environments": ["prod", "production", "staging"], "projects": ["api", "billing"],
             "clusters": [{"id": "prod-eu-1", "environment": "production"}, {"id": "prod", "environment": "prod"}]},
@@ -26,11 +26,11 @@ fn rules() -> Rules {
         "administrators": {"orgRoles": ["admin"]},
     }))
     .expect("a document");
-    Rules::compile(1, document, &std::collections::BTreeMap::new()).expect("it makes sense")
+    CompiledConfig::compile(1, document, &std::collections::BTreeMap::new()).expect("it makes sense")
 }
 
-fn door(rules: &Rules) -> &BreakGlassRules {
-    rules.document().break_glass.as_ref().expect("it is there")
+fn door(config: &CompiledConfig) -> &BreakGlassConfig {
+    config.document().break_glass.as_ref().expect("it is there")
 }
 
 fn id() -> SessionId {
@@ -41,28 +41,28 @@ fn person(name: &str) -> Principal {
     Principal::Person(name.into())
 }
 
-fn ask() -> StartAsk {
-    StartAsk {
+fn ask() -> SessionAsk {
+    SessionAsk {
         reason: "checkout is down".to_owned(),
         actions: vec!["cluster.restart".to_owned()],
         clusters: Some(vec!["prod-eu-1".to_owned()]),
         duration: Some(LENGTH),
-        ..StartAsk::default()
+        ..SessionAsk::default()
     }
 }
 
-fn broken(ask: &StartAsk) -> Vec<(Rule, String)> {
-    let rules = rules();
-    let read = rules.read_start(ask, &"dan".into(), door(&rules), id());
+fn broken(ask: &SessionAsk) -> Vec<(ViolationCode, String)> {
+    let config = config();
+    let read = config.read_start(ask, &"dan".into(), door(&config), id());
     let mut broken = read.err().unwrap_or_default();
-    rules.suggest_names(&mut broken);
+    config.suggest_names(&mut broken);
     broken
         .into_iter()
         .map(|one| (one.rule, one.message))
         .collect()
 }
 
-fn session(state: SessionState, scope: Scope, responders: &[Principal]) -> Session {
+fn session(state: SessionState, scope: SessionScope, responders: &[Principal]) -> Session {
     Session {
         id: id(),
         initiator: "dan".into(),
@@ -84,7 +84,7 @@ fn active() -> SessionState {
     }
 }
 
-fn scope(json: serde_json::Value) -> Scope {
+fn scope(json: serde_json::Value) -> SessionScope {
     serde_json::from_value(json).expect("a scope")
 }
 
@@ -94,96 +94,96 @@ fn target(json: serde_json::Value) -> Target {
 
 #[test]
 fn a_start_that_keeps_every_rule_reads_and_survives_the_request_that_carries_it() {
-    let rules = rules();
-    let start = rules
-        .read_start(&ask(), &"dan".into(), door(&rules), id())
+    let config = config();
+    let start = config
+        .read_start(&ask(), &"dan".into(), door(&config), id())
         .expect("it keeps every rule");
     assert_eq!(start.responders, [person("dan")]);
     let json = serde_json::to_string(&start).expect("JSON");
-    assert_eq!(serde_json::from_str::<Start>(&json).expect("reads"), start);
-    let unbounded = StartAsk {
+    assert_eq!(serde_json::from_str::<SessionStart>(&json).expect("reads"), start);
+    let unbounded = SessionAsk {
         duration: None,
         ..ask()
     };
-    let start = rules.read_start(&unbounded, &"dan".into(), door(&rules), id());
+    let start = config.read_start(&unbounded, &"dan".into(), door(&config), id());
     assert_eq!(start.expect("the shortest").duration, Span::minutes(30));
 }
 
 #[test]
 fn every_broken_rule_of_a_start_is_told() {
-    type Change = fn(&mut StartAsk);
-    let cases: [(Change, Rule, &str); 17] = [
+    type Change = fn(&mut SessionAsk);
+    let cases: [(Change, ViolationCode, &str); 17] = [
         (
             |a| a.reason = "x".to_owned(),
-            Rule::ReasonRequired,
+            ViolationCode::ReasonRequired,
             "what the emergency is",
         ),
         (
             |a| a.reason = " \n ".to_owned(),
-            Rule::ReasonRequired,
+            ViolationCode::ReasonRequired,
             "what the emergency is",
         ),
         (
             |a| a.reason = "a\u{7}bcdef".to_owned(),
-            Rule::Payload,
+            ViolationCode::Payload,
             "control character",
         ),
-        (|a| a.reason = "y".repeat(4_001), Rule::Payload, "4,000"),
-        (|a| a.actions.clear(), Rule::Scope, "1 to 200 actions"),
+        (|a| a.reason = "y".repeat(4_001), ViolationCode::Payload, "4,000"),
+        (|a| a.actions.clear(), ViolationCode::Scope, "1 to 200 actions"),
         (
             |a| a.actions = vec!["cluster.reboot".to_owned()],
-            Rule::UnknownAction,
+            ViolationCode::UnknownAction,
             "unknown action",
         ),
         (
             |a| a.actions.push(action::BREAK_GLASS.to_owned()),
-            Rule::Scope,
+            ViolationCode::Scope,
             "can never be covered",
         ),
         (
             |a| a.actions.push(action::POLICY_UPDATE.to_owned()),
-            Rule::Scope,
+            ViolationCode::Scope,
             "can never be covered",
         ),
         (
             |a| a.actions = vec!["security".to_owned()],
-            Rule::UnknownAction,
+            ViolationCode::UnknownAction,
             "unknown action",
         ),
-        (|a| a.clusters = None, Rule::Scope, "names no resource"),
+        (|a| a.clusters = None, ViolationCode::Scope, "names no resource"),
         (
             |a| a.clusters = Some(Vec::new()),
-            Rule::Scope,
+            ViolationCode::Scope,
             "leave it out",
         ),
         (
             |a| a.clusters = Some(vec!["prod-eu".to_owned()]),
-            Rule::UnknownResource,
+            ViolationCode::UnknownResource,
             "did you mean `prod-eu-1`",
         ),
         (
             |a| a.responders = vec!["dan".to_owned(); 201],
-            Rule::UnknownPerson,
+            ViolationCode::UnknownPerson,
             "at most 200 responders",
         ),
         (
             |a| a.duration = Some(Span(LENGTH.0 - 1)),
-            Rule::Duration,
+            ViolationCode::Duration,
             "from 30m to 4h",
         ),
         (
             |a| a.duration = Some(Span(Span::hours(4).0 + 1)),
-            Rule::Duration,
+            ViolationCode::Duration,
             "from 30m to 4h",
         ),
         (
             |a| a.responders = vec!["zoe".to_owned()],
-            Rule::UnknownPerson,
+            ViolationCode::UnknownPerson,
             "unknown responder",
         ),
         (
             |a| a.responders = vec!["service:cd".to_owned()],
-            Rule::UnknownPerson,
+            ViolationCode::UnknownPerson,
             "unknown service",
         ),
     ];
@@ -198,11 +198,11 @@ fn every_broken_rule_of_a_start_is_told() {
             "{ask:?}: {broken:?}"
         );
     }
-    let all_at_once = StartAsk::default();
+    let all_at_once = SessionAsk::default();
     assert!(broken(&all_at_once).len() >= 3);
 }
 
-fn on_cluster() -> Scope {
+fn on_cluster() -> SessionScope {
     scope(serde_json::json!({"actions": ["cluster.restart"], "clusters": ["prod-eu-1"]}))
 }
 
@@ -268,8 +268,8 @@ const COVERED: [(&str, &str, [&str; 3], bool); 15] = [
 
 #[test]
 fn op6_a_scope_covers_exactly_what_it_names() {
-    let rules = rules();
-    let action = |id: &str| rules.action(&id.into()).expect("known").clone();
+    let config = config();
+    let action = |id: &str| config.action(&id.into()).expect("known").clone();
     let some = |name: &'static str| (name != "-").then_some(name);
     for (named, id, [project, cluster, environment], covered) in COVERED {
         let scope = match named {
@@ -291,7 +291,7 @@ fn op6_a_scope_covers_exactly_what_it_names() {
         assert_eq!(covers, covered, "{scope} / {id} / {target}");
     }
     // even a scope that somebody has written by hand into the database opens neither
-    let forged = Scope {
+    let forged = SessionScope {
         actions: vec![
             ScopeAction::Action(action::BREAK_GLASS.into()),
             ScopeAction::Group(ActionGroup::Security),
@@ -304,8 +304,8 @@ fn op6_a_scope_covers_exactly_what_it_names() {
 
 #[test]
 fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond() {
-    let rules = rules();
-    let restart: Action = rules
+    let config = config();
+    let restart: Action = config
         .action(&"cluster.restart".into())
         .expect("known")
         .clone();
@@ -318,7 +318,7 @@ fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond
     ];
     let one = session(active(), scope, &responders);
     let end = NOW.plus(LENGTH);
-    let covers = |who: &Principal, at: i64| rules.covers(&one, who, &restart, &on, Timestamp(at));
+    let covers = |who: &Principal, at: i64| config.covers(&one, who, &restart, &on, Timestamp(at));
     assert!(covers(&person("dan"), NOW.0));
     assert!(covers(&person("dan"), end.0 - 1));
     assert!(
@@ -342,11 +342,11 @@ fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond
             state: over,
             ..one.clone()
         };
-        assert!(!rules.covers(&one, &person("dan"), &restart, &on, Timestamp(NOW.0 + 6)));
+        assert!(!config.covers(&one, &person("dan"), &restart, &on, Timestamp(NOW.0 + 6)));
     }
-    let mut document = rules.document().clone();
+    let mut document = config.document().clone();
     document.break_glass = None;
-    let shut = Rules::compile(2, document, &std::collections::BTreeMap::new()).expect("fine");
+    let shut = CompiledConfig::compile(2, document, &std::collections::BTreeMap::new()).expect("fine");
     assert!(
         !shut.covers(&one, &person("dan"), &restart, &on, NOW),
         "the door is gone"
@@ -361,7 +361,7 @@ type Command = (
 /// Every state with every command, a millisecond before its end and at its end.
 #[test]
 fn the_whole_table() {
-    let review = Review {
+    let review = SessionReview {
         by: "bob".into(),
         note: "fine".to_owned(),
         at: NOW,
@@ -385,7 +385,7 @@ fn the_whole_table() {
         }),
         ("lapse", SessionState::lapse),
         ("review", |state, now| {
-            state.review(Review {
+            state.review(SessionReview {
                 by: "bob".into(),
                 note: "fine".to_owned(),
                 at: now,
@@ -421,9 +421,9 @@ fn the_whole_table() {
 
 #[test]
 fn who_may_start_revoke_and_review() {
-    let rules = rules();
-    assert!(rules.may_start(&"dan".into()).is_ok());
-    let refusal = rules.may_start(&"bob".into()).expect_err("not of SRE");
+    let config = config();
+    assert!(config.may_start(&"dan".into()).is_ok());
+    let refusal = config.may_start(&"bob".into()).expect_err("not of SRE");
     assert!(
         refusal.detail().contains("Alice and Dan can"),
         "{}",
@@ -444,11 +444,11 @@ fn who_may_start_revoke_and_review() {
         (person("bob"), false),
         (Principal::Bot, false),
     ] {
-        assert_eq!(rules.check_revoke(&one, &who).is_ok(), may, "{who}");
+        assert_eq!(config.check_revoke(&one, &who).is_ok(), may, "{who}");
     }
     let nobody: Vec<Principal> = Vec::new();
     let reviews =
-        |who: &str, acted_for: &[Principal]| rules.check_review(&one, acted_for, &who.into());
+        |who: &str, acted_for: &[Principal]| config.check_review(&one, acted_for, &who.into());
     assert_eq!(reviews("erin", &nobody), Ok(()));
     for part in ["dan", "alice", "bob"] {
         // initiator, responder, owner of a service that could act
@@ -469,7 +469,7 @@ fn who_may_start_revoke_and_review() {
         ..one.clone()
     };
     assert!(matches!(
-        rules.check_review(&running, &nobody, &"erin".into()),
+        config.check_review(&running, &nobody, &"erin".into()),
         Err(Refusal::SessionClosed(SessionStatus::Active, _))
     ));
 }
@@ -482,20 +482,20 @@ fn schedules() -> u32 {
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Use,
+    SessionUse,
     Revoke,
     Sweep,
-    Review,
+    SessionReview,
     /// The clock moves, also back.
     Clock(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => Just(Step::Use),
+        4 => Just(Step::SessionUse),
         1 => Just(Step::Revoke),
         2 => Just(Step::Sweep),
-        1 => Just(Step::Review),
+        1 => Just(Step::SessionReview),
         4 => (-600_000_i64..1_200_000).prop_map(Step::Clock),
         2 => (-2_i64..3).prop_map(Step::Clock),
     ]
@@ -513,7 +513,7 @@ proptest! {
             let at = Timestamp(now);
             match step {
                 Step::Clock(by) => now += by,
-                Step::Use => {
+                Step::SessionUse => {
                     let allowed = ended.is_none() && (start..until).contains(&now);
                     prop_assert_eq!(state.is_active(at), allowed, "{:?} at {}", state, now);
                 }
@@ -525,7 +525,7 @@ proptest! {
                     prop_assert!(ended.is_none() && until <= now);
                     (state, ended, ends) = (next, Some(until), ends + 1);
                 },
-                Step::Review => if let Ok(next) = state.clone().review(Review { by: "erin".into(), note: "seen".to_owned(), at }) {
+                Step::SessionReview => if let Ok(next) = state.clone().review(SessionReview { by: "erin".into(), note: "seen".to_owned(), at }) {
                     prop_assert!(ended.is_some());
                     (state, reviews) = (next, reviews + 1);
                 },

@@ -2,7 +2,7 @@
 
 use super::{Checks, text};
 use crate::domain::action::{Action, catalogue};
-use crate::domain::document::{Binding, Level, Template};
+use crate::domain::document::{Binding, Level, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ impl Checks<'_> {
     pub(super) fn bindings(&mut self) {
         let mut seen: HashMap<&Binding, usize> = HashMap::new();
         let policies = &self.document.policies;
-        let templates: HashMap<&PolicyId, &Template> = policies
+        let templates: HashMap<&PolicyId, &PolicyTemplate> = policies
             .iter()
             .map(|template| (&template.id, template))
             .collect();
@@ -66,7 +66,7 @@ impl Checks<'_> {
         &mut self,
         path: &str,
         binding: &Binding,
-        templates: &HashMap<&PolicyId, &Template>,
+        templates: &HashMap<&PolicyId, &PolicyTemplate>,
     ) {
         let Some(template) = templates.get(&binding.policy) else {
             let policies = &self.document.policies;

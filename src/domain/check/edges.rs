@@ -58,28 +58,28 @@ impl Checks<'_> {
     }
 
     pub(super) fn break_glass(&mut self) {
-        let Some(rules) = &self.document.break_glass else {
+        let Some(config) = &self.document.break_glass else {
             return;
         };
-        let channel = text::channel(rules.security_channel.as_str());
+        let channel = text::channel(config.security_channel.as_str());
         self.expect("breakGlass.securityChannel", channel);
-        self.named("breakGlass.notify", &rules.notify);
+        self.named("breakGlass.notify", &config.notify);
         let before = self.problems.len();
-        self.named("breakGlass.allowed", &rules.allowed);
-        if rules.allowed.is_empty() {
+        self.named("breakGlass.allowed", &config.allowed);
+        if config.allowed.is_empty() {
             let message = "names nobody, and empty never means everyone; name who may start a session, or leave `breakGlass` out";
             self.problem("breakGlass.allowed", message);
         } else if self.problems.len() == before
-            && !self.open_ended(&rules.allowed)
-            && self.directory.among(&rules.allowed).is_empty()
+            && !self.open_ended(&config.allowed)
+            && self.directory.among(&config.allowed).is_empty()
         {
             self.problem(
                 "breakGlass.allowed",
                 "nobody belongs to it, so no session could ever be started",
             );
         }
-        self.span("breakGlass.minDuration", rules.min_duration);
-        if rules.max_duration < rules.min_duration {
+        self.span("breakGlass.minDuration", config.min_duration);
+        if config.max_duration < config.min_duration {
             self.problem("breakGlass.maxDuration", "is shorter than `minDuration`");
         }
     }

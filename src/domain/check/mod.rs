@@ -7,22 +7,22 @@ mod policies;
 mod text;
 
 use super::action::Action;
-use super::document::{Document, Level, People};
+use super::document::{ConfigDocument, Level, People};
 use super::id::{ActionId, PersonId, RoleId, TeamId};
 use super::people::Directory;
 use super::resources::Registry;
-use super::rules::Problem;
+use super::compiled_config::ConfigError;
 use super::suggestion::Suggestions;
 use std::collections::HashMap;
 use std::fmt::Display;
 
 /// Checks a whole document.
 pub(super) fn document(
-    document: &Document,
+    document: &ConfigDocument,
     directory: &Directory,
     registry: &Registry,
     actions: &[Action],
-) -> Vec<Problem> {
+) -> Vec<ConfigError> {
     let mut checks = Checks {
         document,
         directory,
@@ -48,17 +48,17 @@ pub(super) fn document(
 
 /// A document under examination.
 struct Checks<'a> {
-    document: &'a Document,
+    document: &'a ConfigDocument,
     directory: &'a Directory,
     registry: &'a Registry,
     actions: &'a [Action],
-    problems: Vec<Problem>,
+    problems: Vec<ConfigError>,
     suggestions: Suggestions,
 }
 
 impl Checks<'_> {
     fn problem(&mut self, path: impl Display, message: impl Into<String>) {
-        self.problems.push(Problem {
+        self.problems.push(ConfigError {
             path: path.to_string(),
             message: message.into(),
         });

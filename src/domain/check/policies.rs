@@ -2,9 +2,9 @@
 
 use super::{Checks, text};
 use crate::domain::conditions::is_timed;
-use crate::domain::document::{Approvers, Conditions, People, Quorum, Template, Window};
-use crate::domain::eligibility::Exclusion;
-use crate::domain::policy::Gate;
+use crate::domain::document::{Approvers, Conditions, People, Quorum, PolicyTemplate, Window};
+use crate::domain::eligibility::PeopleInvolved;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::satisfiable;
 use crate::domain::time::Span;
 use crate::domain::window::{Opening, Week};
@@ -23,7 +23,7 @@ impl Checks<'_> {
         }
     }
 
-    fn template(&mut self, path: &str, template: &Template) {
+    fn template(&mut self, path: &str, template: &PolicyTemplate) {
         self.name(format!("{path}.name"), &template.name);
         self.expect(
             format!("{path}.description"),
@@ -46,7 +46,7 @@ impl Checks<'_> {
         }
     }
 
-    fn gated_actions(&mut self, path: &str, template: &Template) {
+    fn gated_actions(&mut self, path: &str, template: &PolicyTemplate) {
         let Some(actions) = &template.actions else {
             return;
         };
@@ -67,7 +67,7 @@ impl Checks<'_> {
         }
     }
 
-    fn escalation(&mut self, path: &str, template: &Template) {
+    fn escalation(&mut self, path: &str, template: &PolicyTemplate) {
         let Some(escalation) = &template.escalation else {
             return;
         };
@@ -84,7 +84,7 @@ impl Checks<'_> {
         }
     }
 
-    fn approvers(&mut self, path: &str, template: &Template) {
+    fn approvers(&mut self, path: &str, template: &PolicyTemplate) {
         match &template.approvers {
             Some(Approvers::Among(people)) if people.is_empty() => self.problem(
                 format!("{path}.approvers"),
@@ -118,7 +118,7 @@ impl Checks<'_> {
     }
 
     /// A quorum that the people there are could never meet. Where Slack may add people, that is only known when somebody asks.
-    fn satisfiable(&mut self, path: &str, template: &Template) {
+    fn satisfiable(&mut self, path: &str, template: &PolicyTemplate) {
         let required = required(&template.quorum);
         let approvers = match &template.approvers {
             Some(Approvers::Among(people)) => people.clone(),
@@ -136,13 +136,13 @@ impl Checks<'_> {
         if groups || self.open_ended(&required) || self.open_ended(&approvers) {
             return;
         }
-        let gate = Gate {
+        let gate = PinnedPolicy {
             version: 0,
             template: template.clone(),
             bound: Vec::new(),
             left_out: None,
         };
-        for short in satisfiable::shortfalls(&[gate], &Exclusion::default(), &[], self.directory) {
+        for short in satisfiable::shortfalls(&[gate], &PeopleInvolved::default(), &[], self.directory) {
             self.problem(
                 format!("{path}.quorum"),
                 format!("can never be met: {}", short.message),

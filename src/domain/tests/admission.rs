@@ -1,8 +1,8 @@
 //! What an ask must keep, and who is excluded.
 
-use super::fixture::{NOON, ask, rules};
-use crate::domain::ask::{Admitted, Ask, Rule, Violation};
-use crate::domain::eligibility::{Exclusion, Part};
+use super::fixture::{NOON, ask, config};
+use crate::domain::ask::{AdmittedRequest, Ask, ViolationCode, Violation};
+use crate::domain::eligibility::{PeopleInvolved, Involvement};
 use crate::domain::principal::Principal;
 use crate::domain::time::Span;
 
@@ -16,13 +16,13 @@ bindings:
 actions: [{id: database.migrate, name: Database Migrate, group: project, risk: High, requires: [project, cluster]}]
 ";
 
-fn admit(change: impl FnOnce(&mut Ask)) -> Result<Admitted, Vec<Violation>> {
+fn admit(change: impl FnOnce(&mut Ask)) -> Result<AdmittedRequest, Vec<Violation>> {
     let mut ask = ask();
     change(&mut ask);
-    rules(GATES).admit(&ask, NOON)
+    config(GATES).admit(&ask, NOON)
 }
 
-fn broken(change: impl FnOnce(&mut Ask)) -> Vec<(Rule, String)> {
+fn broken(change: impl FnOnce(&mut Ask)) -> Vec<(ViolationCode, String)> {
     let violations = admit(change).err().unwrap_or_default();
     violations
         .into_iter()
@@ -30,7 +30,7 @@ fn broken(change: impl FnOnce(&mut Ask)) -> Vec<(Rule, String)> {
         .collect()
 }
 
-fn only(rule: Rule, message: &str) -> Vec<(Rule, String)> {
+fn only(rule: ViolationCode, message: &str) -> Vec<(ViolationCode, String)> {
     vec![(rule, message.to_owned())]
 }
 
@@ -69,7 +69,7 @@ fn b64_names_must_be_exact() {
     assert_eq!(
         broken(|ask| ask.environment = Some("prod".to_owned())),
         only(
-            Rule::UnknownResource,
+            ViolationCode::UnknownResource,
             "unknown environment `prod`; did you mean `production`?"
         )
     );
@@ -80,16 +80,16 @@ fn b64_names_must_be_exact() {
         "",
         "productio\u{6e}\u{200b}",
     ] {
-        let rules: Vec<Rule> = broken(|ask| ask.environment = Some(close.to_owned()))
+        let config: Vec<ViolationCode> = broken(|ask| ask.environment = Some(close.to_owned()))
             .into_iter()
             .map(|b| b.0)
             .collect();
-        assert_eq!(rules, [Rule::UnknownResource], "{close:?}");
+        assert_eq!(config, [ViolationCode::UnknownResource], "{close:?}");
     }
     assert_eq!(
         broken(|ask| ask.action = "release.deplyo".to_owned())[0],
         (
-            Rule::UnknownAction,
+            ViolationCode::UnknownAction,
             "unknown action `release.deplyo`; did you mean `release.deploy`?".to_owned()
         )
     );
@@ -101,18 +101,18 @@ fn what_an_action_needs_is_required() {
         broken(|ask| (ask.project, ask.environment) = (None, None)),
         [
             (
-                Rule::TargetRequired,
+                ViolationCode::TargetRequired,
                 "release.deploy needs a project".to_owned()
             ),
             (
-                Rule::TargetRequired,
+                ViolationCode::TargetRequired,
                 "release.deploy needs an environment".to_owned()
             )
         ]
     );
     assert_eq!(
         broken(|ask| ask.action = "database.migrate".to_owned()),
-        only(Rule::TargetRequired, "database.migrate needs a cluster")
+        only(ViolationCode::TargetRequired, "database.migrate needs a cluster")
     );
 }
 
@@ -121,7 +121,7 @@ fn b49_ap11_a_target_that_contradicts_the_registry_is_refused() {
     assert_eq!(
         broken(|ask| ask.cluster = Some("dev-1".to_owned())),
         only(
-            Rule::ContradictsRegistry,
+            ViolationCode::ContradictsRegistry,
             "cluster `dev-1` belongs to `development`, not to `production`"
         )
     );
@@ -132,7 +132,7 @@ fn a_reason_that_is_blank_is_none() {
     for reason in [None, Some(""), Some(" \n\t ")] {
         let violations = admit(|ask| ask.reason = reason.map(str::to_owned)).expect_err("refused");
         assert_eq!(violations[0].policy, Some("gate".into()));
-        assert_eq!(violations[0].rule, Rule::ReasonRequired);
+        assert_eq!(violations[0].rule, ViolationCode::ReasonRequired);
         assert_eq!(
             violations[0].message,
             "Production Gate needs a reason; say why"
@@ -147,23 +147,23 @@ fn texts_have_limits_and_no_control_characters() {
         |change: fn(&mut Ask)| broken(change).into_iter().map(|b| b.0).collect::<Vec<_>>();
     assert_eq!(
         refused(|ask| ask.reason = Some("a\u{7}b".to_owned())),
-        [Rule::Payload]
+        [ViolationCode::Payload]
     );
     assert_eq!(
         refused(|ask| ask.reason = Some("é".repeat(4_001))),
-        [Rule::Payload]
+        [ViolationCode::Payload]
     );
     assert_eq!(
         refused(|ask| ask.release = Some("v1\n".to_owned())),
-        [Rule::Payload]
+        [ViolationCode::Payload]
     );
     assert_eq!(
         refused(|ask| ask.release = Some(String::new())),
-        [Rule::Payload]
+        [ViolationCode::Payload]
     );
     assert_eq!(
         refused(|ask| ask.release = Some("v".repeat(201))),
-        [Rule::Payload]
+        [ViolationCode::Payload]
     );
     assert!(refused(|ask| ask.reason = Some("é".repeat(4_000))).is_empty());
     assert!(refused(|ask| ask.reason = Some("two\n\tlines \u{202e}kept".to_owned())).is_empty());
@@ -177,7 +177,7 @@ fn unsatisfiable_for_this_requester() {
         violations,
         [Violation {
             policy: Some("cross".into()),
-            rule: Rule::Unsatisfiable,
+            rule: ViolationCode::Unsatisfiable,
             message: "Cross Team: needs two teams; only SRE is left once dan is excluded"
                 .to_owned(),
             unknown: None,
@@ -198,7 +198,7 @@ fn b28_variants_of_an_id_are_nobody() {
         let broken = broken(|ask| ask.requester = Principal::Person(name.into()));
         assert_eq!(
             broken.iter().map(|b| b.0).collect::<Vec<_>>(),
-            [Rule::UnknownPerson],
+            [ViolationCode::UnknownPerson],
             "{name:?}"
         );
         let as_author = self::broken(|ask| ask.authors = vec![name.to_owned()]);
@@ -207,7 +207,7 @@ fn b28_variants_of_an_id_are_nobody() {
     assert_eq!(
         broken(|ask| ask.authors = vec!["ALICE".to_owned()]),
         only(
-            Rule::UnknownPerson,
+            ViolationCode::UnknownPerson,
             "unknown author `ALICE`; did you mean `alice`?"
         )
     );
@@ -218,7 +218,7 @@ fn break_glass_has_a_door_of_its_own() {
     let broken = broken(|ask| ask.action = "break_glass.initiate".to_owned());
     assert_eq!(
         broken.iter().map(|b| b.0).collect::<Vec<_>>(),
-        [Rule::OwnRoute]
+        [ViolationCode::OwnRoute]
     );
 }
 
@@ -231,20 +231,20 @@ fn everything_is_told_at_once() {
         ask.requester = Principal::Person("nobody".into());
         ask.authors = vec!["noone".to_owned()];
     });
-    let rules: Vec<Rule> = broken.into_iter().map(|b| b.0).collect();
+    let config: Vec<ViolationCode> = broken.into_iter().map(|b| b.0).collect();
     assert_eq!(
-        rules,
+        config,
         [
-            Rule::UnknownResource,
-            Rule::Payload,
-            Rule::UnknownAction,
-            Rule::UnknownPerson,
-            Rule::UnknownPerson
+            ViolationCode::UnknownResource,
+            ViolationCode::Payload,
+            ViolationCode::UnknownAction,
+            ViolationCode::UnknownPerson,
+            ViolationCode::UnknownPerson
         ]
     );
 }
 
-fn excluded(change: impl FnOnce(&mut Ask)) -> Exclusion {
+fn excluded(change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
     let admitted = admit(|ask| {
         (ask.project, ask.environment) = (Some("billing".to_owned()), Some("staging".to_owned()));
         change(ask);
@@ -262,14 +262,14 @@ fn b22_everybody_with_a_part_is_excluded() {
         ask.authors = vec!["alice".to_owned(), "alice".to_owned()];
     });
     let expected = [
-        ("alice", Part::Author),
-        ("bob", Part::Owner),
-        ("carol", Part::Owner),
-        ("dan", Part::Requester),
+        ("alice", Involvement::Author),
+        ("bob", Involvement::Owner),
+        ("carol", Involvement::Owner),
+        ("dan", Involvement::Requester),
     ];
     assert_eq!(
         all,
-        Exclusion(
+        PeopleInvolved(
             expected
                 .into_iter()
                 .map(|(id, part)| (id.into(), part))
@@ -277,30 +277,30 @@ fn b22_everybody_with_a_part_is_excluded() {
         )
     );
     let acting = excluded(|ask| ask.submitted_by = Principal::Person("alice".into()));
-    assert_eq!(acting.0.get("alice"), Some(&Part::Submitter));
+    assert_eq!(acting.0.get("alice"), Some(&Involvement::Submitter));
 }
 
 #[test]
 fn b18_an_administrator_may_not_approve_what_they_asked_for() {
-    let rules = rules(GATES);
+    let config = config(GATES);
     let mut ask = ask();
     ask.requester = Principal::Person("dan".into());
     ask.project = Some("billing".to_owned());
-    assert!(rules.is_administrator(&ask.requester));
-    let admitted = rules.admit(&ask, NOON).expect("admitted");
-    let dan = rules.directory().person(&"dan".into()).expect("dan");
+    assert!(config.is_administrator(&ask.requester));
+    let admitted = config.admit(&ask, NOON).expect("admitted");
+    let dan = config.directory().person(&"dan".into()).expect("dan");
     let refused = crate::domain::eligibility::check(&admitted.gates, &admitted.excluded, dan);
     assert_eq!(
         refused,
         Err(crate::domain::eligibility::Ineligible::Excluded(
-            Part::Requester
+            Involvement::Requester
         ))
     );
 }
 
 #[test]
 fn b32_nobody_approves_their_own_request_by_default() {
-    let default: crate::domain::document::Template =
+    let default: crate::domain::document::PolicyTemplate =
         serde_saphyr::from_str("{id: a, name: A, scope: organization, approvers: anyone}")
             .expect("a template");
     assert!(!default.requester_can_approve);
@@ -320,34 +320,34 @@ fn a_service_without_owners_may_only_ask_for_a_person() {
     assert!(alone("ci", &[]).is_empty());
     assert!(alone("stray", &["carol"]).is_empty());
     let message = "nobody who is active answers for the service `stray`; name active owners, or let it ask on behalf of a person";
-    assert_eq!(alone("stray", &[]), only(Rule::UnknownPerson, message));
+    assert_eq!(alone("stray", &[]), only(ViolationCode::UnknownPerson, message));
     assert_eq!(
         alone("stray", &["left-long-ago"]),
-        only(Rule::UnknownPerson, message)
+        only(ViolationCode::UnknownPerson, message)
     );
     assert!(broken(|ask| ask.submitted_by = Principal::Service("stray".into())).is_empty());
 }
 
 #[test]
 fn a_change_of_the_configuration_needs_its_reason_and_its_people() {
-    let rules = rules("
+    let config = config("
 policies: [{id: repair, name: Repair, scope: organization, approvers: {users: [dan, carol]}, actions: [environment.policy_update], conditions: {requireReason: true}}]
 bindings: [{policy: repair, level: organization}]
 ");
     let mut ask = ask();
     ask.requester = Principal::Person("dan".into());
-    let admitted = rules.admit_config_change(&ask, NOON).expect("admitted");
+    let admitted = config.admit_config_change(&ask, NOON).expect("admitted");
     assert_eq!(admitted.target, crate::domain::target::Target::default());
     assert_eq!(admitted.gates.len(), 1);
     assert!(admitted.excluded.0.contains_key("dan"));
     ask.reason = None;
     assert_eq!(
-        rules.admit_config_change(&ask, NOON).expect_err("refused")[0].rule,
-        Rule::ReasonRequired
+        config.admit_config_change(&ask, NOON).expect_err("refused")[0].rule,
+        ViolationCode::ReasonRequired
     );
     let reach = crate::domain::resolve::Reach::default();
     assert!(
-        rules
+        config
             .admit_break_glass_start(&ask, &reach, NOON)
             .expect("admitted")
             .gates
@@ -361,8 +361,8 @@ fn suggestions_are_made_after_the_transaction_r07() {
     ask.action = "release.deplo".to_owned();
     ask.environment = Some("prod".to_owned());
     ask.authors = vec!["alise".to_owned()];
-    let rules = rules(GATES);
-    let found = rules.admit_under(&ask, &[], NOON).expect_err("refused");
+    let config = config(GATES);
+    let found = config.admit_under(&ask, &[], NOON).expect_err("refused");
     let text = |violations: &[Violation]| -> Vec<String> {
         violations.iter().map(|one| one.message.clone()).collect()
     };
@@ -374,7 +374,7 @@ fn suggestions_are_made_after_the_transaction_r07() {
             "unknown author `alise`"
         ]
     );
-    let told = rules.admit(&ask, NOON).expect_err("refused");
+    let told = config.admit(&ask, NOON).expect_err("refused");
     let suggested = |message: &String| message.contains("; did you mean `");
     assert!(text(&told).iter().all(suggested), "{told:?}");
 }

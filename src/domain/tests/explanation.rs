@@ -1,8 +1,8 @@
 //! What would happen and why; what a change changes.
 
-use super::fixture::{ACME, NOON, ask, document, rules};
+use super::fixture::{ACME, NOON, ask, document, config};
 use crate::domain::diff::{Difference, diff};
-use crate::domain::document::Document;
+use crate::domain::document::ConfigDocument;
 use crate::domain::time::Span;
 
 const POLICIES: &str = "
@@ -26,7 +26,7 @@ bindings:
 
 #[test]
 fn every_policy_says_why_it_applies_or_not() {
-    let explained = rules(POLICIES).explain(&ask(), NOON);
+    let explained = config(POLICIES).explain(&ask(), NOON);
     assert_eq!(explained.policies.len(), 1);
     assert_eq!(
         explained.policies[0].explanation.text,
@@ -42,7 +42,7 @@ fn every_policy_says_why_it_applies_or_not() {
         "is bound to organization"
     );
     let night = NOON.plus(Span::hours(13));
-    let night = rules(POLICIES).explain(&ask(), night);
+    let night = config(POLICIES).explain(&ask(), night);
     assert_eq!(
         night.because[0].why,
         "is bound to organization, and applies at this hour, until Tuesday 2026-01-06 06:00 (UTC)"
@@ -75,14 +75,14 @@ fn every_policy_says_why_it_applies_or_not() {
 fn what_is_broken_is_told_with_the_policies() {
     let mut without = ask();
     without.authors = vec!["nobody".to_owned()];
-    let explained = rules(POLICIES).explain(&without, NOON);
+    let explained = config(POLICIES).explain(&without, NOON);
     assert_eq!((explained.violations.len(), explained.gates.len()), (1, 1));
     without.environment = Some("nowhere".to_owned());
-    let explained = rules(POLICIES).explain(&without, NOON);
+    let explained = config(POLICIES).explain(&without, NOON);
     assert_eq!((explained.violations.len(), explained.gates.len()), (2, 0));
 }
 
-fn between(change: impl FnOnce(&mut Document)) -> Difference {
+fn between(change: impl FnOnce(&mut ConfigDocument)) -> Difference {
     let before = document(POLICIES);
     let mut after = before.clone();
     change(&mut after);
@@ -153,7 +153,7 @@ fn equal_documents_have_no_difference_and_others_always_one() {
 /// B48: hours are policy; a change of them is told like any other weakening.
 #[test]
 fn b48_what_weakens_a_policy_is_told() {
-    type Edit = fn(&mut crate::domain::document::Template);
+    type Edit = fn(&mut crate::domain::document::PolicyTemplate);
     let weakens: [(Edit, &str); 15] = [
         (
             |policy| policy.conditions.end_hour = Some(5),
@@ -257,10 +257,10 @@ policies:
 #[test]
 fn the_document_round_trips() {
     let text = format!("{ACME}\n{POLICIES}");
-    let document: Document = serde_saphyr::from_str(&text).expect("a document");
+    let document: ConfigDocument = serde_saphyr::from_str(&text).expect("a document");
     let json = serde_json::to_string(&document).expect("JSON");
     assert_eq!(
-        serde_json::from_str::<Document>(&json).expect("a document"),
+        serde_json::from_str::<ConfigDocument>(&json).expect("a document"),
         document
     );
 }

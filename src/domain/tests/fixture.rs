@@ -1,14 +1,14 @@
 //! A small organization, and short ways to write gates, votes and asks.
 
 use crate::domain::ask::Ask;
-use crate::domain::document::{Approvers, Document, Level, People, Quorum, Template};
-use crate::domain::eligibility::{Exclusion, Part};
+use crate::domain::document::{Approvers, ConfigDocument, Level, People, Quorum, PolicyTemplate};
+use crate::domain::eligibility::{PeopleInvolved, Involvement};
 use crate::domain::people::Directory;
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
-use crate::domain::rules::{Problem, Rules};
+use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use crate::domain::time::{Span, Timestamp};
-use crate::domain::vote::{Door, Verdict, Vote};
+use crate::domain::decision::{Via, DecisionKind, Decision};
 use std::collections::BTreeMap;
 
 /// Monday, 2026-01-05, 12:00 UTC.
@@ -36,7 +36,7 @@ routes: {default: C01DEFAULT}
 administrators: {orgRoles: [platform-admin], services: [ci]}
 ";
 
-pub(super) fn document(more: &str) -> Document {
+pub(super) fn document(more: &str) -> ConfigDocument {
     let acme = if more.contains("routes:") {
         ACME.replace("routes: {default: C01DEFAULT}", "")
     } else {
@@ -45,13 +45,13 @@ pub(super) fn document(more: &str) -> Document {
     serde_saphyr::from_str(&format!("{acme}\n{more}")).expect("a document")
 }
 
-pub(super) fn compile(more: &str) -> Result<Rules, Vec<Problem>> {
-    Rules::compile(7, document(more), &BTreeMap::new())
+pub(super) fn compile(more: &str) -> Result<CompiledConfig, Vec<ConfigError>> {
+    CompiledConfig::compile(7, document(more), &BTreeMap::new())
 }
 
-pub(super) fn rules(more: &str) -> Rules {
+pub(super) fn config(more: &str) -> CompiledConfig {
     match compile(more) {
-        Ok(rules) => rules,
+        Ok(config) => config,
         Err(problems) => panic!("{problems:#?}"),
     }
 }
@@ -60,8 +60,8 @@ pub(super) fn directory() -> Directory {
     Directory::compile(&document("").directory)
 }
 
-pub(super) fn template(id: &str, quorum: Quorum) -> Template {
-    Template {
+pub(super) fn template(id: &str, quorum: Quorum) -> PolicyTemplate {
+    PolicyTemplate {
         id: id.into(),
         name: id.to_uppercase(),
         description: String::new(),
@@ -81,8 +81,8 @@ pub(super) fn template(id: &str, quorum: Quorum) -> Template {
     }
 }
 
-pub(super) fn gate(template: Template) -> Gate {
-    Gate {
+pub(super) fn gate(template: PolicyTemplate) -> PinnedPolicy {
+    PinnedPolicy {
         version: 3,
         template,
         bound: vec!["organization".to_owned()],
@@ -91,7 +91,7 @@ pub(super) fn gate(template: Template) -> Gate {
 }
 
 /// A gate with a quorum written in YAML.
-pub(super) fn quorum(yaml: &str) -> Gate {
+pub(super) fn quorum(yaml: &str) -> PinnedPolicy {
     gate(template(
         "gate",
         serde_saphyr::from_str(yaml).expect("a quorum"),
@@ -107,30 +107,30 @@ pub(super) fn approvers(teams: &[&str], users: &[&str]) -> Approvers {
 }
 
 /// An approval with the memberships its author has in this directory.
-pub(super) fn approval(directory: &Directory, by: &str) -> Vote {
+pub(super) fn approval(directory: &Directory, by: &str) -> Decision {
     let person = directory.person(&by.into()).expect("a person");
-    Vote {
+    Decision {
         by: by.into(),
-        verdict: Verdict::Approve,
+        verdict: DecisionKind::Approve,
         comment: None,
         teams: person.teams.clone(),
         roles: person.roles.clone(),
         at: NOON,
-        via: Door::Button,
+        via: Via::Button,
         author_left: false,
     }
 }
 
-pub(super) fn approvals(by: &[&str]) -> Vec<Vote> {
+pub(super) fn approvals(by: &[&str]) -> Vec<Decision> {
     let directory = directory();
     by.iter().map(|by| approval(&directory, by)).collect()
 }
 
-pub(super) fn excluding(people: &[&str]) -> Exclusion {
-    Exclusion(
+pub(super) fn excluding(people: &[&str]) -> PeopleInvolved {
+    PeopleInvolved(
         people
             .iter()
-            .map(|&id| (id.into(), Part::Requester))
+            .map(|&id| (id.into(), Involvement::Requester))
             .collect(),
     )
 }

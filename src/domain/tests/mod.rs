@@ -7,5 +7,5 @@ mod oracle;
 mod properties;
 mod refused;
 mod resolution;
-mod votes;
+mod decisions;
 mod windows;

@@ -3,12 +3,12 @@
 
 use super::fixture::{approvers, gate, template};
 use crate::domain::document::Quorum;
-use crate::domain::eligibility::{Exclusion, Part};
+use crate::domain::eligibility::{PeopleInvolved, Involvement};
 use crate::domain::people::Directory;
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::satisfiable;
-use crate::domain::verdict::all_satisfied;
-use crate::domain::vote::{Door, Verdict, Vote};
+use crate::domain::progress::all_satisfied;
+use crate::domain::decision::{Via, DecisionKind, Decision};
 
 /// A small generator of random numbers (xorshift), so that a case can be named by its number.
 struct Random(u64);
@@ -32,7 +32,7 @@ const PEOPLE: [&str; 6] = ["p0", "p1", "p2", "p3", "p4", "p5"];
 const TEAMS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 const ROLES: [&str; 3] = ["r0", "r1", "r2"];
 
-fn a_gate(random: &mut Random) -> Gate {
+fn a_gate(random: &mut Random) -> PinnedPolicy {
     let mut template = template(
         "gate",
         Quorum {
@@ -54,29 +54,29 @@ fn a_gate(random: &mut Random) -> Gate {
     gate(template)
 }
 
-fn votes(random: &mut Random) -> Vec<Vote> {
+fn decisions(random: &mut Random) -> Vec<Decision> {
     let by = random.some(&PEOPLE, 2);
     by.into_iter()
-        .map(|by| Vote {
+        .map(|by| Decision {
             by: by.into(),
             verdict: if random.below(12) == 0 {
-                Verdict::Reject
+                DecisionKind::Reject
             } else {
-                Verdict::Approve
+                DecisionKind::Approve
             },
             comment: None,
             teams: random.some(&TEAMS, 2).into_iter().map(Into::into).collect(),
             roles: random.some(&ROLES, 3).into_iter().map(Into::into).collect(),
             at: super::fixture::NOON,
-            via: Door::Api,
+            via: Via::Api,
             author_left: false,
         })
         .collect()
 }
 
 /// Whether so many of the votes can each be given a team of its own: every way is tried.
-fn teams_apart(votes: &[&Vote], taken: &mut Vec<String>) -> usize {
-    let Some((first, rest)) = votes.split_first() else {
+fn teams_apart(decisions: &[&Decision], taken: &mut Vec<String>) -> usize {
+    let Some((first, rest)) = decisions.split_first() else {
         return taken.len();
     };
     let mut best = teams_apart(rest, taken);
@@ -90,21 +90,21 @@ fn teams_apart(votes: &[&Vote], taken: &mut Vec<String>) -> usize {
     best
 }
 
-fn by_hand(gates: &[Gate], excluded: &Exclusion, votes: &[Vote]) -> bool {
+fn by_hand(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decision]) -> bool {
     let lifted = gates.iter().all(|gate| gate.template.requester_can_approve);
     gates.iter().all(|gate| {
-        let named = |vote: &Vote| match &gate.template.approvers {
+        let named = |decision: &Decision| match &gate.template.approvers {
             Some(crate::domain::document::Approvers::Among(people)) => {
-                people.users.contains(&vote.by)
-                    || people.teams.iter().any(|team| vote.teams.contains(team))
+                people.users.contains(&decision.by)
+                    || people.teams.iter().any(|team| decision.teams.contains(team))
             }
             _ => true,
         };
-        let counted: Vec<&Vote> = votes
+        let counted: Vec<&Decision> = decisions
             .iter()
-            .filter(|vote| vote.verdict == Verdict::Approve)
-            .filter(|vote| lifted || !excluded.0.contains_key(&vote.by))
-            .filter(|vote| named(vote))
+            .filter(|decision| decision.verdict == DecisionKind::Approve)
+            .filter(|decision| lifted || !excluded.0.contains_key(&decision.by))
+            .filter(|decision| named(decision))
             .collect();
         let quorum = &gate.template.quorum;
         let at_least = |n: u32| usize::try_from(n).expect("small");
@@ -113,15 +113,15 @@ fn by_hand(gates: &[Gate], excluded: &Exclusion, votes: &[Vote]) -> bool {
             && quorum
                 .required_user_ids
                 .iter()
-                .all(|id| counted.iter().any(|vote| vote.by == *id))
+                .all(|id| counted.iter().any(|decision| decision.by == *id))
             && quorum
                 .required_team_ids
                 .iter()
-                .all(|id| counted.iter().any(|vote| vote.teams.contains(id)))
+                .all(|id| counted.iter().any(|decision| decision.teams.contains(id)))
             && quorum
                 .required_org_roles
                 .iter()
-                .all(|id| counted.iter().any(|vote| vote.roles.contains(id)))
+                .all(|id| counted.iter().any(|decision| decision.roles.contains(id)))
             && teams_apart(&counted, &mut Vec::new()) >= at_least(quorum.min_distinct_teams)
     })
 }
@@ -181,19 +181,19 @@ fn st10_the_oracle_agrees() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut yes = 0;
     for case in 0..cases {
-        let gates: Vec<Gate> = (0..=random.below(2)).map(|_| a_gate(&mut random)).collect();
-        let votes = votes(&mut random);
+        let gates: Vec<PinnedPolicy> = (0..=random.below(2)).map(|_| a_gate(&mut random)).collect();
+        let decisions = decisions(&mut random);
         let out = random.some(&PEOPLE, 5);
-        let excluded = Exclusion(
+        let excluded = PeopleInvolved(
             out.into_iter()
-                .map(|id| (id.into(), Part::Author))
+                .map(|id| (id.into(), Involvement::Author))
                 .collect(),
         );
-        let expected = by_hand(&gates, &excluded, &votes);
+        let expected = by_hand(&gates, &excluded, &decisions);
         assert_eq!(
-            all_satisfied(&gates, &excluded, &votes),
+            all_satisfied(&gates, &excluded, &decisions),
             expected,
-            "case {case}: {gates:#?} {excluded:?} {votes:#?}"
+            "case {case}: {gates:#?} {excluded:?} {decisions:#?}"
         );
         yes += usize::from(expected);
     }

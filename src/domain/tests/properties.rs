@@ -2,10 +2,10 @@
 
 use super::fixture::{approval, approvals, approvers, directory, excluding, gate, template};
 use crate::domain::document::{Approvers, Quorum};
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::satisfiable::satisfiable;
 use crate::domain::smallest::smallest_set;
-use crate::domain::verdict::{all_satisfied, evaluate};
+use crate::domain::progress::{all_satisfied, evaluate};
 use proptest::prelude::*;
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "erin"];
@@ -29,7 +29,7 @@ prop_compose! {
         named in some(TEAMS, 3),
         anyone in any::<bool>(),
         requester_can_approve in any::<bool>(),
-    ) -> Gate {
+    ) -> PinnedPolicy {
         let mut template = template("gate", Quorum {
             min_approvals,
             min_distinct_teams,
@@ -43,7 +43,7 @@ prop_compose! {
     }
 }
 
-fn gates() -> impl Strategy<Value = Vec<Gate>> {
+fn gates() -> impl Strategy<Value = Vec<PinnedPolicy>> {
     proptest::collection::vec(a_gate(), 1..4)
 }
 
@@ -51,9 +51,9 @@ proptest! {
     #[test]
     fn more_approvals_never_unapprove(gates in gates(), by in some(PEOPLE, 5), more in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
         let (excluded, fewer) = (excluding(&out), approvals(&by));
-        let mut votes = fewer.clone();
-        votes.extend(more.iter().filter(|id| !by.contains(id)).map(|id| approval(&directory(), id)));
-        prop_assert!(!all_satisfied(&gates, &excluded, &fewer) || all_satisfied(&gates, &excluded, &votes));
+        let mut decisions = fewer.clone();
+        decisions.extend(more.iter().filter(|id| !by.contains(id)).map(|id| approval(&directory(), id)));
+        prop_assert!(!all_satisfied(&gates, &excluded, &fewer) || all_satisfied(&gates, &excluded, &decisions));
     }
 
     #[test]
@@ -82,27 +82,27 @@ proptest! {
 
     #[test]
     fn the_short_way_and_the_sentences_agree(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
-        let (excluded, votes) = (excluding(&out), approvals(&by));
-        let verdicts = evaluate(&gates, &excluded, &votes, &directory());
-        prop_assert_eq!(all_satisfied(&gates, &excluded, &votes), verdicts.iter().all(|v| v.satisfied));
+        let (excluded, decisions) = (excluding(&out), approvals(&by));
+        let verdicts = evaluate(&gates, &excluded, &decisions, &directory());
+        prop_assert_eq!(all_satisfied(&gates, &excluded, &decisions), verdicts.iter().all(|v| v.satisfied));
         prop_assert!(verdicts.iter().all(|v| v.satisfied == v.missing.is_empty()));
     }
 
     #[test]
     fn the_smallest_set_completes_and_none_smaller_does(gates in gates(), by in some(PEOPLE, 3), out in some(PEOPLE, 2)) {
-        let (excluded, votes, directory) = (excluding(&out), approvals(&by), directory());
+        let (excluded, decisions, directory) = (excluding(&out), approvals(&by), directory());
         let completes = |set: &[&str]| {
-            let mut votes = votes.clone();
-            votes.extend(set.iter().map(|id| approval(&directory, id)));
-            all_satisfied(&gates, &excluded, &votes)
+            let mut decisions = decisions.clone();
+            decisions.extend(set.iter().map(|id| approval(&directory, id)));
+            all_satisfied(&gates, &excluded, &decisions)
         };
         let free: Vec<&str> = PEOPLE.iter().copied().filter(|id| !by.contains(id)).collect();
         let sets = (0..1_usize << free.len()).map(|bits| {
             free.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, id)| *id).collect::<Vec<_>>()
         });
         let least = sets.filter(|set| completes(set)).map(|set| set.len()).min();
-        prop_assert_eq!(satisfiable(&gates, &excluded, &votes, &directory), least.is_some());
-        let found = smallest_set(&gates, &excluded, &votes, &directory);
+        prop_assert_eq!(satisfiable(&gates, &excluded, &decisions, &directory), least.is_some());
+        let found = smallest_set(&gates, &excluded, &decisions, &directory);
         prop_assert_eq!(found.len(), least.unwrap_or(0));
         if least.is_some() {
             let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();

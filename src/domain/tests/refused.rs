@@ -1,8 +1,8 @@
 //! Refused at save: every problem, with its place and what to do.
 
 use super::fixture::{compile, document};
-use crate::domain::document::Document;
-use crate::domain::rules::Rules;
+use crate::domain::document::ConfigDocument;
+use crate::domain::compiled_config::CompiledConfig;
 use std::collections::BTreeMap;
 
 fn problems(more: &str) -> Vec<String> {
@@ -21,10 +21,10 @@ fn policy(fields: &str) -> Vec<String> {
     ))
 }
 
-fn changed(change: impl FnOnce(&mut Document)) -> Vec<String> {
+fn changed(change: impl FnOnce(&mut ConfigDocument)) -> Vec<String> {
     let mut document = document("");
     change(&mut document);
-    let result = Rules::compile(1, document, &BTreeMap::new());
+    let result = CompiledConfig::compile(1, document, &BTreeMap::new());
     result
         .err()
         .unwrap_or_default()
@@ -73,12 +73,12 @@ fn b63_a_quorum_of_none_or_one_that_can_never_be_met() {
 
 #[test]
 fn whom_slack_may_add_is_not_judged_before_they_are_known() {
-    let grown = |edit: fn(&mut Document)| {
+    let grown = |edit: fn(&mut ConfigDocument)| {
         let mut document = document(
             "policies: [{id: gate, name: Gate, scope: project, approvers: {teams: [sre]}, quorum: {minApprovals: 3}}]",
         );
         edit(&mut document);
-        Rules::compile(1, document, &BTreeMap::new()).is_ok()
+        CompiledConfig::compile(1, document, &BTreeMap::new()).is_ok()
     };
     assert!(!grown(|_| {}));
     assert!(grown(|document| document.directory.teams[0]
@@ -180,7 +180,7 @@ fn b65_hours_days_and_zones_that_make_no_sense() {
             "organization: acme\npolicies: [{{id: a, name: A, scope: project, conditions: {{{wrong}}}}}]"
         );
         assert!(
-            serde_saphyr::from_str::<Document>(&text).is_err(),
+            serde_saphyr::from_str::<ConfigDocument>(&text).is_err(),
             "{wrong}"
         );
     }

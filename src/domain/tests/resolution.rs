@@ -1,11 +1,11 @@
 //! Which policies gate what, where cards go, who administers.
 
-use super::fixture::{NOON, rules};
+use super::fixture::{NOON, config};
 use crate::domain::id::{ActionId, ChannelId};
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::resolve::Reach;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::target::Target;
 use std::collections::BTreeMap;
 
@@ -46,23 +46,23 @@ fn target(project: Option<&str>, cluster: Option<&str>, environment: Option<&str
     }
 }
 
-fn names(gates: &[Gate]) -> Vec<String> {
+fn names(gates: &[PinnedPolicy]) -> Vec<String> {
     gates
         .iter()
         .map(|gate| format!("{} @ {}", gate.template.id, gate.bound.join(", ")))
         .collect()
 }
 
-fn gating(rules: &Rules, action: &str, target: &Target) -> Vec<String> {
-    names(&rules.resolve(&action.into(), target, NOON).0)
+fn gating(config: &CompiledConfig, action: &str, target: &Target) -> Vec<String> {
+    names(&config.resolve(&action.into(), target, NOON).0)
 }
 
 #[test]
 fn every_level_stacks() {
-    let rules = rules(LEVELS);
+    let config = config(LEVELS);
     let everything = target(Some("api"), Some("prod-eu-1"), Some("production"));
     assert_eq!(
-        gating(&rules, "release.deploy", &everything),
+        gating(&config, "release.deploy", &everything),
         [
             "org @ organization",
             "project @ project api",
@@ -72,7 +72,7 @@ fn every_level_stacks() {
     );
     assert_eq!(
         gating(
-            &rules,
+            &config,
             "release.deploy",
             &target(Some("billing"), None, Some("development"))
         ),
@@ -80,7 +80,7 @@ fn every_level_stacks() {
     );
     assert_eq!(
         gating(
-            &rules,
+            &config,
             "release.deploy",
             &target(Some("api"), None, Some("staging"))
         ),
@@ -90,23 +90,23 @@ fn every_level_stacks() {
             "staging @ project api"
         ]
     );
-    let (_, observed) = rules.resolve(&"release.deploy".into(), &everything, NOON);
+    let (_, observed) = config.resolve(&"release.deploy".into(), &everything, NOON);
     assert_eq!(names(&observed), ["deploys @ organization"]);
 }
 
 /// AP11, B49: a caller who leaves a cluster's environment out misses no policy.
 #[test]
 fn ap11_b49_a_cluster_brings_its_environment() {
-    let rules = rules(LEVELS);
+    let config = config(LEVELS);
     let bare = gating(
-        &rules,
+        &config,
         "cluster.sync",
         &target(None, Some("prod-eu-1"), None),
     );
     assert_eq!(
         bare,
         gating(
-            &rules,
+            &config,
             "cluster.sync",
             &target(None, Some("prod-eu-1"), Some("production"))
         )
@@ -116,10 +116,10 @@ fn ap11_b49_a_cluster_brings_its_environment() {
 
 #[test]
 fn hours_decide_by_the_time_that_is_given() {
-    let rules = rules(LEVELS);
+    let config = config(LEVELS);
     let target = target(Some("billing"), None, Some("development"));
     let night = crate::domain::time::Timestamp(NOON.0 - 9 * 3_600_000);
-    let (gates, _) = rules.resolve(&ActionId::from("release.deploy"), &target, night);
+    let (gates, _) = config.resolve(&ActionId::from("release.deploy"), &target, night);
     assert_eq!(
         names(&gates),
         ["org @ organization", "night @ organization"]
@@ -128,14 +128,14 @@ fn hours_decide_by_the_time_that_is_given() {
 
 #[test]
 fn configuration_and_break_glass_are_gated_by_name_alone() {
-    let rules = rules(LEVELS);
-    let (gates, _) = rules.gates_of_config_change(NOON);
+    let config = config(LEVELS);
+    let (gates, _) = config.gates_of_config_change(NOON);
     assert_eq!(
         names(&gates),
         ["repair @ environment production, environment staging"]
     );
     // the same question without a target asks the same
-    let without = rules.resolve(
+    let without = config.resolve(
         &"environment.policy_update".into(),
         &Target::default(),
         NOON,
@@ -144,7 +144,7 @@ fn configuration_and_break_glass_are_gated_by_name_alone() {
     // with one it is an action like any other
     assert_eq!(
         gating(
-            &rules,
+            &config,
             "environment.policy_update",
             &target(None, None, Some("staging"))
         ),
@@ -155,7 +155,7 @@ fn configuration_and_break_glass_are_gated_by_name_alone() {
             projects,
             ..Reach::default()
         };
-        names(&rules.gates_of_break_glass_start(&reach, NOON).0)
+        names(&config.gates_of_break_glass_start(&reach, NOON).0)
     };
     assert_eq!(starts(None), ["door @ project api"]);
     assert_eq!(starts(Some(vec!["api".into()])), ["door @ project api"]);
@@ -165,8 +165,8 @@ fn configuration_and_break_glass_are_gated_by_name_alone() {
 #[test]
 fn templates_are_pinned_in_the_version_that_is_stored() {
     let versions = BTreeMap::from([("org".into(), 5)]);
-    let rules = Rules::compile(9, super::fixture::document(LEVELS), &versions).expect("rules");
-    let (gates, _) = rules.resolve(
+    let config = CompiledConfig::compile(9, super::fixture::document(LEVELS), &versions).expect("rules");
+    let (gates, _) = config.resolve(
         &"release.deploy".into(),
         &target(Some("api"), None, Some("staging")),
         NOON,
@@ -175,16 +175,16 @@ fn templates_are_pinned_in_the_version_that_is_stored() {
         gates.iter().map(|gate| gate.version).collect::<Vec<_>>(),
         [5, 1, 1]
     );
-    assert_eq!(rules.version(), 9);
+    assert_eq!(config.version(), 9);
 }
 
 #[test]
 fn cards_go_by_route_and_to_their_policies_channels() {
-    let rules = rules(LEVELS);
+    let config = config(LEVELS);
     let route = |action: &str, target: &Target| {
-        let (gates, _) = rules.resolve(&action.into(), target, NOON);
-        let action = rules.action(&action.into()).expect("an action");
-        rules.route(action, target, &gates)
+        let (gates, _) = config.resolve(&action.into(), target, NOON);
+        let action = config.action(&action.into()).expect("an action");
+        config.route(action, target, &gates)
     };
     let channel = |id: &str| vec![ChannelId::from(id)];
     assert_eq!(
@@ -233,7 +233,7 @@ fn cards_go_by_route_and_to_their_policies_channels() {
 
 #[test]
 fn b43_administrators_are_those_who_are_named() {
-    let rules = rules("");
+    let config = config("");
     for (principal, expected) in [
         (Principal::Person("dan".into()), true),
         (Principal::Person("alice".into()), false),
@@ -244,9 +244,9 @@ fn b43_administrators_are_those_who_are_named() {
         (Principal::Operator, false),
         (Principal::Bot, false),
     ] {
-        assert_eq!(rules.is_administrator(&principal), expected, "{principal}");
+        assert_eq!(config.is_administrator(&principal), expected, "{principal}");
     }
-    let empty = Rules::compile(
+    let empty = CompiledConfig::compile(
         0,
         serde_saphyr::from_str("organization: acme").expect("a document"),
         &BTreeMap::new(),
@@ -259,7 +259,7 @@ fn b43_administrators_are_those_who_are_named() {
 /// R03: what a target leaves out may be any of it, so that nothing is gained by leaving it out.
 #[test]
 fn level_left_out_matches_every_binding_of_it_r03() {
-    let rules = rules(
+    let config = config(
         "
 actions: [{id: own.thing, name: Own Thing, group: project, risk: High, requires: [project]}]
 policies:
@@ -277,7 +277,7 @@ bindings:
     );
     let own = target(Some("api"), None, None);
     assert_eq!(
-        gating(&rules, "own.thing", &own),
+        gating(&config, "own.thing", &own),
         [
             "staging @ organization",
             "cluster @ cluster prod-eu-1",
@@ -286,20 +286,20 @@ bindings:
     );
     let in_development = target(Some("api"), None, Some("development"));
     assert!(
-        gating(&rules, "own.thing", &in_development).is_empty(),
+        gating(&config, "own.thing", &in_development).is_empty(),
         "it names an environment where nothing is bound"
     );
     let deploy = target(Some("api"), None, Some("production"));
     assert_eq!(
-        gating(&rules, "release.deploy", &deploy),
+        gating(&config, "release.deploy", &deploy),
         ["cluster @ cluster prod-eu-1"]
     );
     let command = target(None, Some("dev-1"), Some("development"));
     assert_eq!(
-        gating(&rules, "command.execute", &command),
+        gating(&config, "command.execute", &command),
         ["project @ project api, project billing"]
     );
-    let (gates, _) = rules.resolve(&"command.execute".into(), &command, NOON);
+    let (gates, _) = config.resolve(&"command.execute".into(), &command, NOON);
     assert_eq!(
         gates[0].left_out_reason().as_deref(),
         Some("no project is named, so the policies of every project apply")

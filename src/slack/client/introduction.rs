@@ -61,7 +61,7 @@ pub async fn introduce(token: &SecretString, api_url: &str) -> Result<Introducti
         let body = Limited::new(body, LONGEST).collect().await;
         Ok((head, body.map_err(|_| SlackError::Lost)?.to_bytes()))
     };
-    let answered: Result<_, SlackError> = tokio::time::timeout(super::PATIENCE, asking)
+    let answered: Result<_, SlackError> = tokio::time::timeout(super::CALL_TIMEOUT, asking)
         .await
         .map_err(|_| SlackError::TimedOut)?;
     let (head, body) = answered?;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 fn why(text: &str) -> String {
     match parse(text) {
-        Err(Misread(why)) => why,
+        Err(ParseError(why)) => why,
         Ok(read) => panic!("{text} was read as {read:?}"),
     }
 }
@@ -25,7 +25,7 @@ fn every_word_reads() {
         ("Help", Approval::Help),
         ("policies", Approval::Policies),
         ("inbox", Approval::Inbox(None)),
-        ("inbox Release", Approval::Inbox(Some(Kind::Release))),
+        ("inbox Release", Approval::Inbox(Some(RequestType::Release))),
         ("show 42", Approval::Show(n())),
         ("Show #42", Approval::Show(n())),
         ("cancel 42", Approval::Cancel(n())),

@@ -1,6 +1,6 @@
 //! What stands in one text frame of a socket. Pure: bytes in, meaning out (design 3.5).
 
-use crate::slack::dispatch::Ack;
+use crate::slack::handlers::Ack;
 use crate::slack::inbound::{Delivery, Inbound, NotUnderstood, object};
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -4,14 +4,14 @@
 //! that was taken back, Socket Mode switched off - ends the loop with a sentence that says how to mend it.
 
 pub mod frame;
-mod line;
+mod connection;
 mod pause;
 
 use super::client::Slack;
-use super::dispatch::Dispatcher;
+use super::handlers::Dispatcher;
 use super::error::SlackError;
 use crate::supervisor::Supervisor;
-use line::{House, Line, Stage};
+use connection::{House, Connection, Stage};
 use pause::Pause;
 use std::fmt;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ pub type Tell = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// Why Socket Mode cannot work until somebody mends it; with Slack's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hopeless(String);
+pub struct SocketsRefused(String);
 
-impl Hopeless {
+impl SocketsRefused {
     /// Slack's code.
     pub fn code(&self) -> &str {
         &self.0
@@ -56,13 +56,13 @@ impl Hopeless {
     }
 }
 
-impl fmt::Display for Hopeless {
+impl fmt::Display for SocketsRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code(), self.mend())
     }
 }
 
-impl std::error::Error for Hopeless {}
+impl std::error::Error for SocketsRefused {}
 
 /// How to mend what a code says; none for a code that may go away.
 fn mend(code: &str) -> Option<&'static str> {
@@ -116,10 +116,10 @@ impl Sockets {
     }
 
     /// Whether it is worth starting: an error can never go away by itself.
-    pub async fn check(&self) -> Result<(), Hopeless> {
+    pub async fn check(&self) -> Result<(), SocketsRefused> {
         match self.slack.open_connection().await {
             Ok(_) => Ok(()),
-            Err(error) => Hopeless::of(&error).map_or(Ok(()), Err),
+            Err(error) => SocketsRefused::of(&error).map_or(Ok(()), Err),
         }
     }
 
@@ -147,7 +147,7 @@ impl Sockets {
     /// Keeps one connection open.
     async fn keep(self, number: usize) {
         let mut pause = Pause::default();
-        let mut old: Option<Line> = None;
+        let mut old: Option<Connection> = None;
         let stop = self.house.stop.clone();
         loop {
             let opened = tokio::select! {
@@ -168,7 +168,7 @@ impl Sockets {
                     }
                     match stage {
                         Stage::Disabled => {
-                            return self.give_up(&Hopeless("link_disabled".to_owned()));
+                            return self.give_up(&SocketsRefused("link_disabled".to_owned()));
                         }
                         Stage::Leaving => {
                             // it is read on until the next one is there
@@ -180,7 +180,7 @@ impl Sockets {
                         Stage::Gone | Stage::Silent | Stage::Live => {}
                     }
                 }
-                Err(Failed::Hopeless(why)) => return self.give_up(&why),
+                Err(Failed::SocketsRefused(why)) => return self.give_up(&why),
                 Err(Failed::Later(why, retry_after)) => {
                     warn!(number, why, "no socket; trying again");
                     self.tell_if_none(&why);
@@ -194,21 +194,21 @@ impl Sockets {
         }
     }
 
-    async fn open(&self) -> Result<Line, Failed> {
+    async fn open(&self) -> Result<Connection, Failed> {
         let url = self.slack.open_connection().await.map_err(|error| {
             let why = match &error {
                 SlackError::Transport(_) => error.to_string(),
                 other => format!("no connection to Slack: {other}"),
             };
             let later = || Failed::Later(why, error.retry_after());
-            Hopeless::of(&error).map_or_else(later, Failed::Hopeless)
+            SocketsRefused::of(&error).map_or_else(later, Failed::SocketsRefused)
         })?;
-        let opened = Line::open(&url, self.slack.proxies(), &self.house).await;
+        let opened = Connection::open(&url, self.slack.proxies(), &self.house).await;
         opened.map_err(|why| Failed::Later(format!("no connection to Slack: {why}"), None))
     }
 
     /// Waits until a connection is over: how it ended, and whether it has held for a while.
-    async fn watch(&self, line: &mut Line) -> (Stage, bool) {
+    async fn watch(&self, line: &mut Connection) -> (Stage, bool) {
         self.live.fetch_add(1, Ordering::SeqCst);
         (self.tell)(None);
         let (stage, steady) = tokio::select! {
@@ -229,7 +229,7 @@ impl Sockets {
         }
     }
 
-    fn give_up(&self, why: &Hopeless) {
+    fn give_up(&self, why: &SocketsRefused) {
         error!("Socket Mode: {why}");
         (self.tell)(Some(why.to_string()));
     }
@@ -237,7 +237,7 @@ impl Sockets {
 
 /// Why no connection was opened.
 enum Failed {
-    Hopeless(Hopeless),
+    SocketsRefused(SocketsRefused),
     Later(String, Option<Duration>),
 }
 
@@ -263,7 +263,7 @@ mod tests {
             "link_disabled",
         ] {
             let error = SlackError::from_code(code, Vec::new());
-            let why = Hopeless::of(&error).expect(code).to_string();
+            let why = SocketsRefused::of(&error).expect(code).to_string();
             assert!(why.starts_with(code) && why.contains("restart"), "{why}");
         }
         for code in [
@@ -274,7 +274,7 @@ mod tests {
             "new",
         ] {
             assert_eq!(
-                Hopeless::of(&SlackError::from_code(code, Vec::new())),
+                SocketsRefused::of(&SlackError::from_code(code, Vec::new())),
                 None,
                 "{code}"
             );
@@ -284,7 +284,7 @@ mod tests {
             SlackError::TimedOut,
             SlackError::Http(403),
         ] {
-            assert_eq!(Hopeless::of(&error), None);
+            assert_eq!(SocketsRefused::of(&error), None);
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// The first pause.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest; Slack asks for patience, people for a bot that hears them.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Growing pauses.
 #[derive(Debug, Default)]
@@ -21,9 +21,9 @@ impl Pause {
 
     /// The next pause: twice the last one, of which chance takes up to a half, and never less than Slack asked for.
     pub(super) fn next(&mut self, chance: u32, asked: Option<Duration>) -> Duration {
-        let whole = FIRST
+        let whole = FIRST_PAUSE
             .saturating_mul(2_u32.saturating_pow(self.failures))
-            .min(LONGEST);
+            .min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         let part = 1.0 - f64::from(chance) / f64::from(u32::MAX) / 2.0;
         whole.mul_f64(part).max(asked.unwrap_or_default())

@@ -1,9 +1,9 @@
 //! The audit log as administrators read it, newest first. Break-glass stands out in words and by a sign, never by colour alone.
 
 use super::text::{brief, cut_markup, date, name};
-use super::{Message, kit};
+use super::{Message, blocks};
 use crate::app::LoggedEvent;
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use serde_json::Value;
@@ -21,11 +21,11 @@ pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
     }
     let mut blocks = Vec::new();
     if events.iter().any(|event| event.altered) {
-        blocks.push(kit::section(ALTERED));
+        blocks.push(blocks::section(ALTERED));
     }
     blocks.extend(lines(events, directory));
     let hint = "Newest first. `countersign audit export` has everything, `countersign audit verify` checks it.";
-    blocks.push(kit::context(&[hint.to_owned()]));
+    blocks.push(blocks::context(&[hint.to_owned()]));
     Message {
         text: format!("The latest {} events of the audit log.", events.len()),
         blocks,
@@ -35,7 +35,7 @@ pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
 /// The events, packed into sections; what does not fit into a message says so.
 pub fn lines(events: &[LoggedEvent], directory: &Directory) -> Vec<Value> {
     let lines: Vec<String> = events.iter().map(|event| line(event, directory)).collect();
-    kit::packed(&lines, kit::MESSAGE_BYTES)
+    blocks::packed(&lines, blocks::MESSAGE_BYTES)
 }
 
 fn line(event: &LoggedEvent, directory: &Directory) -> String {
@@ -69,7 +69,7 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
 fn mark(event: &LoggedEvent) -> &'static str {
     match (event.prominent, event.what) {
         (false, _) => "",
-        (true, What::Recovered) => "🚨 *PAST THE RULES* ",
+        (true, AuditEventKind::Recovered) => "🚨 *PAST THE RULES* ",
         (true, _) => "🚨 *BREAK-GLASS* ",
     }
 }

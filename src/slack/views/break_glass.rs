@@ -1,13 +1,13 @@
 //! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
 
 use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
-use super::{Message, kit, shared};
+use super::{Message, blocks, shared};
 use crate::domain::break_glass::{
-    SessionAlert, SessionEvent, SessionState, SessionStatus, ShownSession, Use, UseLine,
+    SessionAlert, SessionEvent, SessionState, SessionStatus, SessionDetails, SessionUse, UseLine,
 };
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::channels::Audience;
 use serde_json::{Value, json};
@@ -39,11 +39,11 @@ pub fn alert_for(
 ) -> Message {
     let headline = headline(alert);
     let is_own = audience == Audience::Own;
-    let mut blocks = vec![kit::section(&format!("{SIGN} *Break-glass*: {headline}"))];
+    let mut blocks = vec![blocks::section(&format!("{SIGN} *Break-glass*: {headline}"))];
     blocks.push(if is_own {
-        kit::section_brief(&format!("Why: {}", alert.reason), 1_000)
+        blocks::section_brief(&format!("Why: {}", alert.reason), 1_000)
     } else {
-        kit::context(&[shared::withheld(
+        blocks::context(&[shared::withheld(
             "The audit log has them: `countersign audit export`.",
         )])
     });
@@ -52,7 +52,7 @@ pub fn alert_for(
         _ => lines(alert),
     };
     if !lines.is_empty() {
-        blocks.extend(kit::packed(&lines, LINES_BYTES));
+        blocks.extend(blocks::packed(&lines, LINES_BYTES));
     }
     let mut small = vec![format!(
         "{} · session {}",
@@ -63,9 +63,9 @@ pub fn alert_for(
         let mentions: Vec<String> = mentions.iter().map(|id| format!("<@{id}>")).collect();
         small.push(format!("For {}", mentions.join(" ")));
     }
-    blocks.push(kit::context(&small));
+    blocks.push(blocks::context(&small));
     if let Some(button) = button(alert, status) {
-        blocks.push(kit::actions(&[button]));
+        blocks.push(blocks::actions(&[button]));
     }
     let why = if is_own {
         format!(" Why: {}", brief(&alert.reason, 300))
@@ -231,33 +231,33 @@ fn button(alert: &SessionAlert, status: Option<SessionStatus>) -> Option<Value> 
 
 fn revoke_button(session: &SessionId) -> Value {
     let label = format!("End the break-glass session {session}");
-    let mut button = kit::button(REVOKE, "End session", session.as_str(), &label);
+    let mut button = blocks::button(REVOKE, "End session", session.as_str(), &label);
     button["style"] = "danger".into();
     let words = "From then on policies gate everything again. What was allowed and has not been executed is lost.";
-    button["confirm"] = kit::confirm("End this session?", words, "End it", true);
+    button["confirm"] = blocks::confirm("End this session?", words, "End it", true);
     button
 }
 
 fn review_button(session: &SessionId) -> Value {
     let label = format!("Mark the break-glass session {session} reviewed");
-    kit::button(REVIEW, "Mark reviewed", session.as_str(), &label)
+    blocks::button(REVIEW, "Mark reviewed", session.as_str(), &label)
 }
 
 /// The form of a review.
-pub fn review_form(shown: &ShownSession) -> Value {
+pub fn review_form(shown: &SessionDetails) -> Value {
     let session = &shown.session;
-    let mut blocks = vec![kit::section(&sentence(shown))];
-    blocks.push(kit::section_plain(&format!(
+    let mut blocks = vec![blocks::section(&sentence(shown))];
+    blocks.push(blocks::section_plain(&format!(
         "Why: {}",
         cut(&session.reason, 2_000)
     )));
     let uses: Vec<String> = shown.uses.iter().map(|one| done(shown, one)).collect();
-    blocks.extend(kit::packed(&uses, kit::MESSAGE_BYTES));
+    blocks.extend(blocks::packed(&uses, blocks::MESSAGE_BYTES));
     blocks.push(json!({
         "type": "input",
         "block_id": NOTE,
-        "label": kit::plain_text("What did you find?"),
-        "hint": kit::plain_text("Was it needed, was it used for nothing else, and what would make it needless next time?"),
+        "label": blocks::plain_text("What did you find?"),
+        "hint": blocks::plain_text("Was it needed, was it used for nothing else, and what would make it needless next time?"),
         "element": {
             "type": "plain_text_input",
             "action_id": NOTE,
@@ -265,13 +265,13 @@ pub fn review_form(shown: &ShownSession) -> Value {
             "max_length": 3_000,
         },
     }));
-    let mut view = kit::modal(REVIEW, "Review", session.id.as_str(), &blocks);
-    view["submit"] = kit::plain_text("Mark reviewed");
+    let mut view = blocks::modal(REVIEW, "Review", session.id.as_str(), &blocks);
+    view["submit"] = blocks::plain_text("Mark reviewed");
     view
 }
 
 /// `Dan Davis's session, ended after 45 min: cluster.restart; cluster prod-eu-1`.
-fn sentence(shown: &ShownSession) -> String {
+fn sentence(shown: &SessionDetails) -> String {
     let session = &shown.session;
     let who = name(&shown.name_of(&session.initiator));
     let scope = brief(&session.scope.to_string(), SCOPE);
@@ -298,7 +298,7 @@ fn sentence(shown: &ShownSession) -> String {
     format!("{SIGN} *Break-glass* of {who}: {stands}. Covers {scope}")
 }
 
-fn done(shown: &ShownSession, one: &Use) -> String {
+fn done(shown: &SessionDetails, one: &SessionUse) -> String {
     let target = one.target.to_string();
     let outcome = one
         .outcome
@@ -313,55 +313,55 @@ fn done(shown: &ShownSession, one: &Use) -> String {
 }
 
 /// What `/breakglass status` says: everything that is open, with the buttons that are of use to the one who asked.
-pub fn status(open: &[ShownSession], rules: &Rules, person: &PersonId) -> Message {
+pub fn status(open: &[SessionDetails], config: &CompiledConfig, person: &PersonId) -> Message {
     if open.is_empty() {
         return Message::plain("No break-glass session is active, and no review is owed.");
     }
     Message {
         text: format!("{} break-glass sessions are open.", open.len()),
-        blocks: rows(open, rules, person, 12),
+        blocks: rows(open, config, person, 12),
     }
 }
 
 /// What stands above all else on this person's Home tab while something is open.
-pub fn above_home(open: &[ShownSession], rules: &Rules, person: &PersonId) -> Vec<Value> {
+pub fn above_home(open: &[SessionDetails], config: &CompiledConfig, person: &PersonId) -> Vec<Value> {
     if open.is_empty() {
         return Vec::new();
     }
-    let mut blocks = vec![kit::header("Break-glass")];
-    blocks.extend(rows(open, rules, person, 5));
-    blocks.push(kit::divider());
+    let mut blocks = vec![blocks::header("Break-glass")];
+    blocks.extend(rows(open, config, person, 5));
+    blocks.push(blocks::divider());
     blocks
 }
 
 /// As many sessions as there is room for, and how many more there are.
-fn rows(open: &[ShownSession], rules: &Rules, person: &PersonId, most: usize) -> Vec<Value> {
+fn rows(open: &[SessionDetails], config: &CompiledConfig, person: &PersonId, most: usize) -> Vec<Value> {
     let listed = open.iter().take(most);
-    let mut blocks: Vec<Value> = listed.flat_map(|shown| row(shown, rules, person)).collect();
+    let mut blocks: Vec<Value> = listed.flat_map(|shown| row(shown, config, person)).collect();
     if open.len() > most {
         let more = format!(
             "and {} more: {}",
             open.len() - most,
             code("/breakglass status")
         );
-        blocks.push(kit::context(&[more]));
+        blocks.push(blocks::context(&[more]));
     }
     blocks
 }
 
 /// One session in a list, with the button that is of use to this person.
-fn row(shown: &ShownSession, rules: &Rules, person: &PersonId) -> Vec<Value> {
+fn row(shown: &SessionDetails, config: &CompiledConfig, person: &PersonId) -> Vec<Value> {
     let session = &shown.session;
-    let mut section = kit::section(&format!(
+    let mut section = blocks::section(&format!(
         "{}\nWhy: {}",
         sentence(shown),
         brief(&session.reason, 200)
     ));
     let who = Principal::Person(person.clone());
     let is_active = session.state.status() == SessionStatus::Active;
-    if is_active && rules.check_revoke(session, &who).is_ok() {
+    if is_active && config.check_revoke(session, &who).is_ok() {
         section["accessory"] = revoke_button(&session.id);
-    } else if rules
+    } else if config
         .check_review(session, &shown.involved(), person)
         .is_ok()
     {
@@ -374,12 +374,12 @@ fn row(shown: &ShownSession, rules: &Rules, person: &PersonId) -> Vec<Value> {
     };
     vec![
         section,
-        kit::context(&[format!("{} · {used}", code(session.id.as_str()))]),
+        blocks::context(&[format!("{} · {used}", code(session.id.as_str()))]),
     ]
 }
 
 /// What became of a start, for the one who started it.
-pub fn started(shown: &ShownSession, request: Option<i64>) -> Message {
+pub fn started(shown: &SessionDetails, request: Option<i64>) -> Message {
     let session = &shown.session;
     let scope = brief(&session.scope.to_string(), SCOPE);
     match (&session.state, request) {
@@ -404,19 +404,19 @@ pub fn started(shown: &ShownSession, request: Option<i64>) -> Message {
 }
 
 /// A session that was ended or reviewed, for the one who did it.
-pub fn done_with(shown: &ShownSession) -> Message {
+pub fn done_with(shown: &SessionDetails) -> Message {
     Message::plain(format!("Done. {}.", sentence(shown)))
 }
 
 /// An alert that its channel refuses, for an administrator.
-pub fn unheard(channel: &str, why: &str, said: &Message) -> Message {
+pub fn undeliverable(channel: &str, why: &str, said: &Message) -> Message {
     let text = format!(
         "{SIGN} *The channel <#{channel}> refuses an alert* ({}). Mend that: un-archive it, or invite the bot. Until then alerts reach nobody there. It says:",
         escape(why)
     );
-    let mut blocks = vec![kit::section(&text)];
+    let mut blocks = vec![blocks::section(&text)];
     if said.blocks.is_empty() {
-        blocks.push(kit::section(&said.text));
+        blocks.push(blocks::section(&said.text));
     }
     let quiet = said
         .blocks

@@ -2,12 +2,12 @@
 //! that fell away unseen would widen the session.
 
 use super::form::{self, Choice, Select, Text};
-use super::{kit, parts};
+use super::{blocks, phrases};
 use crate::domain::action::must_be_named;
-use crate::domain::break_glass::{ScopeAction, StartAsk};
-use crate::domain::document::BreakGlassRules;
+use crate::domain::break_glass::{ScopeAction, SessionAsk};
+use crate::domain::document::BreakGlassConfig;
 use crate::domain::principal::Principal;
-use crate::domain::rules::{Rule, Rules, Violation};
+use crate::domain::compiled_config::{ViolationCode, CompiledConfig, Violation};
 use crate::domain::time::Span;
 use crate::slack::inbound::View;
 use serde_json::Value;
@@ -36,11 +36,11 @@ const LENGTHS: [Span; 8] = [
 ];
 
 /// The form; nothing, where what was typed is too much for one.
-pub fn form(rules: &Rules, door: &BreakGlassRules, given: &StartAsk) -> Option<Value> {
-    form::sized(|most| sized(rules, door, given, most))
+pub fn form(config: &CompiledConfig, door: &BreakGlassConfig, given: &SessionAsk) -> Option<Value> {
+    form::sized(|most| sized(config, door, given, most))
 }
 
-fn sized(rules: &Rules, door: &BreakGlassRules, given: &StartAsk, most: usize) -> Value {
+fn sized(config: &CompiledConfig, door: &BreakGlassConfig, given: &SessionAsk, most: usize) -> Value {
     let several = |name, label, hint, optional, now: Option<&Vec<String>>| {
         let select = Select {
             name,
@@ -50,7 +50,7 @@ fn sized(rules: &Rules, door: &BreakGlassRules, given: &StartAsk, most: usize) -
             most,
         };
         let now = now.map(Vec::as_slice).unwrap_or_default();
-        form::several_of(&select, &choices(rules, name), now)
+        form::several_of(&select, &choices(config, name), now)
     };
     let within = |name, label, now| several(name, label, "", true, now);
     let reason = Text {
@@ -60,7 +60,7 @@ fn sized(rules: &Rules, door: &BreakGlassRules, given: &StartAsk, most: usize) -
     };
     let warning = "While it is active, what it covers runs without any approval. Everything is announced and recorded, and somebody else reviews it.";
     let mut blocks = vec![
-        kit::section(warning),
+        blocks::section(warning),
         form::lines(&reason, Some(&given.reason)),
     ];
     let actions = Some(&given.actions);
@@ -83,21 +83,21 @@ fn sized(rules: &Rules, door: &BreakGlassRules, given: &StartAsk, most: usize) -
         true,
         Some(&given.responders),
     ));
-    let mut view = kit::modal(START, "Break-glass", "", &blocks);
-    view["submit"] = kit::plain_text("Start session");
-    view["close"] = kit::plain_text("Cancel");
+    let mut view = blocks::modal(START, "Break-glass", "", &blocks);
+    view["submit"] = blocks::plain_text("Start session");
+    view["close"] = blocks::plain_text("Cancel");
     view
 }
 
 /// What a list of the form offers.
-pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
-    let resources = &rules.document().resources;
+pub fn choices(config: &CompiledConfig, list: &str) -> Vec<Choice> {
+    let resources = &config.document().resources;
     match list {
-        ACTIONS => actions(rules),
+        ACTIONS => actions(config),
         PROJECTS => named(resources.projects.iter()),
         ENVIRONMENTS => named(resources.environments.iter()),
         CLUSTERS => named(resources.clusters.iter().map(|cluster| &cluster.id)),
-        RESPONDERS => responders(rules),
+        RESPONDERS => responders(config),
         _ => Vec::new(),
     }
 }
@@ -107,19 +107,19 @@ fn named<T: AsRef<str>>(ids: impl Iterator<Item = T>) -> Vec<Choice> {
 }
 
 /// The two groups first, then every action that a session can cover.
-fn actions(rules: &Rules) -> Vec<Choice> {
+fn actions(config: &CompiledConfig) -> Vec<Choice> {
     let choice = |value: &str, words: String| Choice {
         value: value.to_owned(),
         words,
     };
     let groups = ["cluster", "project"].map(|group| choice(group, format!("Every {group} action")));
-    let covered = rules
+    let covered = config
         .actions()
         .iter()
         .filter(|action| !must_be_named(&action.id));
     let covered = covered.map(|action| {
         let group = ScopeAction::Group(action.group);
-        let risk = parts::risk(action.risk);
+        let risk = phrases::risk(action.risk);
         let words = format!("{} ({group}, {risk})", action.name);
         choice(action.id.as_str(), words)
     });
@@ -127,19 +127,19 @@ fn actions(rules: &Rules) -> Vec<Choice> {
 }
 
 /// Whoever could act: people who are there, and services.
-fn responders(rules: &Rules) -> Vec<Choice> {
-    let people = rules.directory().people().filter(|person| person.active);
+fn responders(config: &CompiledConfig) -> Vec<Choice> {
+    let people = config.directory().people().filter(|person| person.active);
     let people = people.map(|person| Choice {
         value: person.id.to_string(),
         words: format!("{} ({})", person.name, person.id),
     });
-    let services = rules.document().services.iter();
+    let services = config.document().services.iter();
     let services =
         services.map(|one| Choice::named(&Principal::Service(one.id.clone()).to_string()));
     people.chain(services).collect()
 }
 
-fn lengths(door: &BreakGlassRules, given: Option<Span>) -> Option<Value> {
+fn lengths(door: &BreakGlassConfig, given: Option<Span>) -> Option<Value> {
     let mut lengths = vec![door.min_duration, door.max_duration];
     lengths.extend(LENGTHS);
     lengths.retain(|length| (door.min_duration..=door.max_duration).contains(length));
@@ -159,9 +159,9 @@ fn lengths(door: &BreakGlassRules, given: Option<Span>) -> Option<Value> {
 }
 
 /// What was filled in.
-pub fn read(view: &View) -> StartAsk {
+pub fn read(view: &View) -> SessionAsk {
     let within = |name: &str| Some(view.chosen(name)).filter(|names| !names.is_empty());
-    StartAsk {
+    SessionAsk {
         reason: view.field(REASON).unwrap_or_default(),
         actions: view.chosen(ACTIONS),
         projects: within(PROJECTS),
@@ -177,9 +177,9 @@ pub fn beside(violations: &[Violation]) -> Vec<(&'static str, String)> {
     let mut wrong: Vec<(&'static str, String)> = Vec::new();
     for violation in violations {
         let input = match violation.rule {
-            Rule::Duration => DURATION,
-            Rule::UnknownPerson => RESPONDERS,
-            Rule::Scope | Rule::UnknownAction | Rule::UnknownResource | Rule::TargetRequired => {
+            ViolationCode::Duration => DURATION,
+            ViolationCode::UnknownPerson => RESPONDERS,
+            ViolationCode::Scope | ViolationCode::UnknownAction | ViolationCode::UnknownResource | ViolationCode::TargetRequired => {
                 ACTIONS
             }
             _ => REASON,

@@ -2,13 +2,13 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, cut_markup, date, name};
-use super::{Message, change, kit, parts, shared};
+use super::{Message, config_diff, blocks, phrases, shared};
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
 use crate::domain::request::State;
-use crate::domain::shown::Shown;
-use crate::domain::vote::Vote;
+use crate::domain::request_details::RequestDetails;
+use crate::domain::decision::Decision;
 use crate::slack::channels::Audience;
 use serde_json::Value;
 
@@ -51,12 +51,12 @@ const ROOMS: [Room; 4] = [
 ];
 
 /// The card of a request, as it is now.
-pub fn card(shown: &Shown) -> Message {
+pub fn card(shown: &RequestDetails) -> Message {
     card_for(shown, Audience::Own)
 }
 
 /// The same for those who read it; another organization is shown neither reason and comments nor what runs (threat SL7).
-pub fn card_for(shown: &Shown, audience: Audience) -> Message {
+pub fn card_for(shown: &RequestDetails, audience: Audience) -> Message {
     let fits = |card: &Message| card.body().to_string().chars().count() <= WHOLE;
     let cards = ROOMS.into_iter().map(|room| card_in(shown, room, audience));
     let mut last = Message::plain("");
@@ -69,16 +69,16 @@ pub fn card_for(shown: &Shown, audience: Audience) -> Message {
     last
 }
 
-fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
+fn card_in(shown: &RequestDetails, room: Room, audience: Audience) -> Message {
     let offer = offer_to(shown, audience);
-    let mut blocks = vec![kit::section(&headline(shown)), facts(shown, offer)];
+    let mut blocks = vec![blocks::section(&headline(shown)), facts(shown, offer)];
     blocks.extend(match audience {
         Audience::Own => shown
             .request
             .reason
             .as_ref()
-            .map(|reason| kit::section_brief(&format!("Why: {reason}"), room.reason)),
-        Audience::Shared => Some(kit::context(&[shared::withheld(
+            .map(|reason| blocks::section_brief(&format!("Why: {reason}"), room.reason)),
+        Audience::Shared => Some(blocks::context(&[shared::withheld(
             "Open Details to read them.",
         )])),
     });
@@ -88,9 +88,9 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
     blocks.extend(what_runs(shown, room, offer, audience));
     blocks.extend(policies(shown, room.listed));
     blocks.extend(decisions(shown, room.listed, audience));
-    blocks.push(kit::context(&[footer(shown, audience)]));
+    blocks.push(blocks::context(&[footer(shown, audience)]));
     if shown.is_pending() {
-        blocks.push(kit::actions(&buttons(shown, offer)));
+        blocks.push(blocks::actions(&buttons(shown, offer)));
     }
     Message {
         text: cut_markup(&fallback(shown), 1_500),
@@ -99,15 +99,15 @@ fn card_in(shown: &Shown, room: Room, audience: Audience) -> Message {
 }
 
 /// Where another organization reads along, the content is for Review alone.
-fn offer_to(shown: &Shown, audience: Audience) -> Offer {
+fn offer_to(shown: &RequestDetails, audience: Audience) -> Offer {
     match (content::offer(shown), audience) {
-        (Offer::Whole, Audience::Shared) if shown.request.payload != "null" => Offer::Review,
+        (Offer::Whole, Audience::Shared) if shown.request.payload != "null" => Offer::SessionReview,
         (offer, _) => offer,
     }
 }
 
 /// What a button of the card carries: request and digest, and no authority.
-pub fn card_value(shown: &Shown) -> String {
+pub fn card_value(shown: &RequestDetails) -> String {
     format!("{} {}", shown.request.id, shown.request.digest)
 }
 
@@ -117,22 +117,22 @@ pub fn read_value(value: &str) -> Option<(RequestId, Digest)> {
     Some((id.parse().ok()?, digest.parse().ok()?))
 }
 
-fn headline(shown: &Shown) -> String {
+fn headline(shown: &RequestDetails) -> String {
     let number = shown.request.number;
     let who = name(shown.principal_name(&shown.request.requester));
     let what = name(&shown.action.name);
-    let place = parts::place(shown);
-    let risk = parts::risk(shown.action.risk);
+    let place = phrases::place(shown);
+    let risk = phrases::risk(shown.action.risk);
     if shown.is_pending() {
         format!("*#{number}* *{who}* asks for *{what}*{place} (*{risk}* risk)")
     } else {
-        let outcome = parts::outcome(shown);
+        let outcome = phrases::outcome(shown);
         format!("*#{number} {outcome}*: *{who}* asked for *{what}*{place} (*{risk}* risk)")
     }
 }
 
 /// The emergency is told in its own words, by a sign and in words, since colour alone says nothing.
-fn break_glass(shown: &Shown) -> Vec<Value> {
+fn break_glass(shown: &RequestDetails) -> Vec<Value> {
     let Some(session) = shown
         .session
         .as_ref()
@@ -142,20 +142,20 @@ fn break_glass(shown: &Shown) -> Vec<Value> {
     };
     let who = &session.initiator;
     let words = format!("🚨 Break-glass of {}: {}", cut(who, 100), session.reason);
-    vec![kit::section_brief(&words, 450)]
+    vec![blocks::section_brief(&words, 450)]
 }
 
 /// The target stands here in whole wherever Approve does; a long release is left to Review.
-pub(super) fn facts(shown: &Shown, offer: Offer) -> Value {
+pub(super) fn facts(shown: &RequestDetails, offer: Offer) -> Value {
     let request = &shown.request;
     let target = &request.target;
-    let most = if offer == Offer::Review {
+    let most = if offer == Offer::SessionReview {
         100
     } else {
         usize::MAX
     };
     let named = |name: Option<&str>| name.map(|name| code(&cut(name, most)));
-    let mut pairs = vec![("Action", parts::action_code(shown))];
+    let mut pairs = vec![("Action", phrases::action_code(shown))];
     let places = [
         ("Project", named(target.project.as_ref().map(AsRef::as_ref))),
         ("Cluster", named(target.cluster.as_ref().map(AsRef::as_ref))),
@@ -178,24 +178,24 @@ pub(super) fn facts(shown: &Shown, offer: Offer) -> Value {
             .collect();
         pairs.push(("Authors", cut_markup(&authors.join(", "), 300)));
     }
-    kit::fields(&pairs)
+    blocks::fields(&pairs)
 }
 
-fn what_runs(shown: &Shown, room: Room, offer: Offer, audience: Audience) -> Vec<Value> {
+fn what_runs(shown: &RequestDetails, room: Room, offer: Offer, audience: Audience) -> Vec<Value> {
     let payload = &shown.request.payload;
     let size = payload.len();
     let readable = audience == Audience::Own && shown.difference.is_some();
     match offer {
-        Offer::Review if readable => what_changes(shown, room),
-        Offer::Hidden => vec![kit::context(&[format!(
+        Offer::SessionReview if readable => what_changes(shown, room),
+        Offer::Hidden => vec![blocks::context(&[format!(
             "What runs ({size} bytes) is kept out of Slack by a policy; its digest is {}.",
             code(shown.request.digest.as_str())
         )])],
-        Offer::Review if shown.is_pending() => vec![kit::context(&[format!(
+        Offer::SessionReview if shown.is_pending() => vec![blocks::context(&[format!(
             "What runs ({size} bytes, digest {}) is not shown here: press Review to read all of it and decide.",
             code(shown.request.digest.short())
         )])],
-        Offer::Review => vec![kit::context(&[format!(
+        Offer::SessionReview => vec![blocks::context(&[format!(
             "What ran or would have run: {size} bytes, digest {}.",
             code(shown.request.digest.short())
         )])],
@@ -205,14 +205,14 @@ fn what_runs(shown: &Shown, room: Room, offer: Offer, audience: Audience) -> Vec
 }
 
 /// A change of the configuration is read as what differs; the whole document is in Review.
-fn what_changes(shown: &Shown, room: Room) -> Vec<Value> {
+fn what_changes(shown: &RequestDetails, room: Room) -> Vec<Value> {
     let Some(difference) = &shown.difference else {
         return Vec::new();
     };
-    let mut blocks = change::blocks(difference, room.lines);
+    let mut blocks = config_diff::blocks(difference, room.lines);
     let size = shown.request.payload.len();
     let digest = code(shown.request.digest.short());
-    blocks.push(kit::context(&[if shown.is_pending() {
+    blocks.push(blocks::context(&[if shown.is_pending() {
         format!("The whole new configuration ({size} bytes, digest {digest}): press Review to read it and decide.")
     } else {
         format!("The whole configuration of this change has {size} bytes, digest {digest}.")
@@ -220,19 +220,19 @@ fn what_changes(shown: &Shown, room: Room) -> Vec<Value> {
     blocks
 }
 
-fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
+fn policies(shown: &RequestDetails, listed: usize) -> Vec<Value> {
     // what is still open comes first, or a cut could hide it
     let mut sorted: Vec<_> = shown.policies.iter().collect();
     sorted.sort_by_key(|policy| policy.satisfied);
     let mut lines: Vec<String> = sorted
         .iter()
         .take(listed)
-        .map(|policy| cut_markup(&parts::policy_line(policy), 400))
+        .map(|policy| cut_markup(&phrases::policy_line(policy), 400))
         .collect();
     if sorted.len() > listed {
         lines.push(format!("and {} more under Details", sorted.len() - listed));
     }
-    lines.extend(shown.bypassed.iter().take(listed).map(parts::bypassed_line));
+    lines.extend(shown.bypassed.iter().take(listed).map(phrases::bypassed_line));
     if shown.bypassed.len() > listed {
         let more = shown.bypassed.len() - listed;
         lines.push(format!("and {more} more bypassed, under Details"));
@@ -244,26 +244,26 @@ fn policies(shown: &Shown, listed: usize) -> Vec<Value> {
     if lines.is_empty() {
         Vec::new()
     } else {
-        vec![kit::section(&lines.join("\n"))]
+        vec![blocks::section(&lines.join("\n"))]
     }
 }
 
-fn decisions(shown: &Shown, listed: usize, audience: Audience) -> Vec<Value> {
-    if shown.votes.is_empty() {
+fn decisions(shown: &RequestDetails, listed: usize, audience: Audience) -> Vec<Value> {
+    if shown.decisions.is_empty() {
         return Vec::new();
     }
-    let earlier = shown.votes.len().saturating_sub(listed);
-    let mut lines: Vec<String> = shown.votes[earlier..]
+    let earlier = shown.decisions.len().saturating_sub(listed);
+    let mut lines: Vec<String> = shown.decisions[earlier..]
         .iter()
-        .map(|vote| match audience {
-            Audience::Own => parts::vote_line(shown, vote),
+        .map(|decision| match audience {
+            Audience::Own => phrases::decision_line(shown, decision),
             Audience::Shared => {
                 let comment = None;
-                parts::vote_line(
+                phrases::decision_line(
                     shown,
-                    &Vote {
+                    &Decision {
                         comment,
-                        ..vote.clone()
+                        ..decision.clone()
                     },
                 )
             }
@@ -272,47 +272,47 @@ fn decisions(shown: &Shown, listed: usize, audience: Audience) -> Vec<Value> {
     if earlier > 0 {
         lines.insert(0, format!("{earlier} earlier decisions are under Details"));
     }
-    vec![kit::section(&lines.join("\n"))]
+    vec![blocks::section(&lines.join("\n"))]
 }
 
-fn footer(shown: &Shown, audience: Audience) -> String {
+fn footer(shown: &RequestDetails, audience: Audience) -> String {
     let digest = code(shown.request.digest.short());
     if let State::Pending { expires_at } = &shown.request.state {
-        let who = parts::waiting_for(shown);
+        let who = phrases::waiting_for(shown);
         let expiry = date(*expires_at);
         return format!("Waits for {who} · expires {expiry} · digest {digest}");
     }
     let outcome = match audience {
-        Audience::Own => parts::outcome_line(shown),
-        Audience::Shared => parts::outcome_line_without_reason(shown),
+        Audience::Own => phrases::outcome_line(shown),
+        Audience::Shared => phrases::outcome_line_without_reason(shown),
     };
     format!("{outcome} Digest {digest}")
 }
 
 /// Approve, or Review where not all stands on the card; Reject; Details.
-fn buttons(shown: &Shown, offer: Offer) -> Vec<Value> {
+fn buttons(shown: &RequestDetails, offer: Offer) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
-    let first = if offer == Offer::Review {
-        kit::button("review", "Review", &value, &format!("Review {about}"))
+    let first = if offer == Offer::SessionReview {
+        blocks::button("review", "Review", &value, &format!("Review {about}"))
     } else {
         approve_button(shown)
     };
-    let details = kit::button("details", "Details", &value, &format!("Details of {about}"));
+    let details = blocks::button("details", "Details", &value, &format!("Details of {about}"));
     vec![first, reject_button(shown), details]
 }
 
 /// Approve: the one green button, but for a Critical action plain and with a question.
-pub(super) fn approve_button(shown: &Shown) -> Value {
+pub(super) fn approve_button(shown: &RequestDetails) -> Value {
     let request = &shown.request;
     let label = format!("Approve request {}, {}", request.number, shown.action.name);
-    let mut button = kit::button("approve", "Approve", &card_value(shown), &label);
+    let mut button = blocks::button("approve", "Approve", &card_value(shown), &label);
     if shown.action.risk == Risk::Critical {
         let what = cut(&format!("{} on {}", shown.action.name, request.target), 180);
         let short = request.digest.short();
         let words = format!("This lets a Critical action run: {what}. Digest {short}.");
         let title = format!("Approve #{}?", request.number);
-        button["confirm"] = kit::confirm(&title, &words, "Approve", true);
+        button["confirm"] = blocks::confirm(&title, &words, "Approve", true);
     } else {
         button["style"] = "primary".into();
     }
@@ -320,16 +320,16 @@ pub(super) fn approve_button(shown: &Shown) -> Value {
 }
 
 /// Reject, which asks why.
-pub(super) fn reject_button(shown: &Shown) -> Value {
+pub(super) fn reject_button(shown: &RequestDetails) -> Value {
     let number = shown.request.number;
     let label = format!("Reject request {number}, {}", shown.action.name);
-    kit::button("reject", "Reject", &card_value(shown), &label)
+    blocks::button("reject", "Reject", &card_value(shown), &label)
 }
 
 /// A full sentence for notifications and screen readers.
-fn fallback(shown: &Shown) -> String {
+fn fallback(shown: &RequestDetails) -> String {
     let number = shown.request.number;
-    let sentence = parts::sentence(shown);
-    let standing = parts::standing(shown);
+    let sentence = phrases::sentence(shown);
+    let standing = phrases::standing(shown);
     format!("#{number} {sentence}. {standing}.")
 }

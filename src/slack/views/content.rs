@@ -1,13 +1,13 @@
 //! The canonical content that people approve, and where it is shown (threat SL9).
 
-use super::reading::{BLOCK, Reading};
+use super::pages::{BLOCK, Reading};
 use super::text;
-use super::{kit, parts};
+use super::{blocks, phrases};
 use crate::domain::content::TextPayload;
 use crate::domain::digest::canonical;
 use crate::domain::document::ShowPayload;
-use crate::domain::policy::Gate;
-use crate::domain::shown::Shown;
+use crate::domain::pinned_policy::PinnedPolicy;
+use crate::domain::request_details::RequestDetails;
 use serde_json::{Value, json};
 
 /// Most characters, in their shown form, of a payload that still stands on the card.
@@ -23,37 +23,37 @@ pub enum Offer {
     /// All of it stands on the card, so Approve may stand there too.
     Whole,
     /// Not all of it: Review takes the place of Approve.
-    Review,
+    SessionReview,
     /// A policy keeps it from Slack; the card says so and keeps Approve.
     Hidden,
 }
 
 /// How this request's content is offered; the same at every moment of its life.
-pub fn offer(shown: &Shown) -> Offer {
+pub fn offer(shown: &RequestDetails) -> Offer {
     let gates = shown.request.gates.iter().chain(&shown.request.bypassed);
     let strictest = gates.map(strictness).max().unwrap_or_default();
     match strictest {
         ShowPayload::Never => Offer::Hidden,
         // a difference reads better than the document, and is not the document
         ShowPayload::Card if fits(shown) && shown.difference.is_none() => Offer::Whole,
-        ShowPayload::Card | ShowPayload::Details => Offer::Review,
+        ShowPayload::Card | ShowPayload::Details => Offer::SessionReview,
     }
 }
 
-fn strictness(gate: &Gate) -> ShowPayload {
+fn strictness(gate: &PinnedPolicy) -> ShowPayload {
     gate.template.show_payload
 }
 
-fn fits(shown: &Shown) -> bool {
+fn fits(shown: &RequestDetails) -> bool {
     let payload = &shown.request.payload;
     // what is longer by far need not be read to know
     payload.len() <= LONGEST_SIGN * ON_CARD && target_fits(shown) && payload_fits(payload)
 }
 
 /// Whether a sentence says all of the target.
-pub(super) fn target_fits(shown: &Shown) -> bool {
+pub(super) fn target_fits(shown: &RequestDetails) -> bool {
     let target = shown.request.target.to_string();
-    text::escape(&target).chars().count() <= parts::PLACE
+    text::escape(&target).chars().count() <= phrases::PLACE
 }
 
 fn payload_fits(payload: &str) -> bool {
@@ -85,13 +85,13 @@ pub fn payload_blocks(payload: &str) -> Vec<Value> {
             format!("What runs, all of it: {fed}{kind}")
         }
     };
-    let mut blocks = vec![kit::context(&[words])];
+    let mut blocks = vec![blocks::context(&[words])];
     blocks.extend(of_payload(payload).blocks());
     blocks
 }
 
 /// The canonical document whose digest people approve; nothing, where a policy keeps it from Slack.
-pub fn document(shown: &Shown) -> Option<String> {
+pub fn document(shown: &RequestDetails) -> Option<String> {
     if offer(shown) == Offer::Hidden {
         return None;
     }
@@ -105,7 +105,7 @@ pub fn document(shown: &Shown) -> Option<String> {
 }
 
 /// The document as it is read: a text stands line by line behind the rest, which is JSON.
-pub fn reading(shown: &Shown) -> Option<Reading> {
+pub fn reading(shown: &RequestDetails) -> Option<Reading> {
     let document = document(shown)?;
     let request = &shown.request;
     let Some(TextPayload { command, text }) = TextPayload::read(&request.payload) else {

@@ -2,9 +2,9 @@
 
 use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
-use super::{card, card_value, change, kit, parts};
-use crate::domain::shown::{Shown, TimelineEvent};
-use crate::domain::verdict::{Explanation, PolicyVerdict};
+use super::{card, card_value, config_diff, blocks, phrases};
+use crate::domain::request_details::{RequestDetails, TimelineEvent};
+use crate::domain::progress::{Explanation, PolicyProgress};
 use serde_json::{Value, json};
 
 /// The modal's `callback_id`.
@@ -20,8 +20,8 @@ const CHANGES: usize = 60;
 const EVENTS: usize = 40;
 
 /// The modal. For somebody who could decide it has a decision with a comment.
-pub fn details(shown: &Shown, takes_decision: bool) -> Value {
-    let mut blocks = vec![kit::section(&parts::sentence(shown))];
+pub fn details(shown: &RequestDetails, takes_decision: bool) -> Value {
+    let mut blocks = vec![blocks::section(&phrases::sentence(shown))];
     if let Some(reason) = &shown.request.reason {
         blocks.extend(reason_sections(reason));
     }
@@ -37,11 +37,11 @@ pub fn details(shown: &Shown, takes_decision: bool) -> Value {
         .as_ref()
         .filter(|_| content::offer(shown) != Offer::Hidden)
     {
-        blocks.extend(change::blocks(difference, CHANGES));
+        blocks.extend(config_diff::blocks(difference, CHANGES));
     }
-    blocks.extend(kit::packed(&lines(shown), kit::VIEW_BYTES));
+    blocks.extend(blocks::packed(&lines(shown), blocks::VIEW_BYTES));
     let title = format!("Request #{}", shown.request.number);
-    let mut view = kit::modal(CALLBACK, &title, &card_value(shown), &blocks);
+    let mut view = blocks::modal(CALLBACK, &title, &card_value(shown), &blocks);
     if takes_decision {
         add_decision(&mut view, shown);
     }
@@ -54,14 +54,14 @@ fn reason_sections(reason: &str) -> Vec<Value> {
     let signs: Vec<char> = shown.chars().collect();
     signs
         .chunks(2_900)
-        .map(|part| kit::section_plain(&part.iter().collect::<String>()))
+        .map(|part| blocks::section_plain(&part.iter().collect::<String>()))
         .collect()
 }
 
-fn lines(shown: &Shown) -> Vec<String> {
+fn lines(shown: &RequestDetails) -> Vec<String> {
     let request = &shown.request;
     let mut lines = vec![
-        parts::outcome_line(shown),
+        phrases::outcome_line(shown),
         format!("Digest {}", code(request.digest.as_str())),
         format!("Request {}", code(request.id.as_str())),
     ];
@@ -72,7 +72,7 @@ fn lines(shown: &Shown) -> Vec<String> {
         lines.push(format!("Break-glass session {}", code(session.id.as_str())));
     }
     lines.extend(shown.policies.iter().flat_map(|policy| tree(policy, "")));
-    lines.extend(shown.bypassed.iter().map(parts::bypassed_line));
+    lines.extend(shown.bypassed.iter().map(phrases::bypassed_line));
     let tried_out = " (only tried out, gates nothing)";
     lines.extend(
         shown
@@ -80,9 +80,9 @@ fn lines(shown: &Shown) -> Vec<String> {
             .iter()
             .flat_map(|policy| tree(policy, tried_out)),
     );
-    if !shown.votes.is_empty() {
+    if !shown.decisions.is_empty() {
         lines.push("*Decisions*".to_owned());
-        lines.extend(shown.votes.iter().map(|vote| parts::vote_line(shown, vote)));
+        lines.extend(shown.decisions.iter().map(|decision| phrases::decision_line(shown, decision)));
     }
     lines.push("*Timeline*".to_owned());
     let earlier = shown.timeline.len().saturating_sub(EVENTS);
@@ -96,10 +96,10 @@ fn lines(shown: &Shown) -> Vec<String> {
     lines
 }
 
-fn tree(policy: &PolicyVerdict, remark: &str) -> Vec<String> {
+fn tree(policy: &PolicyProgress, remark: &str) -> Vec<String> {
     let mut lines = vec![format!(
         "{} (version {}){remark}",
-        parts::policy_line(policy),
+        phrases::policy_line(policy),
         policy.version
     )];
     if !policy.description.is_empty() {
@@ -120,7 +120,7 @@ fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-fn event_line(shown: &Shown, event: &TimelineEvent) -> String {
+fn event_line(shown: &RequestDetails, event: &TimelineEvent) -> String {
     let who = name(shown.principal_name(&event.actor));
     let note = event.note.as_deref().map(|note| brief(note, 300));
     let note = note.map_or_else(String::new, |note| format!(": {note}"));
@@ -128,25 +128,25 @@ fn event_line(shown: &Shown, event: &TimelineEvent) -> String {
 }
 
 /// Approve can be chosen only where everything that is approved has been shown.
-fn add_decision(view: &mut Value, shown: &Shown) {
+fn add_decision(view: &mut Value, shown: &RequestDetails) {
     let option =
-        |value: &str, words: &str| json!({ "text": kit::plain_text(words), "value": value });
+        |value: &str, words: &str| json!({ "text": blocks::plain_text(words), "value": value });
     let mut options = Vec::new();
-    if content::offer(shown) != Offer::Review {
+    if content::offer(shown) != Offer::SessionReview {
         options.push(option("approve", "Approve"));
     }
     options.push(option("reject", "Reject; one rejection ends it"));
     let verdict = json!({
         "type": "input",
         "block_id": VERDICT,
-        "label": kit::plain_text("Your decision"),
+        "label": blocks::plain_text("Your decision"),
         "element": { "type": "radio_buttons", "action_id": VERDICT, "options": options },
     });
     let comment = json!({
         "type": "input",
         "block_id": COMMENT,
         "optional": true,
-        "label": kit::plain_text("Comment"),
+        "label": blocks::plain_text("Comment"),
         "element": {
             "type": "plain_text_input",
             "action_id": COMMENT,
@@ -155,13 +155,13 @@ fn add_decision(view: &mut Value, shown: &Shown) {
         },
     });
     if let Some(blocks) = view["blocks"].as_array_mut() {
-        if content::offer(shown) == Offer::Review {
+        if content::offer(shown) == Offer::SessionReview {
             let label = format!("Review request {}", shown.request.number);
-            let mut review = kit::section("To approve, read all of what runs first.");
-            review["accessory"] = kit::button("review", "Review", &card_value(shown), &label);
+            let mut review = blocks::section("To approve, read all of what runs first.");
+            review["accessory"] = blocks::button("review", "Review", &card_value(shown), &label);
             blocks.push(review);
         }
         blocks.extend([verdict, comment]);
     }
-    view["submit"] = kit::plain_text("Send decision");
+    view["submit"] = blocks::plain_text("Send decision");
 }

@@ -1,24 +1,24 @@
 //! Direct messages to the one who asked.
 
 use super::text::{code, cut_markup, escape};
-use super::{Message, card_value, kit, parts};
-use crate::domain::audit::What;
+use super::{Message, card_value, blocks, phrases};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::request::{State, Status};
-use crate::domain::shown::{Shown, TimelineEvent};
-use crate::domain::vote::Verdict;
+use crate::domain::request_details::{RequestDetails, TimelineEvent};
+use crate::domain::decision::DecisionKind;
 use serde_json::Value;
 
 /// What became of a request, for its requester, as it stands now.
-pub fn news(shown: &Shown) -> Message {
+pub fn news(shown: &RequestDetails) -> Message {
     let request = &shown.request;
     let number = request.number;
     let what = escape(&shown.action.name);
-    let place = parts::place(shown);
+    let place = phrases::place(shown);
     let outcome = match request.state.status() {
         Status::Pending => {
             format!(
                 "waits again, because more is required now: {}.",
-                parts::standing(shown)
+                phrases::standing(shown)
             )
         }
         Status::Rejected => format!("was rejected.{}", said_no(shown)),
@@ -38,11 +38,11 @@ pub fn news(shown: &Shown) -> Message {
         },
     };
     let text = format!("*#{number} {what}*{place} {outcome}");
-    let line = parts::outcome_line(shown);
-    let mut blocks = vec![kit::section(&text), kit::context(&[line])];
+    let line = phrases::outcome_line(shown);
+    let mut blocks = vec![blocks::section(&text), blocks::context(&[line])];
     let buttons = buttons(shown);
     if !buttons.is_empty() {
-        blocks.push(kit::actions(&buttons));
+        blocks.push(blocks::actions(&buttons));
     }
     Message {
         blocks,
@@ -51,11 +51,11 @@ pub fn news(shown: &Shown) -> Message {
 }
 
 /// Start, then Done and Failed, for what was asked in Slack: a program that asked carries it out itself.
-fn buttons(shown: &Shown) -> Vec<Value> {
+fn buttons(shown: &RequestDetails) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
     let button = |action_id: &str, words: &str| {
-        kit::button(action_id, words, &value, &format!("{words}: {about}"))
+        blocks::button(action_id, words, &value, &format!("{words}: {about}"))
     };
     let primary = |mut button: Value| {
         button["style"] = "primary".into();
@@ -82,18 +82,18 @@ fn buttons(shown: &Shown) -> Vec<Value> {
     }
 }
 
-fn asked_here(shown: &Shown) -> bool {
+fn asked_here(shown: &RequestDetails) -> bool {
     let asked = shown.timeline.first();
     asked.is_some_and(|event| event.via.is_slack())
 }
 
-fn started_here(shown: &Shown) -> bool {
-    let started = |event: &&TimelineEvent| event.what == What::RequestExecuted;
+fn started_here(shown: &RequestDetails) -> bool {
+    let started = |event: &&TimelineEvent| event.what == AuditEventKind::RequestExecuted;
     let event = shown.timeline.iter().rev().find(started);
     event.is_some_and(|event| event.via.is_slack())
 }
 
-fn next_step(shown: &Shown) -> String {
+fn next_step(shown: &RequestDetails) -> String {
     let word = match shown.request.state.status() {
         Status::Allowed => "is allowed",
         Status::Bypassed => "may run under break-glass",
@@ -109,13 +109,13 @@ fn next_step(shown: &Shown) -> String {
     )
 }
 
-fn said_no(shown: &Shown) -> String {
+fn said_no(shown: &RequestDetails) -> String {
     let rejection = shown
-        .votes
+        .decisions
         .iter()
-        .find(|vote| vote.verdict == Verdict::Reject);
-    rejection.map_or_else(String::new, |vote| {
-        format!(" {}", parts::vote_line(shown, vote))
+        .find(|decision| decision.verdict == DecisionKind::Reject);
+    rejection.map_or_else(String::new, |decision| {
+        format!(" {}", phrases::decision_line(shown, decision))
     })
 }
 
@@ -123,6 +123,6 @@ fn said_no(shown: &Shown) -> String {
 pub fn alert(text: &str) -> Message {
     Message {
         text: cut_markup(&escape(text), 1_500),
-        blocks: vec![kit::section_plain(text)],
+        blocks: vec![blocks::section_plain(text)],
     }
 }

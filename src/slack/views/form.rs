@@ -1,6 +1,6 @@
 //! The inputs of forms, within Slack's limits. Block and action of an input have one name.
 
-use super::kit::plain_text;
+use super::blocks::plain_text;
 use super::text::{cut, plain};
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! Answers to the words of `/approval` that only ask.
 
 use super::text::{any_of, code, cut, escape, name};
-use super::{Message, kit, parts};
+use super::{Message, blocks, phrases};
 use crate::app::{Explained, Page};
 use crate::domain::id::PersonId;
 use crate::domain::people::Directory;
-use crate::slack::command::Misread;
+use crate::slack::command::ParseError;
 
 /// So many policies that do not apply are named.
 const OTHERS: usize = 20;
@@ -23,12 +23,12 @@ pub fn help() -> Message {
     let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, stats, audit, help.";
     Message {
         text: text.to_owned(),
-        blocks: vec![kit::section(&lines.join("\n"))],
+        blocks: vec![blocks::section(&lines.join("\n"))],
     }
 }
 
 /// A command that was not understood: why, and what was typed, so that it can be mended.
-pub fn misread(misread: &Misread, typed: &str) -> Message {
+pub fn misread(misread: &ParseError, typed: &str) -> Message {
     let typed = code(&cut(&format!("/approval {typed}"), 300));
     Message::plain(format!(
         "Nothing was done. {}\nYou wrote {typed}. {} shows examples.",
@@ -49,12 +49,12 @@ pub fn break_glass() -> Message {
     ];
     Message {
         text: "How to use /breakglass: start, status, revoke, help.".to_owned(),
-        blocks: vec![kit::section(&lines.join("\n"))],
+        blocks: vec![blocks::section(&lines.join("\n"))],
     }
 }
 
 /// A `/breakglass` command that was not understood.
-pub fn misread_break_glass(misread: &Misread, typed: &str) -> Message {
+pub fn misread_break_glass(misread: &ParseError, typed: &str) -> Message {
     let typed = code(&cut(&format!("/breakglass {typed}"), 300));
     Message::plain(format!(
         "Nothing was done. {}\nYou wrote {typed}. {} shows examples.",
@@ -74,10 +74,10 @@ pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
         .map(|shown| {
             let waits = shown.waits_for(person, directory);
             let mark = if waits { " · *you can approve*" } else { "" };
-            format!("{}{mark}", parts::list_line(shown))
+            format!("{}{mark}", phrases::list_line(shown))
         })
         .collect();
-    let mut blocks = kit::packed(&lines, kit::MESSAGE_BYTES);
+    let mut blocks = blocks::packed(&lines, blocks::MESSAGE_BYTES);
     let more = if page.next.is_some() {
         "The newest ones; there are more. "
     } else {
@@ -87,7 +87,7 @@ pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
         "{more}{} shows one with its buttons.",
         code("/approval show N")
     );
-    blocks.push(kit::context(&[hint]));
+    blocks.push(blocks::context(&[hint]));
     Message {
         text: format!("{} requests wait for a decision.", page.items.len()),
         blocks,
@@ -112,7 +112,7 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
         lines.push("*Gated* by:".to_owned());
         let both = explained.policies.iter().zip(&explained.because);
         lines.extend(both.map(|(policy, because)| {
-            let line = parts::policy_line(policy);
+            let line = phrases::policy_line(policy);
             format!("{line}\n      It applies: it {}", escape(&because.why))
         }));
         lines.push(format!(
@@ -153,6 +153,6 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     }
     Message {
         text: "What would happen to this request.".to_owned(),
-        blocks: kit::packed(&lines, kit::MESSAGE_BYTES),
+        blocks: blocks::packed(&lines, blocks::MESSAGE_BYTES),
     }
 }

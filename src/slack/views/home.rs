@@ -3,11 +3,11 @@
 use super::content::{self, Offer};
 use super::form::Choice;
 use super::text::{code, cut_markup, escape};
-use super::{audit, card, card_value, kit, parts};
+use super::{audit, card, card_value, blocks, phrases};
 use crate::app::LoggedEvent;
-use crate::domain::action::Kind;
+use crate::domain::action::RequestType;
 use crate::domain::people::{Directory, Person};
-use crate::domain::shown::Shown;
+use crate::domain::request_details::RequestDetails;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const LINE: usize = 400;
 #[serde(default)]
 pub struct Look {
     /// Of this type alone.
-    pub kind: Option<Kind>,
+    pub kind: Option<RequestType>,
     /// Also what waits for others.
     pub all: bool,
     /// Below this number: a later page.
@@ -47,7 +47,7 @@ impl Look {
         };
         Some(match action_id {
             "home_kind" => Self {
-                kind: Kind::ALL.into_iter().find(|kind| kind.as_str() == value),
+                kind: RequestType::ALL.into_iter().find(|kind| kind.as_str() == value),
                 ..first
             },
             "home_all" => Self { all: true, ..first },
@@ -72,13 +72,13 @@ pub struct Home<'a> {
     /// How they look at it.
     pub look: &'a Look,
     /// The pending requests of this page.
-    pub pending: &'a [Shown],
+    pub pending: &'a [RequestDetails],
     /// Where the next page begins.
     pub next: Option<&'a str>,
     /// What they asked for last.
-    pub yours: &'a [Shown],
+    pub yours: &'a [RequestDetails],
     /// What they decided on last.
-    pub decided: &'a [Shown],
+    pub decided: &'a [RequestDetails],
     /// The latest events of the audit log, for administrators.
     pub events: Option<&'a [LoggedEvent]>,
     /// Who is who.
@@ -90,33 +90,33 @@ pub struct Home<'a> {
 /// The Home tab of a person.
 pub fn home(home: &Home<'_>) -> Value {
     let mut blocks = home.above.to_vec();
-    blocks.push(kit::header(&title(home)));
-    blocks.push(kit::actions(&filters(home.look)));
+    blocks.push(blocks::header(&title(home)));
+    blocks.push(blocks::actions(&filters(home.look)));
     blocks.extend(waiting(home));
-    blocks.push(kit::divider());
-    blocks.push(kit::header("Asked by you"));
+    blocks.push(blocks::divider());
+    blocks.push(blocks::header("Asked by you"));
     if home.yours.is_empty() {
         let help = code("/approval help");
-        blocks.push(kit::section(&format!(
+        blocks.push(blocks::section(&format!(
             "Nothing yet. Press New request, or type {} ({help} shows how).",
             code("/approval request")
         )));
     }
     blocks.extend(home.yours.iter().map(|shown| row(shown, "")));
     if !home.decided.is_empty() {
-        blocks.push(kit::divider());
-        blocks.push(kit::header("Decided by you"));
+        blocks.push(blocks::divider());
+        blocks.push(blocks::header("Decided by you"));
         blocks.extend(home.decided.iter().map(|shown| row(shown, "")));
     }
     if let Some(events) = home.events.filter(|events| !events.is_empty()) {
-        blocks.push(kit::divider());
-        blocks.push(kit::header("Audit log"));
+        blocks.push(blocks::divider());
+        blocks.push(blocks::header("Audit log"));
         blocks.extend(audit::lines(events, home.directory));
         let more = format!(
             "For administrators. {} shows more.",
             code("/approval audit 50")
         );
-        blocks.push(kit::context(&[more]));
+        blocks.push(blocks::context(&[more]));
     }
     let look = serde_json::to_string(home.look).unwrap_or_default();
     json!({ "type": "home", "private_metadata": look, "blocks": blocks })
@@ -124,7 +124,7 @@ pub fn home(home: &Home<'_>) -> Value {
 
 /// The Home tab of somebody who may not use it, or at a bad moment.
 pub fn unavailable(why: &str) -> Value {
-    json!({ "type": "home", "blocks": [kit::section(&escape(why))] })
+    json!({ "type": "home", "blocks": [blocks::section(&escape(why))] })
 }
 
 fn title(home: &Home<'_>) -> String {
@@ -145,17 +145,17 @@ fn title(home: &Home<'_>) -> String {
 
 /// New request, the type, and whose.
 fn filters(look: &Look) -> Vec<Value> {
-    let mut new = kit::button("new_request", "New request", "new", "Ask for an approval");
+    let mut new = blocks::button("new_request", "New request", "new", "Ask for an approval");
     new["style"] = "primary".into();
     let whose = if look.all {
-        kit::button(
+        blocks::button(
             "home_mine",
             "Only what waits for me",
             "mine",
             "Show only what waits for me",
         )
     } else {
-        kit::button(
+        blocks::button(
             "home_all",
             "All pending",
             "all",
@@ -165,24 +165,24 @@ fn filters(look: &Look) -> Vec<Value> {
     vec![new, types(look.kind), whose]
 }
 
-fn types(chosen: Option<Kind>) -> Value {
+fn types(chosen: Option<RequestType>) -> Value {
     let every = Choice {
         value: "every".to_owned(),
         words: "Every type".to_owned(),
     };
-    let kind = |kind: Kind| Choice {
+    let kind = |kind: RequestType| Choice {
         value: kind.as_str().to_owned(),
         words: format!("Type: {}", kind.as_str()),
     };
     let now = chosen.map_or_else(|| every.clone(), kind);
-    let choices = std::iter::once(every).chain(Kind::ALL.map(kind));
+    let choices = std::iter::once(every).chain(RequestType::ALL.map(kind));
     let options: Vec<Value> = choices
         .filter_map(|choice: Choice| choice.option())
         .collect();
     json!({
         "type": "static_select",
         "action_id": "home_kind",
-        "placeholder": kit::plain_text("Type"),
+        "placeholder": blocks::plain_text("Type"),
         "options": options,
         "initial_option": now.option(),
     })
@@ -191,7 +191,7 @@ fn types(chosen: Option<Kind>) -> Value {
 fn waiting(home: &Home<'_>) -> Vec<Value> {
     let mut blocks = Vec::new();
     if home.pending.is_empty() {
-        blocks.push(kit::section(match (home.look.all, home.look.kind) {
+        blocks.push(blocks::section(match (home.look.all, home.look.kind) {
             (false, None) => "Nothing waits for you.",
             (true, None) => "Nothing waits for a decision.",
             (_, Some(_)) => "Nothing of this type waits.",
@@ -199,41 +199,41 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
     }
     for shown in home.pending {
         if shown.waits_for(&home.person.id, home.directory) {
-            blocks.push(kit::section(&line(shown, " · *you can approve*")));
-            blocks.push(kit::actions(&decide(shown)));
+            blocks.push(blocks::section(&line(shown, " · *you can approve*")));
+            blocks.push(blocks::actions(&decide(shown)));
         } else {
             blocks.push(row(shown, ""));
         }
     }
     let turns = turns(home);
     if !turns.is_empty() {
-        blocks.push(kit::actions(&turns));
+        blocks.push(blocks::actions(&turns));
     }
     blocks
 }
 
 /// Approve stands only where the line says all of what is approved; elsewhere Review does, which shows it (threat SL9).
-fn decide(shown: &Shown) -> Vec<Value> {
+fn decide(shown: &RequestDetails) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
     let said = match content::offer(shown) {
         Offer::Hidden => true,
         Offer::Whole => shown.request.payload == "null",
-        Offer::Review => false,
+        Offer::SessionReview => false,
     };
     let first = if said && line(shown, "").chars().count() < LINE {
         card::approve_button(shown)
     } else {
-        kit::button("review", "Review", &value, &format!("Review {about}"))
+        blocks::button("review", "Review", &value, &format!("Review {about}"))
     };
-    let details = kit::button("details", "Details", &value, &format!("Details of {about}"));
+    let details = blocks::button("details", "Details", &value, &format!("Details of {about}"));
     vec![first, card::reject_button(shown), details]
 }
 
 fn turns(home: &Home<'_>) -> Vec<Value> {
     let mut turns = Vec::new();
     if home.look.below.is_some() {
-        turns.push(kit::button(
+        turns.push(blocks::button(
             "home_first",
             "Newest",
             "first",
@@ -241,7 +241,7 @@ fn turns(home: &Home<'_>) -> Vec<Value> {
         ));
     }
     if let Some(next) = home.next {
-        turns.push(kit::button(
+        turns.push(blocks::button(
             "home_older",
             "Older",
             next,
@@ -251,13 +251,13 @@ fn turns(home: &Home<'_>) -> Vec<Value> {
     turns
 }
 
-fn line(shown: &Shown, mark: &str) -> String {
-    cut_markup(&parts::list_line(shown), LINE) + mark
+fn line(shown: &RequestDetails, mark: &str) -> String {
+    cut_markup(&phrases::list_line(shown), LINE) + mark
 }
 
-fn row(shown: &Shown, mark: &str) -> Value {
-    let mut row = kit::section(&line(shown, mark));
+fn row(shown: &RequestDetails, mark: &str) -> Value {
+    let mut row = blocks::section(&line(shown, mark));
     let label = format!("Details of request {}", shown.request.number);
-    row["accessory"] = kit::button("details", "Details", &card_value(shown), &label);
+    row["accessory"] = blocks::button("details", "Details", &card_value(shown), &label);
     row
 }

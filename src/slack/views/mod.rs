@@ -1,22 +1,22 @@
 //! What people see in Slack: pure functions from values to Block Kit. No text depends on the moment of rendering.
 
-pub mod answer;
+pub mod replies;
 pub mod audit;
 pub mod break_glass;
 pub mod break_glass_form;
 pub mod card;
-pub mod change;
+pub mod config_diff;
 pub mod content;
 pub mod details;
 pub mod direct;
 pub mod form;
 pub mod help;
 pub mod home;
-pub mod kit;
-pub mod parts;
+pub mod blocks;
+pub mod phrases;
 pub mod policies;
 pub mod policy_form;
-pub mod reading;
+pub mod pages;
 pub mod reject;
 pub mod request_form;
 pub mod review;

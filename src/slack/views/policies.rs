@@ -1,10 +1,10 @@
 //! Policies as people read them: the list, and everything about one of them, with the hours of the week in which it applies.
 
 use super::text::{brief, code, cut_markup, escape, name, push_json};
-use super::{Message, kit};
-use crate::domain::document::{Approvers, Binding, Document, Mode, ShowPayload, Template};
+use super::{Message, blocks};
+use crate::domain::document::{Approvers, Binding, ConfigDocument, Mode, ShowPayload, PolicyTemplate};
 use crate::domain::people::Directory;
-use crate::domain::rules::Rules;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::window::Week;
 use serde_json::Value;
 
@@ -12,31 +12,31 @@ use serde_json::Value;
 pub const CALLBACK: &str = "policy";
 
 /// Policies that one answer lists; a message has fifty blocks.
-const LISTED: usize = 40;
+const LIST_LIMIT: usize = 40;
 /// Bindings that are listed with a button each.
 const BINDINGS: usize = 40;
 
 /// The policies of this installation; administrators get a button for a new one.
-pub fn list(document: &Document, administers: bool) -> Message {
+pub fn list(document: &ConfigDocument, administers: bool) -> Message {
     let mut blocks: Vec<Value> = document
         .policies
         .iter()
-        .take(LISTED)
+        .take(LIST_LIMIT)
         .map(|policy| row(document, policy))
         .collect();
-    let left = document.policies.len().saturating_sub(LISTED);
+    let left = document.policies.len().saturating_sub(LIST_LIMIT);
     if left > 0 {
         let words = format!("{left} more; `GET /v1/policies` has them all.");
-        blocks.push(kit::context(&[words]));
+        blocks.push(blocks::context(&[words]));
     }
     if document.policies.is_empty() {
-        blocks.push(kit::section(
+        blocks.push(blocks::section(
             "There are no policies yet, so nothing is gated.",
         ));
     }
     if administers {
-        let new = kit::button("policy_new", "New policy", "new", "Make a new policy");
-        blocks.push(kit::actions(&[new]));
+        let new = blocks::button("policy_new", "New policy", "new", "Make a new policy");
+        blocks.push(blocks::actions(&[new]));
     }
     Message {
         text: format!("{} policies.", document.policies.len()),
@@ -44,7 +44,7 @@ pub fn list(document: &Document, administers: bool) -> Message {
     }
 }
 
-fn row(document: &Document, policy: &Template) -> Value {
+fn row(document: &ConfigDocument, policy: &PolicyTemplate) -> Value {
     let bound = bindings(document, policy).count();
     let least = policy.quorum.min_approvals;
     let name = brief(&policy.name, 80);
@@ -57,13 +57,13 @@ fn row(document: &Document, policy: &Template) -> Value {
         "*{name}*{}: at least {approvals}, bound to {places}. {about}",
         mode(policy)
     );
-    let mut row = kit::section(&cut_markup(&text, 240));
+    let mut row = blocks::section(&cut_markup(&text, 240));
     let label = format!("View policy {}", policy.name);
-    row["accessory"] = kit::button("policy_view", "View", policy.id.as_str(), &label);
+    row["accessory"] = blocks::button("policy_view", "View", policy.id.as_str(), &label);
     row
 }
 
-fn mode(policy: &Template) -> &'static str {
+fn mode(policy: &PolicyTemplate) -> &'static str {
     match policy.mode {
         Mode::Enforce => "",
         Mode::Observe => " (only tried out)",
@@ -75,7 +75,7 @@ fn plural(count: u32, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-fn bindings<'a>(document: &'a Document, policy: &'a Template) -> impl Iterator<Item = &'a Binding> {
+fn bindings<'a>(document: &'a ConfigDocument, policy: &'a PolicyTemplate) -> impl Iterator<Item = &'a Binding> {
     document
         .bindings
         .iter()
@@ -83,30 +83,30 @@ fn bindings<'a>(document: &'a Document, policy: &'a Template) -> impl Iterator<I
 }
 
 /// Everything about one policy.
-pub fn view(policy: &Template, rules: &Rules, administers: bool) -> Value {
+pub fn view(policy: &PolicyTemplate, config: &CompiledConfig, administers: bool) -> Value {
     let name = brief(&policy.name, 150);
-    let mut blocks = vec![kit::section(&format!(
+    let mut blocks = vec![blocks::section(&format!(
         "*{name}* ({}){}",
         code(policy.id.as_str()),
         mode(policy)
     ))];
     if !policy.description.is_empty() {
-        blocks.push(kit::section_plain(&policy.description));
+        blocks.push(blocks::section_plain(&policy.description));
     }
-    blocks.extend(kit::packed(
-        &facts(policy, rules.directory()),
-        kit::VIEW_BYTES,
+    blocks.extend(blocks::packed(
+        &facts(policy, config.directory()),
+        blocks::VIEW_BYTES,
     ));
     let week = Week::of(&policy.conditions).picture(policy.conditions.timezone.as_deref());
-    blocks.push(kit::section(&format!(
+    blocks.push(blocks::section(&format!(
         "*The hours in which it applies* (# yes, . no)\n```{}```",
         fenced(&week)
     )));
-    blocks.extend(bound(policy, rules.document(), administers));
+    blocks.extend(bound(policy, config.document(), administers));
     if administers {
-        blocks.push(kit::actions(&buttons(policy)));
+        blocks.push(blocks::actions(&buttons(policy)));
     }
-    kit::modal(CALLBACK, "Policy", policy.id.as_str(), &blocks)
+    blocks::modal(CALLBACK, "Policy", policy.id.as_str(), &blocks)
 }
 
 fn fenced(text: &str) -> String {
@@ -120,16 +120,16 @@ fn fenced(text: &str) -> String {
         .join("\n")
 }
 
-fn buttons(policy: &Template) -> Vec<Value> {
+fn buttons(policy: &PolicyTemplate) -> Vec<Value> {
     let id = policy.id.as_str();
     let name = &policy.name;
     vec![
-        kit::button("policy_edit", "Edit", id, &format!("Edit policy {name}")),
-        kit::button("policy_bind", "Bind", id, &format!("Bind policy {name}")),
+        blocks::button("policy_edit", "Edit", id, &format!("Edit policy {name}")),
+        blocks::button("policy_bind", "Bind", id, &format!("Bind policy {name}")),
     ]
 }
 
-fn facts(policy: &Template, directory: &Directory) -> Vec<String> {
+fn facts(policy: &PolicyTemplate, directory: &Directory) -> Vec<String> {
     let quorum = &policy.quorum;
     let mut lines = vec![format!("*Gates* {}", gated(policy))];
     lines.push(format!(
@@ -181,7 +181,7 @@ fn facts(policy: &Template, directory: &Directory) -> Vec<String> {
     lines
 }
 
-fn rest(policy: &Template) -> Vec<String> {
+fn rest(policy: &PolicyTemplate) -> Vec<String> {
     let mut lines = Vec::new();
     if policy.conditions.require_reason {
         lines.push("A request must say why.".to_owned());
@@ -207,7 +207,7 @@ fn rest(policy: &Template) -> Vec<String> {
     lines
 }
 
-fn gated(policy: &Template) -> String {
+fn gated(policy: &PolicyTemplate) -> String {
     match &policy.actions {
         None => "every action but changes of the configuration and break-glass starts".to_owned(),
         Some(actions) => actions
@@ -218,7 +218,7 @@ fn gated(policy: &Template) -> String {
     }
 }
 
-fn approvers(policy: &Template, directory: &Directory) -> String {
+fn approvers(policy: &PolicyTemplate, directory: &Directory) -> String {
     match &policy.approvers {
         None => "whoever the quorum requires".to_owned(),
         Some(Approvers::Anyone) => "anyone".to_owned(),
@@ -235,26 +235,26 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn bound(policy: &Template, document: &Document, administers: bool) -> Vec<Value> {
+fn bound(policy: &PolicyTemplate, document: &ConfigDocument, administers: bool) -> Vec<Value> {
     let all: Vec<&Binding> = bindings(document, policy).collect();
     if all.is_empty() {
-        return vec![kit::section("*Bound* nowhere, so it gates nothing.")];
+        return vec![blocks::section("*Bound* nowhere, so it gates nothing.")];
     }
     let mut blocks: Vec<Value> = all
         .iter()
         .take(BINDINGS)
         .map(|binding| {
-            let mut row = kit::section(&format!("*Bound* to {}", escape(&place(binding))));
+            let mut row = blocks::section(&format!("*Bound* to {}", escape(&place(binding))));
             if administers {
                 let value = unbind_value(binding);
                 let label = format!("Unbind {} from {}", policy.name, place(binding));
-                row["accessory"] = kit::button("policy_unbind", "Unbind", &value, &label);
+                row["accessory"] = blocks::button("policy_unbind", "Unbind", &value, &label);
             }
             row
         })
         .collect();
     if all.len() > BINDINGS {
-        blocks.push(kit::context(&[format!(
+        blocks.push(blocks::context(&[format!(
             "and {} more places",
             all.len() - BINDINGS
         )]));
@@ -277,7 +277,7 @@ fn unbind_value(binding: &Binding) -> String {
 }
 
 /// The binding that an Unbind button names, where it is there.
-pub fn read_unbind<'a>(value: &str, document: &'a Document) -> Option<&'a Binding> {
+pub fn read_unbind<'a>(value: &str, document: &'a ConfigDocument) -> Option<&'a Binding> {
     document
         .bindings
         .iter()

@@ -2,10 +2,10 @@
 //! beside it. What a form does not ask for stays as it is stored.
 
 use super::form::{self, Choice, Select, Text};
-use super::{kit, policies};
-use crate::domain::document::{Binding, Document, Mode, Template};
+use super::{blocks, policies};
+use crate::domain::document::{Binding, ConfigDocument, Mode, PolicyTemplate};
 use crate::domain::id::PolicyId;
-use crate::domain::rules::{Problem, Rules};
+use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use crate::slack::inbound::View;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,11 +78,11 @@ impl Carried {
 }
 
 /// The form of a policy, or of a new one; nothing, where it is too large for one.
-pub fn edit(rules: &Rules, policy: Option<&Template>) -> Option<Value> {
-    form::sized(|most| sized(rules, policy, most))
+pub fn edit(config: &CompiledConfig, policy: Option<&PolicyTemplate>) -> Option<Value> {
+    form::sized(|most| sized(config, policy, most))
 }
 
-fn sized(rules: &Rules, policy: Option<&Template>, most: usize) -> Value {
+fn sized(config: &CompiledConfig, policy: Option<&PolicyTemplate>, most: usize) -> Value {
     let mut blocks = Vec::new();
     if policy.is_none() {
         blocks.push(short(
@@ -94,12 +94,12 @@ fn sized(rules: &Rules, policy: Option<&Template>, most: usize) -> Value {
         ));
     }
     blocks.extend(about(policy));
-    blocks.extend(lists(rules, policy, most));
+    blocks.extend(lists(config, policy, most));
     blocks.extend(hours(policy, most));
     blocks.push(options(policy));
     blocks.push(why());
     let carried = Carried {
-        version: rules.version(),
+        version: config.version(),
         policy: policy.map(|policy| policy.id.clone()),
         resource: None,
     };
@@ -118,8 +118,8 @@ fn form_of(
     carried: &Carried,
     blocks: &[Value],
 ) -> Value {
-    let mut view = kit::modal(callback, title, &carried.text(), blocks);
-    view["submit"] = kit::plain_text(submit);
+    let mut view = blocks::modal(callback, title, &carried.text(), blocks);
+    view["submit"] = blocks::plain_text(submit);
     view
 }
 
@@ -139,7 +139,7 @@ fn why() -> Value {
     short(WHY, "Why this change?", hint, true, None)
 }
 
-fn about(policy: Option<&Template>) -> Vec<Value> {
+fn about(policy: Option<&PolicyTemplate>) -> Vec<Value> {
     let description = Text {
         name: "description",
         label: "Description",
@@ -172,7 +172,7 @@ fn about(policy: Option<&Template>) -> Vec<Value> {
     blocks
 }
 
-fn lists(rules: &Rules, policy: Option<&Template>, most: usize) -> Vec<Value> {
+fn lists(config: &CompiledConfig, policy: Option<&PolicyTemplate>, most: usize) -> Vec<Value> {
     let several = |name, label, hint| {
         let select = Select {
             name,
@@ -184,7 +184,7 @@ fn lists(rules: &Rules, policy: Option<&Template>, most: usize) -> Vec<Value> {
         let now = policy
             .map(|policy| chosen(policy, name))
             .unwrap_or_default();
-        form::several_of(&select, &choices(rules, name), &now)
+        form::several_of(&select, &choices(config, name), &now)
     };
     let who = Select {
         name: "approvers",
@@ -242,11 +242,11 @@ fn lists(rules: &Rules, policy: Option<&Template>, most: usize) -> Vec<Value> {
     blocks.into_iter().flatten().collect()
 }
 
-fn hours(policy: Option<&Template>, most: usize) -> Vec<Value> {
+fn hours(policy: Option<&PolicyTemplate>, most: usize) -> Vec<Value> {
     let conditions = policy.map(|policy| &policy.conditions);
     if conditions.is_some_and(|conditions| conditions.windows.is_some()) {
         let words = "Its hours are several windows, which stay as they are; `countersign apply` changes them.";
-        return vec![kit::context(&[words.to_owned()])];
+        return vec![blocks::context(&[words.to_owned()])];
     }
     let days = Select {
         name: "conditions.weekdays",
@@ -303,7 +303,7 @@ fn hours(policy: Option<&Template>, most: usize) -> Vec<Value> {
     blocks.into_iter().flatten().collect()
 }
 
-fn options(policy: Option<&Template>) -> Value {
+fn options(policy: Option<&PolicyTemplate>) -> Value {
     let choice = |value: &str, words: &str| Choice {
         value: value.to_owned(),
         words: words.to_owned(),
@@ -332,10 +332,10 @@ fn options(policy: Option<&Template>) -> Value {
 }
 
 /// Binds a policy to one resource of its scope, or to the organization.
-pub fn bind(rules: &Rules, policy: &Template) -> Value {
+pub fn bind(config: &CompiledConfig, policy: &PolicyTemplate) -> Value {
     let name = super::text::escape(&super::text::cut(&policy.name, 150));
     let level = policy.scope.as_str();
-    let mut blocks = vec![kit::section(&format!(
+    let mut blocks = vec![blocks::section(&format!(
         "Bind *{name}*, which can be bound to: {level}."
     ))];
     let select = Select {
@@ -345,10 +345,10 @@ pub fn bind(rules: &Rules, policy: &Template) -> Value {
         optional: false,
         most: form::OPTIONS,
     };
-    blocks.extend(form::one_of(&select, &resources(rules, policy.scope), None));
+    blocks.extend(form::one_of(&select, &resources(config, policy.scope), None));
     blocks.push(why());
     let carried = Carried {
-        version: rules.version(),
+        version: config.version(),
         policy: Some(policy.id.clone()),
         resource: None,
     };
@@ -356,13 +356,13 @@ pub fn bind(rules: &Rules, policy: &Template) -> Value {
 }
 
 /// Asks before a policy is unbound.
-pub fn unbind(rules: &Rules, binding: &Binding) -> Value {
+pub fn unbind(config: &CompiledConfig, binding: &Binding) -> Value {
     let place = super::text::escape(&policies::place(binding));
     let policy = super::text::code(binding.policy.as_str());
     let words =
         format!("Unbind {policy} from {place}? What it gates there runs without it from then on.");
     let carried = Carried {
-        version: rules.version(),
+        version: config.version(),
         policy: Some(binding.policy.clone()),
         resource: binding.resource.clone(),
     };
@@ -371,14 +371,14 @@ pub fn unbind(rules: &Rules, binding: &Binding) -> Value {
         "Unbind policy",
         "Unbind",
         &carried,
-        &[kit::section(&words), why()],
+        &[blocks::section(&words), why()],
     )
 }
 
 /// Each problem of a document beside the field it is about; what is about no field of this form stands beside the reason.
 pub fn beside(
-    problems: &[Problem],
-    document: &Document,
+    problems: &[ConfigError],
+    document: &ConfigDocument,
     policy: &PolicyId,
 ) -> Vec<(&'static str, String)> {
     let at = document.policies.iter().position(|each| each.id == *policy);

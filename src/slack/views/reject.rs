@@ -1,7 +1,7 @@
 //! Why somebody rejects: a rejection ends a request, and whoever asked should learn the reason.
 
-use super::{card_value, form, kit, parts};
-use crate::domain::shown::Shown;
+use super::{card_value, form, blocks, phrases};
+use crate::domain::request_details::RequestDetails;
 use serde_json::Value;
 
 /// The modal's `callback_id`.
@@ -10,7 +10,7 @@ pub const CALLBACK: &str = "reject";
 pub const REASON: &str = "reason";
 
 /// The form.
-pub fn form(shown: &Shown) -> Value {
+pub fn form(shown: &RequestDetails) -> Value {
     let reason = form::Text {
         name: REASON,
         label: "Why?",
@@ -18,11 +18,11 @@ pub fn form(shown: &Shown) -> Value {
         ..form::Text::default()
     };
     let blocks = [
-        kit::section(&parts::sentence(shown)),
+        blocks::section(&phrases::sentence(shown)),
         form::lines(&reason, None),
     ];
     let title = format!("Reject #{}", shown.request.number);
-    let mut view = kit::modal(CALLBACK, &title, &card_value(shown), &blocks);
-    view["submit"] = kit::plain_text("Reject request");
+    let mut view = blocks::modal(CALLBACK, &title, &card_value(shown), &blocks);
+    view["submit"] = blocks::plain_text("Reject request");
     view
 }

@@ -1,12 +1,12 @@
 //! Asking with a form: whatever a command left out, and nothing that is known already.
 
 use super::form::{self, Choice, Select, Text};
-use super::kit;
-use super::parts;
+use super::blocks;
+use super::phrases;
 use crate::domain::action::{self, Action};
 use crate::domain::digest::Payload;
 use crate::domain::document::{ActionGroup, Level};
-use crate::domain::rules::{Rule, Rules, Violation};
+use crate::domain::compiled_config::{ViolationCode, CompiledConfig, Violation};
 use crate::slack::command::Form;
 use crate::slack::inbound::View;
 use serde_json::Value;
@@ -23,11 +23,11 @@ const REASON: &str = "reason";
 const PAYLOAD: &str = "payload";
 
 /// The form, filled in with what is known; nothing, where that is too much for one.
-pub fn request_form(rules: &Rules, known: &Form) -> Option<Value> {
-    form::sized(|most| sized(rules, known, most))
+pub fn request_form(config: &CompiledConfig, known: &Form) -> Option<Value> {
+    form::sized(|most| sized(config, known, most))
 }
 
-fn sized(rules: &Rules, known: &Form, most: usize) -> Value {
+fn sized(config: &CompiledConfig, known: &Form, most: usize) -> Value {
     let list = |name, label, hint, now: Option<&String>| {
         let select = Select {
             name,
@@ -36,7 +36,7 @@ fn sized(rules: &Rules, known: &Form, most: usize) -> Value {
             optional: true,
             most,
         };
-        form::one_of(&select, &choices(rules, name), now.map(String::as_str))
+        form::one_of(&select, &choices(config, name), now.map(String::as_str))
     };
     let action = Select {
         name: ACTION,
@@ -47,7 +47,7 @@ fn sized(rules: &Rules, known: &Form, most: usize) -> Value {
     };
     let now = Some(known.action.as_str());
     let mut blocks = Vec::new();
-    blocks.extend(form::grouped(&action, &groups(rules), now));
+    blocks.extend(form::grouped(&action, &groups(config), now));
     blocks.extend(list(PROJECT, "Project", "", known.project.as_ref()));
     blocks.extend(list(
         ENVIRONMENT,
@@ -62,8 +62,8 @@ fn sized(rules: &Rules, known: &Form, most: usize) -> Value {
         known.cluster.as_ref(),
     ));
     blocks.extend(texts(known));
-    let mut view = kit::modal(CALLBACK, "New request", "", &blocks);
-    view["submit"] = kit::plain_text("Ask for approval");
+    let mut view = blocks::modal(CALLBACK, "New request", "", &blocks);
+    view["submit"] = blocks::plain_text("Ask for approval");
     view
 }
 
@@ -113,17 +113,17 @@ pub fn takes(known: &Form) -> bool {
 /// Whether all that is wrong is that something was left out, which the form can ask for.
 pub fn only_missing(violations: &[Violation]) -> bool {
     let missing = |violation: &Violation| {
-        matches!(violation.rule, Rule::TargetRequired | Rule::ReasonRequired)
+        matches!(violation.rule, ViolationCode::TargetRequired | ViolationCode::ReasonRequired)
     };
     violations.iter().all(missing)
 }
 
 /// What a list of the form offers.
-pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
-    let resources = &rules.document().resources;
+pub fn choices(config: &CompiledConfig, list: &str) -> Vec<Choice> {
+    let resources = &config.document().resources;
     let named = |names: &mut dyn Iterator<Item = &str>| names.map(Choice::named).collect();
     match list {
-        ACTION => groups(rules)
+        ACTION => groups(config)
             .into_iter()
             .flat_map(|(_, choices)| choices)
             .collect(),
@@ -142,9 +142,9 @@ pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
 }
 
 /// The actions in their groups; a break-glass session has a door of its own.
-fn groups(rules: &Rules) -> [(&'static str, Vec<Choice>); 3] {
+fn groups(config: &CompiledConfig) -> [(&'static str, Vec<Choice>); 3] {
     let of = |group: ActionGroup| {
-        let actions = rules.actions().iter();
+        let actions = config.actions().iter();
         let listed =
             actions.filter(|each| each.group == group && each.id.as_str() != action::BREAK_GLASS);
         listed.map(choice).collect()
@@ -160,7 +160,7 @@ fn choice(action: &Action) -> Choice {
     let name = super::text::cut(&action.name, 55);
     Choice {
         value: action.id.to_string(),
-        words: format!("{name} ({} risk)", parts::risk(action.risk)),
+        words: format!("{name} ({} risk)", phrases::risk(action.risk)),
     }
 }
 
@@ -185,32 +185,32 @@ pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
 }
 
 /// Each broken rule beside the field it is about.
-pub fn beside(violations: &[Violation], form: &Form, rules: &Rules) -> Vec<(&'static str, String)> {
+pub fn beside(violations: &[Violation], form: &Form, config: &CompiledConfig) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     for violation in violations {
         let message = sentence(&violation.message);
         match violation.rule {
-            Rule::TargetRequired => {
+            ViolationCode::TargetRequired => {
                 // one violation for each level that is missing: all are told by the first
                 let told = wrong
                     .iter()
                     .any(|(_, said)| *said == "This action needs it.");
-                let fields = missing(form, rules).into_iter().filter(|_| !told);
+                let fields = missing(form, config).into_iter().filter(|_| !told);
                 wrong.extend(fields.map(|field| (field, "This action needs it.".to_owned())));
             }
-            Rule::UnknownResource => {
-                wrong.push((unknown(form, rules, &violation.message), message));
+            ViolationCode::UnknownResource => {
+                wrong.push((unknown(form, config, &violation.message), message));
             }
-            Rule::ContradictsRegistry => wrong.push((CLUSTER, message)),
-            Rule::ReasonRequired => wrong.push((REASON, message)),
-            Rule::Payload => wrong.push((PAYLOAD, message)),
-            Rule::UnknownAction
-            | Rule::Unsatisfiable
-            | Rule::UnknownPerson
-            | Rule::OwnRoute
-            | Rule::Scope
-            | Rule::Duration
-            | Rule::Callback => wrong.push((ACTION, message)),
+            ViolationCode::ContradictsRegistry => wrong.push((CLUSTER, message)),
+            ViolationCode::ReasonRequired => wrong.push((REASON, message)),
+            ViolationCode::Payload => wrong.push((PAYLOAD, message)),
+            ViolationCode::UnknownAction
+            | ViolationCode::Unsatisfiable
+            | ViolationCode::UnknownPerson
+            | ViolationCode::OwnRoute
+            | ViolationCode::Scope
+            | ViolationCode::Duration
+            | ViolationCode::Callback => wrong.push((ACTION, message)),
         }
     }
     wrong
@@ -228,8 +228,8 @@ fn sentence(message: &str) -> String {
 }
 
 /// The fields of what the action needs and the form does not say.
-fn missing(form: &Form, rules: &Rules) -> Vec<&'static str> {
-    let action = rules.action(&form.action.as_str().into());
+fn missing(form: &Form, config: &CompiledConfig) -> Vec<&'static str> {
+    let action = config.action(&form.action.as_str().into());
     let requires = action.map(|action| action.requires.as_slice());
     let missing = |level: &Level| match level {
         Level::Organization => None,
@@ -245,7 +245,7 @@ fn missing(form: &Form, rules: &Rules) -> Vec<&'static str> {
 }
 
 /// The field whose resource does not exist, as the registry says it in the same words.
-fn unknown(form: &Form, rules: &Rules, message: &str) -> &'static str {
+fn unknown(form: &Form, config: &CompiledConfig, message: &str) -> &'static str {
     let fields = [
         (PROJECT, Level::Project, &form.project),
         (CLUSTER, Level::Cluster, &form.cluster),
@@ -254,7 +254,7 @@ fn unknown(form: &Form, rules: &Rules, message: &str) -> &'static str {
     let says = |level, name: &Option<String>| {
         let checked = name
             .as_deref()
-            .map(|name| rules.registry().check(level, name));
+            .map(|name| config.registry().check(level, name));
         matches!(checked, Some(Err(said)) if said == message)
     };
     let found = fields.iter().find(|(_, level, name)| says(*level, name));

@@ -2,10 +2,10 @@
 //! (design 2.9, threat SL9).
 
 use super::card::{approve_button, card_value, reject_button};
-use super::reading::{Page, Reading};
+use super::pages::{Page, Reading};
 use super::text::code;
-use super::{content, kit, parts};
-use crate::domain::shown::Shown;
+use super::{content, blocks, phrases};
+use crate::domain::request_details::RequestDetails;
 use crate::slack::inbound::View;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,35 +27,35 @@ pub fn pages_seen(view: &View) -> Vec<u32> {
 }
 
 /// One page, counted from 1; none where there is no such page, or a policy keeps the content from Slack.
-pub fn review(shown: &Shown, page: u32, seen: &[u32]) -> Option<Value> {
+pub fn review(shown: &RequestDetails, page: u32, seen: &[u32]) -> Option<Value> {
     let reading = content::reading(shown)?;
     let pages = reading.pages();
     let index = usize::try_from(page.checked_sub(1)?).ok()?;
     let part = pages.get(index)?;
     let seen = with_page(seen, page, pages.len());
 
-    let mut blocks = vec![kit::section(&parts::sentence(shown))];
-    blocks.push(kit::context(&[place(&reading, part, page, pages.len())]));
+    let mut blocks = vec![blocks::section(&phrases::sentence(shown))];
+    blocks.push(blocks::context(&[place(&reading, part, page, pages.len())]));
     blocks.extend(part.blocks());
-    blocks.push(kit::context(&[format!(
+    blocks.push(blocks::context(&[format!(
         "Digest of all of it: {}",
         code(shown.request.digest.as_str())
     )]));
     let turns = turns(shown, page, pages.len());
     if !turns.is_empty() {
-        blocks.push(kit::actions(&turns));
+        blocks.push(blocks::actions(&turns));
     }
     if shown.is_pending() {
         let left = pages.len() - seen.len();
         if left > 0 {
             let plural = if left == 1 { "page has" } else { "pages have" };
             let words = format!("{left} {plural} not been opened yet; your decision records that.");
-            blocks.push(kit::context(&[words]));
+            blocks.push(blocks::context(&[words]));
         }
-        blocks.push(kit::actions(&[approve_button(shown), reject_button(shown)]));
+        blocks.push(blocks::actions(&[approve_button(shown), reject_button(shown)]));
     }
     let title = format!("Review #{}", shown.request.number);
-    Some(kit::modal("review", &title, &carried(seen), &blocks))
+    Some(blocks::modal("review", &title, &carried(seen), &blocks))
 }
 
 /// Where this page stands, and how much is elsewhere.
@@ -71,10 +71,10 @@ fn place(reading: &Reading, part: &Page<'_>, page: u32, pages: usize) -> String 
     )
 }
 
-fn turns(shown: &Shown, page: u32, pages: usize) -> Vec<Value> {
+fn turns(shown: &RequestDetails, page: u32, pages: usize) -> Vec<Value> {
     let turn = |action_id: &str, words: &str, to: u32| {
         let value = format!("{} {to}", card_value(shown));
-        kit::button(action_id, words, &value, &format!("{words}, page {to}"))
+        blocks::button(action_id, words, &value, &format!("{words}, page {to}"))
     };
     let mut turns = Vec::new();
     if page > 1 {

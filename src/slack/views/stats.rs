@@ -1,7 +1,7 @@
 //! How long requests wait for people, as `/approval stats` tells it.
 
 use super::text::{brief, code};
-use super::{Message, kit};
+use super::{Message, blocks};
 use crate::app::LatencyStats;
 use crate::domain::latency::{Latency, Spread};
 use crate::domain::people::Directory;
@@ -20,7 +20,7 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
     };
     let cut_off = if stats.complete { "" } else { ", the latest" };
     let headline = format!("*The last {window}*: {what}{cut_off}");
-    let mut blocks = vec![kit::section(&headline)];
+    let mut blocks = vec![blocks::section(&headline)];
     let mut lines = Vec::new();
     lines.extend(told("First decision", found.overall.first_decision));
     lines.extend(told("Approval", found.overall.approval));
@@ -28,7 +28,7 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
     if lines.is_empty() {
         lines.push("Nobody was asked for a decision.".to_owned());
     }
-    blocks.extend(kit::packed(&lines, 3_000));
+    blocks.extend(blocks::packed(&lines, 3_000));
     let policies = found.by_policy.iter();
     blocks.extend(group(
         "*By policy*, until approved",
@@ -76,7 +76,7 @@ fn group(
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
-    kit::packed(&lines, 3_000)
+    blocks::packed(&lines, 3_000)
 }
 
 /// `half within 4m, nine of ten within 1h 10m, at most 3h (12)`.

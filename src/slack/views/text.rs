@@ -1,7 +1,7 @@
 //! Text from people is shown, never obeyed: no mention, link, format or direction of theirs is live (threat SL8).
 
 use crate::domain::content::{push_code, push_seen};
-use crate::domain::shown::ShownPerson;
+use crate::domain::request_details::PersonSummary;
 use crate::domain::text::is_invisible;
 use crate::domain::time::Timestamp;
 use std::fmt::Write as _;
@@ -169,7 +169,7 @@ pub fn utc(at: Timestamp) -> String {
 }
 
 /// A person who can act, so that Slack tells them; by name where no Slack account is known.
-pub fn mention(person: Option<&ShownPerson>, name: &str) -> String {
+pub fn mention(person: Option<&PersonSummary>, name: &str) -> String {
     let account = person
         .and_then(|person| person.slack.first())
         .map(|identity| identity.user_id.as_str())

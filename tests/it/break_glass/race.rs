@@ -7,21 +7,21 @@ use crate::database::{Kind, on_both};
 use crate::racing::rounds;
 use crate::world::{World, world};
 use countersign::app::{AppError, RequestRef, Submission};
-use countersign::domain::break_glass::{SessionState, StartAsk};
+use countersign::domain::break_glass::{SessionState, SessionAsk};
 use countersign::domain::id::SessionId;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
-use countersign::domain::vote::Door;
+use countersign::domain::decision::Via;
 use serde_json::json;
 
-fn ask() -> StartAsk {
-    StartAsk {
+fn ask() -> SessionAsk {
+    SessionAsk {
         reason: "checkout is down".to_owned(),
         actions: vec!["cluster".to_owned()],
         clusters: Some(vec!["prod-eu-1".to_owned()]),
         duration: Some(Span::hours(1)),
-        ..StartAsk::default()
+        ..SessionAsk::default()
     }
 }
 
@@ -60,7 +60,7 @@ on_both! {
         let world = world!(kind);
         let (other, _) = world.replica().await;
         let (here, there) = (world.app().clone(), other.app.clone());
-        let dan = Caller::person("dan".into(), Door::Api);
+        let dan = Caller::person("dan".into(), Via::Api);
         let (mut used, mut too_late) = (0, 0);
         for round in 0..rounds(60, 4) {
             world.clock.advance(Span::seconds(2));

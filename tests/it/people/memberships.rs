@@ -89,7 +89,7 @@ on_both! {
 
         assert_eq!(carol.decide(&old, "approve").await.outcome(), "200", "as one of SRE, which she was before");
         let shown = world.app().show(&RequestRef::Id(old.parse().expect("an id"))).await.expect("it is there");
-        let teams: Vec<&str> = shown.votes[0].teams.iter().map(AsRef::as_ref).collect();
+        let teams: Vec<&str> = shown.decisions[0].teams.iter().map(AsRef::as_ref).collect();
         assert_eq!(teams, ["sre"], "not as one of security");
         world.finish().await;
     }

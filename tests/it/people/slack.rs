@@ -241,8 +241,8 @@ on_both! {
         });
         assert!(world.types("mallory", DEPLOY).await.contains("not in Countersign's directory"));
         world.syncs().await;
-        let rules = world.app().rules().await.expect("the rules");
-        assert_eq!(rules.directory().people().count(), 5 + 1 + 550, "listed people, mallory, and no guests");
+        let config = world.app().compiled_config().await.expect("the rules");
+        assert_eq!(config.directory().people().count(), 5 + 1 + 550, "listed people, mallory, and no guests");
         assert!(world.slack.call_count("users.list") >= 3, "page by page");
 
         assert!(world.types("mallory", DEPLOY).await.contains("Asked as *#1*"));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 const SECRET: &str = "correct-horse-battery";
 
-fn gated(shown: &str) -> countersign::domain::document::Document {
+fn gated(shown: &str) -> countersign::domain::document::ConfigDocument {
     let lax = "  - {id: lax, name: Lax, scope: organization, approvers: anyone}";
     let strict = format!(
         "  - {{id: strict, name: Strict, scope: project, approvers: anyone, showPayload: {shown}}}"

@@ -3,9 +3,9 @@
 use super::{Caller, configure, document, policies, release};
 use crate::database::on_both;
 use crate::world::{DEPLOY, world};
-use countersign::domain::document::Document;
+use countersign::domain::document::ConfigDocument;
 
-fn gate(least: u32) -> Document {
+fn gate(least: u32) -> ConfigDocument {
     document(
         &format!(
             "  - {{id: gate, name: Gate, scope: environment, approvers: {{teams: [backend, sre]}}, quorum: {{minApprovals: {least}}}}}"

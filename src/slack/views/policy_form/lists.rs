@@ -1,26 +1,26 @@
 //! What the lists of these forms offer, and what a stored policy holds of it.
 
 use super::RESOURCE;
-use crate::domain::document::{Approvers, Level, Template, Weekday};
-use crate::domain::rules::Rules;
+use crate::domain::document::{Approvers, Level, PolicyTemplate, Weekday};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::slack::views::form::Choice;
 use serde_json::{Value, json};
 
 /// What a list of these forms offers.
-pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
-    let document = rules.document();
+pub fn choices(config: &CompiledConfig, list: &str) -> Vec<Choice> {
+    let document = config.document();
     let with_name = |id: &str, name: &str| Choice {
         value: id.to_owned(),
         words: format!("{name} ({id})"),
     };
     match list {
-        "actions" => rules
+        "actions" => config
             .actions()
             .iter()
             .map(|action| with_name(action.id.as_str(), &action.name))
             .collect(),
         "approvers.users" | "quorum.requiredUserIds" => {
-            let people = rules.directory().people();
+            let people = config.directory().people();
             people
                 .map(|person| with_name(person.id.as_str(), &person.name))
                 .collect()
@@ -31,7 +31,7 @@ pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
                 .map(|team| with_name(team.id.as_str(), &team.name))
                 .collect()
         }
-        "approvers.orgRoles" | "quorum.requiredOrgRoles" => rules
+        "approvers.orgRoles" | "quorum.requiredOrgRoles" => config
             .directory()
             .roles()
             .map(|role| Choice::named(role.as_str()))
@@ -44,14 +44,14 @@ pub fn choices(rules: &Rules, list: &str) -> Vec<Choice> {
             .collect(),
         RESOURCE => [Level::Project, Level::Cluster, Level::Environment]
             .into_iter()
-            .flat_map(|level| resources(rules, level))
+            .flat_map(|level| resources(config, level))
             .collect(),
         _ => Vec::new(),
     }
 }
 
-pub(super) fn resources(rules: &Rules, level: Level) -> Vec<Choice> {
-    let resources = &rules.document().resources;
+pub(super) fn resources(config: &CompiledConfig, level: Level) -> Vec<Choice> {
+    let resources = &config.document().resources;
     match level {
         Level::Organization => vec![Choice {
             value: "organization".to_owned(),
@@ -99,7 +99,7 @@ pub(super) fn whose() -> Vec<Choice> {
     .to_vec()
 }
 
-pub(super) fn approvers(policy: Option<&Template>) -> &'static str {
+pub(super) fn approvers(policy: Option<&PolicyTemplate>) -> &'static str {
     match policy.and_then(|policy| policy.approvers.as_ref()) {
         None => "required",
         Some(Approvers::Anyone) => "anyone",
@@ -118,7 +118,7 @@ pub(super) fn weekdays() -> Vec<Choice> {
 }
 
 /// What a list of a stored policy holds.
-pub(super) fn chosen(policy: &Template, list: &str) -> Vec<String> {
+pub(super) fn chosen(policy: &PolicyTemplate, list: &str) -> Vec<String> {
     let template = serde_json::to_value(policy).unwrap_or_default();
     let place = format!("/{}", list.replace('.', "/"));
     let held = template.pointer(&place).and_then(Value::as_array);

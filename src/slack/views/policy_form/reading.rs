@@ -1,7 +1,7 @@
 //! What was filled into the form of a policy.
 
 use super::WHY;
-use crate::domain::document::{Approvers, Mode, People, Quorum, Template};
+use crate::domain::document::{Approvers, Mode, People, Quorum, PolicyTemplate};
 use crate::slack::inbound::View;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 type Wrong = Vec<(&'static str, String)>;
 
 /// The policy as it was filled in: `stored` where it is one that is there, with everything in it that the form does not ask for.
-pub fn read(view: &View, stored: Option<&Template>) -> Result<Template, Wrong> {
+pub fn read(view: &View, stored: Option<&PolicyTemplate>) -> Result<PolicyTemplate, Wrong> {
     let mut wrong = Vec::new();
     let mut text = |name: &'static str| {
         let text = view.field(name);
@@ -35,13 +35,13 @@ pub fn read(view: &View, stored: Option<&Template>) -> Result<Template, Wrong> {
         return Err(wrong);
     }
     let fresh = || serde_json::from_value(json!({ "id": id, "name": name, "scope": scope }));
-    let base: Template = match stored {
+    let base: PolicyTemplate = match stored {
         Some(stored) => stored.clone(),
         None => fresh().map_err(|error| vec![(WHY, format!("This makes no policy: {error}."))])?,
     };
     let options = view.chosen("options");
     let ticked = |option: &str| options.iter().any(|each| each == option);
-    let mut policy = Template {
+    let mut policy = PolicyTemplate {
         name,
         description: view.field("description").unwrap_or_default(),
         scope: serde_json::from_value(Value::from(scope)).unwrap_or(base.scope),

@@ -1,24 +1,24 @@
 //! Requests in every state, as the views are given them.
 
 use crate::app::LoggedEvent;
-use crate::domain::action::{Action, Kind};
-use crate::domain::audit::What;
+use crate::domain::action::{Action, RequestType};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::digest::content_digest;
 use crate::domain::document::{
-    ActionGroup, Document, Level, Risk, ShowPayload, SlackIdentity, Template,
+    ActionGroup, ConfigDocument, Level, Risk, ShowPayload, SlackIdentity, PolicyTemplate,
 };
-use crate::domain::eligibility::Exclusion;
+use crate::domain::eligibility::PeopleInvolved;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::Person;
-use crate::domain::policy::Gate;
+use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State};
-use crate::domain::rules::Rules;
-use crate::domain::shown::{Shown, ShownPerson, TimelineEvent};
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::request_details::{RequestDetails, PersonSummary, TimelineEvent};
 use crate::domain::target::Target;
 use crate::domain::time::{Span, Timestamp};
-use crate::domain::verdict::{Explanation, PolicyVerdict};
-use crate::domain::vote::{Door, Verdict, Vote};
+use crate::domain::progress::{Explanation, PolicyProgress};
+use crate::domain::decision::{Via, DecisionKind, Decision};
 use crate::slack::views::home::{self, Home, Look};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ pub(super) fn later(minutes: i64) -> Timestamp {
     NOW.plus(Span::minutes(minutes))
 }
 
-fn person(name: &str, slack: &str) -> (PersonId, ShownPerson) {
-    let shown = ShownPerson {
+fn person(name: &str, slack: &str) -> (PersonId, PersonSummary) {
+    let shown = PersonSummary {
         name: name.to_owned(),
         slack: vec![SlackIdentity {
             team_id: Some("T1".to_owned()),
@@ -41,7 +41,7 @@ fn person(name: &str, slack: &str) -> (PersonId, ShownPerson) {
     (PersonId::new(name.to_lowercase()), shown)
 }
 
-pub(super) fn template(show_payload: ShowPayload) -> Template {
+pub(super) fn template(show_payload: ShowPayload) -> PolicyTemplate {
     let template = serde_json::json!({
         "id": "production-deploys", "name": "Production deploys", "scope": "environment",
         "quorum": {"minApprovals": 2, "requiredTeamIds": ["sre"]}, "showPayload": show_payload,
@@ -49,27 +49,27 @@ pub(super) fn template(show_payload: ShowPayload) -> Template {
     serde_json::from_value(template).expect("a template")
 }
 
-pub(super) fn vote(by: &str, verdict: Verdict, comment: Option<&str>, at: Timestamp) -> Vote {
-    Vote {
+pub(super) fn decision(by: &str, verdict: DecisionKind, comment: Option<&str>, at: Timestamp) -> Decision {
+    Decision {
         by: by.into(),
         verdict,
         comment: comment.map(str::to_owned),
         teams: ["sre".into()].into(),
         roles: std::collections::BTreeSet::new(),
         at,
-        via: Door::Button,
+        via: Via::Button,
         author_left: false,
     }
 }
 
-fn verdict(have: u32, missing: &[&str]) -> PolicyVerdict {
+fn verdict(have: u32, missing: &[&str]) -> PolicyProgress {
     let leaf = |met: bool, text: &str| Explanation {
         met,
         text: text.to_owned(),
         children: Vec::new(),
     };
     let satisfied = missing.is_empty();
-    PolicyVerdict {
+    PolicyProgress {
         policy: "production-deploys".into(),
         name: "Production deploys".to_owned(),
         description: "Two people, one of them from SRE, look at every deployment.".to_owned(),
@@ -97,25 +97,25 @@ fn verdict(have: u32, missing: &[&str]) -> PolicyVerdict {
     }
 }
 
-fn event(at: Timestamp, what: What, actor: &str, note: Option<&str>) -> TimelineEvent {
+fn event(at: Timestamp, what: AuditEventKind, actor: &str, note: Option<&str>) -> TimelineEvent {
     TimelineEvent {
         at,
         what,
         actor: Principal::Person(actor.into()),
-        via: Door::Button,
+        via: Via::Button,
         note: note.map(str::to_owned),
     }
 }
 
 /// Asked, and nobody has decided.
-pub(super) fn pending() -> Shown {
+pub(super) fn pending() -> RequestDetails {
     let action = Action {
         id: "release.deploy".into(),
         name: "Release deploy".to_owned(),
         group: ActionGroup::Project,
         risk: Risk::High,
         requires: vec![Level::Project, Level::Environment],
-        kind: Kind::Release,
+        kind: RequestType::Release,
     };
     let target = Target {
         project: Some(crate::domain::id::ProjectId::new("api-platform")),
@@ -138,7 +138,7 @@ pub(super) fn pending() -> Shown {
         reason: Some("hotfix for checkout".to_owned()),
         payload,
         digest,
-        gates: vec![Gate {
+        gates: vec![PinnedPolicy {
             version: 3,
             template: template(ShowPayload::Card),
             bound: vec!["environment production".to_owned()],
@@ -147,7 +147,7 @@ pub(super) fn pending() -> Shown {
         observed: Vec::new(),
         bypassed: Vec::new(),
         session: None,
-        excluded: Exclusion::default(),
+        excluded: PeopleInvolved::default(),
         state: State::Pending {
             expires_at: later(24 * 60),
         },
@@ -161,14 +161,14 @@ pub(super) fn pending() -> Shown {
         ("Carol", "U3"),
         ("Dan", "U4"),
     ];
-    Shown {
+    RequestDetails {
         request,
         action,
         policies: vec![verdict(0, &["2 more approvals", "SRE has not approved"])],
         observed: Vec::new(),
         bypassed: Vec::new(),
         session: None,
-        votes: Vec::new(),
+        decisions: Vec::new(),
         people: people
             .into_iter()
             .map(|(name, slack)| person(name, slack))
@@ -177,27 +177,27 @@ pub(super) fn pending() -> Shown {
         waiting_more: 0,
         difference: None,
         timeline_truncated: false,
-        timeline: vec![event(NOW, What::RequestCreated, "alice", None)],
+        timeline: vec![event(NOW, AuditEventKind::RequestCreated, "alice", None)],
     }
 }
 
 /// One of two has approved.
-pub(super) fn partly() -> Shown {
+pub(super) fn partly() -> RequestDetails {
     let mut shown = pending();
-    shown.votes = vec![vote("bob", Verdict::Approve, Some("looks fine"), later(5))];
+    shown.decisions = vec![decision("bob", DecisionKind::Approve, Some("looks fine"), later(5))];
     shown.policies = vec![verdict(1, &["SRE has not approved"])];
     shown.waiting_for = vec!["carol".into()];
-    let voted = event(later(5), What::VoteApproved, "bob", Some("looks fine"));
+    let voted = event(later(5), AuditEventKind::VoteApproved, "bob", Some("looks fine"));
     shown.timeline.push(voted);
     shown
 }
 
 /// The quorum is met.
-pub(super) fn approved() -> Shown {
+pub(super) fn approved() -> RequestDetails {
     let mut shown = partly();
     shown
-        .votes
-        .push(vote("carol", Verdict::Approve, None, later(9)));
+        .decisions
+        .push(decision("carol", DecisionKind::Approve, None, later(9)));
     shown.policies = vec![verdict(2, &[])];
     shown.waiting_for = Vec::new();
     shown.request.decided_at = Some(later(9));
@@ -205,31 +205,31 @@ pub(super) fn approved() -> Shown {
         grant: Grant::Approved,
         until: later(69),
     };
-    let carol = event(later(9), What::VoteApproved, "carol", None);
+    let carol = event(later(9), AuditEventKind::VoteApproved, "carol", None);
     shown.timeline.push(carol);
     shown
         .timeline
-        .push(event(later(9), What::RequestApproved, "carol", None));
+        .push(event(later(9), AuditEventKind::RequestApproved, "carol", None));
     shown
 }
 
 /// Every state, by name.
-pub(super) fn every_state() -> Vec<(&'static str, Shown)> {
-    let ended = |state: State, what: What, actor: &str| {
+pub(super) fn every_state() -> Vec<(&'static str, RequestDetails)> {
+    let ended = |state: State, what: AuditEventKind, actor: &str| {
         let mut shown = partly();
         shown.waiting_for = Vec::new();
         shown.request.state = state;
         shown.timeline.push(event(later(12), what, actor, None));
         shown
     };
-    let mut rejected = ended(State::Rejected, What::RequestRejected, "carol");
-    let no = vote(
+    let mut rejected = ended(State::Rejected, AuditEventKind::RequestRejected, "carol");
+    let no = decision(
         "carol",
-        Verdict::Reject,
+        DecisionKind::Reject,
         Some("freeze until Monday"),
         later(12),
     );
-    rejected.votes.push(no);
+    rejected.decisions.push(no);
     rejected.request.decided_at = Some(later(12));
     let granted = |grant| State::Granted {
         grant,
@@ -246,34 +246,34 @@ pub(super) fn every_state() -> Vec<(&'static str, Shown)> {
         ("rejected", rejected),
         (
             "cancelled",
-            ended(State::Cancelled, What::RequestCancelled, "alice"),
+            ended(State::Cancelled, AuditEventKind::RequestCancelled, "alice"),
         ),
         (
             "expired",
-            ended(State::Expired, What::RequestExpired, "alice"),
+            ended(State::Expired, AuditEventKind::RequestExpired, "alice"),
         ),
         (
             "allowed",
-            ended(granted(Grant::Allowed), What::RequestAllowed, "alice"),
+            ended(granted(Grant::Allowed), AuditEventKind::RequestAllowed, "alice"),
         ),
         (
             "bypassed",
-            ended(granted(Grant::Bypassed), What::RequestBypassed, "alice"),
+            ended(granted(Grant::Bypassed), AuditEventKind::RequestBypassed, "alice"),
         ),
         (
             "executed",
             ended(
                 State::Executed { at: later(20) },
-                What::RequestExecuted,
+                AuditEventKind::RequestExecuted,
                 "alice",
             ),
         ),
-        ("failed", ended(failed, What::RequestCompleted, "alice")),
+        ("failed", ended(failed, AuditEventKind::RequestCompleted, "alice")),
     ]
 }
 
 /// The same request with another payload, and the digest that belongs to it.
-pub(super) fn with_payload(payload: &str) -> Shown {
+pub(super) fn with_payload(payload: &str) -> RequestDetails {
     let mut shown = pending();
     payload.clone_into(&mut shown.request.payload);
     let request = &mut shown.request;
@@ -295,11 +295,11 @@ pub(super) fn carol() -> Person {
 
 /// Carol's Home tab.
 pub(super) fn home_of(
-    pending: &[Shown],
-    lately: &[Shown],
+    pending: &[RequestDetails],
+    lately: &[RequestDetails],
     events: Option<&[LoggedEvent]>,
 ) -> Value {
-    let rules = rules();
+    let config = config();
     home::home(&Home {
         person: &carol(),
         look: &Look::default(),
@@ -308,22 +308,22 @@ pub(super) fn home_of(
         yours: lately,
         decided: lately,
         events,
-        directory: rules.directory(),
+        directory: config.directory(),
         above: &[],
     })
 }
 
 /// An event of the audit log.
-pub(super) fn logged(what: What, actor: Principal, note: Option<&str>) -> LoggedEvent {
+pub(super) fn logged(what: AuditEventKind, actor: Principal, note: Option<&str>) -> LoggedEvent {
     LoggedEvent {
         altered: false,
         at: NOW,
         what,
         actor,
-        via: Door::Button,
+        via: Via::Button,
         prominent: matches!(
             what,
-            What::RequestBypassed | What::SessionStarted | What::Recovered
+            AuditEventKind::RequestBypassed | AuditEventKind::SessionStarted | AuditEventKind::Recovered
         ),
         number: Some(42),
         note: note.map(str::to_owned),
@@ -331,8 +331,8 @@ pub(super) fn logged(what: What, actor: Principal, note: Option<&str>) -> Logged
 }
 
 /// The demo's rules.
-pub(super) fn rules() -> Rules {
+pub(super) fn config() -> CompiledConfig {
     let text = include_str!("../../../../manifests/demo.yaml");
-    let document: Document = serde_saphyr::from_str(text).expect("a document");
-    Rules::compile(7, document, &BTreeMap::new()).expect("rules")
+    let document: ConfigDocument = serde_saphyr::from_str(text).expect("a document");
+    CompiledConfig::compile(7, document, &BTreeMap::new()).expect("rules")
 }

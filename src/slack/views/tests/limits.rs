@@ -1,18 +1,18 @@
 //! Slack's limits hold, and nobody's text becomes markup, whatever a request says.
 
-use super::fixtures::{home_of, later, logged, partly, rules, vote, with_payload};
-use crate::domain::audit::What;
+use super::fixtures::{home_of, later, logged, partly, config, decision, with_payload};
+use crate::domain::audit::AuditEventKind;
 use crate::domain::diff::{Change, Difference, Line};
-use crate::domain::document::{Binding, Level, SlackIdentities, Template};
+use crate::domain::document::{Binding, Level, SlackIdentities, PolicyTemplate};
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
-use crate::domain::rules::Rules;
-use crate::domain::shown::Shown;
-use crate::domain::vote::Verdict;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::request_details::RequestDetails;
+use crate::domain::decision::DecisionKind;
 use crate::slack::command::Form;
-use crate::slack::views::reading::Page;
+use crate::slack::views::pages::Page;
 use crate::slack::views::{
-    Message, answer, audit, card, content, details, direct, home, policies, policy_form, reject,
+    Message, replies, audit, card, content, details, direct, home, policies, policy_form, reject,
     request_form, review,
 };
 use proptest::prelude::*;
@@ -147,7 +147,7 @@ fn no_foreign_node(mrkdwn: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-pub(super) fn hostile(words: &str, many: usize, payload: usize) -> Shown {
+pub(super) fn hostile(words: &str, many: usize, payload: usize) -> RequestDetails {
     let long = "é<&".repeat(payload);
     let mut shown = with_payload(&if many.is_multiple_of(2) {
         format!("\"{long}\"")
@@ -182,8 +182,8 @@ pub(super) fn hostile(words: &str, many: usize, payload: usize) -> Shown {
         shown.observed.push(policy);
         let at = later(i64::try_from(n).unwrap_or(0));
         shown
-            .votes
-            .push(vote("bob", Verdict::Approve, Some(words), at));
+            .decisions
+            .push(decision("bob", DecisionKind::Approve, Some(words), at));
         let mut event = base.timeline[0].clone();
         event.note = Some(words.to_owned());
         shown.timeline.push(event);
@@ -193,8 +193,8 @@ pub(super) fn hostile(words: &str, many: usize, payload: usize) -> Shown {
 }
 
 /// An installation with long names and many of everything.
-fn large(words: &str, many: usize) -> Rules {
-    let mut document = rules().document().clone();
+fn large(words: &str, many: usize) -> CompiledConfig {
+    let mut document = config().document().clone();
     let name: String = words
         .chars()
         .filter(|sign| !sign.is_control())
@@ -205,7 +205,7 @@ fn large(words: &str, many: usize) -> Rules {
     } else {
         name
     };
-    let template = Template {
+    let template = PolicyTemplate {
         name: name.clone(),
         description: name.clone(),
         ..document.policies[0].clone()
@@ -221,7 +221,7 @@ fn large(words: &str, many: usize) -> Rules {
         let mut team = document.directory.teams[0].clone();
         (team.id, team.name) = (id.as_str().into(), name.clone());
         document.directory.teams.push(team);
-        document.policies.push(Template {
+        document.policies.push(PolicyTemplate {
             id: id.as_str().into(),
             ..template.clone()
         });
@@ -231,7 +231,7 @@ fn large(words: &str, many: usize) -> Rules {
             resource: Some(id),
         });
     }
-    Rules::compile(1, document, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
+    CompiledConfig::compile(1, document, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 proptest! {
@@ -241,23 +241,23 @@ proptest! {
         words in prop_oneof!["\\PC{1,200}", Just("é😀".repeat(90)), Just("<!channel> `x` ".repeat(12))],
         many in 0_usize..150,
     ) {
-        let rules = large(&words, many);
+        let config = large(&words, many);
         let form = Form { reason: Some("é".repeat(3_000)), ..Form::default() };
-        let form = request_form::request_form(&rules, &form);
+        let form = request_form::request_form(&config, &form);
         prop_assert!(form.is_some());
-        let policy = &rules.document().policies[0];
-        let edit = policy_form::edit(&rules, Some(policy));
+        let policy = &config.document().policies[0];
+        let edit = policy_form::edit(&config, Some(policy));
         prop_assert!(edit.is_some());
         let views = [
-            policies::view(policy, &rules, true),
-            policy_form::bind(&rules, policy),
-            policy_form::unbind(&rules, &rules.document().bindings[0]),
+            policies::view(policy, &config, true),
+            policy_form::bind(&config, policy),
+            policy_form::unbind(&config, &config.document().bindings[0]),
         ];
         for view in form.iter().chain(&edit).chain(&views) {
             prop_assert!(view["blocks"].as_array().is_some_and(|blocks| blocks.len() <= 100));
             check(view)?;
         }
-        let list = policies::list(rules.document(), true);
+        let list = policies::list(config.document(), true);
         prop_assert!(list.body().to_string().chars().count() < 13_200 * 3);
         check_message(&list)?;
     }
@@ -282,7 +282,7 @@ proptest! {
         let size = card.body().to_string().chars().count();
         prop_assert!(size < 13_000, "{size}");
         check(&details::details(&shown, shown.is_pending()))?;
-        let event = logged(What::SessionStarted, Principal::Person(words.as_str().into()), Some(&words));
+        let event = logged(AuditEventKind::SessionStarted, Principal::Person(words.as_str().into()), Some(&words));
         let events = vec![event; 50];
         let pending = vec![shown.clone(); home::PAGE as usize];
         let lately = vec![shown.clone(); home::LATELY as usize];
@@ -295,7 +295,7 @@ proptest! {
         check_message(&log)?;
         check(&reject::form(&shown))?;
         check_message(&direct::news(&shown))?;
-        check_message(&answer::submitted(&shown, true))?;
+        check_message(&replies::submitted(&shown, true))?;
         if let Some(review) = review::review(&shown, 1, &[]) {
             check(&review)?;
         }

@@ -1,22 +1,22 @@
 //! What the longest names, ids and texts become: random ones hardly ever are as long as what Slack would refuse.
 
-use super::fixtures::{later, rules};
+use super::fixtures::{later, config};
 use super::limits::{check_message, hostile};
 use crate::app::Page;
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    Bypassed, Scope, ScopeAction, Session, SessionAlert, SessionEvent, SessionState, SessionStatus,
-    ShownSession, UseLine,
+    Bypassed, SessionScope, ScopeAction, Session, SessionAlert, SessionEvent, SessionState, SessionStatus,
+    SessionDetails, UseLine,
 };
 use crate::domain::document::ShowPayload;
 use crate::domain::id::{ClusterId, EnvironmentId, ProjectId, RequestId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, State};
-use crate::domain::shown::{Shown, ShownCover};
+use crate::domain::request_details::{RequestDetails, SessionSummary};
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 use crate::slack::channels::Audience;
-use crate::slack::views::{answer, break_glass, card_for, details, direct, help, text};
+use crate::slack::views::{replies, break_glass, card_for, details, direct, help, text};
 use std::collections::BTreeMap;
 
 /// What becomes longest when it is sent.
@@ -40,7 +40,7 @@ fn sl8_the_longest_cards_and_direct_messages_are_taken_by_slack() {
                         assert!(size < 13_000, "{sign} {many} {payload}: {size}");
                     }
                     check_message(&direct::news(&shown)).expect("a direct message");
-                    check_message(&answer::submitted(&shown, true)).expect("an answer");
+                    check_message(&replies::submitted(&shown, true)).expect("an answer");
                 }
             }
         }
@@ -87,7 +87,7 @@ fn sl8_the_longest_alerts_are_taken_by_slack() {
                 let mentions = vec!["U0123456789".to_owned(); many * 4];
                 let alert = break_glass::alert(&alert, Some(SessionStatus::Active), &mentions);
                 check_message(&alert).unwrap_or_else(|why| panic!("{sign} {many}: {why}"));
-                check_message(&break_glass::unheard("C0123456789", "is_archived", &alert))
+                check_message(&break_glass::undeliverable("C0123456789", "is_archived", &alert))
                     .expect("for an administrator");
             }
         }
@@ -96,7 +96,7 @@ fn sl8_the_longest_alerts_are_taken_by_slack() {
 
 #[test]
 fn sl8_the_longest_lists_are_taken_by_slack() {
-    let rules = rules();
+    let config = config();
     for sign in SIGNS {
         let words = long(sign);
         let shown = longest(&words, 9, 0).remove(0);
@@ -104,15 +104,15 @@ fn sl8_the_longest_lists_are_taken_by_slack() {
             items: vec![shown; 50],
             next: None,
         };
-        let inbox = help::inbox(&page, &"carol".into(), rules.directory());
+        let inbox = help::inbox(&page, &"carol".into(), config.directory());
         check_message(&inbox).unwrap_or_else(|why| panic!("{sign}: {why}"));
         let sessions = vec![open_session(&words); 30];
-        check_message(&break_glass::status(&sessions, &rules, &"dan".into()))
+        check_message(&break_glass::status(&sessions, &config, &"dan".into()))
             .unwrap_or_else(|why| panic!("{sign}: {why}"));
     }
 }
 
-fn open_session(words: &str) -> ShownSession {
+fn open_session(words: &str) -> SessionDetails {
     let dan = Principal::Person("dan".into());
     let session = Session {
         id: SessionId::from_uuid(uuid::Uuid::from_u128(7)),
@@ -129,7 +129,7 @@ fn open_session(words: &str) -> ShownSession {
             until: later(60),
         },
     };
-    ShownSession {
+    SessionDetails {
         session,
         uses: Vec::new(),
         token_owners: Vec::new(),
@@ -137,8 +137,8 @@ fn open_session(words: &str) -> ShownSession {
     }
 }
 
-fn wide(many: usize) -> Scope {
-    Scope {
+fn wide(many: usize) -> SessionScope {
+    SessionScope {
         actions: vec![ScopeAction::Action("&".repeat(100).as_str().into()); many],
         projects: None,
         clusters: None,
@@ -147,7 +147,7 @@ fn wide(many: usize) -> Scope {
 }
 
 /// A request with the longest of everything, in the states whose cards say most, with each of the ways to show what runs.
-fn longest(words: &str, many: usize, payload: usize) -> Vec<Shown> {
+fn longest(words: &str, many: usize, payload: usize) -> Vec<RequestDetails> {
     let mut shown = hostile(words, many, payload);
     let id = "&".repeat(100);
     shown.request.action = id.as_str().into();
@@ -160,7 +160,7 @@ fn longest(words: &str, many: usize, payload: usize) -> Vec<Shown> {
     shown.request.reason = Some(words.repeat(20));
     shown.request.submitted_by = Principal::Person("dan".into());
     shown.request.authors = vec!["bob".into(); many];
-    shown.session = Some(ShownCover {
+    shown.session = Some(SessionSummary {
         id: SessionId::from_uuid(uuid::Uuid::from_u128(7)),
         reason: words.repeat(20),
         initiator: words.to_owned(),
@@ -187,7 +187,7 @@ fn longest(words: &str, many: usize, payload: usize) -> Vec<Shown> {
         let mut cancelled = shown.clone();
         cancelled.request.state = State::Cancelled;
         if let Some(event) = cancelled.timeline.last_mut() {
-            event.what = What::RequestCancelled;
+            event.what = AuditEventKind::RequestCancelled;
             event.note = Some(words.repeat(20));
         }
         all.extend([bypassed, approved, cancelled]);

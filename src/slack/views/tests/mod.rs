@@ -4,22 +4,22 @@ mod longest;
 
 use super::content::{self, Offer};
 use super::{
-    Message, answer, audit, card, card_value, details, direct, help, policies, policy_form,
-    read_value, reading, reject, request_form, review,
+    Message, replies, audit, card, card_value, details, direct, help, policies, policy_form,
+    read_value, pages, reject, request_form, review,
 };
 use crate::app::LoggedEvent;
-use crate::domain::audit::What;
+use crate::domain::audit::AuditEventKind;
 use crate::domain::diff::diff;
 use crate::domain::digest::Digest;
 use crate::domain::document::{Risk, ShowPayload};
-use crate::domain::eligibility::{Ineligible, Part};
+use crate::domain::eligibility::{Ineligible, Involvement};
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
-use crate::domain::rules::{Rule, Violation};
-use crate::domain::shown::Shown;
-use crate::slack::command::{Form, Misread};
+use crate::domain::compiled_config::{ViolationCode, Violation};
+use crate::domain::request_details::RequestDetails;
+use crate::slack::command::{Form, ParseError};
 use crate::slack::inbound::View;
 use fixtures::{approved, every_state, home_of, logged, partly, pending, with_payload};
 use serde_json::Value;
@@ -126,10 +126,10 @@ fn details_and_home() {
 fn events() -> [LoggedEvent; 4] {
     let bob = || Principal::Person("bob".into());
     [
-        logged(What::Recovered, Principal::Operator, Some("locked out")),
-        logged(What::RequestBypassed, bob(), None),
-        logged(What::SessionStarted, bob(), Some("the database is <down>")),
-        logged(What::VoteApproved, bob(), Some("looks fine")),
+        logged(AuditEventKind::Recovered, Principal::Operator, Some("locked out")),
+        logged(AuditEventKind::RequestBypassed, bob(), None),
+        logged(AuditEventKind::SessionStarted, bob(), Some("the database is <down>")),
+        logged(AuditEventKind::VoteApproved, bob(), Some("looks fine")),
     ]
 }
 
@@ -148,23 +148,23 @@ fn forms_read_well() {
     let forms = format!(
         "== reject\n{}\n\n== new request\n{}",
         blocks(&reject),
-        blocks(&request_form::request_form(&fixtures::rules(), &Form::default()).expect("a form")),
+        blocks(&request_form::request_form(&fixtures::config(), &Form::default()).expect("a form")),
     );
     insta::assert_snapshot!("forms", forms);
 }
 
 #[test]
 fn policies_read_well() {
-    let rules = fixtures::rules();
-    let policies = &rules.document().policies;
+    let config = fixtures::config();
+    let policies = &config.document().policies;
     let pages = format!(
         "== list\n{}\n\n== for everybody\n{}\n\n== for an administrator\n{}\n\n== edit\n{}\n\n== bind\n{}\n\n== unbind\n{}",
-        message(&policies::list(rules.document(), true)),
-        blocks(&policies::view(&policies[0], &rules, false)),
-        blocks(&policies::view(&policies[2], &rules, true)),
-        blocks(&policy_form::edit(&rules, Some(&policies[1])).expect("a form")),
-        blocks(&policy_form::bind(&rules, &policies[0])),
-        blocks(&policy_form::unbind(&rules, &rules.document().bindings[0])),
+        message(&policies::list(config.document(), true)),
+        blocks(&policies::view(&policies[0], &config, false)),
+        blocks(&policies::view(&policies[2], &config, true)),
+        blocks(&policy_form::edit(&config, Some(&policies[1])).expect("a form")),
+        blocks(&policy_form::bind(&config, &policies[0])),
+        blocks(&policy_form::unbind(&config, &config.document().bindings[0])),
     );
     insta::assert_snapshot!("policies", pages);
 }
@@ -172,9 +172,9 @@ fn policies_read_well() {
 /// What was filled in without a change is the policy that is stored.
 #[test]
 fn a_policy_form_that_is_sent_as_it_was_opened_changes_nothing() {
-    let rules = fixtures::rules();
-    for policy in &rules.document().policies {
-        let form = policy_form::edit(&rules, Some(policy)).expect("a form");
+    let config = fixtures::config();
+    for policy in &config.document().policies {
+        let form = policy_form::edit(&config, Some(policy)).expect("a form");
         let view = as_sent(&form);
         assert_eq!(policy_form::read(&view, Some(policy)).as_ref(), Ok(policy));
     }
@@ -202,20 +202,20 @@ fn as_sent(form: &Value) -> View {
 
 #[test]
 fn a_configuration_change_reads_as_what_differs() {
-    let before = fixtures::rules().document().clone();
+    let before = fixtures::config().document().clone();
     let mut after = before.clone();
     after.policies[0].quorum.min_approvals = 1;
     after.policies[0].description = "`<!channel>` \u{202e}".to_owned();
     after.bindings.pop();
     let mut shown = with_payload(r#"{"document":{},"madeFrom":1}"#);
     shown.difference = Some(diff(&before, &after));
-    assert_eq!(content::offer(&shown), Offer::Review);
+    assert_eq!(content::offer(&shown), Offer::SessionReview);
     insta::assert_snapshot!("change", message(&card(&shown)));
 }
 
 #[test]
 fn sl9_on_home_what_the_line_does_not_say_is_reviewed() {
-    let first = |shown: Shown| {
+    let first = |shown: RequestDetails| {
         let home = home_of(&[shown], &[], None);
         let buttons = array(&home["blocks"])
             .filter(|block| block["type"] == "actions")
@@ -233,14 +233,14 @@ fn sl9_on_home_what_the_line_does_not_say_is_reviewed() {
 fn answers_begin_with_the_specifications_sentence() {
     let violation = Violation {
         policy: None,
-        rule: Rule::UnknownResource,
+        rule: ViolationCode::UnknownResource,
         message: "unknown environment `prod`; did you mean `production`?".to_owned(),
         unknown: None,
     };
     let shown = pending();
     let refusals = [
         Refusal::NotEligible(Ineligible::NotNamed),
-        Refusal::NotEligible(Ineligible::Excluded(Part::Requester)),
+        Refusal::NotEligible(Ineligible::Excluded(Involvement::Requester)),
         Refusal::AlreadyReviewed,
         Refusal::Closed(Status::Approved),
         Refusal::DigestMismatch,
@@ -249,12 +249,12 @@ fn answers_begin_with_the_specifications_sentence() {
     ];
     let mut answers: Vec<String> = refusals
         .iter()
-        .map(|refusal| answer::refusal(refusal, Some(&shown)).text)
+        .map(|refusal| replies::refusal(refusal, Some(&shown)).text)
         .collect();
-    answers.push(answer::submitted(&shown, true).text);
-    answers.push(answer::submitted(&shown, false).text);
-    answers.push(answer::submitted(&every_state()[6].1, true).text);
-    let misread = Misread("I do not know `<!here>`; did you mean `help`?".to_owned());
+    answers.push(replies::submitted(&shown, true).text);
+    answers.push(replies::submitted(&shown, false).text);
+    answers.push(replies::submitted(&every_state()[6].1, true).text);
+    let misread = ParseError("I do not know `<!here>`; did you mean `help`?".to_owned());
     answers.push(help::misread(&misread, "<!here> `x`").text);
     insta::assert_snapshot!(answers.join("\n\n"));
 }
@@ -293,7 +293,7 @@ fn a_critical_action_has_no_green_button_and_asks() {
 fn sl9_what_does_not_fit_is_reviewed() {
     let long = format!("\"{}\"", "rm -rf / ".repeat(400));
     let shown = with_payload(&long);
-    assert_eq!(content::offer(&shown), Offer::Review);
+    assert_eq!(content::offer(&shown), Offer::SessionReview);
     let card = message(&card(&shown));
     assert!(card.contains("[Review] [Reject] [Details]"), "{card}");
     assert!(!card.contains("[Approve"), "{card}");
@@ -386,7 +386,7 @@ fn b13_sl9_a_text_is_read_line_by_line_and_nothing_in_it_is_unseen() {
 fn sl9_a_long_text_is_reviewed() {
     for long in ["x\n".repeat(61), "long ".repeat(800), "a\n".repeat(300_000)] {
         let shown = with_payload(&text_payload(&long));
-        assert_eq!(content::offer(&shown), Offer::Review);
+        assert_eq!(content::offer(&shown), Offer::SessionReview);
         let card = message(&card(&shown));
         assert!(card.contains("[Review]") && !card.contains("[Approve"));
     }
@@ -398,7 +398,7 @@ fn b12_a_reviewed_text_is_what_has_the_digest() {
     let shown = with_payload(&text_payload(&DIFF.repeat(40)));
     let reading = content::reading(&shown).expect("it may be read");
     let mut read = String::new();
-    for block in reading.pages().iter().flat_map(reading::Page::blocks) {
+    for block in reading.pages().iter().flat_map(pages::Page::blocks) {
         let text = block["text"]["text"].as_str().expect("a text").to_owned();
         match text.strip_prefix("```\n") {
             None => read.push_str(text.trim_matches('`')),

@@ -1,0 +1,212 @@
+//! Waiting for a request to move: one watch a request however many wait, and one query a second for all of them together.
+
+use super::{App, AppError, RequestRef, resolve};
+use crate::domain::id::RequestId;
+use crate::domain::request::Status;
+use crate::domain::request_details::RequestDetails;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How often the database is asked for what no wake has told; also the longest delay of a change at another `SQLite` process.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often other replicas are told what has moved here.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How many of those who wait may read at once: however many are woken in one moment, clicks find a connection free.
+const CONCURRENT_READS: usize = 3;
+
+/// Who waits for what, and what has moved since other replicas were told.
+pub(super) struct Waits {
+    watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
+    untold: Mutex<Untold>,
+    turns: Semaphore,
+    over: CancellationToken,
+}
+
+/// What other replicas are to be told.
+#[derive(Default)]
+struct Untold {
+    requests: Vec<RequestId>,
+    /// Something has changed that belongs to no request, such as a session or the configuration.
+    besides: bool,
+}
+
+impl Untold {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && !self.besides
+    }
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            watched: Mutex::default(),
+            untold: Mutex::default(),
+            turns: Semaphore::new(CONCURRENT_READS),
+            over: CancellationToken::new(),
+        }
+    }
+}
+
+impl Waits {
+    fn watch(&self, id: &RequestId, version: i64) -> watch::Receiver<i64> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched
+            .entry(id.clone())
+            .or_insert_with(|| watch::Sender::new(version))
+            .subscribe()
+    }
+
+    /// A commit of this replica has moved these.
+    pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
+        self.wake(requests);
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.besides |= requests.is_empty();
+        let ids = requests.iter().map(|(id, _)| id.clone());
+        untold.requests.extend(ids);
+    }
+
+    fn wake(&self, requests: &[(RequestId, i64)]) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in requests {
+            if let Some(sender) = watched.get(id) {
+                sender.send_if_modified(|seen| {
+                    (*version > *seen).then(|| *seen = *version).is_some()
+                });
+            }
+        }
+        watched.retain(|_, sender| sender.receiver_count() > 0);
+    }
+
+    fn waited_for(&self) -> Vec<RequestId> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|_, sender| sender.receiver_count() > 0);
+        watched.keys().cloned().collect()
+    }
+
+    fn take_untold(&self) -> Untold {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts what keeps waiters of this and of other replicas informed.
+pub(super) fn start(app: &App) {
+    let this = app.clone();
+    app.keep_running("slow poll", move || poll(this.clone()));
+    if app.0.db.has_replicas() {
+        let this = app.clone();
+        app.keep_running("replica notifier", move || tell(this.clone()));
+        let this = app.clone();
+        app.keep_running("replica listener", move || listen(this.clone()));
+    }
+}
+
+async fn poll(app: App) {
+    loop {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        app.look_again().await;
+    }
+}
+
+async fn tell(app: App) {
+    loop {
+        tokio::time::sleep(NOTIFY_INTERVAL).await;
+        app.tell_replicas().await;
+    }
+}
+
+async fn listen(app: App) {
+    loop {
+        if let Err(error) = app.hear_replicas().await {
+            tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+impl App {
+    /// One request, as soon as it has left `pending` (or, with `newer_than`, has any newer version), else as it is after `patience`.
+    pub async fn wait(
+        &self,
+        request: &RequestRef,
+        newer_than: Option<i64>,
+        patience: Duration,
+    ) -> Result<RequestDetails, AppError> {
+        let id = self.in_turn(|| self.id_of(request)).await?;
+        let named = RequestRef::Id(id.clone());
+        let mut versions = self.0.waits.watch(&id, 0);
+        let moved = async {
+            loop {
+                versions.mark_unchanged();
+                let shown = self.in_turn(|| self.show(&named)).await?;
+                let status = shown.request.state.clone().at(self.now()).status();
+                let arrived = newer_than.map_or(status != Status::Pending, |seen| {
+                    shown.request.version > seen
+                });
+                if arrived || versions.changed().await.is_err() {
+                    return Ok(shown);
+                }
+            }
+        };
+        let patient = tokio::time::timeout(patience, moved);
+        match self.0.waits.over.run_until_cancelled(patient).await {
+            Some(Ok(shown)) => shown,
+            Some(Err(_)) | None => self.in_turn(|| self.show(&named)).await,
+        }
+    }
+
+    async fn id_of(&self, request: &RequestRef) -> Result<RequestId, AppError> {
+        resolve(&mut self.0.db.read().await?, request).await
+    }
+
+    /// What somebody who waits has to read, when it is their turn. Until then it takes up no memory.
+    pub async fn in_turn<F: Future>(&self, reading: impl FnOnce() -> F) -> F::Output {
+        let _turn = self.0.waits.turns.acquire().await; // the line is never closed
+        Box::pin(reading()).await
+    }
+
+    /// Whoever waits is answered now, with what is: the process is about to stop.
+    pub fn end_waits(&self) {
+        self.0.waits.over.cancel();
+    }
+
+    /// Wakes those who wait for what has moved without a wake.
+    async fn look_again(&self) {
+        let ids = self.0.waits.waited_for();
+        if ids.is_empty() {
+            return;
+        }
+        match self.versions(&ids).await {
+            Ok(versions) => self.0.waits.wake(&versions),
+            Err(error) => tracing::warn!(%error, "cannot look for what has moved"),
+        }
+    }
+
+    async fn versions(&self, ids: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
+        Ok(self.0.db.read().await?.versions(ids).await?)
+    }
+
+    async fn tell_replicas(&self) {
+        let untold = self.0.waits.take_untold();
+        if untold.is_empty() {
+            return;
+        }
+        if let Err(error) = self.0.db.notify(&untold.requests).await {
+            tracing::warn!(%error, "cannot tell other replicas; their slow poll will find out");
+        }
+    }
+
+    async fn hear_replicas(&self) -> Result<(), AppError> {
+        let Some(mut wakes) = self.0.db.listen().await? else {
+            return Ok(());
+        };
+        loop {
+            let moved = wakes.next().await?;
+            self.0.waits.wake(&self.versions(&moved).await?);
+            self.0.work.send_modify(|commits| *commits += 1);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A bot that serves until it is told to stop, as `serve` and `demo` run it.
+
+use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
+use crate::bot::{Bot, CannotStart, Parts};
+use crate::http::server::{self, ConnectionLimits};
+use crate::http::{Bounds, MetricsAddress};
+use crate::slack::signature::SigningSecrets;
+use crate::store::Db;
+use axum::Router;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use secrecy::SecretString;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long open requests (long polls, above all) may still take once the bot is told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// The most connections at once, however many files the process may open.
+const MOST_CONNECTIONS: u64 = 25_000;
+/// Files that are kept for the database, for Slack and for everything else.
+const OTHER_FILES: u64 = 256;
+/// Connections at the administrators' own address.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Upper bounds, in seconds; Slack waits for three.
+const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+/// What `serve` and `demo` decide differently.
+pub struct Start<'a> {
+    /// The database.
+    pub database_url: &'a str,
+    /// The bot token.
+    pub bot_token: SecretString,
+    /// The base address of Slack's Web API.
+    pub slack_api_url: String,
+    /// The signing secrets, where Slack sends over HTTP.
+    pub signing_secrets: Option<SigningSecrets>,
+    /// The app-level token, where Slack sends over sockets.
+    pub app_token: Option<SecretString>,
+    /// The app's id, where it is configured.
+    pub app_id: Option<String>,
+    /// Where `/metrics` is served.
+    pub metrics_at: MetricsAddress,
+}
+
+/// Opens the database and wires the bot.
+pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(DECIDE_SECONDS.to_owned()), &DECIDE_BUCKETS)
+        .map_err(|error| AppError::Internal(error.to_string()))?
+        .build_recorder();
+    let handle = metrics.handle();
+    // a second recorder in one process (tests) is of no use and does no harm
+    let _ = metrics::set_global_recorder(metrics);
+    describe_metrics();
+    Bot::new(Parts {
+        db: Db::open(start.database_url).await?,
+        clock: Clock::System,
+        bot_token: start.bot_token,
+        slack_api_url: start.slack_api_url,
+        signing_secrets: start.signing_secrets,
+        app_token: start.app_token,
+        app_id: start.app_id,
+        metrics: handle,
+        metrics_at: start.metrics_at,
+    })
+    .await
+    .map(|bot| bot.bounded(Bounds::for_connections(connections())))
+}
+
+/// How many connections this process can serve at once. Without a limit, strangers take every file it may open, and Slack none.
+fn connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    // no limit is more than enough
+    let files = files.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
+    usize::try_from(files.clamp(16, MOST_CONNECTIONS)).unwrap_or(16)
+}
+
+/// Servers that stop together.
+pub struct Servers {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Servers {
+    /// None yet.
+    pub fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Serves the public on an address; answers with the address it got.
+    pub async fn serve(&self, listen: SocketAddr, router: Router) -> std::io::Result<SocketAddr> {
+        self.serve_within(listen, router, connections()).await
+    }
+
+    /// Serves the administrators on an address of their own.
+    pub async fn serve_admin(
+        &self,
+        listen: SocketAddr,
+        router: Router,
+    ) -> std::io::Result<SocketAddr> {
+        self.serve_within(listen, router, ADMIN_CONNECTIONS).await
+    }
+
+    async fn serve_within(
+        &self,
+        listen: SocketAddr,
+        router: Router,
+        connections: usize,
+    ) -> std::io::Result<SocketAddr> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let (limits, stop) = (ConnectionLimits::of(connections), self.stop.clone());
+        self.tasks
+            .spawn(server::serve(listener, router, limits, stop));
+        Ok(address)
+    }
+
+    /// Takes no more, and lets what is open end.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::info!("some connections were still open");
+        }
+    }
+}
+
+/// Ends on Ctrl-C or SIGTERM.
+pub async fn told_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = terminate.recv() => Ok(()),
+    }
+}

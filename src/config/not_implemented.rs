@@ -1,0 +1,69 @@
+//! What a configuration may say although this release does not carry it out: named aloud, so that nobody relies on it.
+
+use crate::domain::document::ConfigDocument;
+
+/// What is said of each such key.
+pub const NOT_CARRIED_OUT: &str = "accepted and checked, but not carried out by this release";
+
+/// The places of a document that have no effect yet, as they are written in the file; none where everything is carried out.
+pub fn not_carried_out(document: &ConfigDocument) -> Vec<String> {
+    let mut places = Vec::new();
+    let escalating = document.policies.iter().enumerate();
+    places.extend(
+        escalating
+            .filter(|(_, policy)| policy.escalation.is_some())
+            .map(|(at, _)| format!("policies[{at}].escalation")),
+    );
+    let whole = [
+        ("webhooks", !document.webhooks.is_empty()),
+        ("reminders", document.reminders.is_some()),
+    ];
+    places.extend(
+        whole
+            .iter()
+            .filter(|(_, said)| *said)
+            .map(|(key, _)| (*key).to_owned()),
+    );
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::Source;
+    use std::path::Path;
+
+    fn places(yaml: &str) -> Vec<String> {
+        let source = Source::read("test.yaml", yaml).unwrap_or_else(|faults| panic!("{faults}"));
+        not_carried_out(source.document())
+    }
+
+    #[test]
+    fn every_key_without_effect_is_named_with_its_place() {
+        let said = places(
+            "organization: acme
+policies:
+  - {id: a, name: A, scope: organization, approvers: anyone}
+  - {id: b, name: B, scope: organization, approvers: anyone, escalation: {after: 1h, channel: C1}}
+webhooks: [{url: 'https://example.com/', secretEnv: HOOK_SECRET, events: [request.decided]}]
+reminders: {first: 2h, factor: 2}
+",
+        );
+        assert_eq!(said, ["policies[1].escalation", "webhooks", "reminders",]);
+    }
+
+    #[test]
+    fn what_people_start_from_asks_for_nothing_unbuilt() {
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+        for file in ["demo.yaml", "example.yaml"] {
+            let source =
+                Source::open(&manifests.join(file)).unwrap_or_else(|faults| panic!("{faults}"));
+            assert_eq!(
+                not_carried_out(source.document()),
+                Vec::<String>::new(),
+                "{file}"
+            );
+        }
+        assert_eq!(places("organization: acme"), Vec::<String>::new());
+    }
+}

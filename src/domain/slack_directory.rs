@@ -1,0 +1,475 @@
+//! What is known of people besides the configuration: the accounts and user groups of the Slack workspace, and memberships that are too
+//! new to count for what was asked before (design 2.5).
+
+use super::document::{DirectoryDocument, SlackIdentity};
+use super::id::{PersonId, RoleId, TeamId};
+use super::people::{Directory, Person};
+use super::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was heard of a group longer ago gives nothing to people who were not seen in it then.
+pub const GROUP_FRESHNESS: Span = Span::minutes(15);
+
+/// What somebody may have given themselves through a Slack group makes nobody an administrator, and opens no break-glass session, for
+/// this long.
+pub const SELF_GIVEN_HOLD: Span = Span::hours(24);
+
+/// The versions of everything that decides: what Slack adds is versioned apart, so that it makes no draft of the configuration stale.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConfigVersions {
+    /// The configuration's.
+    pub config: i64,
+    /// That of what is known of people besides.
+    pub directory: i64,
+}
+
+/// An account of the home workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncedAccount {
+    /// Whose it is, in Slack's terms.
+    pub identity: SlackIdentity,
+    /// The name that is shown.
+    pub name: String,
+    /// Whether it is not switched off.
+    pub is_active: bool,
+    /// Whether it belongs to a full member, not to a guest.
+    pub is_full: bool,
+}
+
+/// A Slack user group that gives a team its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncedGroup {
+    /// Who was in it when Slack was last asked.
+    pub accounts: Vec<SlackIdentity>,
+    /// The people whom it gives its team.
+    pub people: BTreeSet<PersonId>,
+    /// When Slack was last asked, and answered.
+    pub synced_at: Timestamp,
+    /// Accounts that came lately and may have added themselves.
+    pub recent: Vec<Joined>,
+}
+
+/// An account that came to a Slack group, where nobody else is known to have added it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Joined {
+    /// Whose account.
+    pub account: SlackIdentity,
+    /// When it was first seen in the group.
+    pub since: Timestamp,
+    /// Whether its membership is held back from administrators and break-glass.
+    pub is_held: bool,
+}
+
+impl SyncedGroup {
+    /// A group after Slack has told at `asked_at` which accounts are in it. `given` says of which of them somebody else is known to
+    /// have added it. What is in a group when it is first heard of may have come in any way; it is not held back where whoever wrote
+    /// the configuration has chosen the group as it is.
+    pub fn heard(
+        known: Option<&Self>,
+        accounts: Vec<SlackIdentity>,
+        given: impl Fn(&SlackIdentity) -> bool,
+        is_chosen: bool,
+        asked_at: Timestamp,
+    ) -> Self {
+        let before = known.map_or(&[][..], |group| &group.accounts);
+        let before: BTreeSet<&SlackIdentity> = before.iter().collect();
+        let still = |joined: &&Joined| {
+            accounts.contains(&joined.account) && asked_at < joined.since.plus(SELF_GIVEN_HOLD)
+        };
+        let recent = known.map_or(&[][..], |group| &group.recent);
+        let mut recent: Vec<Joined> = recent.iter().filter(still).cloned().collect();
+        let new = accounts.iter().filter(|account| !before.contains(account));
+        let unknown = new.filter(|account| known.is_none() || !given(account));
+        recent.extend(unknown.map(|account| Joined {
+            account: account.clone(),
+            since: asked_at,
+            is_held: known.is_some() || !is_chosen,
+        }));
+        Self {
+            people: known.map(|group| group.people.clone()).unwrap_or_default(),
+            accounts,
+            synced_at: asked_at,
+            recent,
+        }
+    }
+
+    /// How one of a person's accounts came to the group, where nobody else is known to have added it; of several the latest.
+    fn joined(&self, person: &Person) -> Option<&Joined> {
+        let own = self.recent.iter();
+        own.filter(|joined| person.slack.contains(&joined.account))
+            .max_by_key(|joined| (joined.is_held, joined.since))
+    }
+}
+
+/// What somebody can come to have in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Membership {
+    /// To be in a team.
+    Team(TeamId),
+    /// To hold a role.
+    Role(RoleId),
+    /// To be the person behind a Slack account.
+    Slack(SlackIdentity),
+}
+
+/// A membership that somebody gave himself, or an account that an edit gave to somebody: it does not count for older requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecentMembership {
+    /// Who has it.
+    pub person: PersonId,
+    /// What.
+    pub what: Membership,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when it makes nobody an administrator and opens no break-glass session.
+    pub held_until: Option<Timestamp>,
+}
+
+impl RecentMembership {
+    /// Whether it was held back until now.
+    pub fn is_hold_over(&self, now: Timestamp) -> bool {
+        self.held_until.is_some_and(|until| until <= now)
+    }
+}
+
+/// Everything that is known of people besides the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlackDirectory {
+    /// Its version.
+    pub version: i64,
+    /// The groups that teams are bound to, by id; one that was never heard of is not in it.
+    pub groups: BTreeMap<String, SyncedGroup>,
+    /// The accounts of the workspace, as far as they matter.
+    pub accounts: Vec<SyncedAccount>,
+    /// What is too new for older requests.
+    pub recent_memberships: Vec<RecentMembership>,
+}
+
+impl SlackDirectory {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.accounts.is_empty() && self.recent_memberships.is_empty()
+    }
+
+    /// The same beside this directory: a group gives its team to whoever it gave it to before, and to others only while what was heard
+    /// of it is fresh. A group that no team is bound to is forgotten, so that it starts anew when it is bound again.
+    #[must_use]
+    pub fn resolve_groups(mut self, document: &DirectoryDocument, now: Timestamp) -> Self {
+        let bare = Self {
+            accounts: self.accounts.clone(),
+            ..Self::default()
+        };
+        let directory = Directory::compile_with(document, &bare);
+        self.groups
+            .retain(|id, _| bound_groups(document).any(|bound| bound == id));
+        for group in self.groups.values_mut() {
+            let accounts = group.accounts.iter();
+            let found = accounts.filter_map(|identity| directory.by_identity(identity));
+            let mut people: BTreeSet<PersonId> = found.map(|person| person.id.clone()).collect();
+            if now.0.saturating_sub(group.synced_at.0) > GROUP_FRESHNESS.0 {
+                let before = group.people.iter().map(|id| directory.canonical(id));
+                let before: BTreeSet<&PersonId> = before.collect();
+                people.retain(|person| before.contains(person));
+            }
+            group.people = people;
+        }
+        self
+    }
+
+    /// What does not count for older requests after a change of the directory: what did not before and is still there, what `givers`
+    /// gave themselves in it, and the accounts that the edit moved to somebody.
+    #[must_use]
+    pub fn recent_memberships_after(
+        &self,
+        (before, after): (&Directory, &Directory),
+        givers: &BTreeSet<PersonId>,
+        moved: Vec<(PersonId, SlackIdentity)>,
+        now: Timestamp,
+    ) -> Vec<RecentMembership> {
+        let mut recent_memberships: BTreeMap<(PersonId, Membership), (Timestamp, Option<Timestamp>)> = self
+            .recent_memberships
+            .iter()
+            .filter(|old| after.has(&old.person, &old.what))
+            .map(|old| {
+                let key = (old.person.clone(), old.what.clone());
+                (key, (old.since, old.held_until))
+            })
+            .collect();
+        let own = givers.iter().map(|giver| after.canonical(giver));
+        for person in own.filter_map(|giver| after.person(giver)) {
+            let teams = person.teams.iter().cloned().map(Membership::Team);
+            let roles = person.roles.iter().cloned().map(Membership::Role);
+            for what in teams.chain(roles) {
+                if !before.has(&person.id, &what) {
+                    recent_memberships.insert((person.id.clone(), what), (now, None));
+                }
+            }
+        }
+        for (person, identity) in moved {
+            recent_memberships.insert((person, Membership::Slack(identity)), (now, None));
+        }
+        let row = |((person, what), (since, held_until))| RecentMembership {
+            person,
+            what,
+            since,
+            held_until,
+        };
+        recent_memberships.into_iter().map(row).collect()
+    }
+
+    /// Notes the memberships that a Slack group gives now and did not before, where nobody else is known to have given them: whether
+    /// somebody has joined the group, or has become a person of the directory after joining it.
+    pub fn note_joined(
+        &mut self,
+        document: &DirectoryDocument,
+        (before, after): (&Directory, &Directory),
+        now: Timestamp,
+    ) {
+        let mut noted: Vec<RecentMembership> = Vec::new();
+        for team in &document.teams {
+            let group = team.slack_user_group.as_ref();
+            let Some(group) = group.and_then(|id| self.groups.get(id)) else {
+                continue;
+            };
+            let what = Membership::Team(team.id.clone());
+            let had = |person: &Person| {
+                let accounts = person.slack.iter();
+                let mut earlier = accounts.filter_map(|identity| before.by_identity(identity));
+                before.has(&person.id, &what) || earlier.any(|one| before.has(&one.id, &what))
+            };
+            let new = after.members(&team.id).filter(|person| !had(person));
+            let new = new.filter(|person| !after.is_listed_in(&person.id, &team.id));
+            noted.extend(new.filter_map(|person| {
+                let joined = group.joined(person)?;
+                let until = joined.since.plus(SELF_GIVEN_HOLD);
+                Some(RecentMembership {
+                    person: person.id.clone(),
+                    what: what.clone(),
+                    since: now,
+                    held_until: (joined.is_held && now < until).then_some(until),
+                })
+            }));
+        }
+        self.recent_memberships.retain(|old| {
+            let mut noted = noted.iter();
+            !noted.any(|new| new.person == old.person && new.what == old.what)
+        });
+        self.recent_memberships.extend(noted);
+        self.recent_memberships.sort();
+    }
+}
+
+/// The Slack user groups that teams are bound to.
+pub fn bound_groups(document: &DirectoryDocument) -> impl Iterator<Item = &str> {
+    let teams = document.teams.iter();
+    teams.filter_map(|team| team.slack_user_group.as_deref())
+}
+
+/// The accounts that an edit adds to somebody, or moves from somebody to somebody else.
+pub fn moved_accounts(
+    before: &DirectoryDocument,
+    after: &DirectoryDocument,
+) -> Vec<(PersonId, SlackIdentity)> {
+    let owners = |document: &DirectoryDocument| -> BTreeMap<SlackIdentity, PersonId> {
+        let users = document.users.iter();
+        let owned = users.flat_map(|user| {
+            let own = user.slack.0.iter();
+            own.map(|identity| (identity.clone(), user.id.clone()))
+        });
+        owned.collect()
+    };
+    let old = owners(before);
+    let new = owners(after).into_iter();
+    new.filter(|(identity, person)| old.get(identity) != Some(person))
+        .map(|(identity, person)| (person, identity))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::document::{SlackIdentities, TeamDocument, UserDocument};
+
+    const NOW: Timestamp = Timestamp(10_000_000);
+    const NAMES: [&str; 4] = ["ann", "ben", "cleo", "dora"];
+
+    fn identity(name: &str) -> SlackIdentity {
+        SlackIdentity {
+            team_id: Some("T1".to_owned()),
+            enterprise_id: None,
+            user_id: format!("U{}", name.to_uppercase()),
+        }
+    }
+
+    fn user(name: &str) -> UserDocument {
+        UserDocument {
+            id: name.into(),
+            name: name.to_owned(),
+            email: None,
+            slack: SlackIdentities(vec![identity(name)]),
+            org_roles: Vec::new(),
+        }
+    }
+
+    /// Four people, and a team that takes its members from the group S1.
+    fn document() -> DirectoryDocument {
+        DirectoryDocument {
+            users: NAMES.iter().map(|name| user(name)).collect(),
+            teams: vec![TeamDocument {
+                id: "team".into(),
+                name: "Team".to_owned(),
+                members: Vec::new(),
+                slack_user_group: Some("S1".to_owned()),
+            }],
+            ..DirectoryDocument::default()
+        }
+    }
+
+    /// Those of the four whose bit is set.
+    fn some(bits: usize) -> impl Iterator<Item = &'static str> {
+        let set = move |at: &usize| bits & (1 << at) != 0;
+        (0..NAMES.len()).filter(set).map(|at| NAMES[at])
+    }
+
+    fn people(bits: usize) -> BTreeSet<PersonId> {
+        some(bits).map(PersonId::from).collect()
+    }
+
+    fn slack_directory(accounts: usize, given: usize, age: Span) -> SlackDirectory {
+        let group = SyncedGroup {
+            accounts: some(accounts).map(identity).collect(),
+            people: people(given),
+            synced_at: Timestamp(NOW.0 - age.0),
+            recent: Vec::new(),
+        };
+        SlackDirectory {
+            groups: BTreeMap::from([("S1".to_owned(), group)]),
+            ..SlackDirectory::default()
+        }
+    }
+
+    #[test]
+    fn a_group_gives_what_it_holds_while_it_is_fresh_and_later_nothing_to_anybody_new() {
+        for accounts in 0..16 {
+            for given in 0..16 {
+                let fresh = slack_directory(accounts, given, GROUP_FRESHNESS).resolve_groups(&document(), NOW);
+                assert_eq!(fresh.groups["S1"].people, people(accounts));
+                let old = Span(GROUP_FRESHNESS.0 + 1);
+                let stale = slack_directory(accounts, given, old).resolve_groups(&document(), NOW);
+                assert_eq!(stale.groups["S1"].people, people(accounts & given));
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_without_a_team_is_forgotten_and_starts_anew() {
+        let mut unbound = document();
+        unbound.teams[0].slack_user_group = None;
+        let forgotten = slack_directory(15, 15, Span(0)).resolve_groups(&unbound, NOW);
+        assert_eq!(forgotten.groups.len(), 0);
+        let bound = forgotten.resolve_groups(&document(), NOW);
+        let directory = Directory::compile_with(&document(), &bound);
+        assert_eq!(directory.members(&"team".into()).count(), 0);
+    }
+
+    #[test]
+    fn b68_what_somebody_gives_himself_is_kept_until_he_loses_it() {
+        let (none, ann) = (slack_directory(0, 0, Span(0)), slack_directory(1, 1, Span(0)));
+        let before = Directory::compile_with(&document(), &none);
+        let after = Directory::compile_with(&document(), &ann);
+        let givers = |name: &str| BTreeSet::from([PersonId::from(name)]);
+        let by_another = none.recent_memberships_after((&before, &after), &givers("ben"), Vec::new(), NOW);
+        assert_eq!(by_another, []);
+        let own = none.recent_memberships_after((&before, &after), &givers("ann"), Vec::new(), NOW);
+        let expected = RecentMembership {
+            person: "ann".into(),
+            what: Membership::Team("team".into()),
+            since: NOW,
+            held_until: None,
+        };
+        assert_eq!(own, [expected]);
+
+        let kept = SlackDirectory {
+            recent_memberships: own.clone(),
+            ..ann
+        };
+        let unchanged = kept.recent_memberships_after((&after, &after), &givers("ann"), Vec::new(), NOW);
+        assert_eq!(unchanged, own);
+        let lost = kept.recent_memberships_after((&after, &before), &givers("ben"), Vec::new(), NOW);
+        assert_eq!(lost, []);
+
+        let directory = Directory::compile_with(&document(), &kept);
+        for (asked, is_in) in [(NOW.0 - 1, false), (NOW.0, false), (NOW.0 + 1, true)] {
+            let then = directory.as_of(Timestamp(asked));
+            assert_eq!(then.members(&"team".into()).count() == 1, is_in, "{asked}");
+            let ann = directory.person_as_of(&"ann".into(), Timestamp(asked));
+            let ann = ann.expect("she is listed");
+            assert_eq!(ann.teams.len() == 1, is_in, "{asked}");
+            assert_eq!(then.person(&"ann".into()), Some(&*ann), "{asked}");
+        }
+    }
+
+    #[test]
+    fn b68_accounts_that_an_edit_adds_or_moves_are_named() {
+        let mut after = document();
+        after.users[0].slack = SlackIdentities(vec![identity("ann"), identity("ben")]);
+        after.users[1].slack = SlackIdentities::default();
+        after.users.push(user("eve"));
+        let moved = moved_accounts(&document(), &after);
+        let named: Vec<(&str, &str)> = moved
+            .iter()
+            .map(|(person, identity)| (person.as_str(), identity.user_id.as_str()))
+            .collect();
+        assert_eq!(named, [("ann", "UBEN"), ("eve", "UEVE")]);
+    }
+
+    #[test]
+    fn a_listed_person_is_inactive_when_every_account_is_switched_off() {
+        let mut document = document();
+        document.users[1].slack = SlackIdentities(vec![identity("ben"), identity("bert")]);
+        let account = |name: &str, is_active| SyncedAccount {
+            identity: identity(name),
+            name: name.to_owned(),
+            is_active,
+            is_full: true,
+        };
+        let slack_directory = SlackDirectory {
+            accounts: vec![account("ann", false), account("ben", false)],
+            ..SlackDirectory::default()
+        };
+        let directory = Directory::compile_with(&document, &slack_directory);
+        let active = |id: &str| directory.person(&id.into()).is_some_and(|one| one.active);
+        assert!(!active("ann"));
+        assert!(active("ben"), "one of two");
+        assert!(active("cleo"), "nothing is known of the account");
+    }
+
+    #[test]
+    fn b28_members_are_people_only_where_the_configuration_says_so_and_never_guests() {
+        let account = |name: &str, is_full| SyncedAccount {
+            identity: identity(name),
+            name: name.to_owned(),
+            is_active: true,
+            is_full,
+        };
+        let slack_directory = SlackDirectory {
+            accounts: vec![
+                account("ann", true),
+                account("guest", false),
+                account("zoe", true),
+            ],
+            ..SlackDirectory::default()
+        };
+        let closed = Directory::compile_with(&document(), &slack_directory);
+        assert_eq!(closed.people().count(), NAMES.len());
+        let mut open = document();
+        open.slack.members = true;
+        let open = Directory::compile_with(&open, &slack_directory);
+        assert_eq!(open.people().count(), NAMES.len() + 1);
+        assert!(open.person(&"UZOE".into()).is_some());
+        assert_eq!(open.canonical(&"UANN".into()).as_str(), "ann");
+    }
+}

@@ -1,0 +1,242 @@
+//! What in a change of the configuration must be announced (design 2.2). In doubt a change counts as weakening.
+
+use super::action::catalogue;
+use super::document::{
+    Approvers, Conditions, ConfigDocument, Mode, People, Quorum, ShowPayload, PolicyTemplate,
+};
+use super::id::{ActionId, PolicyId};
+use super::resolve::gates_action;
+use super::slack_directory::moved_accounts;
+use super::window::Week;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The parts of the document that a change touches and that are announced whatever is changed in them.
+pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'static str> {
+    let parts = [
+        ("breakGlass", before.break_glass != after.break_glass),
+        ("routes", before.routes != after.routes),
+        (
+            "administrators",
+            before.administrators != after.administrators,
+        ),
+        ("directory", before.directory != after.directory),
+        ("resources", before.resources != after.resources),
+        ("services", before.services != after.services),
+        ("webhooks", before.webhooks != after.webhooks),
+    ];
+    parts
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// How a change weakens the policies there are, a sentence each.
+pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
+    let mut told = Vec::new();
+    let actions: Vec<ActionId> = catalogue()
+        .map(|action| action.id)
+        .chain(before.actions.iter().map(|action| action.id.clone()))
+        .collect();
+    let new: HashMap<&PolicyId, &PolicyTemplate> = after
+        .policies
+        .iter()
+        .map(|template| (&template.id, template))
+        .collect();
+    for old in &before.policies {
+        match new.get(&old.id) {
+            None => told.push(format!("policy {} is removed", old.id)),
+            Some(new) => {
+                let how = weaker(old, new, &actions);
+                told.extend(
+                    how.into_iter()
+                        .map(|how| format!("policy {} {how}", old.id)),
+                );
+            }
+        }
+    }
+    let kept: HashSet<_> = after.bindings.iter().collect();
+    for binding in before
+        .bindings
+        .iter()
+        .filter(|binding| !kept.contains(binding))
+    {
+        told.push(format!(
+            "policy {} is unbound from {}",
+            binding.policy,
+            super::binding::words(binding)
+        ));
+    }
+    told.extend(added(before, after));
+    told.extend(accounts(before, after));
+    for old in &before.actions {
+        if !after.actions.contains(old) {
+            told.push(format!("action {} is changed or removed", old.id));
+        }
+    }
+    told
+}
+
+/// The Slack accounts that somebody else decides with after the change.
+fn accounts(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
+    let users = before.directory.users.iter();
+    let known: HashSet<_> = users.clone().map(|user| &user.id).collect();
+    let owned: HashSet<_> = users.flat_map(|user| &user.slack.0).collect();
+    moved_accounts(&before.directory, &after.directory)
+        .into_iter()
+        .filter(|(person, account)| known.contains(person) || owned.contains(account))
+        .map(|(person, account)| format!("{person} acts by the Slack account {}", account.user_id))
+        .collect()
+}
+
+/// How policies that are new, or newly bound, change what people see of the requests that they gate.
+fn added(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
+    let old: HashSet<&PolicyId> = before.policies.iter().map(|one| &one.id).collect();
+    let new = after.policies.iter();
+    let mut told: Vec<String> = new
+        .filter(|template| !old.contains(&template.id))
+        .flat_map(|template| {
+            let side_effects = side_effects(template).into_iter();
+            side_effects.map(|how| format!("policy {} is added and {how}", template.id))
+        })
+        .collect();
+    let bound: HashSet<_> = before.bindings.iter().collect();
+    for binding in &after.bindings {
+        let mut templates = after.policies.iter();
+        let template = templates.find(|one| one.id == binding.policy && old.contains(&one.id));
+        if let (Some(template), false) = (template, bound.contains(binding)) {
+            let place = super::binding::words(binding);
+            told.extend(
+                side_effects(template)
+                    .into_iter()
+                    .map(|how| format!("policy {} is bound to {place} and {how}", template.id)),
+            );
+        }
+    }
+    told
+}
+
+/// What a policy does besides gating.
+fn side_effects(template: &PolicyTemplate) -> Vec<String> {
+    let mut told = Vec::new();
+    match template.show_payload {
+        ShowPayload::Card => {}
+        ShowPayload::Details => told.push("keeps the payload off the cards".to_owned()),
+        ShowPayload::Never => told.push("hides the payload from those who decide".to_owned()),
+    }
+    if let Some(channel) = &template.channel {
+        told.push(format!("posts its cards to {channel}, too"));
+    }
+    told
+}
+
+fn weaker(old: &PolicyTemplate, new: &PolicyTemplate, actions: &[ActionId]) -> Vec<&'static str> {
+    let fewer = actions
+        .iter()
+        .any(|action| gates_action(old, action) && !gates_action(new, action));
+    let checks = [
+        (old.scope != new.scope, "has another scope"),
+        (fewer, "gates fewer actions"),
+        (
+            !within(approvers(new).as_ref(), approvers(old).as_ref()),
+            "lets more people approve",
+        ),
+        (less(&old.quorum, &new.quorum), "needs less of a quorum"),
+        (
+            narrower(&old.conditions, &new.conditions),
+            "applies less often",
+        ),
+        (
+            old.conditions.require_reason && !new.conditions.require_reason,
+            "needs no reason any more",
+        ),
+        (
+            !old.requester_can_approve && new.requester_can_approve,
+            "lets the requester approve",
+        ),
+        (
+            new.expires_after > old.expires_after,
+            "lets requests wait longer",
+        ),
+        (new.valid_for > old.valid_for, "lets approvals hold longer"),
+        (
+            new.show_payload < old.show_payload,
+            "shows more of the payload",
+        ),
+        (
+            new.show_payload > old.show_payload,
+            "shows less of the payload to those who decide",
+        ),
+        (
+            old.channel != new.channel,
+            "posts its cards to other channels",
+        ),
+        (
+            old.escalation.is_some() && old.escalation != new.escalation,
+            "escalates otherwise",
+        ),
+        (
+            !old.break_glass_bypass && new.break_glass_bypass,
+            "can be bypassed by break-glass",
+        ),
+        (
+            old.mode == Mode::Enforce && new.mode == Mode::Observe,
+            "only observes",
+        ),
+    ];
+    checks
+        .into_iter()
+        .filter(|(weaker, _)| *weaker)
+        .map(|(_, how)| how)
+        .collect()
+}
+
+/// Who a template's approvers are; none stands for everybody.
+fn approvers(template: &PolicyTemplate) -> Option<People> {
+    match &template.approvers {
+        Some(Approvers::Anyone) => None,
+        Some(Approvers::Among(people)) => Some(people.clone()),
+        None => Some(People {
+            users: template.quorum.required_user_ids.clone(),
+            teams: template.quorum.required_team_ids.clone(),
+            org_roles: template.quorum.required_org_roles.clone(),
+        }),
+    }
+}
+
+/// Whether everybody named in `new` is named in `old`, in the same way.
+fn within(new: Option<&People>, old: Option<&People>) -> bool {
+    match (new, old) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(new), Some(old)) => {
+            subset(&new.users, &old.users)
+                && subset(&new.teams, &old.teams)
+                && subset(&new.org_roles, &old.org_roles)
+        }
+    }
+}
+
+fn subset<T: Ord>(small: &[T], large: &[T]) -> bool {
+    let large: BTreeSet<&T> = large.iter().collect();
+    small.iter().all(|item| large.contains(item))
+}
+
+fn less(old: &Quorum, new: &Quorum) -> bool {
+    new.min_approvals < old.min_approvals
+        || new.min_distinct_teams < old.min_distinct_teams
+        || !subset(&old.required_user_ids, &new.required_user_ids)
+        || !subset(&old.required_team_ids, &new.required_team_ids)
+        || !subset(&old.required_org_roles, &new.required_org_roles)
+}
+
+fn narrower(old: &Conditions, new: &Conditions) -> bool {
+    let environments = match (&old.environments, &new.environments) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(old), Some(new)) => !subset(old, new),
+    };
+    let always = Week::of(new).hours() == Week::always().hours();
+    let hours = !Week::of(new).covers(&Week::of(old)) || (!always && old.timezone != new.timezone);
+    environments || hours
+}

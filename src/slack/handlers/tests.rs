@@ -1,0 +1,83 @@
+use super::*;
+use crate::slack::inbound::parse;
+use crate::slack::installation::example;
+
+const KINDS: [&str; 5] = [
+    "block_actions",
+    "view_submission",
+    "view_closed",
+    "shortcut",
+    "message_action",
+];
+
+fn refused(inbound: &Inbound) -> String {
+    let home = example();
+    admit(Some(&home), inbound.origin()).map_or_else(|reply| reply.text, |_| "admitted".to_owned())
+}
+
+fn interaction(kind: &str, app: &str, team: &str) -> Inbound {
+    let json = format!(
+        r#"{{"type":"{kind}","api_app_id":"{app}","user":{{"id":"U1","team_id":"{team}"}},"team":{{"id":"T1"}}}}"#
+    );
+    Inbound::from_interaction(&json).expect("an interaction")
+}
+
+#[test]
+fn b45_another_app_or_workspace_is_refused_on_every_kind() {
+    let command = |app: &str, team: &str| {
+        let body = format!("command=%2Fapproval&user_id=U1&team_id={team}&api_app_id={app}");
+        parse("application/x-www-form-urlencoded", body.as_bytes()).expect("a command")
+    };
+    let event = |app: &str, team: &str| {
+        let json = format!(
+            r#"{{"type":"event_callback","team_id":"{team}","api_app_id":"{app}","event":{{"type":"user_change"}}}}"#
+        );
+        Inbound::from_event(&json).expect("an event")
+    };
+    let all = |app: &str, team: &str| {
+        let mut all: Vec<Inbound> = KINDS.map(|kind| interaction(kind, app, team)).to_vec();
+        all.extend([command(app, team), event(app, team)]);
+        all
+    };
+    for inbound in all("A1", "T1") {
+        assert_eq!(refused(&inbound), "admitted", "{inbound:?}");
+    }
+    for inbound in all("A2", "T1") {
+        assert!(refused(&inbound).contains("another app"), "{inbound:?}");
+    }
+    for inbound in all("A1", "T2") {
+        let reply = refused(&inbound);
+        assert!(
+            reply.starts_with("you are not an eligible approver"),
+            "{reply}"
+        );
+        assert!(reply.contains("its own workspace only"), "{reply}");
+    }
+}
+
+/// While the own app id has never been learnt, interactions are refused (design 3.2).
+#[test]
+fn nothing_is_admitted_before_home_is_known() {
+    let click = interaction("block_actions", "A1", "T1");
+    let reply = admit(None, click.origin()).err().map(|reply| reply.text);
+    assert!(reply.is_some_and(|reply| reply.contains("has not done this")));
+}
+
+#[test]
+fn a_failure_never_reads_as_done() {
+    assert_eq!(failed(&AppError::Busy), Reply::Again);
+    let broken = failed(&AppError::Internal("the disk is full".to_owned()));
+    let Reply::Answer(message) = broken else {
+        panic!("{broken:?}");
+    };
+    assert!(!message.text.contains("disk"), "{}", message.text);
+    let no = failed(&AppError::Refused(Refusal::AlreadyReviewed));
+    let Reply::Answer(message) = no else {
+        panic!("{no:?}");
+    };
+    assert!(
+        message.text.starts_with("already reviewed. "),
+        "{}",
+        message.text
+    );
+}
