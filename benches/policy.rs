@@ -1,15 +1,17 @@
 //! What a request costs without the store: resolving and evaluating among 10,000 bindings and 1,000 templates (aim: below 50
 //! microseconds), and a batch of 64 clicks. `cargo bench --bench policy`.
 
-use countersign::domain::document::{Binding, ClusterDocument, ConfigDocument, Level, PolicyTemplate};
-use countersign::domain::eligibility::{self, PeopleInvolved, Involvement};
+use countersign::domain::compiled_config::{Ask, CompiledConfig};
+use countersign::domain::decision::{Decision, DecisionKind, Via};
+use countersign::domain::document::{
+    Binding, ClusterDocument, ConfigDocument, Level, PolicyTemplate,
+};
+use countersign::domain::eligibility::{self, Involvement, PeopleInvolved};
 use countersign::domain::id::{ActionId, PersonId, ProjectId};
 use countersign::domain::pinned_policy::PinnedPolicy;
-use countersign::domain::compiled_config::{Ask, CompiledConfig};
+use countersign::domain::progress;
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
-use countersign::domain::progress;
-use countersign::domain::decision::{Via, DecisionKind, Decision};
 use countersign::domain::{principal::Principal, smallest};
 use divan::{Bencher, black_box};
 use std::collections::BTreeMap;
@@ -40,7 +42,8 @@ fn template(n: usize) -> PolicyTemplate {
 
 /// 10,000 bindings: every template many times, each resource with a handful.
 fn document() -> ConfigDocument {
-    let mut document: ConfigDocument = serde_saphyr::from_str("organization: acme").expect("a document");
+    let mut document: ConfigDocument =
+        serde_saphyr::from_str("organization: acme").expect("a document");
     let resources = &mut document.resources;
     resources.environments = (0..50)
         .map(|n| format!("env-{n}").as_str().into())
@@ -197,7 +200,8 @@ fn ask() -> Ask {
 #[divan::bench]
 fn batch_of_64_clicks(bencher: Bencher) {
     let config = config();
-    let (gates, _): (Vec<PinnedPolicy>, _) = config.resolve(&"release.deploy".into(), &target(), NOON);
+    let (gates, _): (Vec<PinnedPolicy>, _) =
+        config.resolve(&"release.deploy".into(), &target(), NOON);
     let (decisions, excluded) = (decisions(&config), excluded());
     let person = config
         .directory()

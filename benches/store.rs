@@ -3,14 +3,16 @@
 //! `cargo bench --bench store`, or with sizes: `cargo bench --bench store -- 1000 100000`. Postgres is that of
 //! `COUNTERSIGN_TEST_POSTGRES`, else the one at 127.0.0.1:5432; each run makes a schema of its own and drops it.
 
-use countersign::app::{App, DecisionInput, ApproverIdentity, Clock, ListFilter, RequestRef, Submission};
+use countersign::app::{
+    App, ApproverIdentity, Clock, DecisionInput, ListFilter, RequestRef, Submission,
+};
 use countersign::config::file::Source;
 use countersign::domain::action::RequestType;
+use countersign::domain::decision::{DecisionKind, Via};
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::{Outcome, Status};
 use countersign::domain::time::Span;
-use countersign::domain::decision::{Via, DecisionKind};
 use countersign::store::Db;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::collections::BTreeMap;
@@ -313,7 +315,10 @@ async fn read(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>)
     };
     for (what, filter) in [
         ("inbox, pending", page(&[Status::Pending], None, None)),
-        ("inbox, rare type", page(&[], Some(RequestType::Cluster), None)),
+        (
+            "inbox, rare type",
+            page(&[], Some(RequestType::Cluster), None),
+        ),
         (
             "inbox, rare type and state",
             page(&[Status::Cancelled], Some(RequestType::Cluster), None),

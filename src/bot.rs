@@ -2,13 +2,13 @@
 
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
-use crate::http::{self, Api, Bounds, MetricsAddress, Reception, ReadinessState};
+use crate::http::{self, Api, Bounds, MetricsAddress, ReadinessState, Reception};
 use crate::slack::client::{BadClient, Slack};
 use crate::slack::handlers::Dispatcher;
 use crate::slack::installation::Installation;
 use crate::slack::route::{self, InboundState};
 use crate::slack::signature::SigningSecrets;
-use crate::slack::socket::{SocketsRefused, Sockets};
+use crate::slack::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
 use crate::worker::Workers;
 use axum::Router;

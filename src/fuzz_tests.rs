@@ -286,7 +286,7 @@ fn fuzz_socket_frames() {
 }
 
 #[test]
-fn sl14_fuzz_slash_commands() {
+fn fuzz_slash_commands_sl14() {
     let seeds = [
         "request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"",
         "approve 42 looks right",
@@ -311,7 +311,7 @@ fn sl14_fuzz_slash_commands() {
 }
 
 #[test]
-fn b10_fuzz_payloads_have_one_canonical_form() {
+fn fuzz_payloads_have_one_canonical_form_b10() {
     let seeds = [
         r#"{"command":["kubectl","delete","pod","x"],"input":{"replicas":3,"ratio":0.25,"note":"é\u0000\ud83d\ude00"}}"#,
         r#"[1,-1,1.5e10,9007199254740991,"",null,true,{"a":{"a":[]}}]"#,
@@ -365,7 +365,7 @@ fn fuzz_configurations() {
 }
 
 #[test]
-fn sl8_fuzz_text_of_people() {
+fn fuzz_text_of_people_sl8() {
     let seeds = [
         "please <!channel> see <https://evil.example|this> & *that* `now`",
         "&lt;!here&gt; \u{202e}evil\u{202c} <@U012> ~no~ _yes_",

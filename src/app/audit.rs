@@ -3,11 +3,11 @@
 use super::show::note;
 use super::{App, AppError, measure};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::Via;
 use crate::domain::digest::canonical;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Via;
 use crate::store::{Logged, Sealed, Unsealed};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -125,7 +125,11 @@ impl App {
         caller: &Caller,
         limit: u32,
     ) -> Result<Vec<LoggedEvent>, AppError> {
-        if !self.compiled_config().await?.is_administrator(&caller.principal) {
+        if !self
+            .compiled_config()
+            .await?
+            .is_administrator(&caller.principal)
+        {
             let why = "Only administrators may read the audit log.";
             return Err(Refusal::Forbidden(why.to_owned()).into());
         }

@@ -1,22 +1,22 @@
-//! Break-glass sessions: started, revoked, reviewed, closed by time (design 2.7). Each event, its audit row and its alerts commit
+//! Break-glass sessions: started, revoked, reviewed, closed by time (docs/decisions.md D27). Each event, its audit row and its alerts commit
 //! together; whatever changes a session holds the rules exclusively, so that nothing is used after a revocation's commit.
 
-use super::idempotency::{self, ResponseSubject, IdempotencyKey};
-use super::sessions::{REVIEW_REMINDER_INTERVAL, ALL_USES, BATCH_SIZE};
+use super::idempotency::{self, IdempotencyKey, ResponseSubject};
+use super::sessions::{ALL_USES, BATCH_SIZE, REVIEW_REMINDER_INTERVAL};
 use super::submit::Draft;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    AskedBy, Session, SessionEvent, SessionState, SessionDetails, SessionStart, SessionAsk, UseLine,
+    AskedBy, Session, SessionAsk, SessionDetails, SessionEvent, SessionStart, SessionState, UseLine,
 };
+use crate::domain::compiled_config::{AdmittedRequest, Ask, CompiledConfig};
 use crate::domain::digest::{canonical, content_digest};
 use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{PersonId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request};
-use crate::domain::compiled_config::{AdmittedRequest, Ask, CompiledConfig};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{StoreError, Tx};
@@ -42,7 +42,9 @@ impl App {
         let started = self
             .0
             .db
-            .transaction::<_, AppError>(async |tx| self.start_in(tx, caller, &ask, once.as_ref()).await)
+            .transaction::<_, AppError>(async |tx| {
+                self.start_in(tx, caller, &ask, once.as_ref()).await
+            })
             .await
             .map_err(|error| self.with_suggestions(error))?;
         self.notify_changes(&[]);
@@ -147,8 +149,16 @@ impl App {
             "justification": session.reason, "scope": session.scope, "responders": session.responders,
             "initiator": session.initiator, "duration": session.duration, "until": until(session).rfc3339(),
         });
-        self.record_session(tx, AuditEventKind::SessionStarted, caller, session, None, detail, now)
-            .await?;
+        self.record_session(
+            tx,
+            AuditEventKind::SessionStarted,
+            caller,
+            session,
+            None,
+            detail,
+            now,
+        )
+        .await?;
         let event = SessionEvent::Started {
             until: until(session),
         };
@@ -241,7 +251,8 @@ impl App {
                     })?;
                 self.close_session(tx, caller, &session, &config, now)
                     .await?;
-                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now).await?;
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now)
+                    .await?;
                 self.shown_session(tx, session, &config, now).await
             })
             .await?;
@@ -261,7 +272,8 @@ impl App {
         let Some((from, at)) = session.state.ran() else {
             return Ok(());
         };
-        tx.save_session(session, Some(at.plus(REVIEW_REMINDER_INTERVAL))).await?;
+        tx.save_session(session, Some(at.plus(REVIEW_REMINDER_INTERVAL)))
+            .await?;
         tx.cut_grants_of(&session.id, at).await?;
         let uses = self
             .load_readable_uses(tx, session, ALL_USES, config)
@@ -270,8 +282,16 @@ impl App {
             "justification": session.reason, "endedBy": session.state.ended_by(), "endedAt": at.rfc3339(),
             "duration": Span(at.0 - from.0), "uses": uses.iter().map(|one| &one.request).collect::<Vec<_>>(),
         });
-        self.record_session(tx, AuditEventKind::SessionEnded, caller, session, None, detail, now)
-            .await?;
+        self.record_session(
+            tx,
+            AuditEventKind::SessionEnded,
+            caller,
+            session,
+            None,
+            detail,
+            now,
+        )
+        .await?;
         let (lines, more) = UseLine::some_of(&uses, config);
         let revoked = caller.principal != Principal::Bot;
         let event = SessionEvent::Ended {

@@ -1,18 +1,18 @@
 //! Taking a request back.
 
-use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::idempotency::{self, IdempotencyKey, ResponseSubject};
 use super::{App, AppError, RequestRef, outcome_messages, resolve};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::eligibility;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::request_details::RequestDetails;
 use crate::store::Loaded;
 use serde_json::json;
 
 impl App {
-    /// Takes a request back, until it is executed: requester, submitter, administrators and eligible approvers may (design 2.6).
+    /// Takes a request back, until it is executed: requester, submitter, administrators and eligible approvers may (docs/decisions.md D20).
     pub(super) async fn try_cancel(
         &self,
         caller: &Caller,
@@ -25,7 +25,10 @@ impl App {
             .transaction::<_, AppError>(async |tx| {
                 let id = resolve(tx, request).await?;
                 let (mut loaded, config) = self.locked(tx, request, false).await?;
-                if idempotency::stored_response(tx, once.as_ref()).await?.is_some() {
+                if idempotency::stored_response(tx, once.as_ref())
+                    .await?
+                    .is_some()
+                {
                     return Ok((self.show_in(tx, &id).await?, false));
                 }
                 check_right(caller, &loaded, &config)?;
@@ -51,7 +54,8 @@ impl App {
                 let mut news = outcome_messages(request);
                 news.retain(|message| !message.is_to(&caller.principal)); // who did it knows
                 self.send(tx, news, now).await?;
-                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::request(&id), now).await?;
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::request(&id), now)
+                    .await?;
                 Ok((self.show_in(tx, &id).await?, true))
             })
             .await?;
@@ -63,7 +67,11 @@ impl App {
 }
 
 /// Who may take a request back.
-pub(super) fn check_right(caller: &Caller, loaded: &Loaded, config: &CompiledConfig) -> Result<(), AppError> {
+pub(super) fn check_right(
+    caller: &Caller,
+    loaded: &Loaded,
+    config: &CompiledConfig,
+) -> Result<(), AppError> {
     let request = &loaded.request;
     let own = caller.principal == request.requester || caller.principal == request.submitted_by;
     let approver = || {

@@ -7,18 +7,18 @@ use super::text::said;
 use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::{Ask, CompiledConfig, ConfigError};
+use crate::domain::decision::Via;
 use crate::domain::diff::{Difference, before_and_after, diff};
 use crate::domain::digest::content_digest;
 use crate::domain::document::{
-    Administrators, DirectoryDocument, ConfigDocument, Limits, Resources, Routes,
+    Administrators, ConfigDocument, DirectoryDocument, Limits, Resources, Routes,
 };
 use crate::domain::id::RequestId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Effect, Outcome, Request};
-use crate::domain::compiled_config::{Ask, ConfigError, CompiledConfig};
 use crate::domain::request_details::RequestDetails;
-use crate::domain::decision::Via;
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,9 +94,11 @@ pub(super) async fn load(tx: &mut Tx) -> Result<CompiledConfig, AppError> {
     };
     let versions = tx.template_versions().await?;
     let slack_directory = tx.slack_directory().await.map_err(unreadable)?;
-    CompiledConfig::compile_with(row.version, row.document, &versions, slack_directory).map_err(|problems| {
-        AppError::UnreadableConfig(format!("it does not compile: {}", in_words(&problems)))
-    })
+    CompiledConfig::compile_with(row.version, row.document, &versions, slack_directory).map_err(
+        |problems| {
+            AppError::UnreadableConfig(format!("it does not compile: {}", in_words(&problems)))
+        },
+    )
 }
 
 fn unreadable(error: StoreError) -> AppError {
@@ -122,7 +124,11 @@ impl App {
 
     /// Loads a file's document into an empty store, or applies it once where it was never seen here; a known one changes nothing, so
     /// that edits made since survive a restart.
-    pub async fn load_file(&self, document: ConfigDocument, file: &str) -> Result<Changed, AppError> {
+    pub async fn load_file(
+        &self,
+        document: ConfigDocument,
+        file: &str,
+    ) -> Result<Changed, AppError> {
         let caller = Caller::operator(Via::File);
         let proposal = Proposal::new(document)?;
         let known = proposal.digest();
@@ -134,7 +140,7 @@ impl App {
     }
 
     /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
-    /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (design 2.2).
+    /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (docs/decisions.md D10).
     pub(super) async fn try_change_config(
         &self,
         caller: &Caller,
@@ -213,7 +219,13 @@ impl App {
         let (now, version) = (self.now(), config.version() + 1);
         let before = config.document();
         let plan = self
-            .plan(tx, Before::CompiledConfig(config), (proposal, version), caller, now)
+            .plan(
+                tx,
+                Before::CompiledConfig(config),
+                (proposal, version),
+                caller,
+                now,
+            )
             .await?;
         plan.check_reach(config)?;
         let replaced = (config.version() > 0).then_some(before);
@@ -319,7 +331,10 @@ impl App {
 }
 
 /// Why an approved change cannot be applied any more, since it was made from an older version.
-pub(super) fn stale(request: &Request, config: &CompiledConfig) -> Result<Option<String>, AppError> {
+pub(super) fn stale(
+    request: &Request,
+    config: &CompiledConfig,
+) -> Result<Option<String>, AppError> {
     let (made_from, stored) = (Change::of(request)?.made_from, config.version());
     Ok((made_from != stored).then(|| {
         unusable(&format!(

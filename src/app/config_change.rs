@@ -3,6 +3,7 @@
 
 use super::config::nothing;
 use super::{App, AppError};
+use crate::domain::compiled_config::{CheckedDocument, CompiledConfig, ConfigError};
 use crate::domain::digest::{Digest, canonical};
 use crate::domain::document::{ConfigDocument, PolicyTemplate, too_large};
 use crate::domain::id::{PersonId, PolicyId, ServiceId};
@@ -10,7 +11,6 @@ use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::slack_directory::{SlackDirectory, moved_accounts};
-use crate::domain::compiled_config::{CheckedDocument, ConfigError, CompiledConfig};
 use crate::domain::time::Timestamp;
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +175,7 @@ impl Plan {
         })
     }
 
-    /// Refuses what would leave a bound policy that nobody can complete, where somebody could before (design 2.2).
+    /// Refuses what would leave a bound policy that nobody can complete, where somebody could before (docs/decisions.md D13).
     pub(super) fn check_reach(&self, before: &CompiledConfig) -> Result<(), AppError> {
         let short = self.config.unsatisfiable_policies();
         if short.is_empty() {
@@ -241,7 +241,9 @@ fn next_roster(
     caller: &Caller,
     now: Timestamp,
 ) -> SlackDirectory {
-    let mut next = slack_directory.clone().resolve_groups(&document.directory, now);
+    let mut next = slack_directory
+        .clone()
+        .resolve_groups(&document.directory, now);
     // nothing is older than the first configuration
     if version > 1 {
         let old = Directory::compile_with(&before.directory, slack_directory);
@@ -254,7 +256,8 @@ fn next_roster(
             .cloned()
             .collect();
         let moved = moved_accounts(&before.directory, &document.directory);
-        next.recent_memberships = slack_directory.recent_memberships_after((&old, &new), &givers, moved, now);
+        next.recent_memberships =
+            slack_directory.recent_memberships_after((&old, &new), &givers, moved, now);
         next.note_joined(&document.directory, (&old, &new), now);
     }
     next.version += i64::from(next != *slack_directory);

@@ -5,11 +5,11 @@ use super::idempotency::IdempotencyKey;
 use super::refusals::RefusalKey;
 use super::text::said;
 use super::{App, AppError, RequestRef, measure, resolve};
+use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
-use crate::domain::decision::{Via, DecisionKind};
 use crate::store::Tx;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -109,7 +109,10 @@ async fn decide_on(app: App, queue: Arc<Mutex<mpsc::Receiver<QueuedDecision>>>) 
 }
 
 /// The first click that waits and whatever else is there; none once the app stops and the line is empty.
-async fn next_batch(app: &App, queue: &Mutex<mpsc::Receiver<QueuedDecision>>) -> Option<Vec<QueuedDecision>> {
+async fn next_batch(
+    app: &App,
+    queue: &Mutex<mpsc::Receiver<QueuedDecision>>,
+) -> Option<Vec<QueuedDecision>> {
     let mut queue = queue.lock().await;
     let first = tokio::select! {
         biased;
@@ -147,7 +150,11 @@ impl App {
         decided
     }
 
-    async fn enqueue(&self, input: DecisionInput, since: Instant) -> Result<DecisionOutcome, AppError> {
+    async fn enqueue(
+        &self,
+        input: DecisionInput,
+        since: Instant,
+    ) -> Result<DecisionOutcome, AppError> {
         let input = DecisionInput {
             comment: said("comment", input.comment.as_deref())?,
             ..input
@@ -172,10 +179,15 @@ impl App {
 
     async fn decide_batch(&self, mut batch: Vec<QueuedDecision>) {
         // nobody waits any more, or Slack has been told to try again: a click that has not begun is dropped
-        batch.retain(|queued| !queued.answer.is_closed() && queued.since.elapsed() < DECISION_DEADLINE);
+        batch.retain(|queued| {
+            !queued.answer.is_closed() && queued.since.elapsed() < DECISION_DEADLINE
+        });
         let inputs: Vec<(&DecisionInput, &RequestId)> =
             batch.iter().map(|w| (&w.input, &w.request)).collect();
-        let outcomes = match self.decide_in_one_transaction(&inputs, LockMode::Shared).await {
+        let outcomes = match self
+            .decide_in_one_transaction(&inputs, LockMode::Shared)
+            .await
+        {
             Ok(Some(outcomes)) => outcomes
                 .into_iter()
                 .map(|outcome| outcome.map_err(AppError::from))
@@ -213,11 +225,20 @@ impl App {
         outcomes
     }
 
-    async fn decide_alone(&self, input: &(&DecisionInput, &RequestId)) -> Result<DecisionOutcome, AppError> {
+    async fn decide_alone(
+        &self,
+        input: &(&DecisionInput, &RequestId),
+    ) -> Result<DecisionOutcome, AppError> {
         let one = std::slice::from_ref(input);
-        let outcome = match self.decide_in_one_transaction(one, LockMode::Shared).await? {
+        let outcome = match self
+            .decide_in_one_transaction(one, LockMode::Shared)
+            .await?
+        {
             Some(outcome) => Some(outcome),
-            None => self.decide_in_one_transaction(one, LockMode::Exclusive).await?,
+            None => {
+                self.decide_in_one_transaction(one, LockMode::Exclusive)
+                    .await?
+            }
         };
         let outcome = outcome.and_then(|mut outcomes| outcomes.pop());
         outcome

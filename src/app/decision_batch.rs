@@ -1,21 +1,21 @@
 //! One unit's decisions, in order: what each click changes, what is recorded, who is told.
 
-use super::decide::{DecisionInput, ApproverIdentity, DecisionOutcome};
+use super::decide::{ApproverIdentity, DecisionInput, DecisionOutcome};
 use super::effect::approval_detail;
 use super::idempotency::ResponseSubject;
 use super::refusals::{self, RefusalKey};
-use super::{App, AppError, outcome_messages, canonicalize_people};
+use super::{App, AppError, canonicalize_people, outcome_messages};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{self, NewDecision};
+use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::id::{OutboxId, RequestId};
 use crate::domain::people::Person;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::{Via, DecisionKind, Decision};
-use crate::store::{StoredResponse, BatchChanges, Loaded, DecisionRow};
+use crate::store::{BatchChanges, DecisionRow, Loaded, StoredResponse};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,12 +171,17 @@ impl<'a> DecisionBatch<'a> {
 
     fn is_linked_since(&self, identity: &ApproverIdentity, asked: Timestamp) -> bool {
         match identity {
-            ApproverIdentity::Slack(account) => self.config.directory().is_linked_since(account, asked),
+            ApproverIdentity::Slack(account) => {
+                self.config.directory().is_linked_since(account, asked)
+            }
             ApproverIdentity::Person(_) => false,
         }
     }
 
-    fn before(&self, input: &DecisionInput) -> Result<Option<Result<DecisionOutcome, Refusal>>, AppError> {
+    fn before(
+        &self,
+        input: &DecisionInput,
+    ) -> Result<Option<Result<DecisionOutcome, Refusal>>, AppError> {
         let Some(once) = &input.once else {
             return Ok(None);
         };
@@ -270,7 +275,13 @@ impl<'a> DecisionBatch<'a> {
         let detail = json!({
             "why": why.to_string(), "verdict": input.verdict, "account": account(&input.identity), "repeated": repeated,
         });
-        self.record(AuditEventKind::VoteRefused, actor, input.via, request, detail);
+        self.record(
+            AuditEventKind::VoteRefused,
+            actor,
+            input.via,
+            request,
+            detail,
+        );
         true
     }
 
@@ -319,7 +330,9 @@ fn actor(identity: &ApproverIdentity, approver: Option<&Person>) -> Principal {
 
 fn account(identity: &ApproverIdentity) -> Value {
     match identity {
-        ApproverIdentity::Slack(account) => json!({"team": account.team_id, "user": account.user_id}),
+        ApproverIdentity::Slack(account) => {
+            json!({"team": account.team_id, "user": account.user_id})
+        }
         ApproverIdentity::Person(_) => Value::Null,
     }
 }

@@ -1,16 +1,16 @@
-//! Effects: what Countersign itself does in the commit that approves it, after the same check as an execution (design 2.6).
+//! Effects: what Countersign itself does in the commit that approves it, after the same check as an execution (docs/decisions.md D25).
 
 use super::break_glass::start_refused;
-use super::execute::Unmet;
 use super::decision_batch::Approval;
+use super::execute::Unmet;
 use super::{App, AppError, news_to_active};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::{Decision, Via};
 use crate::domain::execute::{self, Recheck};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Effect, Outcome, Request, Status};
-use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::decision::{Via, Decision};
 use crate::store::Tx;
 use serde_json::{Value, json};
 
@@ -72,7 +72,10 @@ impl App {
                     Some(why)
                 }
             }
-            Recheck::Impossible { decisions: cut, why } => {
+            Recheck::Impossible {
+                decisions: cut,
+                why,
+            } => {
                 self.save_reduced(tx, &request.id, (&decisions, &cut), config)
                     .await?;
                 let why = match effect {
@@ -135,8 +138,15 @@ impl App {
         request.state = state
             .and_then(|state| state.complete(Outcome::Succeeded))
             .map_err(|wrong| Refusal::Closed(wrong.0))?;
-        self.save(tx, bot, request, AuditEventKind::RequestCompleted, detail, now)
-            .await?;
+        self.save(
+            tx,
+            bot,
+            request,
+            AuditEventKind::RequestCompleted,
+            detail,
+            now,
+        )
+        .await?;
         Ok(None)
     }
 
@@ -151,8 +161,15 @@ impl App {
         let state = request.state.clone().cancel(now);
         request.state = state.map_err(|wrong| Refusal::Closed(wrong.0))?;
         let detail = json!({"message": why});
-        self.save(tx, bot, request, AuditEventKind::RequestCancelled, detail, now)
-            .await?;
+        self.save(
+            tx,
+            bot,
+            request,
+            AuditEventKind::RequestCancelled,
+            detail,
+            now,
+        )
+        .await?;
         Ok(Some(why))
     }
 
@@ -179,7 +196,11 @@ pub(super) fn approval_detail(request: &Request) -> Value {
 }
 
 /// Why a change could not be applied however many approve it, since it was made from an older version.
-fn stale(effect: Effect, request: &Request, config: &CompiledConfig) -> Result<Option<String>, AppError> {
+fn stale(
+    effect: Effect,
+    request: &Request,
+    config: &CompiledConfig,
+) -> Result<Option<String>, AppError> {
     match effect {
         Effect::ConfigChange => super::config::stale(request, config),
         Effect::SessionStart => Ok(None),

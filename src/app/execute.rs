@@ -1,10 +1,12 @@
-//! Handing out what was granted, once, after everything has been checked again (design 2.6).
+//! Handing out what was granted, once, after everything has been checked again (docs/decisions.md D24).
 
-use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::idempotency::{self, IdempotencyKey, ResponseSubject};
 use super::text::said;
 use super::{App, AppError, RequestRef, news_to_active};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::valid_for;
+use crate::domain::decision::Decision;
 use crate::domain::digest::Digest;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::id::RequestId;
@@ -12,10 +14,8 @@ use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Request, Status};
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Decision;
 use crate::store::{Loaded, Tx};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -93,7 +93,9 @@ impl App {
     ) -> Result<(Result<Executed, Refusal>, Moved), AppError> {
         let now = self.now();
         let Loaded {
-            mut request, decisions, ..
+            mut request,
+            decisions,
+            ..
         } = loaded;
         check_may_execute(caller, &request)?;
         if idempotency::stored_response(tx, once).await?.is_some() {
@@ -134,7 +136,8 @@ impl App {
                     now,
                 )
                 .await?;
-                idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now).await?;
+                idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now)
+                    .await?;
                 Ok((self.executed(tx, &request.id).await.map(Ok)?, true))
             }
             Recheck::SessionEnded => Err(Refusal::SessionEnded.into()),
@@ -155,7 +158,10 @@ impl App {
                 self.send(tx, news_to_active(&request, config), now).await?;
                 Ok((Err(Refusal::RequirementsChanged(why)), true))
             }
-            Recheck::Impossible { decisions: cut, why } => {
+            Recheck::Impossible {
+                decisions: cut,
+                why,
+            } => {
                 self.save_reduced(tx, &request.id, (&decisions, &cut), config)
                     .await?;
                 request.state = request
@@ -268,11 +274,18 @@ impl App {
             }
         }
         let detail = json!({"message": unmet.why});
-        self.save(tx, caller, request, AuditEventKind::RequestReopened, detail, now)
-            .await
+        self.save(
+            tx,
+            caller,
+            request,
+            AuditEventKind::RequestReopened,
+            detail,
+            now,
+        )
+        .await
     }
 
-    /// Votes are cut for good to what their authors still are (design 2.5).
+    /// Votes are cut for good to what their authors still are (docs/decisions.md D18).
     pub(super) async fn save_reduced(
         &self,
         tx: &mut Tx,
@@ -292,7 +305,8 @@ impl App {
                 ..decision.clone()
             };
             for stored_as in config.directory().ids_of(&decision.by) {
-                tx.reduce_decision(id, stored_as, left.unwrap_or(&bare)).await?;
+                tx.reduce_decision(id, stored_as, left.unwrap_or(&bare))
+                    .await?;
             }
         }
         Ok(())
@@ -330,7 +344,10 @@ impl App {
                 let (loaded, config) = self.locked(tx, request, false).await?;
                 let (mut request, now) = (loaded.request, self.now());
                 check_may_execute(caller, &request)?;
-                if idempotency::stored_response(tx, once.as_ref()).await?.is_some() {
+                if idempotency::stored_response(tx, once.as_ref())
+                    .await?
+                    .is_some()
+                {
                     return Ok((self.show_in(tx, &request.id).await?, false));
                 }
                 request.state = request
@@ -352,7 +369,13 @@ impl App {
                     now,
                 )
                 .await?;
-                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::request(&request.id), now).await?;
+                idempotency::store_response(
+                    tx,
+                    once.as_ref(),
+                    &ResponseSubject::request(&request.id),
+                    now,
+                )
+                .await?;
                 Ok((self.show_in(tx, &request.id).await?, true))
             })
             .await?;

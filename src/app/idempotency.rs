@@ -1,11 +1,11 @@
-//! Calls that have effect once: Slack's deliveries and idempotency keys (design 2.6).
+//! Calls that have effect once: Slack's deliveries and idempotency keys (docs/decisions.md D23).
 
 use super::AppError;
 use crate::domain::id::{RequestId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{StoredResponse, StoreError, Tx};
+use crate::store::{StoreError, StoredResponse, Tx};
 use serde::{Deserialize, Serialize};
 
 /// Makes a call have effect once: its key is stored with its answer, in the commit of its effect.
@@ -83,7 +83,11 @@ impl ResponseSubject {
 
 impl IdempotencyKey {
     /// The row that keeps this answer.
-    pub(super) fn answer(&self, kept: &ResponseSubject, now: Timestamp) -> Result<StoredResponse, AppError> {
+    pub(super) fn answer(
+        &self,
+        kept: &ResponseSubject,
+        now: Timestamp,
+    ) -> Result<StoredResponse, AppError> {
         Ok(StoredResponse {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
@@ -104,7 +108,10 @@ impl IdempotencyKey {
 }
 
 /// The answer this call got before, if it came before.
-pub(super) async fn stored_response(tx: &mut Tx, once: Option<&IdempotencyKey>) -> Result<Option<ResponseSubject>, AppError> {
+pub(super) async fn stored_response(
+    tx: &mut Tx,
+    once: Option<&IdempotencyKey>,
+) -> Result<Option<ResponseSubject>, AppError> {
     let Some(once) = once else { return Ok(None) };
     let rows = tx.answers(&[&once.key]).await?;
     rows.first().map(|row| once.subject_of(row)).transpose()

@@ -5,10 +5,10 @@ use crate::domain::action::RequestType;
 use crate::domain::id::PersonId;
 use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
+use crate::domain::progress;
 use crate::domain::request::{Request, Status};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::progress;
 use crate::store::{ListQuery, Listed, Loaded, Tx};
 
 /// Most requests that one question may look at while it searches for those that a person could approve.
@@ -106,7 +106,11 @@ impl App {
 
 impl App {
     /// The requests that somebody decided on last, newest decision first.
-    pub async fn decided_by(&self, person: &PersonId, limit: u32) -> Result<Vec<RequestDetails>, AppError> {
+    pub async fn decided_by(
+        &self,
+        person: &PersonId,
+        limit: u32,
+    ) -> Result<Vec<RequestDetails>, AppError> {
         let mut tx = self.0.db.read().await?;
         let ids = tx.decided_by(person, i64::from(limit)).await?;
         self.show_all(&mut tx, &ids.iter().collect::<Vec<_>>())
@@ -177,8 +181,9 @@ impl Wanted<'_> {
             // what they have given themselves since it was asked does not count
             let then = self.directory.person_as_of(&person.id, *created_at);
             status == Status::Pending
-                && then
-                    .is_some_and(|then| progress::waits_for(gates, excluded, &loaded.decisions, &then))
+                && then.is_some_and(|then| {
+                    progress::waits_for(gates, excluded, &loaded.decisions, &then)
+                })
         };
         (self.filter.statuses.is_empty() || self.filter.statuses.contains(&status))
             && self.person.is_none_or(waits_for)

@@ -7,20 +7,21 @@ mod break_glass;
 mod cancel;
 mod clock;
 mod config;
+mod config_change;
 mod decide;
+mod decision_batch;
 mod effect;
 mod execute;
 mod explain;
 mod health;
 mod homes;
+mod idempotency;
 mod ids;
 mod inbox;
-mod decision_batch;
 mod log_limit;
+mod long_poll;
 mod measure;
-mod idempotency;
 mod people;
-mod config_change;
 mod recover;
 mod refusals;
 mod session_news;
@@ -34,21 +35,20 @@ mod text;
 mod tokens;
 mod turns;
 mod undelivered;
-mod long_poll;
 
 pub use crate::domain::explain::Explained;
 pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
-pub use decide::{DecisionInput, ApproverIdentity, DecisionOutcome};
+pub use decide::{ApproverIdentity, DecisionInput, DecisionOutcome};
 pub use execute::Executed;
+pub use idempotency::IdempotencyKey;
 pub use inbox::{ListFilter, Page};
 pub use log_limit::LogLimit;
 pub use measure::{
     CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
 };
-pub use idempotency::IdempotencyKey;
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
 pub use sessions::SessionPage;
@@ -58,6 +58,8 @@ pub use tokens::NewToken;
 pub use undelivered::Undelivered;
 
 use crate::domain::audit::{AuditEvent, AuditEventKind};
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::Via;
 use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::people::Directory;
@@ -65,9 +67,7 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
 use crate::domain::slack_directory::ConfigVersions;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Via;
 use crate::store::{Card, Db, Loaded, StoreError, Tx};
 use crate::supervisor::Supervisor;
 use serde_json::Value;
@@ -202,7 +202,10 @@ impl App {
         Ok(app)
     }
 
-    fn build(db: Db, clock: Clock) -> Result<(Self, mpsc::Receiver<decide::QueuedDecision>), AppError> {
+    fn build(
+        db: Db,
+        clock: Clock,
+    ) -> Result<(Self, mpsc::Receiver<decide::QueuedDecision>), AppError> {
         let (decision_queue, waiting) = mpsc::channel(decide::DECISION_QUEUE_CAPACITY);
         let app = Self(Arc::new(Inner {
             db,
@@ -287,7 +290,9 @@ impl App {
         let mut tx = self.0.db.read().await?;
         let alerts = tx.undeliverable(Lane::Alert).await?;
         let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER_FAILURES).await?;
-        let to_update = tx.failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES).await?;
+        let to_update = tx
+            .failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES)
+            .await?;
         let told = [
             (alerts, "alerts have not been delivered"),
             (to_post, "cards could not be posted"),
@@ -330,7 +335,11 @@ impl App {
     }
 
     /// The rules of these versions, which are those in force in this unit.
-    async fn compiled_config_at(&self, tx: &mut Tx, version: ConfigVersions) -> Result<Arc<CompiledConfig>, AppError> {
+    async fn compiled_config_at(
+        &self,
+        tx: &mut Tx,
+        version: ConfigVersions,
+    ) -> Result<Arc<CompiledConfig>, AppError> {
         let held = self.held_rules();
         if held.versions() == version {
             return Ok(held);
@@ -355,7 +364,11 @@ impl App {
     /// Holds rules that a commit has put into force, so that they are not read and compiled once more. Whoever needs rules compares
     /// their version with the database first.
     fn hold(&self, config: Arc<CompiledConfig>) {
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self
+            .0
+            .config
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     fn held_rules(&self) -> Arc<CompiledConfig> {
@@ -416,7 +429,13 @@ impl App {
     }
 
     /// An audit event that is about no request.
-    fn own_event(&self, now: Timestamp, what: AuditEventKind, caller: &Caller, detail: Value) -> AuditEvent {
+    fn own_event(
+        &self,
+        now: Timestamp,
+        what: AuditEventKind,
+        caller: &Caller,
+        detail: Value,
+    ) -> AuditEvent {
         AuditEvent {
             id: AuditId::from_uuid(self.0.ids.next(now)),
             at: now,
@@ -461,7 +480,7 @@ async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppErro
 }
 
 /// The request as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the listed
-/// id, so that requests, votes and exclusions under the old one are theirs (design 2.5). Votes of people who are not active any more
+/// id, so that requests, votes and exclusions under the old one are theirs (docs/decisions.md D19). Votes of people who are not active any more
 /// are marked as such.
 fn canonicalize_people(mut loaded: Loaded, directory: &Directory) -> Loaded {
     let listed = |id: &PersonId| directory.canonical(id).clone();

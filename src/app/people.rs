@@ -1,16 +1,18 @@
-//! People from Slack: what it tells of its user groups and members becomes part of the directory (design 2.5). An answer that is late,
+//! People from Slack: what it tells of its user groups and members becomes part of the directory (docs/decisions.md D19). An answer that is late,
 //! or does not come, never adds anybody.
 
 use super::announce;
 use super::{App, AppError};
 use crate::domain::audit::AuditEventKind;
-use crate::domain::document::{DirectoryDocument, ConfigDocument, SlackIdentity};
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::document::{ConfigDocument, DirectoryDocument, SlackIdentity};
 use crate::domain::id::{PersonId, PolicyId, TeamId};
 use crate::domain::message::Message;
 use crate::domain::people::Directory;
 use crate::domain::principal::Caller;
-use crate::domain::slack_directory::{SyncedAccount, GROUP_FRESHNESS, SyncedGroup, SlackDirectory, bound_groups};
-use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::slack_directory::{
+    GROUP_FRESHNESS, SlackDirectory, SyncedAccount, SyncedGroup, bound_groups,
+};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 use serde_json::{Value, json};
@@ -218,7 +220,9 @@ impl App {
                 *known = account.clone();
             } else if whose(config)(account) {
                 slack_directory.accounts.push(account.clone());
-                slack_directory.accounts.sort_by(|a, b| a.identity.cmp(&b.identity));
+                slack_directory
+                    .accounts
+                    .sort_by(|a, b| a.identity.cmp(&b.identity));
             } else {
                 return Ok(slack_directory);
             }
@@ -251,7 +255,11 @@ impl App {
     /// it leaves a policy that nobody can complete.
     async fn hear(
         &self,
-        heard: impl AsyncFnOnce(&mut Tx, &CompiledConfig, SlackDirectory) -> Result<SlackDirectory, AppError>,
+        heard: impl AsyncFnOnce(
+            &mut Tx,
+            &CompiledConfig,
+            SlackDirectory,
+        ) -> Result<SlackDirectory, AppError>,
     ) -> Result<bool, AppError> {
         let changed = self
             .0
@@ -283,7 +291,8 @@ impl App {
         let mut after = after.resolve_groups(&document.directory, now);
         let old = Directory::compile_with(&document.directory, before);
         let new = Directory::compile_with(&document.directory, &after);
-        after.recent_memberships = after.recent_memberships_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
+        after.recent_memberships =
+            after.recent_memberships_after((&old, &new), &BTreeSet::new(), Vec::new(), now);
         after.note_joined(&document.directory, (&old, &new), now);
         let difference = difference(&old, &new);
         let changed = difference.is_some() || after.recent_memberships != before.recent_memberships;
@@ -359,7 +368,11 @@ fn difference(before: &Directory, after: &Directory) -> Option<Value> {
 
 fn names<'a>(people: impl Iterator<Item = &'a PersonId>) -> Vec<String> {
     let all: Vec<&PersonId> = people.collect();
-    let mut named: Vec<String> = all.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
+    let mut named: Vec<String> = all
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(ToString::to_string)
+        .collect();
     if all.len() > NAMES_SHOWN {
         named.push(format!("and {} more", all.len() - NAMES_SHOWN));
     }
@@ -367,10 +380,19 @@ fn names<'a>(people: impl Iterator<Item = &'a PersonId>) -> Vec<String> {
 }
 
 /// What the channel is told where a bound policy has become one that nobody can complete.
-fn alarm(before: &CompiledConfig, document: &ConfigDocument, slack_directory: SlackDirectory) -> Option<Message> {
+fn alarm(
+    before: &CompiledConfig,
+    document: &ConfigDocument,
+    slack_directory: SlackDirectory,
+) -> Option<Message> {
     let channel = announce::place(document)?.clone();
-    let after =
-        CompiledConfig::compile_with(before.version(), document.clone(), &BTreeMap::new(), slack_directory).ok()?;
+    let after = CompiledConfig::compile_with(
+        before.version(),
+        document.clone(),
+        &BTreeMap::new(),
+        slack_directory,
+    )
+    .ok()?;
     let old: BTreeSet<PolicyId> = before
         .unsatisfiable_policies()
         .into_iter()

@@ -1,4 +1,4 @@
-//! The operator's way back in (design 2.2, 3.1): past gates and administrators, straight to the database, and loud about it.
+//! The operator's way back in (docs/decisions.md D13): past gates and administrators, straight to the database, and loud about it.
 
 use super::announce;
 use super::config::nothing;
@@ -6,6 +6,7 @@ use super::config_change::{Before, Proposal};
 use super::text::said;
 use super::{App, AppError, StoredConfig, outcome_messages};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::Via;
 use crate::domain::diff::{before_and_after, diff};
 use crate::domain::document::ConfigDocument;
 use crate::domain::id::{ChannelId, RequestId, TokenId};
@@ -15,7 +16,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
-use crate::domain::decision::Via;
 use crate::store::{ListQuery, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -48,7 +48,11 @@ pub struct Voided {
 impl App {
     /// Puts a document into force, whatever gates it and whoever administers. The stored rules may be such that nobody can change
     /// them, or that they do not compile any more; the new ones must.
-    pub async fn recover(&self, document: &ConfigDocument, reason: &str) -> Result<Recovered, AppError> {
+    pub async fn recover(
+        &self,
+        document: &ConfigDocument,
+        reason: &str,
+    ) -> Result<Recovered, AppError> {
         let reason = &stated(reason)?;
         let proposal = Proposal::new(document.clone())?;
         let recovered = self

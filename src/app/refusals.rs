@@ -5,10 +5,12 @@
 
 use super::break_glass::Started;
 use super::{
-    App, AppError, Changed, ApproverIdentity, Executed, IdempotencyKey, RequestRef, Submission, Submitted, resolve,
+    App, AppError, ApproverIdentity, Changed, Executed, IdempotencyKey, RequestRef, Submission,
+    Submitted, resolve,
 };
 use crate::domain::audit::{AuditEvent, AuditEventKind};
-use crate::domain::break_glass::{SessionDetails, SessionAsk};
+use crate::domain::break_glass::{SessionAsk, SessionDetails};
+use crate::domain::decision::Via;
 use crate::domain::document::ConfigDocument;
 use crate::domain::id::{AuditId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
@@ -17,7 +19,6 @@ use crate::domain::request::Outcome;
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
-use crate::domain::decision::Via;
 use metrics::counter;
 use serde_json::json;
 use std::collections::HashMap;
@@ -153,7 +154,9 @@ fn forget_older_half<K: std::hash::Hash + Eq, V>(
 pub(super) fn name_of(identity: &ApproverIdentity) -> String {
     match identity {
         ApproverIdentity::Person(id) => Principal::Person(id.clone()).to_string(),
-        ApproverIdentity::Slack(account) => format!("slack:{}/{}", account.team_id, account.user_id),
+        ApproverIdentity::Slack(account) => {
+            format!("slack:{}/{}", account.team_id, account.user_id)
+        }
     }
 }
 
@@ -196,7 +199,7 @@ impl App {
             .await
     }
 
-    /// Takes a request back, until it is executed: requester, submitter, administrators and eligible approvers may (design 2.6).
+    /// Takes a request back, until it is executed: requester, submitter, administrators and eligible approvers may (docs/decisions.md D20).
     pub async fn cancel(
         &self,
         caller: &Caller,
@@ -222,7 +225,7 @@ impl App {
     }
 
     /// Changes the configuration; `made_from` is the version the document was made from (`None`: whatever is stored). Where a policy
-    /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (design 2.2).
+    /// gates it, it becomes a request, and the bot applies exactly this document when that is approved (docs/decisions.md D10).
     pub async fn change_config(
         &self,
         caller: &Caller,
@@ -257,8 +260,13 @@ impl App {
         once: Option<IdempotencyKey>,
     ) -> Result<SessionDetails, AppError> {
         let done = self.try_revoke_session(caller, id, once).await;
-        self.audited(caller, AuditEventKind::SessionRefused, About::Session(id), done)
-            .await
+        self.audited(
+            caller,
+            AuditEventKind::SessionRefused,
+            About::Session(id),
+            done,
+        )
+        .await
     }
 
     /// Marks a session that is over as reviewed, with what the reviewer found. Nobody who took part in it may.
@@ -270,8 +278,13 @@ impl App {
         once: Option<IdempotencyKey>,
     ) -> Result<SessionDetails, AppError> {
         let done = self.try_review_session(caller, id, note, once).await;
-        self.audited(caller, AuditEventKind::SessionRefused, About::Session(id), done)
-            .await
+        self.audited(
+            caller,
+            AuditEventKind::SessionRefused,
+            About::Session(id),
+            done,
+        )
+        .await
     }
 
     /// A call came with a token that nobody has. The token itself is never recorded.

@@ -1,4 +1,4 @@
-//! What is recorded and told of break-glass sessions, in the commit of what happened (design 2.7, 2.8).
+//! What is recorded and told of break-glass sessions, in the commit of what happened (docs/decisions.md D28, D29).
 
 use super::{App, AppError};
 use crate::domain::action::Action;
@@ -6,13 +6,13 @@ use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{
     Bypassed, Session, SessionAlert, SessionEvent, SessionState, SessionUse, UseLine,
 };
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::id::{AuditId, OutboxId, SessionId};
 use crate::domain::message::Message;
 use crate::domain::principal::Caller;
-use crate::domain::request::{Request, State};
-use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::time::Timestamp;
 use crate::domain::progress::{self, PolicyProgress};
+use crate::domain::request::{Request, State};
+use crate::domain::time::Timestamp;
 use crate::store::{SessionPost, Tx};
 use serde_json::{Value, json};
 
@@ -215,7 +215,12 @@ impl App {
 
 /// The policies that were bypassed, each with what it had needed.
 fn missing(request: &Request, config: &CompiledConfig) -> Vec<PolicyProgress> {
-    progress::evaluate(&request.bypassed, &request.excluded, &[], config.directory())
+    progress::evaluate(
+        &request.bypassed,
+        &request.excluded,
+        &[],
+        config.directory(),
+    )
 }
 
 /// The specification's audit fields: session, justification, bypassed policies.

@@ -1,17 +1,17 @@
 //! The review that a break-glass session owes once it is over: given by somebody who took no part, and asked for until it is there.
 
-use super::idempotency::{self, ResponseSubject, IdempotencyKey};
-use super::sessions::{REVIEW_REMINDER_INTERVAL, ALL_USES, BATCH_SIZE};
+use super::idempotency::{self, IdempotencyKey, ResponseSubject};
+use super::sessions::{ALL_USES, BATCH_SIZE, REVIEW_REMINDER_INTERVAL};
 use super::{App, AppError};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    SessionReview, Session, SessionEvent, SessionState, SessionDetails, involved,
+    Session, SessionDetails, SessionEvent, SessionReview, SessionState, involved,
 };
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::Timestamp;
 use crate::store::Tx;
 use serde_json::json;
@@ -46,7 +46,8 @@ impl App {
                 let review = SessionReview::new(person, note, now).map_err(Refusal::Violations)?;
                 self.save_review(tx, caller, &mut session, review, &config, now)
                     .await?;
-                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now).await?;
+                idempotency::store_response(tx, once.as_ref(), &ResponseSubject::session(id), now)
+                    .await?;
                 self.shown_session(tx, session, &config, now).await
             })
             .await?;
@@ -107,9 +108,11 @@ impl App {
                     let session = session.canonicalize_people(config.directory());
                     if let SessionState::Ended { at, .. } = session.state {
                         let event = SessionEvent::ReviewOwed { ended_at: at };
-                        self.alert_session(tx, &session, event, &config, now).await?;
+                        self.alert_session(tx, &session, event, &config, now)
+                            .await?;
                     }
-                    tx.remind_of_session(&session.id, now.plus(REVIEW_REMINDER_INTERVAL)).await?;
+                    tx.remind_of_session(&session.id, now.plus(REVIEW_REMINDER_INTERVAL))
+                        .await?;
                 }
                 Ok(())
             })
@@ -131,7 +134,8 @@ impl App {
             return Ok(());
         }
         let owed = tx.unreviewed_sessions(now, ALL_USES).await?;
-        let own = |session: &&Session| config.directory().canonical(&session.initiator) == initiator;
+        let own =
+            |session: &&Session| config.directory().canonical(&session.initiator) == initiator;
         match owed.iter().find(own) {
             None => Ok(()),
             Some(session) => Err(Refusal::Forbidden(format!(

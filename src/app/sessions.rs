@@ -1,11 +1,11 @@
 //! Break-glass sessions as they are shown: one, a page of them, those that people have to know of.
 
 use super::{App, AppError};
-use crate::domain::break_glass::{Session, SessionState, SessionDetails, SessionUse};
+use crate::domain::break_glass::{Session, SessionDetails, SessionState, SessionUse};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 
@@ -59,7 +59,9 @@ impl App {
         config: &CompiledConfig,
     ) -> Result<Vec<SessionUse>, AppError> {
         let uses = tx.uses_of(session, most).await?.into_iter();
-        Ok(uses.map(|one| one.canonicalize_people(config.directory())).collect())
+        Ok(uses
+            .map(|one| one.canonicalize_people(config.directory()))
+            .collect())
     }
 
     /// As [`Self::load_session`]; one that this release cannot read is set aside, and bypasses nothing.
@@ -83,7 +85,9 @@ impl App {
         config: &CompiledConfig,
     ) -> Result<Vec<SessionUse>, AppError> {
         let uses = tx.readable_uses_of(session, most).await?.into_iter();
-        Ok(uses.map(|one| one.canonicalize_people(config.directory())).collect())
+        Ok(uses
+            .map(|one| one.canonicalize_people(config.directory()))
+            .collect())
     }
 
     /// The people who answer by a token for a service that could act under a session, by any token that could be used then.

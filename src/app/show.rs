@@ -1,16 +1,18 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, config, canonicalize_people, resolve};
+use super::{App, AppError, RequestRef, canonicalize_people, config, resolve};
 use crate::domain::action::{Action, RequestType};
 use crate::domain::break_glass::Session;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::principal::Principal;
-use crate::domain::request::{Request, Status};
-use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::request_details::{RequestDetails, SessionSummary, PersonSummary, TimelineEvent};
-use crate::domain::time::Timestamp;
 use crate::domain::progress;
+use crate::domain::request::{Request, Status};
+use crate::domain::request_details::{
+    PersonSummary, RequestDetails, SessionSummary, TimelineEvent,
+};
+use crate::domain::time::Timestamp;
 use crate::store::{Loaded, TimelineRow, Tx};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +42,11 @@ impl App {
     }
 
     /// One request, as it is in this unit.
-    pub(super) async fn show_in(&self, tx: &mut Tx, id: &RequestId) -> Result<RequestDetails, AppError> {
+    pub(super) async fn show_in(
+        &self,
+        tx: &mut Tx,
+        id: &RequestId,
+    ) -> Result<RequestDetails, AppError> {
         let shown = self.show_all(tx, &[id]).await?.pop();
         shown.ok_or_else(|| self.absent(id).into())
     }
@@ -136,13 +142,17 @@ pub(super) fn shown(
     now: Timestamp,
 ) -> RequestDetails {
     let Loaded {
-        mut request, decisions, ..
+        mut request,
+        decisions,
+        ..
     } = canonicalize_people(loaded, config.directory());
     request.state = request.state.at(now);
     let directory = config.directory();
     let then = directory.as_of(request.created_at);
     let waiting = match request.state.status() {
-        Status::Pending => progress::waiting_for(&request.gates, &request.excluded, &decisions, &then),
+        Status::Pending => {
+            progress::waiting_for(&request.gates, &request.excluded, &decisions, &then)
+        }
         _ => Vec::new(),
     };
     let waiting_for: Vec<PersonId> = waiting

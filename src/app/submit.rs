@@ -1,22 +1,24 @@
 //! Asking: what gates the action is found and pinned, and the request is stored with its card and its audit row.
 
-use super::idempotency::{self, ResponseSubject, IdempotencyKey};
+use super::idempotency::{self, IdempotencyKey, ResponseSubject};
 use super::{App, AppError, RequestRef, cancel, outcome_messages};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::Session;
+use crate::domain::compiled_config::{
+    AdmittedRequest, Ask, CompiledConfig, Violation, ViolationCode,
+};
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
 use crate::domain::id::{RequestId, SessionId};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Grant, Request, State, Status};
-use crate::domain::compiled_config::{AdmittedRequest, Ask, ViolationCode, CompiledConfig, Violation};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 use serde_json::{Value, json};
 
-/// The largest payload in canonical form, in bytes (design 3.4).
+/// The largest payload in canonical form, in bytes (docs/decisions.md D38).
 const LARGEST_PAYLOAD: usize = 1 << 20;
 
 /// What somebody asks for.
@@ -126,7 +128,8 @@ impl App {
             let shown = self.show_in(tx, &same).await;
             // one that cannot be read is not joined
             if !matches!(shown, Err(AppError::Refused(Refusal::Unreadable))) {
-                idempotency::store_response(tx, once, &ResponseSubject::request(&same), now).await?;
+                idempotency::store_response(tx, once, &ResponseSubject::request(&same), now)
+                    .await?;
                 return Ok(Submitted {
                     shown: shown?,
                     new: false,
@@ -382,7 +385,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn request(self, number: i64, caller: &Caller, admitted: &AdmittedRequest, now: Timestamp) -> Request {
+    fn request(
+        self,
+        number: i64,
+        caller: &Caller,
+        admitted: &AdmittedRequest,
+        now: Timestamp,
+    ) -> Request {
         let state = state(admitted, now);
         Request {
             id: self.id,

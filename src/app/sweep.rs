@@ -2,9 +2,9 @@
 
 use super::{App, AppError, outcome_messages};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::Via;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
-use crate::domain::decision::Via;
 use serde_json::json;
 
 /// Most requests that one unit ends; the next unit goes on.
@@ -15,7 +15,13 @@ const FORGET_BATCH_SIZE: i64 = 1_000;
 impl App {
     /// Expires what is overdue. Says whether there may be more.
     pub async fn expire_overdue(&self) -> Result<bool, AppError> {
-        let overdue = self.0.db.read().await?.ending(self.now(), BATCH_SIZE).await?;
+        let overdue = self
+            .0
+            .db
+            .read()
+            .await?
+            .ending(self.now(), BATCH_SIZE)
+            .await?;
         if overdue.is_empty() {
             return Ok(false);
         }
@@ -52,7 +58,9 @@ impl App {
         let forgotten = self
             .0
             .db
-            .transaction::<_, AppError>(async |tx| Ok(tx.forget_answers(now, FORGET_BATCH_SIZE).await?))
+            .transaction::<_, AppError>(async |tx| {
+                Ok(tx.forget_answers(now, FORGET_BATCH_SIZE).await?)
+            })
             .await?;
         Ok(i64::try_from(forgotten).unwrap_or(0) == FORGET_BATCH_SIZE)
     }

@@ -178,7 +178,9 @@ impl App {
             let noted: Result<(), AppError> = self
                 .0
                 .db
-                .transaction(async |tx| Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?))
+                .transaction(async |tx| {
+                    Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?)
+                })
                 .await;
             // a note for the operator; what cannot be noted can still be read
             if let Err(error) = noted {

@@ -1,17 +1,17 @@
 //! `countersign apply`: makes the stored configuration that of a file, through the API, and shows the difference first.
 
 use super::client::{Call, Client, RETRY_PERIOD};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::headline;
-use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::config::file::Source;
 use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
+use crate::domain::compiled_config::ConfigError;
 use crate::domain::conditions;
 use crate::domain::diff::{Change, Difference, Line, diff};
 use crate::domain::document::{ConfigDocument, PolicyTemplate};
-use crate::domain::compiled_config::ConfigError;
 use crate::http::problem::Problem;
 use crate::http::view::RequestView;
 use axum::http::StatusCode;
@@ -120,7 +120,11 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Pending)
 }
 
-fn change(document: &ConfigDocument, version: String, reason: Option<&str>) -> Result<Call, CliError> {
+fn change(
+    document: &ConfigDocument,
+    version: String,
+    reason: Option<&str>,
+) -> Result<Call, CliError> {
     let unsent =
         |error: &dyn std::fmt::Display| CliError::Usage(format!("this cannot be sent: {error}"));
     let body = serde_json::to_string(document).map_err(|error| unsent(&error))?;

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn b09_people_approve_the_very_command() {
+    fn people_approve_the_very_command_b09() {
         let argv = ["sh".to_owned(), "-c".to_owned(), "echo  'a b' ".to_owned()];
         let is = |input| payload(Some(&argv), input).map(|payload| payload.to_string());
         assert_eq!(

@@ -1,8 +1,8 @@
 //! `countersign audit`: the log, read and checked at the database.
 
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::token::{open, told};
-use super::error::CliError;
 use super::{output, style};
 use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;

@@ -1,9 +1,9 @@
 //! `countersign break-glass`: the emergency door for people who live in a terminal.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::show::print_json;
-use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::{SessionList, SessionView};

@@ -1,11 +1,11 @@
 //! `countersign cancel`: takes a request back.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::headline;
 use super::show::{print_json, request_id};
-use super::error::CliError;
 use crate::config::client::ClientArgs;
 use crate::http::view::RequestView;
 use serde_json::json;

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_ends_as_the_command_did() {
+    async fn run_exits_with_the_status_of_the_command() {
         assert_eq!(ends(&["true"]).await, Ok(0));
         assert_eq!(ends(&["sh", "-c", "exit 3"]).await, Ok(3));
         assert_eq!(ends(&["sh", "-c", "kill -TERM $$"]).await, Ok(143));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn b09_arguments_arrive_as_they_are() {
+    async fn arguments_reach_the_command_unchanged_b09() {
         let exact = r#"test "$1" = "a  b" && test "$2" = '$HOME;*' && test $# = 2"#;
         assert_eq!(
             ends(&["sh", "-c", exact, "sh", "a  b", "$HOME;*"]).await,

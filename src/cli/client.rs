@@ -200,8 +200,9 @@ impl Client {
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, CliError> {
-        let unsent =
-            |error: &dyn std::fmt::Display| CliError::Usage(format!("this cannot be sent: {error}"));
+        let unsent = |error: &dyn std::fmt::Display| {
+            CliError::Usage(format!("this cannot be sent: {error}"))
+        };
         let base = self.base.as_str().trim_end_matches('/');
         let uri: Uri = format!("{base}{}", call.path)
             .parse()

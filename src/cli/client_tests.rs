@@ -30,7 +30,7 @@ fn json(problem: &Problem) -> String {
 }
 
 #[test]
-fn ap7_only_a_problem_document_refuses_and_nothing_else_is_believed() {
+fn only_a_problem_document_refuses_and_nothing_else_is_believed_ap7() {
     let refusal = Problem::from(Refusal::AlreadyReviewed);
     assert_eq!(
         ending(sorted(409, PROBLEM_JSON, &json(&refusal))),
@@ -45,7 +45,10 @@ fn ap7_only_a_problem_document_refuses_and_nothing_else_is_believed() {
         ending(sorted(404, "application/json", &json(&refusal))),
         Some(ExitStatus::NoAnswer)
     );
-    assert_eq!(ending(sorted(302, "text/html", "")), Some(ExitStatus::NoAnswer));
+    assert_eq!(
+        ending(sorted(302, "text/html", "")),
+        Some(ExitStatus::NoAnswer)
+    );
     assert_eq!(
         ending(sorted(503, PROBLEM_JSON, &json(&Problem::busy()))),
         Some(ExitStatus::NoAnswer)
@@ -54,7 +57,7 @@ fn ap7_only_a_problem_document_refuses_and_nothing_else_is_believed() {
 }
 
 #[test]
-fn only_what_may_pass_is_tried_again() {
+fn only_temporary_errors_are_retried() {
     let refused = |refusal: Refusal| CliError::Refused(refusal.into());
     assert!(passes(&CliError::NoAnswer(String::new())));
     assert!(passes(&refused(Refusal::InFlight)));
@@ -86,7 +89,7 @@ fn a_call_says_who_calls_and_hides_it_from_logs() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_no_answer() {
+async fn missing_server_is_reported_as_no_answer() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -98,7 +101,7 @@ async fn a_server_that_is_not_there_is_no_answer() {
 }
 
 #[tokio::test]
-async fn b30_a_call_carries_its_token_and_a_lost_answer_is_asked_for_again_with_the_same_key() {
+async fn a_call_carries_its_token_and_a_lost_answer_is_asked_for_again_with_the_same_key_b30() {
     use axum::Router;
     use axum::http::HeaderMap;
     use std::sync::{Arc, Mutex};

@@ -1,9 +1,9 @@
 //! `countersign completions` and `countersign man`, from the command line's own definition.
 
 use super::Cli;
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
-use super::error::CliError;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 

@@ -1,10 +1,10 @@
 //! `countersign approve` and `reject`: what was shown is what is decided on.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::{Progress, headline};
 use super::show::{self, print_json, request_id};
-use super::error::CliError;
 use super::wait::ask;
 use super::{output, style};
 use crate::config::client::ClientArgs;

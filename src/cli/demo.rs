@@ -1,16 +1,16 @@
 //! `countersign demo`: the bot together with a local Slack workspace in the browser; no account, no configuration.
 
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
-use super::server::{self, Servers, Start};
 use super::serve::{cannot_start, load};
+use super::server::{self, Servers, Start};
 use super::style;
-use super::error::CliError;
 use crate::app::Clock;
 use crate::bot::Bot;
-use crate::config::setting_error::SettingErrors;
 use crate::config::file::Source;
 use crate::config::logging::{LogArgs, LogSettings};
+use crate::config::setting_error::SettingErrors;
 use crate::http::MetricsAddress;
 use crate::sandbox::{Sandbox, Seed, Setup};
 use crate::slack::signature::SigningSecrets;

@@ -69,8 +69,9 @@ fn reasons(problem: &Problem) -> Vec<String> {
         return problem.violations.iter().map(line).collect();
     }
     if !problem.problems.is_empty() {
-        let line =
-            |wrong: &crate::http::problem::ConfigErrorView| format!("{}: {}", wrong.path, wrong.message);
+        let line = |wrong: &crate::http::problem::ConfigErrorView| {
+            format!("{}: {}", wrong.path, wrong.message)
+        };
         return problem.problems.iter().map(line).collect();
     }
     vec![problem.detail.clone()]
@@ -79,8 +80,8 @@ fn reasons(problem: &Problem) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::compiled_config::{Violation, ViolationCode};
     use crate::domain::refusal::Refusal;
-    use crate::domain::compiled_config::{ViolationCode, Violation};
 
     #[test]
     fn a_refusal_says_why_and_what_to_do() {
@@ -94,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_a_file_come_a_line_each() {
+    fn each_config_error_is_printed_on_its_own_line() {
         let trouble = CliError::Usage("c.yaml:1:1: a\nc.yaml:2:2: b\u{1b}[2K".to_owned());
         let text = anstream::adapter::strip_str(&trouble.text()).to_string();
         assert_eq!(text, "error: c.yaml:1:1: a\n  c.yaml:2:2: b<U+001B>[2K");
     }
 
     #[test]
-    fn every_violation_is_told() {
+    fn every_violation_is_printed() {
         let violation = |policy: Option<&str>, message: &str| Violation {
             policy: policy.map(Into::into),
             rule: ViolationCode::ReasonRequired,

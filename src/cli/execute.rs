@@ -1,11 +1,11 @@
 //! `countersign execute` and `complete`, for who carries out by hand what was approved.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::headline;
 use super::show::{self, print_json, request_id};
-use super::error::CliError;
 use crate::config::client::ClientArgs;
 use crate::http::ExecutedView;
 use crate::http::view::RequestView;

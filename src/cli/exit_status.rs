@@ -1,4 +1,4 @@
-//! How a command ends, as a number for scripts (design 3.1).
+//! How a command ends, as a number for scripts (docs/decisions.md D35).
 
 /// How asking ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_exit_codes_are_those_of_the_design() {
+    fn exit_codes_match_the_documented_table() {
         for (ending, request, run, command) in TABLE {
             let is = (ending.of_request(), ending.of_run(), ending.of_command());
             assert_eq!(is, (request, run, command), "{ending:?}");

@@ -2,9 +2,9 @@
 
 use super::ask::Ask;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::show::{policy, print_json};
-use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::conditions;

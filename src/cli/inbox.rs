@@ -1,10 +1,10 @@
 //! `countersign inbox`: requests, newest first.
 
 use super::client::{Call, Client, RETRY_PERIOD};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::headline;
 use super::show::print_json;
-use super::error::CliError;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::http::RequestPage;

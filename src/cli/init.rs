@@ -1,7 +1,7 @@
 //! `countersign init`: writes a first configuration from what the workspace knows.
 
-use super::exit_status::ExitStatus;
 use super::error::CliError;
+use super::exit_status::ExitStatus;
 use super::{output, style};
 use crate::config::draft::{Draft, Person, Team, id_of, ids, name_of};
 use crate::config::file::Source;

@@ -1,8 +1,8 @@
 //! `countersign manifest`: the Slack app's manifest.
 
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
-use super::error::CliError;
 use crate::config::manifest;
 use crate::config::settings::BaseUrl;
 

@@ -1,4 +1,4 @@
-//! The command line (design 3.1): thin, one file per command. The client commands here speak to a server through its API.
+//! The command line (docs/decisions.md D35): thin, one file per command. The client commands here speak to a server through its API.
 
 mod apply;
 mod ask;
@@ -12,8 +12,9 @@ mod decide;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
-pub mod exit_status;
+mod error;
 mod execute;
+pub mod exit_status;
 mod explain;
 mod inbox;
 mod init;
@@ -23,19 +24,18 @@ mod progress;
 mod recover;
 mod request;
 mod run;
-mod server;
 mod serve;
+mod server;
 mod show;
 mod style;
 mod token;
-mod error;
 mod wait;
 
 use crate::config::dotenv::{self, NotRead};
 use crate::config::settings::ServeArgs;
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
 use error::CliError;
+use std::process::ExitCode;
 
 /// Approvals for risky operations, in Slack
 #[derive(Debug, Parser)]

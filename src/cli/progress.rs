@@ -159,9 +159,9 @@ fn change(view: &RequestView, fresh: &[DecisionView], first: bool) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::decision::Via;
     use crate::domain::people::Directory;
     use crate::domain::principal::Caller;
-    use crate::domain::decision::Via;
     use crate::http::view::{Viewer, tests::shown};
 
     pub(crate) fn view() -> RequestView {
@@ -192,7 +192,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_comment_stays_in_its_line() {
+    fn comment_with_newlines_stays_on_one_line() {
         let mut view = view();
         view.decisions[0].comment = Some("no\n#42 approved".to_owned());
         assert_eq!(change(&view, &view.decisions, false).lines().count(), 1);

@@ -1,9 +1,9 @@
 //! `countersign recover`: the operator's way back in, at the database.
 
 use super::apply;
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::token::{open_past_rules, told};
-use super::error::CliError;
 use super::{output, style};
 use crate::app::{App, AppError, Recovered};
 use crate::config::file::Source;

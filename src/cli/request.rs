@@ -2,10 +2,10 @@
 
 use super::ask::Ask;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
 use super::progress::{Progress, headline};
-use super::error::CliError;
 use super::wait::{self, Stops, Waited};
 use crate::config::client::ClientArgs;
 use crate::http::view::RequestView;
@@ -141,7 +141,7 @@ mod tests {
     use crate::domain::request::Status;
 
     #[test]
-    fn every_status_has_its_ending_and_an_unknown_one_is_no_grant() {
+    fn every_status_has_an_exit_code_and_an_unknown_one_is_not_a_grant() {
         let codes = Status::ALL.map(|status| of_status(status.as_str()).of_request());
         assert_eq!(codes, [7, 0, 0, 0, 1, 4, 3, 0, 0]);
         for unknown in ["", "APPROVED", "approved ", "open"] {

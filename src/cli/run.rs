@@ -3,10 +3,10 @@
 use super::ask::On;
 use super::child;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::Progress;
 use super::request::{of_status, submit};
-use super::error::CliError;
 use super::wait::{self, Stops, Waited};
 use super::{output, style};
 use crate::config::client::ClientArgs;

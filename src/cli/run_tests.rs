@@ -23,7 +23,7 @@ fn argv(words: &[&str]) -> Vec<String> {
 const CONTENT: &str = r#"{"action":"x","payload":{"command":["echo","a b"]},"target":{}}"#;
 
 #[test]
-fn ap4_exactly_the_approved_command_runs() {
+fn exactly_the_approved_command_runs_ap4() {
     let executed = executed(CONTENT);
     assert_eq!(command(&executed, &[]), Ok(argv(&["echo", "a b"])));
     assert_eq!(
@@ -41,7 +41,7 @@ fn ap4_exactly_the_approved_command_runs() {
 }
 
 #[test]
-fn b09_content_without_the_approved_digest_does_not_run() {
+fn content_without_the_approved_digest_does_not_run_b09() {
     let mut forged = executed(CONTENT);
     forged.content = RawValue::from_string(CONTENT.replace("echo", "exec")).expect("JSON");
     assert!(command(&forged, &[]).is_err());
@@ -51,7 +51,7 @@ fn b09_content_without_the_approved_digest_does_not_run() {
 }
 
 #[test]
-fn a_request_without_a_command_runs_nothing() {
+fn request_without_a_command_runs_nothing() {
     for payload in [
         "null",
         "{}",
@@ -99,7 +99,7 @@ fn only_a_grant_is_executed() {
 }
 
 #[test]
-fn a_rejection_says_who_and_why() {
+fn rejection_names_the_approver_and_the_reason() {
     let mut view = view();
     view.status = "rejected".to_owned();
     view.decisions[0].verdict = "reject".to_owned();

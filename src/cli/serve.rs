@@ -1,14 +1,14 @@
 //! `countersign serve`: the bot.
 
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::server::{self, Servers, Start};
-use super::error::CliError;
 use crate::app::{AppError, Changed};
 use crate::bot::{Bot, CannotStart};
-use crate::config::file_error::ConfigFileErrors;
 use crate::config::file::Source;
-use crate::config::settings::{ServeArgs, Settings, environment};
+use crate::config::file_error::ConfigFileErrors;
 use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
+use crate::config::settings::{ServeArgs, Settings, environment};
 use crate::domain::refusal::Refusal;
 use crate::http::MetricsAddress;
 use crate::slack::signature::SigningSecrets;

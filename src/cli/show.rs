@@ -1,9 +1,9 @@
 //! `countersign show`: one request, with everything that decides about it.
 
 use super::client::{Call, Client, RETRY_PERIOD};
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::{decision, headline};
-use super::error::CliError;
 use super::{output, style};
 use crate::app::RequestRef;
 use crate::config::client::ClientArgs;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn b13_a_text_is_read_line_by_line() {
+    fn a_text_is_read_line_by_line_b13() {
         let read = |payload: &str| {
             let payload = serde_json::value::RawValue::from_string(payload.to_owned());
             let mut view = view();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_checked_before_anybody_is_asked() {
+    fn invalid_ids_are_refused_before_the_server_is_called() {
         assert_eq!(request_id("#42").as_deref(), Ok("42"));
         assert_eq!(request_id("42").as_deref(), Ok("42"));
         for bad in ["", "../v1/config", "42?wait=1s", "req_1", "-1"] {

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b13_text_of_others_cannot_move_hide_or_turn_what_is_read() {
+    fn control_and_bidi_characters_are_escaped_on_the_terminal_b13() {
         assert_eq!(plain("deploy\u{1b}[2Kgone"), "deploy<U+001B>[2Kgone");
         assert_eq!(
             plain("a\u{202e}b\u{200b}c\rd\ne"),

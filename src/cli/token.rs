@@ -1,15 +1,15 @@
 //! `countersign token`: API tokens, made and revoked at the database.
 
-use super::exit_status::ExitStatus;
 use super::error::CliError;
+use super::exit_status::ExitStatus;
 use super::{output, style};
 use crate::app::{App, AppError, Clock, NewToken};
 use crate::config::settings::{database_url, environment};
+use crate::domain::decision::Via;
 use crate::domain::id::TokenId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Scope, Token};
-use crate::domain::decision::Via;
 use crate::store::Db;
 use clap::Subcommand;
 use secrecy::ExposeSecret;

@@ -1,9 +1,9 @@
 //! Waiting for a decision: long polls that outlive a restart of the server, a deadline, and signals.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
+use super::error::CliError;
 use super::output;
 use super::progress::Progress;
-use super::error::CliError;
 use crate::app::Clock;
 use crate::domain::time::{Span, Timestamp};
 use crate::http::view::RequestView;
@@ -54,7 +54,8 @@ impl Stops {
     /// Listens from now on.
     pub fn listen() -> Result<Self, CliError> {
         let listen = |kind| {
-            signal(kind).map_err(|error| CliError::Usage(format!("signals cannot be read: {error}")))
+            signal(kind)
+                .map_err(|error| CliError::Usage(format!("signals cannot be read: {error}")))
         };
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -126,7 +127,9 @@ async fn poll(client: &Client, view: &RequestView) -> Result<RequestView, CliErr
         POLL.as_secs(),
         view.version
     );
-    client.read(&Call::get(path).waiting(POLL), RETRY_PERIOD).await
+    client
+        .read(&Call::get(path).waiting(POLL), RETRY_PERIOD)
+        .await
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -194,7 +197,7 @@ mod tests {
     use crate::cli::progress::tests::view;
 
     #[test]
-    fn a_silent_server_is_given_up_when_the_request_must_have_ended() {
+    fn waiting_stops_when_the_request_must_have_ended() {
         let mut view = view();
         view.expires_at = Some("2026-01-01T00:00:00.000Z".to_owned());
         let expiry = Timestamp(1_767_225_600_000);
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_process_has_the_status_a_shell_gives_it() {
+    fn signal_exit_status_is_128_plus_signal() {
         let all = [Stop::HangUp, Stop::Interrupt, Stop::Quit, Stop::Terminate];
         assert_eq!(all.map(Stop::status), [129, 130, 131, 143]);
     }

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn both_faults_at_once_and_no_token_in_debug() {
+    fn both_setting_errors_are_reported_and_debug_hides_the_token() {
         let faults = ClientSettings::read(&args("ftp://x"), |_| None).expect_err("two faults");
         assert_eq!(faults.0.len(), 2, "{faults}");
 

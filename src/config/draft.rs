@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_loads_whatever_people_are_called() {
+    fn generated_config_loads_whatever_names_people_have() {
         let yaml = draft().yaml();
         let source =
             Source::read("draft.yaml", &yaml).unwrap_or_else(|faults| panic!("{faults}\n{yaml}"));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_team_gets_a_quorum_it_can_meet() {
+    fn small_team_gets_a_quorum_it_can_meet() {
         for people in 1..=3 {
             let mut small = draft();
             small.people.truncate(people);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_made_of_handles_and_are_all_different() {
+    fn generated_ids_come_from_handles_and_are_unique() {
         for (text, id) in [
             ("Alice.Anderson", Some("alice-anderson")),
             ("  bob_99 ", Some("bob-99")),

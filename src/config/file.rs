@@ -3,10 +3,10 @@
 use super::file_error::{ConfigFileError, ConfigFileErrors};
 use super::source_location::{SourceLocation, steps};
 use super::structure;
+use crate::domain::compiled_config::{CompiledConfig, ConfigError};
 use crate::domain::digest::{Digest, canonical};
 use crate::domain::document::{ConfigDocument, too_large};
 use crate::domain::id::PolicyId;
-use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use serde_json::Value;
 use serde_saphyr::{
     DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter as _, NonFiniteFloatPolicy,

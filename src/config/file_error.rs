@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_reads_as_editors_expect_and_cannot_steer_a_terminal() {
+    fn config_error_has_file_line_column_and_escapes_control_characters() {
         let fault = ConfigFileError {
             file: "countersign.yaml".to_owned(),
             at: Some((41, 7)),

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn op3_no_filter_opens_the_wire_level_crates() {
+    fn no_filter_opens_the_wire_level_crates_op3() {
         for filter in [
             "trace",
             "slack_morphism=trace",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_whether_a_line_would_be_logged_loses_none() {
+    fn checking_whether_a_level_is_enabled_loses_no_line() {
         let log = logged("info", LogFormat::Text, || {
             assert!(!tracing::enabled!(tracing::Level::TRACE));
             tracing::info!("still here");

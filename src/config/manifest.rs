@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn over_http_everything_points_at_the_one_address() {
+    fn http_manifest_uses_one_request_url() {
         let manifest = over_http();
         let inbound = Value::from("https://approvals.acme.test/bot/slack/events");
         let commands = manifest["features"]["slash_commands"].as_array();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn over_sockets_nothing_points_anywhere_and_the_rest_is_the_same() {
+    fn socket_mode_manifest_has_no_urls_and_is_otherwise_equal() {
         let [mut http, mut sockets] = both();
         assert_eq!(
             sockets["settings"]["socket_mode_enabled"],
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_for_as_little_as_the_work_needs() {
+    fn manifest_requests_only_the_scopes_that_are_used() {
         for manifest in both() {
             let scopes = &manifest["oauth_config"]["scopes"];
             let known: Vec<&str> = SCOPES.iter().map(|(scope, _)| *scope).collect();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn slack_would_take_both() {
+    fn both_manifests_pass_the_schema() {
         for manifest in both() {
             assert_eq!(all_faults(&manifest), Vec::<String>::new());
             let commands = manifest["features"]["slash_commands"]
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slack_would_not_take_is_found() {
+    fn invalid_manifests_fail_the_schema() {
         type Spoil = fn(&mut Value);
         let spoils: [Spoil; 7] = [
             |m| m["display_information"]["name"] = "n".repeat(36).into(),

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_without_effect_is_named_with_its_place() {
+    fn every_key_without_effect_is_reported_with_its_location() {
         let said = places(
             "organization: acme
 policies:
@@ -53,7 +53,7 @@ reminders: {first: 2h, factor: 2}
     }
 
     #[test]
-    fn what_people_start_from_asks_for_nothing_unbuilt() {
+    fn shipped_configurations_use_only_implemented_keys() {
         let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
         for file in ["demo.yaml", "example.yaml"] {
             let source =

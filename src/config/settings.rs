@@ -2,8 +2,8 @@
 //!
 //! Secrets come from the environment alone. A flag would show them to everybody who lists the machine's processes.
 
-use super::setting_error::{SettingError, SettingErrors};
 use super::logging::{LogArgs, LogSettings};
+use super::setting_error::{SettingError, SettingErrors};
 use secrecy::SecretString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -189,7 +189,9 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// The database alone, for the commands that open it beside a running server.
-pub fn database_url(variable: impl Fn(&str) -> Option<String>) -> Result<SecretString, SettingErrors> {
+pub fn database_url(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<SecretString, SettingErrors> {
     let mut checks = Checks::default();
     let url = checks.database(variable(DATABASE_URL).as_deref());
     url.ok_or(SettingErrors(checks.0))

@@ -226,7 +226,7 @@ mod tests {
     const TEXT: &str = "organization: acme\npolicies:\n  # a comment\n  - id: one\n    quorum: {minApprovals: 2, requiredTeamIds: [sre, ops]}\n  - id: two\n    conditions:\n      endHour: 25\n";
 
     #[test]
-    fn every_key_and_item_has_its_place() {
+    fn every_key_and_item_has_a_source_location() {
         let places = SourceLocation::of(TEXT);
         for (path, at) in [
             ("organization", (1, 1)),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn struck_items_leave_the_numbers_of_the_others() {
+    fn removed_items_keep_the_indexes_of_the_others() {
         let mut places = SourceLocation::of(TEXT);
         places.strike(&steps("policies[0]"));
         assert_eq!(
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_leads_to_what_it_stands_for() {
+    fn alias_resolves_to_its_anchor() {
         let places = SourceLocation::of("a: &x\n  b: 1\nc: *x\n");
         assert_eq!(places.find(&steps("c.b")).0, (2, 3));
     }

@@ -15,7 +15,10 @@ const FAULTS_SHOWN: usize = 50;
 pub(super) type ShapeError = ((usize, usize), String, String);
 
 /// Reads the document, or tells every flaw of its shape.
-pub(super) fn read(mut value: Value, mut places: SourceLocation) -> Result<ConfigDocument, Vec<ShapeError>> {
+pub(super) fn read(
+    mut value: Value,
+    mut places: SourceLocation,
+) -> Result<ConfigDocument, Vec<ShapeError>> {
     let mut flaws = Vec::new();
     let mut struck: Vec<Vec<Step>> = Vec::new();
     loop {

@@ -1,6 +1,6 @@
-//! The actions that can be gated (specification: Protected High-Risk Actions; design 2.1).
+//! The actions that can be gated (specification: Protected High-Risk Actions; docs/decisions.md D08).
 
-use super::document::{ActionGroup, Level, CustomAction, Risk};
+use super::document::{ActionGroup, CustomAction, Level, Risk};
 use super::id::ActionId;
 use serde::{Deserialize, Serialize};
 
@@ -228,7 +228,7 @@ pub fn catalogue() -> impl Iterator<Item = Action> {
 }
 
 /// Whether a policy gates this action only by naming it, so that an always-on policy cannot lock out its own repair or the
-/// emergency door (design 2.2).
+/// emergency door (docs/decisions.md D10).
 pub fn must_be_named(action: &ActionId) -> bool {
     [POLICY_UPDATE, BREAK_GLASS].contains(&action.as_str())
 }
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_the_specifications() {
+    fn catalogue_matches_the_specification() {
         let table: Vec<String> = catalogue()
             .map(|action| {
                 format!(

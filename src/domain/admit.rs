@@ -1,25 +1,25 @@
-//! Whether an ask keeps every rule, and what gates it (design 2.1, 2.3, 2.5, 3.4). Every broken rule is told at once.
+//! Whether an ask keeps every rule, and what gates it (docs/decisions.md D08, D14, D17, D38). Every broken rule is told at once.
 
 use super::action::{self, Action};
-use super::ask::{AdmittedRequest, Ask, NameKind, ViolationCode, UnknownName, Violation};
+use super::ask::{AdmittedRequest, Ask, NameKind, UnknownName, Violation, ViolationCode};
 use super::break_glass::Session;
+use super::compiled_config::CompiledConfig;
 use super::document::Level;
-use super::eligibility::{PeopleInvolved, Involvement};
+use super::eligibility::{Involvement, PeopleInvolved};
 use super::id::{ActionId, PersonId};
 use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::resolve::Reach;
-use super::compiled_config::CompiledConfig;
 use super::satisfiable;
 use super::target::Target;
 use super::text;
 use super::time::{Span, Timestamp};
 
-/// Longest release, in characters (design 2.1).
+/// Longest release, in characters (docs/decisions.md D08).
 const RELEASE_LIMIT: usize = 200;
-/// How long a request waits when no policy says so (design 2.2).
+/// How long a request waits when no policy says so (docs/decisions.md D09).
 const EXPIRES_AFTER: Span = Span::hours(24);
-/// How long a permission holds when no policy says so (design 2.6).
+/// How long a permission holds when no policy says so (docs/decisions.md D24).
 const VALID_FOR: Span = Span::hours(1);
 
 /// The policies that apply: enforced ones, and those that are only tried out.
@@ -145,7 +145,11 @@ impl CompiledConfig {
                 kind: NameKind::Action,
                 name: ask.action.clone(),
             };
-            broken.push(Violation::unknown(ViolationCode::UnknownAction, "action", unknown));
+            broken.push(Violation::unknown(
+                ViolationCode::UnknownAction,
+                "action",
+                unknown,
+            ));
         }
         found.cloned()
     }
@@ -181,7 +185,9 @@ impl CompiledConfig {
             ));
         }
         if let Some(release) = &ask.release {
-            broken.extend(release_trouble(release).map(|why| Violation::new(ViolationCode::Payload, why)));
+            broken.extend(
+                release_trouble(release).map(|why| Violation::new(ViolationCode::Payload, why)),
+            );
         }
         Target {
             project: project.map(Into::into),

@@ -1,4 +1,4 @@
-//! What somebody asks for, what becomes of it, and the rules it can break (design 3.4).
+//! What somebody asks for, what becomes of it, and the rules it can break (docs/decisions.md D38).
 
 use super::action::Action;
 use super::document::Level;
@@ -11,7 +11,7 @@ use super::target::Target;
 use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The rules a request can break (design 3.4).
+/// The rules a request can break (docs/decisions.md D38).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the design's own words")]

@@ -1,9 +1,9 @@
-//! What is recorded, in the same commit as what it records (design 2.8).
+//! What is recorded, in the same commit as what it records (docs/decisions.md D29).
 
+use super::decision::Via;
 use super::id::{AuditId, RequestId, SessionId};
 use super::principal::Principal;
 use super::time::Timestamp;
-use super::decision::Via;
 use serde_json::Value;
 
 /// One event of the audit log.

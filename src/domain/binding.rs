@@ -1,4 +1,4 @@
-//! Bindings, indexed by what they are bound to (specification: Binding Levels; design 2.2), so that a request looks at its own
+//! Bindings, indexed by what they are bound to (specification: Binding Levels; docs/decisions.md D09), so that a request looks at its own
 //! resources' bindings alone.
 
 use super::document::{Binding, ConfigDocument, Level};

@@ -1,18 +1,18 @@
 //! The configuration, compiled: checked once, indexed for every question that a request asks of it.
 
 use super::action::{self, Action};
-pub use super::ask::{AdmittedRequest, Ask, NameKind, ViolationCode, UnknownName, Violation};
+pub use super::ask::{AdmittedRequest, Ask, NameKind, UnknownName, Violation, ViolationCode};
 use super::binding::Bindings;
 use super::check;
-use super::document::{ConfigDocument, Route, ServiceDocument, PolicyTemplate};
+use super::document::{ConfigDocument, PolicyTemplate, Route, ServiceDocument};
 use super::eligibility::PeopleInvolved;
 use super::id::{ActionId, ChannelId, PolicyId, ServiceId};
 use super::people::Directory;
 use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::resources::Registry;
-use super::slack_directory::{SlackDirectory, ConfigVersions, bound_groups};
 use super::satisfiable;
+use super::slack_directory::{ConfigVersions, SlackDirectory, bound_groups};
 use super::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -95,7 +95,12 @@ impl CompiledConfig {
         document: ConfigDocument,
         template_versions: &BTreeMap<PolicyId, i64>,
     ) -> Result<Self, Vec<ConfigError>> {
-        Self::compile_with(version, document, template_versions, SlackDirectory::default())
+        Self::compile_with(
+            version,
+            document,
+            template_versions,
+            SlackDirectory::default(),
+        )
     }
 
     /// The same beside what is known of people otherwise. Nothing that happens in Slack makes a document wrong that was right.
@@ -106,7 +111,12 @@ impl CompiledConfig {
         slack_directory: SlackDirectory,
     ) -> Result<Self, Vec<ConfigError>> {
         let checked = CheckedDocument::new(document)?;
-        Ok(Self::of(version, checked, template_versions, slack_directory))
+        Ok(Self::of(
+            version,
+            checked,
+            template_versions,
+            slack_directory,
+        ))
     }
 
     /// Indexes a document that has been checked.
@@ -254,7 +264,12 @@ impl CompiledConfig {
 
     /// The channels a request's card goes to: that of the first route that matches, else the default; and those its policies name. A
     /// policy only adds a channel, so that no policy takes cards away from the people who watch them.
-    pub fn route(&self, action: &Action, target: &Target, gates: &[PinnedPolicy]) -> Vec<ChannelId> {
+    pub fn route(
+        &self,
+        action: &Action,
+        target: &Target,
+        gates: &[PinnedPolicy],
+    ) -> Vec<ChannelId> {
         let routes = &self.document.routes;
         let mut config = routes.rules.iter();
         let first = config

@@ -1,4 +1,4 @@
-//! When a policy applies (specification: Condition Constraints; design 2.4). Where a condition cannot be read, the policy applies.
+//! When a policy applies (specification: Condition Constraints; docs/decisions.md D15). Where a condition cannot be read, the policy applies.
 
 use super::document::Conditions;
 use super::id::EnvironmentId;

@@ -149,7 +149,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn b13_what_ends_a_line_is_seen() {
+    fn line_end_characters_are_made_visible_b13() {
         for (text, shown) in [
             ("tr", "tr∎"),
             ("tr ", "tr ∎"),
@@ -167,7 +167,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_exactly_a_text_is_a_text() {
+    fn only_content_type_and_text_make_a_text_payload() {
         let read = |payload: &str| TextPayload::read(payload).map(|found| found.text.text);
         let diff = r#"{"contentType":"text/x-diff","text":"-a\n+b\n"}"#;
         assert_eq!(read(diff).as_deref(), Some("-a\n+b\n"));
@@ -220,7 +220,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn b12_b13_a_text_can_be_read_back_from_what_is_shown(
+        fn a_text_can_be_read_back_from_what_is_shown_b12_b13(
             text in prop_oneof!["(?s).{0,60}", "[a\\\\u{}d\n\t\r ¶∎⋯→\u{202e}]{0,60}"]
         ) {
             let shown = seen(&text);

@@ -1,13 +1,13 @@
-//! A decision on one request: who may make it, whether it counts, and what it completes (design 2.6).
+//! A decision on one request: who may make it, whether it counts, and what it completes (docs/decisions.md D22).
 
+use super::decision::{Decision, DecisionKind, Via};
 use super::digest::Digest;
 use super::eligibility::{self, Ineligible};
 use super::people::Person;
+use super::progress;
 use super::refusal::Refusal;
 use super::request::{Request, Status};
 use super::time::{Span, Timestamp};
-use super::progress;
-use super::decision::{Via, DecisionKind, Decision};
 
 /// How long what no policy gates may be executed, and what the shortest `validFor` is compared with.
 pub const VALID_FOR: Span = Span::hours(1);
@@ -31,8 +31,12 @@ pub struct NewDecision<'a> {
     pub via: Via,
 }
 
-/// Casts a vote. Refusals come in the order of design 3.4; a refused new changes nothing.
-pub fn add_decision(request: &mut Request, decisions: &mut Vec<Decision>, new: NewDecision<'_>) -> Result<(), Refusal> {
+/// Casts a vote. Refusals come in the order of docs/decisions.md D22; a refused new changes nothing.
+pub fn add_decision(
+    request: &mut Request,
+    decisions: &mut Vec<Decision>,
+    new: NewDecision<'_>,
+) -> Result<(), Refusal> {
     let by = new.approver.map(|person| &person.id);
     if decisions.iter().any(|decision| Some(&decision.by) == by) {
         return Err(Refusal::AlreadyReviewed);
@@ -67,7 +71,9 @@ pub fn add_decision(request: &mut Request, decisions: &mut Vec<Decision>, new: N
     let state = request.state.clone();
     let next = match new.verdict {
         DecisionKind::Reject => Some(state.reject(new.at)),
-        DecisionKind::Approve if progress::all_satisfied(&request.gates, &request.excluded, decisions) => {
+        DecisionKind::Approve
+            if progress::all_satisfied(&request.gates, &request.excluded, decisions) =>
+        {
             Some(state.approve(new.at, new.at.plus(valid_for(request))))
         }
         DecisionKind::Approve => None,

@@ -45,7 +45,7 @@ impl Via {
     }
 }
 
-/// A vote with the memberships its author had when it was cast (design 2.5).
+/// A vote with the memberships its author had when it was cast (docs/decisions.md D18).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {

@@ -2,8 +2,8 @@
 //! audited by what it changes.
 
 use super::document::{
-    Binding, ClusterDocument, DirectoryDocument, ConfigDocument, Resources, Route, Routes, TeamDocument,
-    PolicyTemplate, UserDocument,
+    Binding, ClusterDocument, ConfigDocument, DirectoryDocument, PolicyTemplate, Resources, Route,
+    Routes, TeamDocument, UserDocument,
 };
 use super::id::{EnvironmentId, ProjectId};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The difference between two configurations, line by line, and whether it must be announced (design 2.2).
+//! The difference between two configurations, line by line, and whether it must be announced (docs/decisions.md D12).
 
 use super::delta::changed_parts;
 use super::document::ConfigDocument;
@@ -51,7 +51,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether the security channel must be told (design 2.2).
+    /// Whether the security channel must be told (docs/decisions.md D12).
     pub fn is_announced(&self) -> bool {
         !self.touches.is_empty() || !self.weakens.is_empty()
     }

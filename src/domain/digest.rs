@@ -1,4 +1,4 @@
-//! Canonical content and its digest: what is approved is byte for byte what runs (design 2.6).
+//! Canonical content and its digest: what is approved is byte for byte what runs (docs/decisions.md D21).
 
 use super::id::ActionId;
 use super::target::Target;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn ap10_canonical_form_is_a_fixpoint() {
+    fn canonical_form_is_a_fixpoint_ap10() {
         for text in [
             r#"{"b":1,"a":[1.0,-0.0,1e3,"é\u0001"]}"#,
             "null",
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn ap10_two_payloads_never_share_a_digest() {
+    fn two_payloads_never_share_a_digest_ap10() {
         for bad in [
             r#"{"a":1,"a":1}"#,
             r#"{"b":1,"\u0062":2}"#,
@@ -203,7 +203,7 @@ mod tests {
 
     /// AP4, B07: flipping any single field of what is bound changes the digest.
     #[test]
-    fn ap4_every_field_is_bound() {
+    fn every_field_is_bound_ap4() {
         let target = Target {
             project: Some("api".into()),
             cluster: None,

@@ -1,11 +1,11 @@
-//! Who may decide on a request (design 2.5): the one check that every door goes through.
+//! Who may decide on a request (docs/decisions.md D17): the one check that every door goes through.
 
+use super::decision::{Decision, DecisionKind};
 use super::document::{Approvers, PolicyTemplate};
 use super::id::PersonId;
 use super::people::{Directory, Person};
 use super::pinned_policy::PinnedPolicy;
 use super::quorum::CountedApproval;
-use super::decision::{DecisionKind, Decision};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -103,7 +103,11 @@ pub fn names(template: &PolicyTemplate, approval: CountedApproval<'_>) -> bool {
 }
 
 /// Whether this person may decide on a request with these gates.
-pub fn check(gates: &[PinnedPolicy], excluded: &PeopleInvolved, person: &Person) -> Result<(), Ineligible> {
+pub fn check(
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    person: &Person,
+) -> Result<(), Ineligible> {
     if !person.active {
         return Err(Ineligible::Inactive);
     }
@@ -130,10 +134,18 @@ pub fn counts_for(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decision: &De
 }
 
 /// The approvals that count for this gate, one a person.
-pub fn counted_approvals<'a>(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decisions: &'a [Decision]) -> Vec<CountedApproval<'a>> {
+pub fn counted_approvals<'a>(
+    gate: &PinnedPolicy,
+    exclusions: Exclusions<'_>,
+    decisions: &'a [Decision],
+) -> Vec<CountedApproval<'a>> {
     let mut counted_approvals: Vec<CountedApproval<'a>> = Vec::with_capacity(decisions.len());
     for decision in decisions {
-        if counts_for(gate, exclusions, decision) && !counted_approvals.iter().any(|approval| approval.by == &decision.by) {
+        if counts_for(gate, exclusions, decision)
+            && !counted_approvals
+                .iter()
+                .any(|approval| approval.by == &decision.by)
+        {
             counted_approvals.push(decision.into());
         }
     }

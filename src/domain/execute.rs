@@ -1,15 +1,15 @@
 //! What is checked again before something that was granted is run, by whoever asked for it or by Countersign itself.
 
+use super::compiled_config::CompiledConfig;
+use super::decision::Decision;
 use super::eligibility::Involvement;
 use super::id::PersonId;
 use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
+use super::progress;
 use super::request::{Effect, Request, Status};
-use super::compiled_config::CompiledConfig;
 use super::satisfiable;
 use super::time::{Span, Timestamp};
-use super::progress;
-use super::decision::Decision;
 
 /// What the check says.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +97,11 @@ pub fn recheck(
             "It was not applied and still waits: {missing}. Approvals of people who may not approve any more do not count, and the policies in force now must be met as well."
         ),
     };
-    Recheck::MoreIsRequired { gates, decisions, why }
+    Recheck::MoreIsRequired {
+        gates,
+        decisions,
+        why,
+    }
 }
 
 /// Why a pending request is cancelled although nobody rejected it.
@@ -162,7 +166,12 @@ fn check_requester(request: &Request, config: &CompiledConfig) -> Result<(), Str
 
 /// The pinned policies, and those in force now in another version or not pinned at all. What a session bypassed counts as met while
 /// it covers the execution, as does whatever it would bypass now; once it does not, all of it gates.
-fn stacked(request: &Request, config: &CompiledConfig, covered: bool, now: Timestamp) -> Vec<PinnedPolicy> {
+fn stacked(
+    request: &Request,
+    config: &CompiledConfig,
+    covered: bool,
+    now: Timestamp,
+) -> Vec<PinnedPolicy> {
     let mut gates = request.gates.clone();
     if !covered {
         gates.extend(request.bypassed.iter().cloned());

@@ -2,18 +2,18 @@
 
 use super::ask::{Ask, Violation};
 use super::binding;
+use super::compiled_config::CompiledConfig;
 use super::conditions;
 use super::document::{Conditions, PolicyTemplate};
 use super::eligibility;
+use super::english;
 use super::id::{ActionId, PersonId, PolicyId};
 use super::pinned_policy::PinnedPolicy;
+use super::progress::{self, PolicyProgress};
 use super::resolve::gates_action;
-use super::compiled_config::CompiledConfig;
 use super::smallest;
 use super::target::Target;
 use super::time::Timestamp;
-use super::progress::{self, PolicyProgress};
-use super::english;
 use std::collections::{HashMap, HashSet};
 
 /// What would happen to an ask; nothing is stored.
@@ -71,7 +71,8 @@ impl CompiledConfig {
         let excluded = self.excluded(ask, &authors);
         let directory = self.directory();
         let eligible = eligibility::eligible(&gates, &excluded, directory);
-        let because = |gates: &[PinnedPolicy]| gates.iter().map(|gate| applies(gate, now)).collect();
+        let because =
+            |gates: &[PinnedPolicy]| gates.iter().map(|gate| applies(gate, now)).collect();
         Explained {
             because: because(&gates),
             observed_because: because(&observed),
@@ -161,7 +162,10 @@ fn bound_to(places: &[String]) -> String {
         [] => "is bound to nothing".to_owned(),
         places if places.len() > NAMES_SHOWN => {
             let rest = places.len() - NAMES_SHOWN;
-            format!("is bound to {} and {rest} more", places[..NAMES_SHOWN].join(", "))
+            format!(
+                "is bound to {} and {rest} more",
+                places[..NAMES_SHOWN].join(", ")
+            )
         }
         places => format!("is bound to {}", english::list(places)),
     }

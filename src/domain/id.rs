@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_id_reads_back_and_sorts_by_time() {
+    fn generated_id_parses_back_and_sorts_by_time() {
         let earlier = RequestId::from_uuid(uuid::Uuid::from_u128(1 << 80));
         let later = RequestId::from_uuid(uuid::Uuid::from_u128(2 << 80));
         assert!(earlier < later);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_case_or_length_is_no_id() {
+    fn id_of_another_kind_case_or_length_is_refused() {
         let id = RequestId::from_uuid(uuid::Uuid::from_u128(7));
         let text = id.as_str();
         for bad in [

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_is_of_lengths_that_were_there() {
+    fn percentiles_are_taken_from_measured_values() {
         assert_eq!(spread([]), None);
         assert_eq!(spread([7]), Some((1, 7, 7, 7)));
         assert_eq!(spread([9, 1]), Some((2, 1, 9, 9)));

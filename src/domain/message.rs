@@ -1,4 +1,4 @@
-//! One-off messages that leave with a commit: rows of the outbox (design 2.9).
+//! One-off messages that leave with a commit: rows of the outbox (docs/decisions.md D31).
 
 use super::break_glass::SessionAlert;
 use super::id::{ChannelId, PersonId, RequestId, SessionId};

@@ -3,7 +3,7 @@
 use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::principal::Principal;
-use super::slack_directory::{SyncedAccount, RecentMembership, Membership, SlackDirectory};
+use super::slack_directory::{Membership, RecentMembership, SlackDirectory, SyncedAccount};
 use super::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -138,8 +138,12 @@ impl Directory {
                 directory.join(member, &team.id);
             }
         }
-        directory.recent_memberships.clone_from(&slack_directory.recent_memberships);
-        directory.recent_memberships.sort_by_key(|recent_memberships| recent_memberships.since);
+        directory
+            .recent_memberships
+            .clone_from(&slack_directory.recent_memberships);
+        directory
+            .recent_memberships
+            .sort_by_key(|recent_memberships| recent_memberships.since);
         directory.hold(&slack_directory.recent_memberships);
         directory
     }
@@ -281,7 +285,9 @@ impl Directory {
 
     /// What came to whom at this time or later; a request of the same moment counts as older.
     fn gained_membership_since(&self, asked: Timestamp) -> &[RecentMembership] {
-        let first = self.recent_memberships.partition_point(|recent_memberships| recent_memberships.since < asked);
+        let first = self
+            .recent_memberships
+            .partition_point(|recent_memberships| recent_memberships.since < asked);
         &self.recent_memberships[first..]
     }
 

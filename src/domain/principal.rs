@@ -1,7 +1,7 @@
 //! Who acts: a person, a service, the operator at the database, or the bot itself.
 
-use super::id::{PersonId, ServiceId};
 use super::decision::Via;
+use super::id::{PersonId, ServiceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn principals_read_back_and_empty_names_are_refused() {
+    fn principals_parse_back_and_empty_names_are_refused() {
         for principal in [
             Principal::Person("alice".into()),
             Principal::Service("ci".into()),

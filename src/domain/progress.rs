@@ -1,12 +1,12 @@
-//! How far a policy is, in a tree that explains itself (design 2.3).
+//! How far a policy is, in a tree that explains itself (docs/decisions.md D14).
 
-use super::eligibility::{Exclusions, PeopleInvolved, candidates, names, counted_approvals};
+use super::decision::Decision;
+use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals, names};
+use super::english;
 use super::id::PolicyId;
 use super::people::{Directory, Person};
 use super::pinned_policy::PinnedPolicy;
 use super::quorum::{self, CountedApproval, size};
-use super::decision::Decision;
-use super::english;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -78,12 +78,19 @@ pub fn evaluate_observed(
 
 /// Whether every policy is satisfied, without the sentences. No policy at all is no approval: what nothing gates was never
 /// waiting for one, and is told apart by its state.
-pub fn all_satisfied(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decision]) -> bool {
+pub fn all_satisfied(
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
+) -> bool {
     let exclusions = Exclusions::by(gates, excluded);
     !gates.is_empty()
-        && gates
-            .iter()
-            .all(|gate| quorum::is_met(&gate.template.quorum, &counted_approvals(gate, exclusions, decisions)))
+        && gates.iter().all(|gate| {
+            quorum::is_met(
+                &gate.template.quorum,
+                &counted_approvals(gate, exclusions, decisions),
+            )
+        })
 }
 
 /// The people who could bring it forward now, by id: eligible for a policy that is not satisfied yet, and without a vote.
@@ -103,7 +110,12 @@ pub fn waiting_for<'a>(
 }
 
 /// Whether this person is one of them.
-pub fn waits_for(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decision], person: &Person) -> bool {
+pub fn waits_for(
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
+    person: &Person,
+) -> bool {
     let exclusions = Exclusions::by(gates, excluded);
     person.active
         && exclusions.part(&person.id).is_none()
@@ -117,12 +129,15 @@ fn open<'a>(
     exclusions: Exclusions<'a>,
     decisions: &'a [Decision],
 ) -> impl Iterator<Item = &'a PinnedPolicy> {
-    gates
-        .iter()
-        .filter(move |gate| !quorum::is_met(&gate.template.quorum, &counted_approvals(gate, exclusions, decisions)))
+    gates.iter().filter(move |gate| {
+        !quorum::is_met(
+            &gate.template.quorum,
+            &counted_approvals(gate, exclusions, decisions),
+        )
+    })
 }
 
-/// The votes as they still count at execution (design 2.5): memberships cut to those that the author still has and a policy asks
+/// The votes as they still count at execution (docs/decisions.md D18): memberships cut to those that the author still has and a policy asks
 /// for. The votes of people who are gone, inactive, or named by no policy any more are left out; a rejection is never cut away.
 pub fn cut(decisions: &[Decision], directory: &Directory, gates: &[PinnedPolicy]) -> Vec<Decision> {
     decisions
@@ -134,8 +149,14 @@ pub fn cut(decisions: &[Decision], directory: &Directory, gates: &[PinnedPolicy]
         .collect()
 }
 
-fn reduce_approval(decision: &Decision, directory: &Directory, gates: &[PinnedPolicy]) -> Option<Decision> {
-    let author = directory.person(&decision.by).filter(|author| author.active)?;
+fn reduce_approval(
+    decision: &Decision,
+    directory: &Directory,
+    gates: &[PinnedPolicy],
+) -> Option<Decision> {
+    let author = directory
+        .person(&decision.by)
+        .filter(|author| author.active)?;
     let asked = Asked::by(gates);
     let left = Decision {
         teams: decision
@@ -182,7 +203,12 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn policy_progress(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decisions: &[Decision], directory: &Directory) -> PolicyProgress {
+fn policy_progress(
+    gate: &PinnedPolicy,
+    exclusions: Exclusions<'_>,
+    decisions: &[Decision],
+    directory: &Directory,
+) -> PolicyProgress {
     let template = &gate.template;
     let counted_approvals = counted_approvals(gate, exclusions, decisions);
     let parts = parts(gate, &counted_approvals, directory);
@@ -235,7 +261,12 @@ impl Part {
     }
 
     /// A part that is either there, told by who it was, or missing in the same words on the tree and off it.
-    fn either(by: Option<&CountedApproval<'_>>, directory: &Directory, there: &str, missing: String) -> Self {
+    fn either(
+        by: Option<&CountedApproval<'_>>,
+        directory: &Directory,
+        there: &str,
+        missing: String,
+    ) -> Self {
         match by {
             Some(approval) => {
                 let who = directory.name(approval.by);
@@ -251,7 +282,11 @@ impl Part {
     }
 }
 
-fn parts(gate: &PinnedPolicy, counted_approvals: &[CountedApproval<'_>], directory: &Directory) -> Vec<Part> {
+fn parts(
+    gate: &PinnedPolicy,
+    counted_approvals: &[CountedApproval<'_>],
+    directory: &Directory,
+) -> Vec<Part> {
     let quorum = &gate.template.quorum;
     let mut parts = vec![approvals(counted_approvals.len(), quorum::need(quorum))];
     for id in unique(&quorum.required_user_ids) {
@@ -265,7 +300,9 @@ fn parts(gate: &PinnedPolicy, counted_approvals: &[CountedApproval<'_>], directo
         ));
     }
     for id in unique(&quorum.required_team_ids) {
-        let by = counted_approvals.iter().find(|approval| approval.teams.contains(id));
+        let by = counted_approvals
+            .iter()
+            .find(|approval| approval.teams.contains(id));
         let name = directory.team_name(id);
         parts.push(Part::either(
             by,
@@ -275,7 +312,9 @@ fn parts(gate: &PinnedPolicy, counted_approvals: &[CountedApproval<'_>], directo
         ));
     }
     for id in unique(&quorum.required_org_roles) {
-        let by = counted_approvals.iter().find(|approval| approval.roles.contains(id));
+        let by = counted_approvals
+            .iter()
+            .find(|approval| approval.roles.contains(id));
         let there = format!("the role {id}");
         parts.push(Part::either(
             by,
@@ -286,7 +325,10 @@ fn parts(gate: &PinnedPolicy, counted_approvals: &[CountedApproval<'_>], directo
     }
     let teams = size(quorum.min_distinct_teams);
     if teams > 0 {
-        parts.push(distinct(quorum::distinct_teams(counted_approvals, teams), teams));
+        parts.push(distinct(
+            quorum::distinct_teams(counted_approvals, teams),
+            teams,
+        ));
     }
     parts
 }

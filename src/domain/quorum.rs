@@ -1,10 +1,10 @@
-//! Quorum: how many approvals are needed, and whose (specification: Quorum Rules; design 2.3). Pure counting over voices that
+//! Quorum: how many approvals are needed, and whose (specification: Quorum Rules; docs/decisions.md D14). Pure counting over voices that
 //! somebody else has found to be eligible.
 
+use super::decision::Decision;
 use super::document::Quorum;
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::Person;
-use super::decision::Decision;
 use std::collections::{BTreeSet, HashMap};
 
 /// One person's approval, with the memberships that it speaks for.
@@ -59,12 +59,16 @@ pub fn has_person(counted_approvals: &[CountedApproval<'_>], id: &PersonId) -> b
 
 /// Whether somebody of this team is among the voices.
 pub fn has_team(counted_approvals: &[CountedApproval<'_>], id: &TeamId) -> bool {
-    counted_approvals.iter().any(|approval| approval.teams.contains(id))
+    counted_approvals
+        .iter()
+        .any(|approval| approval.teams.contains(id))
 }
 
 /// Whether a holder of this role is among the voices.
 pub fn has_role(counted_approvals: &[CountedApproval<'_>], id: &RoleId) -> bool {
-    counted_approvals.iter().any(|approval| approval.roles.contains(id))
+    counted_approvals
+        .iter()
+        .any(|approval| approval.roles.contains(id))
 }
 
 /// Whether these voices, each of another person, meet the quorum: every field of it.
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn b63_a_quorum_of_nothing_still_needs_somebody() {
+    fn a_quorum_of_nothing_still_needs_somebody_b63() {
         let nothing = Quorum {
             min_approvals: 0,
             ..Quorum::default()

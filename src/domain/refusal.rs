@@ -1,9 +1,9 @@
 //! Every way in which a use case says no: a value with a code for programs and sentences for people.
 
 use super::break_glass::SessionStatus;
+use super::compiled_config::{ConfigError, Violation};
 use super::eligibility::Ineligible;
 use super::request::Status;
-use super::compiled_config::{ConfigError, Violation};
 
 /// A refusal. Nothing has changed, except where a variant says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The code that the API answers with (design 3.4).
+    /// The code that the API answers with (docs/decisions.md D38).
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "request_not_found",

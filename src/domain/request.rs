@@ -1,4 +1,4 @@
-//! A request and its lifecycle (design 2.6): which state follows which, and nothing else.
+//! A request and its lifecycle (docs/decisions.md D20): which state follows which, and nothing else.
 
 use super::action;
 use super::digest::Digest;
@@ -380,7 +380,7 @@ mod tests {
 
     /// Every state with every command, a millisecond before its end and at its end.
     #[test]
-    fn the_whole_table() {
+    fn state_transitions() {
         let mut table = String::new();
         for state in every_state() {
             for (moment, now) in [("before its end", Timestamp(1_999)), ("at its end", LATER)] {
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_reads_back() {
+    fn every_status_parses_back() {
         for status in Status::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
         }

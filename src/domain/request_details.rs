@@ -2,16 +2,16 @@
 
 use super::action::Action;
 use super::audit::AuditEventKind;
+use super::decision::{Decision, Via};
 use super::diff::Difference;
 use super::document::SlackIdentity;
 use super::eligibility;
 use super::id::{PersonId, SessionId};
 use super::people::{Directory, Person};
 use super::principal::Principal;
+use super::progress::{self, PolicyProgress};
 use super::request::{Request, Status};
 use super::time::Timestamp;
-use super::progress::{self, PolicyProgress};
-use super::decision::{Via, Decision};
 use std::collections::BTreeMap;
 
 /// A request with everything that is shown of it.
@@ -117,8 +117,9 @@ impl RequestDetails {
             gates, excluded, ..
         } = &self.request;
         self.is_pending()
-            && (directory.person_as_of(id, self.request.created_at))
-                .is_some_and(|person| progress::waits_for(gates, excluded, &self.decisions, &person))
+            && (directory.person_as_of(id, self.request.created_at)).is_some_and(|person| {
+                progress::waits_for(gates, excluded, &self.decisions, &person)
+            })
     }
 
     /// Whether it still waits for decisions.

@@ -1,14 +1,14 @@
-//! Which policies are in force (specification: Binding Resolution; design 2.1, 2.2).
+//! Which policies are in force (specification: Binding Resolution; docs/decisions.md D08, D09).
 
 use super::action::{self, must_be_named};
 use super::binding;
 use super::break_glass::SessionStart;
+use super::compiled_config::CompiledConfig;
 use super::conditions;
 use super::document::{Binding, Level, Mode, PolicyTemplate};
 use super::id::{ActionId, ClusterId, EnvironmentId, ProjectId};
 use super::pinned_policy::PinnedPolicy;
 use super::request::{Effect, Request};
-use super::compiled_config::CompiledConfig;
 use super::target::Target;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};

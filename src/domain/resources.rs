@@ -1,4 +1,4 @@
-//! The registry of resources: what exists, and which environment a cluster belongs to (design 2.1).
+//! The registry of resources: what exists, and which environment a cluster belongs to (docs/decisions.md D08).
 
 use super::document::{Level, Resources};
 use super::id::{ClusterId, EnvironmentId, ProjectId};

@@ -1,13 +1,15 @@
-//! Whether the people there are could ever meet a quorum, and why not (design 2.3).
+//! Whether the people there are could ever meet a quorum, and why not (docs/decisions.md D14).
 
+use super::decision::Decision;
 use super::document::Quorum;
-use super::eligibility::{Exclusions, PeopleInvolved, candidates, each_named, named_people, names, counted_approvals};
+use super::eligibility::{
+    Exclusions, PeopleInvolved, candidates, counted_approvals, each_named, named_people, names,
+};
+use super::english;
 use super::id::{PersonId, PolicyId, TeamId};
 use super::people::{Directory, Person};
 use super::pinned_policy::PinnedPolicy;
 use super::quorum::{self, CountedApproval, size};
-use super::decision::Decision;
-use super::english;
 use std::collections::{BTreeSet, HashSet};
 
 /// A policy that nobody could complete any more.
@@ -40,7 +42,12 @@ const TEAMS_FIRST: usize = 64;
 
 /// Whether everybody who could approve would satisfy this policy. Since more approvals never un-approve, it stops at the first few
 /// people who would do, so that in a large directory only a refusal looks at everybody.
-fn is_meetable(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decisions: &[Decision], directory: &Directory) -> bool {
+fn is_meetable(
+    gate: &PinnedPolicy,
+    exclusions: Exclusions<'_>,
+    decisions: &[Decision],
+    directory: &Directory,
+) -> bool {
     let template = &gate.template;
     let mut counted_approvals = counted_approvals(gate, exclusions, decisions);
     let mut known: HashSet<&PersonId> = decisions.iter().map(|decision| &decision.by).collect();
@@ -201,7 +208,11 @@ impl Short<'_> {
     }
 
     fn teams(&self, want: usize) -> String {
-        let teams: BTreeSet<&TeamId> = self.counted_approvals.iter().flat_map(|approval| approval.teams).collect();
+        let teams: BTreeSet<&TeamId> = self
+            .counted_approvals
+            .iter()
+            .flat_map(|approval| approval.teams)
+            .collect();
         let head = format!("needs {}", english::count(want, "team"));
         if teams.len() >= want {
             return format!(
@@ -241,7 +252,11 @@ impl Short<'_> {
         if self.counted_approvals.len() > NAMES_SHOWN {
             return format!("{} people", english::number(self.counted_approvals.len()));
         }
-        let names: Vec<&str> = self.counted_approvals.iter().map(|approval| approval.by.as_str()).collect();
+        let names: Vec<&str> = self
+            .counted_approvals
+            .iter()
+            .map(|approval| approval.by.as_str())
+            .collect();
         english::list(&names)
     }
 

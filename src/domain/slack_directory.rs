@@ -1,5 +1,5 @@
 //! What is known of people besides the configuration: the accounts and user groups of the Slack workspace, and memberships that are too
-//! new to count for what was asked before (design 2.5).
+//! new to count for what was asked before (docs/decisions.md D18).
 
 use super::document::{DirectoryDocument, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
@@ -189,7 +189,10 @@ impl SlackDirectory {
         moved: Vec<(PersonId, SlackIdentity)>,
         now: Timestamp,
     ) -> Vec<RecentMembership> {
-        let mut recent_memberships: BTreeMap<(PersonId, Membership), (Timestamp, Option<Timestamp>)> = self
+        let mut recent_memberships: BTreeMap<
+            (PersonId, Membership),
+            (Timestamp, Option<Timestamp>),
+        > = self
             .recent_memberships
             .iter()
             .filter(|old| after.has(&old.person, &old.what))
@@ -352,10 +355,11 @@ mod tests {
     }
 
     #[test]
-    fn a_group_gives_what_it_holds_while_it_is_fresh_and_later_nothing_to_anybody_new() {
+    fn stale_group_gives_nothing_to_new_members() {
         for accounts in 0..16 {
             for given in 0..16 {
-                let fresh = slack_directory(accounts, given, GROUP_FRESHNESS).resolve_groups(&document(), NOW);
+                let fresh = slack_directory(accounts, given, GROUP_FRESHNESS)
+                    .resolve_groups(&document(), NOW);
                 assert_eq!(fresh.groups["S1"].people, people(accounts));
                 let old = Span(GROUP_FRESHNESS.0 + 1);
                 let stale = slack_directory(accounts, given, old).resolve_groups(&document(), NOW);
@@ -365,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_a_team_is_forgotten_and_starts_anew() {
+    fn unbound_group_is_forgotten_and_synced_from_scratch_when_bound_again() {
         let mut unbound = document();
         unbound.teams[0].slack_user_group = None;
         let forgotten = slack_directory(15, 15, Span(0)).resolve_groups(&unbound, NOW);
@@ -376,12 +380,16 @@ mod tests {
     }
 
     #[test]
-    fn b68_what_somebody_gives_himself_is_kept_until_he_loses_it() {
-        let (none, ann) = (slack_directory(0, 0, Span(0)), slack_directory(1, 1, Span(0)));
+    fn self_given_membership_stays_recent_until_it_is_lost_b68() {
+        let (none, ann) = (
+            slack_directory(0, 0, Span(0)),
+            slack_directory(1, 1, Span(0)),
+        );
         let before = Directory::compile_with(&document(), &none);
         let after = Directory::compile_with(&document(), &ann);
         let givers = |name: &str| BTreeSet::from([PersonId::from(name)]);
-        let by_another = none.recent_memberships_after((&before, &after), &givers("ben"), Vec::new(), NOW);
+        let by_another =
+            none.recent_memberships_after((&before, &after), &givers("ben"), Vec::new(), NOW);
         assert_eq!(by_another, []);
         let own = none.recent_memberships_after((&before, &after), &givers("ann"), Vec::new(), NOW);
         let expected = RecentMembership {
@@ -396,9 +404,11 @@ mod tests {
             recent_memberships: own.clone(),
             ..ann
         };
-        let unchanged = kept.recent_memberships_after((&after, &after), &givers("ann"), Vec::new(), NOW);
+        let unchanged =
+            kept.recent_memberships_after((&after, &after), &givers("ann"), Vec::new(), NOW);
         assert_eq!(unchanged, own);
-        let lost = kept.recent_memberships_after((&after, &before), &givers("ben"), Vec::new(), NOW);
+        let lost =
+            kept.recent_memberships_after((&after, &before), &givers("ben"), Vec::new(), NOW);
         assert_eq!(lost, []);
 
         let directory = Directory::compile_with(&document(), &kept);
@@ -413,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn b68_accounts_that_an_edit_adds_or_moves_are_named() {
+    fn moved_and_added_accounts_are_found_b68() {
         let mut after = document();
         after.users[0].slack = SlackIdentities(vec![identity("ann"), identity("ben")]);
         after.users[1].slack = SlackIdentities::default();
@@ -448,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn b28_members_are_people_only_where_the_configuration_says_so_and_never_guests() {
+    fn members_are_people_only_where_the_configuration_says_so_and_never_guests_b28() {
         let account = |name: &str, is_full| SyncedAccount {
             identity: identity(name),
             name: name.to_owned(),

@@ -1,11 +1,11 @@
 //! The smallest set of people who would complete a request now: exact for few people, near it for many.
 
+use super::decision::Decision;
 use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals};
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::{Directory, Person};
 use super::pinned_policy::PinnedPolicy;
 use super::quorum::{self, CountedApproval, size};
-use super::decision::Decision;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to so many people who differ in what they can do for the request, every set is tried.

@@ -3,7 +3,7 @@
 //!
 //! What is approved (the payload) is never changed: its digest stands for the very bytes.
 
-use super::ask::{ViolationCode, Violation};
+use super::ask::{Violation, ViolationCode};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -101,7 +101,8 @@ pub fn prose(text: &str) -> Result<Option<String>, TextFault> {
 /// What somebody says for others to read, as it is kept; `what` names it in a refusal.
 pub fn said(what: &str, text: Option<&str>) -> Result<Option<String>, Violation> {
     let Some(text) = text else { return Ok(None) };
-    prose(text).map_err(|fault| Violation::new(ViolationCode::Payload, format!("the {what} {fault}")))
+    prose(text)
+        .map_err(|fault| Violation::new(ViolationCode::Payload, format!("the {what} {fault}")))
 }
 
 /// One line, such as a name: at most so many characters, and no control character.

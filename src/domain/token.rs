@@ -1,4 +1,4 @@
-//! API tokens: who a bearer is and what it may do (design 3.4). The secret itself never gets here.
+//! API tokens: who a bearer is and what it may do (docs/decisions.md D38). The secret itself never gets here.
 
 use super::id::{PersonId, TokenId};
 use super::principal::Principal;

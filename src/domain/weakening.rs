@@ -1,8 +1,8 @@
-//! What in a change of the configuration must be announced (design 2.2). In doubt a change counts as weakening.
+//! What in a change of the configuration must be announced (docs/decisions.md D12). In doubt a change counts as weakening.
 
 use super::action::catalogue;
 use super::document::{
-    Approvers, Conditions, ConfigDocument, Mode, People, Quorum, ShowPayload, PolicyTemplate,
+    Approvers, Conditions, ConfigDocument, Mode, People, PolicyTemplate, Quorum, ShowPayload,
 };
 use super::id::{ActionId, PolicyId};
 use super::resolve::gates_action;

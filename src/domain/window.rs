@@ -1,4 +1,4 @@
-//! Weekly windows: on which days and hours a policy applies (specification: Condition Constraints; design 2.4).
+//! Weekly windows: on which days and hours a policy applies (specification: Condition Constraints; docs/decisions.md D15).
 
 use super::document::{Conditions, Weekday};
 

@@ -3,11 +3,11 @@
 
 use super::Api;
 use super::problem::Problem;
+use crate::domain::decision::Via;
 use crate::domain::id::PersonId;
 use crate::domain::people::Person;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::token::{Scope, Token};
-use crate::domain::decision::Via;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;

@@ -45,7 +45,7 @@ fn answer(
 }
 
 #[test]
-fn ap1_b35_every_route_with_every_scope_and_principal() {
+fn every_route_with_every_scope_and_principal_ap1_b35() {
     let mut table = Vec::new();
     for route in routes() {
         let needs = match route.access {
@@ -93,7 +93,7 @@ fn ap1_b35_every_route_with_every_scope_and_principal() {
 }
 
 #[test]
-fn b40_deciding_is_a_right_of_its_own_and_of_people_alone() {
+fn decisions_need_their_own_scope_and_a_person_b40() {
     let decide: Vec<_> = routes()
         .into_iter()
         .filter(|route| {
@@ -120,7 +120,7 @@ fn b40_deciding_is_a_right_of_its_own_and_of_people_alone() {
 }
 
 #[test]
-fn b36_b37_a_reader_cancels_nothing() {
+fn a_reader_cancels_nothing_b36_b37() {
     let cancel = routes()
         .into_iter()
         .find(|route| route.path.ends_with("/cancel"))
@@ -137,7 +137,7 @@ fn b36_b37_a_reader_cancels_nothing() {
 }
 
 #[test]
-fn a_revoked_token_is_no_token() {
+fn revoked_token_is_refused() {
     let mut revoked = token(Principal::Service("ci".into()), Scope::ALL.to_vec());
     revoked.revoked_at = Some(Timestamp(1));
     let refused = admit(&revoked, None, Allowed::<ReadRequests>::ACCESS);
@@ -187,7 +187,7 @@ fn the_secret_is_read_from_one_header() {
 }
 
 #[test]
-fn b30_headers_that_claim_an_identity_are_no_token() {
+fn identity_headers_are_ignored_b30() {
     let mut headers = HeaderMap::new();
     for name in [
         "x-forwarded-user",

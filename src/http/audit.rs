@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_row_is_one_line_that_begins_with_its_cursor() {
+    fn audit_row_is_one_line_that_begins_with_its_cursor() {
         let row = |seal| AuditLine {
             seal,
             hash: "ab".to_owned(),

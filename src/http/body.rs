@@ -3,10 +3,10 @@
 use super::Api;
 use super::problem::Problem;
 use crate::app::{IdempotencyKey, RequestRef};
+use crate::domain::compiled_config::{Violation, ViolationCode};
 use crate::domain::document::LARGEST_CONFIGURATION;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::{ViolationCode, Violation};
 use crate::domain::text;
 use crate::domain::time::Span;
 use axum::extract::rejection::BytesRejection;

@@ -19,7 +19,7 @@ fn refused(text: &str) -> (u16, String) {
 }
 
 #[test]
-fn only_what_does_not_parse_is_400() {
+fn only_unparsable_bodies_are_400() {
     for broken in [
         "{",
         "not json",
@@ -49,7 +49,7 @@ fn only_what_does_not_parse_is_400() {
 }
 
 #[test]
-fn ap10_a_payload_with_two_readings_is_a_violation() {
+fn ambiguous_payload_is_a_violation_ap10() {
     for payload in [
         r#"{"a":1,"a":2}"#,
         r#"[{"x":{"y":1,"y":1}}]"#,
@@ -77,7 +77,7 @@ fn a_message_names_the_place() {
 }
 
 #[test]
-fn ap9_a_deep_body_is_refused() {
+fn a_deep_body_is_refused_ap9() {
     let deep = format!(
         r#"{{"action":"x","payload":{}1{}}}"#,
         "[".repeat(4_000),
@@ -98,7 +98,7 @@ fn key(values: &[&str]) -> Result<Option<String>, u16> {
 }
 
 #[test]
-fn ap6_idempotency_keys_are_short_printable_and_single() {
+fn idempotency_keys_are_short_printable_and_single_ap6() {
     assert_eq!(key(&[]), Ok(None));
     assert_eq!(key(&["run 42/a"]), Ok(Some("run 42/a".to_owned())));
     assert_eq!(key(&[&"k".repeat(255)]).map(|key| key.is_some()), Ok(true));
@@ -109,7 +109,7 @@ fn ap6_idempotency_keys_are_short_printable_and_single() {
 }
 
 #[test]
-fn ap6_a_key_belongs_to_its_principal_and_to_one_content() {
+fn a_key_belongs_to_its_principal_and_to_one_content_ap6() {
     let call = |asked: &str, body: &[u8]| Call {
         body: (),
         key: Some("k".to_owned()),
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bodies_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Err(problem) = parse::<Body>(&bytes) {
             prop_assert!(problem.status == 400 || problem.status == 422);
         }

@@ -1,4 +1,4 @@
-//! Break-glass sessions: start, list, end early, review (design 2.7, 3.4).
+//! Break-glass sessions: start, list, end early, review (docs/decisions.md D27, D38).
 
 use super::Api;
 use super::access::{Allowed, OpenDoor, ReadRequests, ReviewSession, UseDoor};
@@ -6,7 +6,7 @@ use super::body::{self, Call, Params, sent};
 use super::problem::Problem;
 use super::view::Who;
 use crate::app::Started;
-use crate::domain::break_glass::{SessionScope, SessionState, SessionDetails, SessionAsk};
+use crate::domain::break_glass::{SessionAsk, SessionDetails, SessionScope, SessionState};
 use crate::domain::id::SessionId;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;

@@ -139,7 +139,7 @@ mod tests {
     use crate::http::view::tests::shown;
 
     #[test]
-    fn ap7_what_runs_has_the_approved_digest_or_is_not_handed_out() {
+    fn what_runs_has_the_approved_digest_or_is_not_handed_out_ap7() {
         let mut executed = Executed {
             shown: shown(),
             payload: shown().request.payload,

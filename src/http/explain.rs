@@ -3,7 +3,7 @@
 use super::Api;
 use super::access::{Allowed, ReadRequests};
 use super::body::Call;
-use super::problem::{ViolationView, Problem};
+use super::problem::{Problem, ViolationView};
 use super::requests::SubmitBody;
 use super::view::{PolicyView, Who};
 use crate::domain::document::Conditions;

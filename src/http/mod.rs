@@ -1,9 +1,8 @@
-//! The HTTP API (design 3.4): bearer tokens in, problem+json out, and no rule of its own. One file per resource.
+//! The HTTP API (docs/decisions.md D38): bearer tokens in, problem+json out, and no rule of its own. One file per resource.
 
 pub mod access;
 mod audit;
 pub mod body;
-mod http_limits;
 mod break_glass;
 mod config;
 mod crowd;
@@ -12,6 +11,7 @@ mod deliveries;
 mod directory;
 mod executions;
 mod explain;
+mod http_limits;
 mod large_answer;
 mod operations;
 mod policies;
@@ -29,11 +29,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-pub use http_limits::Bounds;
 pub use break_glass::{SessionList, SessionView};
 pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
+pub use http_limits::Bounds;
 pub use requests::RequestPage;
 
 /// What every handler is given.

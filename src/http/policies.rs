@@ -164,7 +164,11 @@ fn made_from(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 }
 
 /// The document with this template in the place of the one with its id, or added to the others.
-fn with_policy(mut document: ConfigDocument, id: &str, policy: PolicyTemplate) -> Result<ConfigDocument, Problem> {
+fn with_policy(
+    mut document: ConfigDocument,
+    id: &str,
+    policy: PolicyTemplate,
+) -> Result<ConfigDocument, Problem> {
     if policy.id.as_str() != id {
         return Err(Problem::unfit(
             "invalid_body",

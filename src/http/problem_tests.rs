@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::break_glass::SessionStatus;
-use crate::domain::eligibility::{Ineligible, Involvement};
 use crate::domain::compiled_config;
+use crate::domain::eligibility::{Ineligible, Involvement};
 
 fn every_refusal() -> Vec<Refusal> {
     let violation = Violation {
@@ -80,7 +80,7 @@ fn extras_are_in_the_body() {
 }
 
 #[test]
-fn our_own_trouble_says_nothing_of_its_cause() {
+fn internal_errors_hide_their_cause() {
     let problem = Problem::from(AppError::Internal("password is hunter2".to_owned()));
     assert_eq!((problem.status, problem.code.as_str()), (500, "internal"));
     assert!(

@@ -1,13 +1,13 @@
-//! A request as the API shows it (design 3.4), built from [`RequestDetails`] and nothing else.
+//! A request as the API shows it (docs/decisions.md D38), built from [`RequestDetails`] and nothing else.
 
 use crate::app::AppError;
 use crate::domain::document::ShowPayload;
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
+use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request::{Outcome, Request, State};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
-use crate::domain::progress::{Explanation, PolicyProgress};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

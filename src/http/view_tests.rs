@@ -3,14 +3,14 @@
 use super::*;
 use crate::domain::action::{Action, RequestType};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::digest::content_digest;
 use crate::domain::document::{ActionGroup, Risk};
-use crate::domain::eligibility::{PeopleInvolved, Involvement};
+use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::request_details::{PersonSummary, TimelineEvent};
 use crate::domain::target::Target;
-use crate::domain::decision::{Via, DecisionKind, Decision};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ASKED: Timestamp = Timestamp(1_790_000_000_000);
@@ -185,7 +185,7 @@ fn a_view_reads_back() {
 }
 
 #[test]
-fn a_payload_that_is_never_shown_is_shown_to_who_asked_alone() {
+fn hidden_payload_is_returned_to_the_requester_only() {
     let mut shown = shown();
     shown.request.gates[0].template.show_payload = ShowPayload::Never;
     for principal in [
@@ -241,7 +241,7 @@ fn the_moments_of_each_state() {
 }
 
 #[test]
-fn a_broken_payload_is_our_fault_and_never_shown() {
+fn unreadable_stored_payload_is_an_internal_error() {
     let mut shown = shown();
     shown.request.payload = "{".to_owned();
     let caller = Caller::person("alice".into(), Via::Api);

@@ -1,4 +1,4 @@
-//! Whether a Slack account is a full, active member of our home (design 2.5; threats B46, SL5, SL6).
+//! Whether a Slack account is a full, active member of our home (docs/decisions.md D16; threats B46, SL5, SL6).
 
 use super::client::Slack;
 use super::error::SlackError;
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn b46_guests_bots_strangers_and_the_deactivated_are_refused() {
+    fn guests_bots_strangers_and_the_deactivated_are_refused_b46() {
         type Change = fn(&mut SlackUser, Option<bool>);
         let cases: [(Change, AccessDenied); 7] = [
             (|u, yes| u.deleted = yes, AccessDenied::Deactivated),
@@ -245,13 +245,16 @@ mod tests {
     }
 
     #[test]
-    fn sl5_another_or_no_workspace_and_another_user_are_strangers() {
+    fn another_or_no_workspace_and_another_user_are_strangers_sl5() {
         for team in [Some("T2".to_owned()), None] {
             let user = SlackUser {
                 team_id: team,
                 ..member()
             };
-            assert_eq!(access_of(&example(), "U1", &user), Err(AccessDenied::Stranger));
+            assert_eq!(
+                access_of(&example(), "U1", &user),
+                Err(AccessDenied::Stranger)
+            );
         }
         assert_eq!(
             access_of(&example(), "U2", &member()),
@@ -261,11 +264,14 @@ mod tests {
             id: "USLACKBOT".to_owned(),
             ..member()
         };
-        assert_eq!(access_of(&example(), "USLACKBOT", &bot), Err(AccessDenied::Bot));
+        assert_eq!(
+            access_of(&example(), "USLACKBOT", &bot),
+            Err(AccessDenied::Bot)
+        );
     }
 
     #[test]
-    fn sl6_a_grid_user_is_one_account_under_every_workspace() {
+    fn a_grid_user_is_one_account_under_every_workspace_sl6() {
         let grid = |org_wide| Installation {
             enterprise_id: Some("E1".to_owned()),
             org_wide,
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn sl5_only_accounts_of_our_people_are_kept() {
+    fn only_accounts_of_our_people_are_kept_sl5() {
         let kept = |user: &SlackUser| {
             let account = super::account(&example(), user)?;
             assert_eq!(account.identity, example().identity("U1"));
@@ -369,7 +375,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sl5_a_failed_look_up_is_no_standing_and_is_not_kept() {
+    async fn a_failed_look_up_is_no_standing_and_is_not_kept_sl5() {
         let token = secrecy::SecretString::from("xoxb-test");
         // nothing listens there
         let slack = Slack::new(&token, "http://127.0.0.1:9/api").expect("a client");

@@ -1,6 +1,8 @@
 //! The grammar of `/breakglass`: strict, so that a word that is not understood starts nothing (threat SL14).
 
-use super::command::{ParseError, first_word, straight_quotes, twice, unknown_word, unmarked, words};
+use super::command::{
+    ParseError, first_word, straight_quotes, twice, unknown_word, unmarked, words,
+};
 use crate::domain::break_glass::SessionAsk;
 use crate::domain::id::SessionId;
 use crate::domain::text;
@@ -52,7 +54,9 @@ fn alone(rest: &str, said: BreakGlass) -> Result<BreakGlass, ParseError> {
     if rest.is_empty() {
         Ok(said)
     } else {
-        Err(ParseError(format!("I do not know what `{rest}` is for here.")))
+        Err(ParseError(format!(
+            "I do not know what `{rest}` is for here."
+        )))
     }
 }
 
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn sl14_what_is_not_understood_starts_nothing() {
+    fn what_is_not_understood_starts_nothing_sl14() {
         for (text, says) in [
             ("begin", "I do not know `begin`"),
             ("strat", "did you mean `start`"),

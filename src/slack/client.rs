@@ -33,7 +33,7 @@ use url::{Host, Url};
 /// Slack's own address of the Web API.
 pub const SLACK_API_URL: &str = "https://slack.com/api";
 
-/// How long a call may take (design 2.9); after it the outcome is unknown.
+/// How long a call may take (docs/decisions.md D30); after it the outcome is unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Users of a page; Slack gives a thousand at most, and may give fewer.

@@ -112,7 +112,9 @@ fn alone(rest: &str, approval: Approval) -> Result<Approval, ParseError> {
     if rest.is_empty() {
         Ok(approval)
     } else {
-        Err(ParseError(format!("I do not know what `{rest}` is for here.")))
+        Err(ParseError(format!(
+            "I do not know what `{rest}` is for here."
+        )))
     }
 }
 
@@ -121,7 +123,9 @@ fn inbox(rest: &str) -> Result<Approval, ParseError> {
         return Ok(Approval::Inbox(None));
     }
     let wanted = rest.to_lowercase();
-    let kind = RequestType::ALL.into_iter().find(|kind| kind.as_str() == wanted);
+    let kind = RequestType::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == wanted);
     let kinds = RequestType::ALL.map(RequestType::as_str);
     kind.map(|kind| Approval::Inbox(Some(kind)))
         .ok_or_else(|| unknown_word(rest, &kinds))
@@ -130,7 +134,9 @@ fn inbox(rest: &str) -> Result<Approval, ParseError> {
 fn only_number(rest: &str) -> Result<RequestRef, ParseError> {
     match number(rest)? {
         (request, None) => Ok(request),
-        (_, Some(more)) => Err(ParseError(format!("I do not know what `{more}` is for here."))),
+        (_, Some(more)) => Err(ParseError(format!(
+            "I do not know what `{more}` is for here."
+        ))),
     }
 }
 

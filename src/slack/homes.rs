@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_is_behind_until_it_has_been_looked_at() {
+    fn home_tab_is_stale_until_published() {
         let homes = Homes::default();
         let all = ["U1", "U2", "U3"];
         assert!(homes.any_behind(1));

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn b45_only_our_app_and_our_workspace() {
+    fn only_our_app_and_our_workspace_b45() {
         let ours = example();
         assert_eq!(ours.admits(&origin(Some("A1"), Some("T1"), None)), Ok(()));
         for (app, team, enterprise, why) in [
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn sl6_an_organization_is_one_home_for_the_first_look() {
+    fn org_wide_installation_admits_every_workspace_of_the_enterprise_sl6() {
         let grid = Installation {
             enterprise_id: Some("E1".to_owned()),
             ..example()

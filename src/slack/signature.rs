@@ -147,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn sl1_the_published_example_is_believed() {
+    fn published_signature_example_verifies_sl1() {
         assert_eq!(slack().verify(AT, SIGNATURE, BODY, NOW), Ok(()));
         assert_eq!(slack().sign(AT, BODY).as_deref(), Some(SIGNATURE));
     }
 
     #[test]
-    fn sl1_no_flipped_bit_is_believed() {
+    fn any_flipped_bit_is_refused_sl1() {
         let flipped = |bytes: &[u8], bit: usize| {
             let mut changed = bytes.to_vec();
             changed[bit / 8] ^= 1 << (bit % 8);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn sl2_both_sides_of_five_minutes() {
+    fn both_sides_of_five_minutes_sl2() {
         let at = |offset: i64| slack().verify(AT, SIGNATURE, BODY, Timestamp(NOW.0 + offset));
         for near in [-300_000, -299_000, 299_000, 300_000] {
             assert_eq!(at(near), Ok(()), "{near}");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn sl2_odd_timestamps_are_refused_without_a_panic() {
+    fn odd_timestamps_are_refused_without_a_panic_sl2() {
         for odd in [
             "",
             "+1531420618",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn b50_an_empty_blank_or_short_secret_is_refused() {
+    fn an_empty_blank_or_short_secret_is_refused_b50() {
         assert_eq!(secrets(&[]).err(), Some(BadSecret::Count(0)));
         assert_eq!(secrets(&[""]).err(), Some(BadSecret::Empty));
         assert_eq!(secrets(&["   \n"]).err(), Some(BadSecret::Empty));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn b50_a_signature_made_with_an_empty_key_is_refused() {
+    fn a_signature_made_with_an_empty_key_is_refused_b50() {
         let empty = SigningSecrets(vec![SecretString::from("")]);
         let forged = empty.sign(AT, BODY).expect("any key signs");
         let verdict = slack().verify(AT, &forged, BODY, NOW);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn op2_two_secrets_overlap_and_a_removed_one_is_dead() {
+    fn two_secrets_overlap_and_a_removed_one_is_dead_op2() {
         let next = "another-secret-of-32-characters!";
         let both = secrets(&[next, SECRET]).expect("two good secrets");
         assert_eq!(both.verify(AT, SIGNATURE, BODY, NOW), Ok(()));

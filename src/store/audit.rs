@@ -4,10 +4,10 @@ use super::dialect::{self, on};
 use super::keys::Keys;
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::audit::{AuditEvent, AuditEventKind};
+use crate::domain::decision::Via;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Via;
 use serde_json::{Value, json};
 
 sql! {

@@ -2,14 +2,14 @@
 
 use super::dialect::{self, on};
 use super::keys::Keys;
-use super::{StoredResponse, StoreError, Tx, json, on_db};
+use super::{StoreError, StoredResponse, Tx, json, on_db};
 use crate::domain::audit::AuditEvent;
+use crate::domain::decision::Decision;
 use crate::domain::digest::Digest;
 use crate::domain::id::{OutboxId, RequestId};
 use crate::domain::message::Message;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Decision;
 use serde_json::{Value, json};
 
 /// A vote that was cast in this batch.

@@ -3,7 +3,9 @@
 use super::dialect::{self, on};
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::document::SlackIdentity;
-use crate::domain::slack_directory::{SyncedAccount, RecentMembership, SyncedGroup, SlackDirectory};
+use crate::domain::slack_directory::{
+    RecentMembership, SlackDirectory, SyncedAccount, SyncedGroup,
+};
 use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +125,8 @@ impl Tx {
                 self.save_group(id, group).await?;
             }
         }
-        self.save_gained(&before.recent_memberships, &after.recent_memberships).await?;
+        self.save_gained(&before.recent_memberships, &after.recent_memberships)
+            .await?;
         let known: BTreeMap<&SlackIdentity, &SyncedAccount> = before
             .accounts
             .iter()
@@ -148,7 +151,11 @@ impl Tx {
             .map(|_| ()))
     }
 
-    async fn save_gained(&mut self, before: &[RecentMembership], after: &[RecentMembership]) -> Result<(), StoreError> {
+    async fn save_gained(
+        &mut self,
+        before: &[RecentMembership],
+        after: &[RecentMembership],
+    ) -> Result<(), StoreError> {
         for gone in before.iter().filter(|row| !after.contains(row)) {
             let what = json(&gone.what)?;
             on_db!(self, |c| sqlx::query(FORGET_GAINED)

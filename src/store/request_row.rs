@@ -1,13 +1,13 @@
 //! A request's row, read strictly: what this release does not understand could restrict who may approve, so nothing of it is guessed.
 
 use super::{Loaded, StoreError, read};
+use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::id::{PersonId, RoleId, TeamId};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Outcome, Request, State, Status};
 use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::{Via, DecisionKind, Decision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;

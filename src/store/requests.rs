@@ -5,12 +5,12 @@ use super::keys::Keys;
 use super::request_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::action::RequestType;
+use crate::domain::decision::Decision;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::request::{Request, State};
 use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::domain::decision::Decision;
 use std::collections::HashMap;
 
 sql! {
@@ -275,7 +275,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps a vote's cut memberships for good (design 2.5); `stored_as` is the id its author went by when they cast it.
+    /// Keeps a vote's cut memberships for good (docs/decisions.md D18); `stored_as` is the id its author went by when they cast it.
     pub async fn reduce_decision(
         &mut self,
         request: &RequestId,

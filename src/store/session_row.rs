@@ -2,7 +2,7 @@
 
 use super::{StoreError, read};
 use crate::domain::break_glass::{
-    AskedBy, EndedBy, NotStarted, SessionReview, Session, SessionState, SessionStatus,
+    AskedBy, EndedBy, NotStarted, Session, SessionReview, SessionState, SessionStatus,
 };
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;

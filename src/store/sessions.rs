@@ -239,7 +239,11 @@ impl Tx {
 
     /// What was let past policies under a session, oldest first. Whoever used it may not review it, so a use that cannot be read is an
     /// error.
-    pub async fn uses_of(&mut self, session: &Session, limit: i64) -> Result<Vec<SessionUse>, StoreError> {
+    pub async fn uses_of(
+        &mut self,
+        session: &Session,
+        limit: i64,
+    ) -> Result<Vec<SessionUse>, StoreError> {
         let rows = self.use_rows(session, limit).await?;
         rows.into_iter()
             .map(|row| {

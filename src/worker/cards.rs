@@ -1,5 +1,5 @@
 //! Cards are reconciled, not pushed: what is due is rendered from the newest state, and sent only if it differs from what the card
-//! shows (design 2.9). A crash, an outage or a decision made elsewhere heals by itself.
+//! shows (docs/decisions.md D30). A crash, an outage or a decision made elsewhere heals by itself.
 
 use super::Workers;
 use super::pace::Pace;
@@ -66,7 +66,11 @@ impl Workers {
         }
         self.app
             .db()
-            .transaction(async |tx| Ok(tx.claim_cards(kind, now, now.plus(LEASE_DURATION), limit).await?))
+            .transaction(async |tx| {
+                Ok(tx
+                    .claim_cards(kind, now, now.plus(LEASE_DURATION), limit)
+                    .await?)
+            })
             .await
     }
 

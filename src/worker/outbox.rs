@@ -88,7 +88,9 @@ impl Workers {
             .app
             .db()
             .transaction::<_, AppError>(async |tx| {
-                Ok(tx.claim_messages(lane, now, now.plus(LEASE_DURATION), limit).await?)
+                Ok(tx
+                    .claim_messages(lane, now, now.plus(LEASE_DURATION), limit)
+                    .await?)
             })
             .await?;
         if lane == Lane::Alert {
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_messages_the_one_further_down_is_kept() {
+    fn most_recent_direct_message_is_kept() {
         let (first, second) = ("1763800000.000100", "1763800000.000200");
         assert_eq!(further_down(None, first), (true, None));
         assert_eq!(

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_then_one_for_each_pause_and_never_more_than_a_burst() {
+    fn pace_allows_a_burst_then_one_per_interval() {
         let pace = Pace::new(3, 1_000);
         let take = |wanted, millis: i64| pace.take(wanted, Timestamp(1_800_000_000_000 + millis));
         assert_eq!(take(2, 0), 2);

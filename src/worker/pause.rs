@@ -43,7 +43,8 @@ pub(super) fn next_try_elsewhere(now: Timestamp) -> Timestamp {
 
 fn after(error: &SlackError, failures: i64, longest: Span, now: Timestamp) -> Timestamp {
     let asked = error.retry_after();
-    let asked = asked.map(|pause| Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST_PAUSE.0)));
+    let asked =
+        asked.map(|pause| Span(i64::try_from(pause.as_millis()).unwrap_or(LONGEST_PAUSE.0)));
     now.plus(asked.unwrap_or_else(|| doubled(failures, longest)))
 }
 
@@ -58,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn pauses_double_up_to_a_limit_and_slacks_own_are_obeyed() {
+    fn retry_pauses_double_up_to_a_limit_and_retry_after_is_obeyed() {
         let now = Timestamp(0);
         let after = |failures| next_try(&SlackError::TimedOut, failures, now).0;
         assert_eq!(

@@ -71,7 +71,9 @@ impl Workers {
         };
         tracing::warn!(message = %due.id, %error, given_up, "message not delivered");
         let administrators = self.administrators(due, error).await?;
-        let told = due.message.undeliverable(&error.to_string(), &administrators);
+        let told = due
+            .message
+            .undeliverable(&error.to_string(), &administrators);
         self.app
             .db()
             .transaction::<_, AppError>(async |tx| {

@@ -1,4 +1,4 @@
-//! Keeps the arrows between the rooms true (design 1): reads the source and refuses imports that point the wrong way.
+//! Keeps the arrows between the rooms true (docs/decisions.md D01): reads the source and refuses imports that point the wrong way.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -288,7 +288,7 @@ pub fn every_file(folder: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_arrows_hold() {
+fn modules_import_only_what_they_may() {
     let files = every_file("src");
     assert!(files.len() > 20, "the source was not found");
     let all: Vec<String> = files
@@ -299,7 +299,7 @@ fn the_arrows_hold() {
 }
 
 #[test]
-fn no_arrow_is_allowed_that_nobody_needs() {
+fn every_allowed_import_is_used() {
     let mut used = BTreeSet::new();
     for (path, text) in every_file("src") {
         let code = code_of(&text);
@@ -351,7 +351,7 @@ fn no_test_sleeps() {
 }
 
 #[test]
-fn what_points_the_wrong_way_is_found() {
+fn forbidden_imports_are_found() {
     for (path, text) in [
         ("domain/a.rs", "use crate::app::App;"),
         ("domain/a.rs", "use crate::{domain::id::TeamId, store::Db};"),
@@ -395,7 +395,7 @@ fn what_points_the_wrong_way_is_found() {
 }
 
 #[test]
-fn what_points_the_right_way_passes() {
+fn allowed_imports_pass() {
     for (path, text) in [
         (
             "domain/a.rs",

@@ -212,7 +212,7 @@ async fn everything_can_be_done_with_the_keyboard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sl9_a_long_command_is_read_to_its_end_before_it_is_approved() {
+async fn a_long_command_is_read_to_its_end_before_it_is_approved_sl9() {
     looking!(world, browser);
     let pods: Vec<String> = (1..=160).map(|pod| format!("worker-{pod}")).collect();
     let command = format!("kubectl delete pod {}", pods.join("; kubectl delete pod "));

@@ -49,7 +49,7 @@ async fn ready(world: &World) -> (u16, Value) {
 }
 
 on_both! {
-    async fn st6_nothing_is_executed_while_the_clock_is_unsure(kind) {
+    async fn nothing_is_executed_while_the_clock_is_unsure_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
         let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
@@ -79,7 +79,7 @@ on_both! {
     }
 
     /// Nor does a session let anybody past a policy then.
-    async fn st6_nothing_is_bypassed_while_the_clock_is_unsure(kind) {
+    async fn nothing_is_bypassed_while_the_clock_is_unsure_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
         let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
@@ -98,7 +98,7 @@ on_both! {
     }
 
     /// The database's clock decides, wherever the machine's is.
-    async fn st6_an_approval_ends_by_the_databases_clock(kind) {
+    async fn an_approval_ends_by_the_databases_clock_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
         let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };

@@ -251,7 +251,7 @@ impl Serving {
 }
 
 on_both! {
-    async fn st8_killed_between_a_request_and_its_card(kind) {
+    async fn killed_between_a_request_and_its_card_st8(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         ground.slack.fail_always("chat.postMessage", Fault::Disconnect);
@@ -266,7 +266,7 @@ on_both! {
         ground.end().await;
     }
 
-    async fn st8_killed_between_a_decision_and_its_card(kind) {
+    async fn killed_between_a_decision_and_its_card_st8(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         ground.asks().await;

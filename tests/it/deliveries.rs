@@ -54,7 +54,7 @@ async fn nothing_more_anywhere(world: &mut World, who: &str, delivery: &Delivery
 }
 
 on_both_doors! {
-    async fn b57_an_accepted_click_sent_again_has_no_second_effect(kind) {
+    async fn an_accepted_click_sent_again_has_no_second_effect_b57(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -65,7 +65,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b57_a_refused_click_sent_again_is_audited_once(kind) {
+    async fn a_refused_click_sent_again_is_audited_once_b57(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("mallory", "approve", Forge::default());
@@ -78,7 +78,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b57_a_command_sent_again_asks_once_and_is_answered_as_before(kind) {
+    async fn a_command_sent_again_asks_once_and_is_answered_as_before_b57(kind) {
         let mut world = world!(kind);
         let command = world.command_of("alice", DEPLOY);
         let first = world.delivers(&command).await;
@@ -92,7 +92,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl12_a_retry_with_the_same_trigger_is_the_same_delivery(kind) {
+    async fn a_retry_with_the_same_trigger_is_the_same_delivery_sl12(kind) {
         let world = world!(kind);
         let command = world.command_of("alice", DEPLOY);
         world.delivers(&command).await;
@@ -110,7 +110,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl12_sixteen_clicks_at_once_are_one_vote(kind) {
+    async fn sixteen_clicks_at_once_are_one_vote_sl12(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let clicks: Vec<_> = (0..16).map(|_| world.click_of("bob", "approve", Forge::default())).collect();
@@ -126,7 +126,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl2_one_delivery_sixteen_times_at_once_is_one_vote_and_no_word(kind) {
+    async fn one_delivery_sixteen_times_at_once_is_one_vote_and_no_word_sl2(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -183,7 +183,7 @@ on_both_doors! {
 }
 
 on_both! {
-    async fn sl2_both_sides_of_five_minutes_through_the_door(kind) {
+    async fn both_sides_of_five_minutes_through_the_door_sl2(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let now = world.slack.now_ms() / 1_000;
@@ -208,7 +208,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b54_what_is_not_signed_touches_nothing(kind) {
+    async fn what_is_not_signed_touches_nothing_b54(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;
@@ -246,7 +246,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b56_a_body_that_is_too_long_is_refused_before_its_signature(kind) {
+    async fn a_body_that_is_too_long_is_refused_before_its_signature_b56(kind) {
         let world = world!(kind);
         let long = world.slack.raw_delivery(FORM, vec![b'a'; LIMIT + 1]);
         assert_eq!(world.delivers(&long).await.status, 413);
@@ -272,7 +272,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl3_a_body_of_two_kinds_is_refused(kind) {
+    async fn a_body_of_two_kinds_is_refused_sl3(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;

@@ -37,7 +37,7 @@ pub fn complaints(said: &str) -> String {
 }
 
 on_both! {
-    async fn a_healthy_house_is_told_so(kind) {
+    async fn healthy_installation_reports_no_problem(kind) {
         let world = world!(Stage { kind, wire: Wire::Sockets });
         let (code, said) = visit(&world, &[], &[("SLACK_APP_TOKEN", "xapp-story")]).await;
         assert_eq!(complaints(&said), "\nno problems, no warnings.");

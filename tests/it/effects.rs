@@ -5,7 +5,7 @@ use crate::break_glass::start;
 use crate::client::{PIPELINE, deploy, text};
 use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
-use crate::racing::approval;
+use crate::race_support::approval;
 use crate::world::World;
 use countersign::app::{Changed, RequestRef};
 use countersign::domain::audit::AuditEventKind;

@@ -3,14 +3,14 @@
 //! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
 
 use crate::database::on_both;
-use crate::racing::{approval, rounds};
+use crate::race_support::{approval, rounds};
 use crate::world::{World, world};
 use countersign::app::{App, AppError, Executed, IdempotencyKey, RequestRef, Submission};
+use countersign::domain::decision::Via;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
@@ -84,7 +84,7 @@ async fn race(
 }
 
 on_both! {
-    async fn ap5_b10_eight_consumers_race_and_exactly_one_wins(kind) {
+    async fn eight_consumers_race_and_exactly_one_wins_ap5_b10(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let apps = [world.app().clone(), replica.app.clone()];
@@ -111,7 +111,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap5_retries_of_one_consumer_are_one_execution(kind) {
+    async fn retries_of_one_consumer_are_one_execution_ap5(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let apps = [world.app().clone(), replica.app.clone()];

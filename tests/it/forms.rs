@@ -1,7 +1,7 @@
 //! Forms: whatever a command leaves out is asked for, what is wrong is said beside its field, and a rejection says why.
 
 use crate::database::{Kind, on_both};
-use crate::forged::joins;
+use crate::forged_deliveries::joins;
 use crate::world::{DEPLOY, World, world};
 use countersign::sandbox::{Fault, Forge, Values};
 use serde_json::json;
@@ -78,7 +78,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl13_a_request_form_asks_for_whoever_sends_it(kind) {
+    async fn a_request_form_asks_for_whoever_sends_it_sl13(kind) {
         let world = world!(kind);
         world.types("alice", "request").await;
         let by = |user: &str| Forge { user_id: Some(user.to_owned()), ..Forge::default() };
@@ -182,7 +182,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b41_long_lists_are_for_people_of_the_directory(kind) {
+    async fn long_lists_are_for_people_of_the_directory_b41(kind) {
         let world = world!(kind);
         let payload = |user: &str| json!({
             "type": "block_suggestion", "api_app_id": "A01APP", "team": {"id": "T01TEST"}, "user": {"id": user, "team_id": "T01TEST"},

@@ -112,7 +112,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b33_the_audit_log_is_for_administrators(kind) {
+    async fn the_audit_log_is_for_administrators_b33(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "approve").await;
@@ -127,7 +127,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl4_what_a_home_carries_gives_no_right(kind) {
+    async fn what_a_home_carries_gives_no_right_sl4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         for metadata in ["", "x", "{\"below\":\"-1\"}", "{\"kind\":\"cluster\",\"all\":true,\"below\":\"99999999999999999999\"}"] {

@@ -74,7 +74,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
 ];
 
 #[test]
-fn b35_every_route_has_its_row() {
+fn every_route_has_its_row_b35() {
     let mut known: Vec<(&str, &str)> = ROWS
         .iter()
         .map(|(method, path, _)| (*method, *path))
@@ -239,7 +239,7 @@ fn body(method: &str, path: &str) -> Option<String> {
 }
 
 on_both! {
-    async fn ap1_b33_b35_b40_every_route_times_every_scope_times_every_kind_of_principal(kind) {
+    async fn every_route_times_every_scope_times_every_kind_of_principal_ap1_b33_b35_b40(kind) {
         let world = world!(kind);
         world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 0, "requestsPerSecond": 0})).await;
         let id = text(&world.person("alice").await.submit(deploy()).await.ok(), "id");
@@ -270,7 +270,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b43_a_token_without_scopes_and_a_deciding_service_cannot_be_made(kind) {
+    async fn a_token_without_scopes_and_a_deciding_service_cannot_be_made_b43(kind) {
         let world = world!(kind);
         for (principal, scopes) in [
             (Principal::Person("alice".into()), vec![]),

@@ -44,7 +44,7 @@ const WRITES: [&str; 8] = [
 ];
 
 on_both! {
-    async fn st12_the_release_before_runs_on_this_schema(kind) {
+    async fn the_release_before_runs_on_this_schema_st12(kind) {
         let database = fresh!(kind);
         let statements = frozen(kind);
         assert!(statements.len() > 50, "only {} statements are frozen", statements.len());
@@ -70,7 +70,7 @@ on_both! {
     }
 
     /// A version of the schema that this release does not know is none of its business.
-    async fn st12_this_release_starts_on_the_schema_of_the_next_and_what_waits_keeps_its_meaning(kind) {
+    async fn this_release_starts_on_the_schema_of_the_next_and_what_waits_keeps_its_meaning_st12(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "approve").await;
@@ -90,7 +90,7 @@ on_both! {
 
 /// The one migration that moves rows: what was stored before it is there behind it, as it was.
 #[tokio::test]
-async fn st12_payloads_outlive_their_move() {
+async fn payloads_outlive_their_move_st12() {
     let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:")
         .await
         .expect("a database");
@@ -128,7 +128,7 @@ async fn st12_payloads_outlive_their_move() {
 
 /// What ran somewhere is never edited: somebody's database has it already, and would refuse to start, or differ for ever.
 #[test]
-fn st12_migrations_are_only_ever_added() {
+fn migrations_are_only_ever_added_st12() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let recorded: BTreeMap<&str, &str> = include_str!("data/migrations.sha256")
         .lines()

@@ -68,7 +68,7 @@ async fn troubles(world: &World) -> i64 {
 }
 
 on_both! {
-    async fn no1_slack_down_for_a_day_and_decisions_go_on(kind) {
+    async fn slack_down_for_a_day_and_decisions_go_on_no1(kind) {
         let world = world!(kind);
         world.slack.set_outage(true);
         asks(&world).await;
@@ -94,7 +94,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no1_an_outage_between_decisions_leaves_no_old_state(kind) {
+    async fn an_outage_between_decisions_leaves_no_old_state_no1(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.slack.set_outage(true);
@@ -112,7 +112,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no2_retry_after_is_obeyed(kind) {
+    async fn retry_after_is_obeyed_no2(kind) {
         let world = world!(kind);
         for (method, button) in [(POST, None), (UPDATE, Some("approve"))] {
             world.slack.fail_next_of(method, Fault::RateLimited { retry_after: 30 });
@@ -137,7 +137,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no3_a_deleted_card_is_posted_anew_once(kind) {
+    async fn a_deleted_card_is_posted_anew_once_no3(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let old = world.click_of("carol", "approve", Forge::default());
@@ -158,7 +158,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no5_a_post_whose_answer_was_lost_leaves_one_copy_and_the_last_is_live(kind) {
+    async fn a_post_whose_answer_was_lost_leaves_one_copy_and_the_last_is_live_no5(kind) {
         for fault in [Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::TimeoutAfterEffect] {
             let world = world!(kind);
             world.slack.fail_next_of(POST, fault.clone());
@@ -190,7 +190,7 @@ on_both! {
         }
     }
 
-    async fn no6_an_update_whose_answer_was_lost_is_written_once_more(kind) {
+    async fn an_update_whose_answer_was_lost_is_written_once_more_no6(kind) {
         for fault in [Fault::Disconnect, Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::BadJson, Fault::Http(502)] {
             let world = world!(kind);
             world.types("alice", DEPLOY).await;
@@ -204,7 +204,7 @@ on_both! {
         }
     }
 
-    async fn no4_a_channel_without_the_bot_heals_after_the_invitation(kind) {
+    async fn a_channel_without_the_bot_heals_after_the_invitation_no4(kind) {
         let world = world!(kind);
         for (number, why) in [(0, "not_in_channel"), (1, "is_archived")] {
             let closed = |closed: bool| world.slack.change(|state| {
@@ -288,7 +288,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no8_a_worker_whose_lease_ended_settles_nothing(kind) {
+    async fn a_worker_whose_lease_ended_settles_nothing_no8(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         world.slack.fail_next_of(POST, Fault::Timeout);

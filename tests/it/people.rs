@@ -1,14 +1,14 @@
 //! Who is who, while it changes: what somebody gave himself does not count for what was asked before (threat B68), and what Slack tells
-//! of its people becomes part of the directory, or stays out of it (design 2.5).
+//! of its people becomes part of the directory, or stays out of it (docs/decisions.md D19).
 
 mod memberships;
 mod slack;
 
 use crate::world::World;
 use countersign::app::{AppError, Changed};
+use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
-use countersign::domain::decision::Via;
 use serde_json::{Value, json};
 
 impl World {

@@ -101,7 +101,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b48_policies_in_slack_are_gated_like_everywhere(kind) {
+    async fn policies_in_slack_are_gated_like_everywhere_b48(kind) {
         let world = world!(kind);
         let gated = document(
             "  - {id: rules, name: Rules, scope: organization, actions: [environment.policy_update], approvers: {teams: [security]}, conditions: {requireReason: true}}",
@@ -134,7 +134,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b33_only_administrators_change_policies_in_slack(kind) {
+    async fn only_administrators_change_policies_in_slack_b33(kind) {
         let world = world!(kind);
         views(&world, "carol", "production-deploy-gate").await;
         world.clicks_in_modal("carol", "policy_edit").await;

@@ -3,15 +3,15 @@
 //! `COUNTERSIGN_RACE_ROUNDS` says how many rounds; CI runs a thousand.
 
 use crate::database::on_both;
-use crate::racing::{decision, rounds};
+use crate::race_support::{decision, rounds};
 use crate::world::{World, world};
 use countersign::app::{App, AppError, DecisionOutcome, RequestRef, Submission};
 use countersign::domain::audit::AuditEventKind;
+use countersign::domain::decision::{DecisionKind, Via};
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::request_details::RequestDetails;
-use countersign::domain::decision::{Via, DecisionKind};
 
 /// Two replicas, and a request of alice's for every round.
 struct Race {
@@ -75,7 +75,7 @@ fn refusal(outcome: Result<DecisionOutcome, AppError>) -> Option<Refusal> {
 }
 
 on_both! {
-    async fn st1_two_clicks_that_race_complete_the_quorum_once(kind) {
+    async fn two_clicks_that_race_complete_the_quorum_once_st1(kind) {
         let race = Race::start(world!(kind)).await;
         for _ in 0..rounds(200, 1) {
             let request = race.ask().await;
@@ -93,7 +93,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn st2_approve_against_reject_ends_in_exactly_one_state(kind) {
+    async fn approve_against_reject_ends_in_exactly_one_state_st2(kind) {
         let race = Race::start(world!(kind)).await;
         let mut rejected = 0;
         for round in 0..rounds(200, 1) {
@@ -120,7 +120,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn sl12_sixteen_clicks_of_one_person_are_one_vote(kind) {
+    async fn sixteen_clicks_of_one_person_are_one_vote_sl12(kind) {
         let race = Race::start(world!(kind)).await;
         for _ in 0..rounds(200, 10) {
             let request = race.ask().await;
@@ -137,7 +137,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn b61_approve_against_cancel_never_leaves_a_grant(kind) {
+    async fn approve_against_cancel_never_leaves_a_grant_b61(kind) {
         let race = Race::start(world!(kind)).await;
         let alice = Caller::person("alice".into(), Via::Api);
         for _ in 0..rounds(200, 4) {

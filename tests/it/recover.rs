@@ -3,17 +3,17 @@
 use crate::crash::Ground;
 use crate::database::{fresh, on_both};
 use crate::policies::{configure, document};
-use crate::racing::approval;
+use crate::race_support::approval;
 use crate::world::{World, world};
 use countersign::app::{App, AppError, RequestRef, Submission};
 use countersign::config::file::Source;
+use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::request_details::RequestDetails;
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use std::process::Stdio;
 use tokio::process::Command;
 
@@ -87,7 +87,7 @@ async fn executes(app: &App, shown: &RequestDetails) -> Result<(), AppError> {
 }
 
 on_both! {
-    async fn op4_the_operator_gets_past_gates_and_administrators_and_everybody_hears_of_it(kind) {
+    async fn the_operator_gets_past_gates_and_administrators_and_everybody_hears_of_it_op4(kind) {
         let world = world!(kind);
         configure(&world, locked()).await;
         world.settle().await;
@@ -120,7 +120,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op4_rules_that_do_not_compile_any_more_are_no_lock(kind) {
+    async fn rules_that_do_not_compile_any_more_are_no_lock_op4(kind) {
         let world = world!(kind);
         let senseless = r#"{"organization":"acme","administrators":{"users":["nobody"]}}"#;
         world.database.execute(&format!(
@@ -137,7 +137,7 @@ on_both! {
     }
 
     /// The table is put back as it was before the execution, as a restored back-up would.
-    async fn op5_what_was_used_before_a_back_up_was_restored_is_void(kind) {
+    async fn what_was_used_before_a_back_up_was_restored_is_void_op5(kind) {
         let world = world!(kind);
         let (used, unused, done) = (approved(&world).await, approved(&world).await, approved(&world).await);
         world.settle().await;
@@ -193,7 +193,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op4_a_running_server_tells_and_follows_what_another_process_recovers(kind) {
+    async fn a_running_server_tells_and_follows_what_another_process_recovers_op4(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         let file = ground.folder.join("better.yaml");

@@ -1,14 +1,14 @@
-//! Changing the rules is an operation like any other (design 2.2): gated where a policy names it, applied by the bot itself, announced.
+//! Changing the rules is an operation like any other (docs/decisions.md D10): gated where a policy names it, applied by the bot itself, announced.
 
 use crate::database::on_both;
 use crate::world::{World, operator, world};
 use countersign::app::{AppError, Changed, RequestRef};
 use countersign::config::file::Source;
+use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request_details::RequestDetails;
-use countersign::domain::decision::Via;
 
 /// A policy under which two of the teams' people look at every change of the rules.
 const GATE: &str = "
@@ -73,7 +73,7 @@ async fn erin_approves(world: &World, shown: &RequestDetails) -> String {
 }
 
 on_both! {
-    async fn op4_b19_a_gated_change_waits_for_others_and_is_applied_by_the_bot(kind) {
+    async fn a_gated_change_waits_for_others_and_is_applied_by_the_bot_op4_b19(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
 
@@ -186,7 +186,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op4_the_last_approver_of_the_rules_cannot_be_edited_away_and_a_lock_is_recovered(kind) {
+    async fn the_last_approver_of_the_rules_cannot_be_edited_away_and_a_lock_is_recovered_op4(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
         world.syncs().await;

@@ -5,15 +5,15 @@
 
 use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
-use crate::racing::{approval, rounds};
+use crate::race_support::{approval, rounds};
 use crate::world::{World, world};
 use countersign::app::{App, AppError, Changed, DecisionOutcome, RequestRef, Submission};
+use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use std::time::Duration;
 
 /// A round that takes longer is stuck.
@@ -79,7 +79,7 @@ async fn came_after_the_change(world: &World, kind: Kind, what: &str, request: &
 }
 
 on_both! {
-    async fn st3_b04_an_execution_and_a_tightened_policy_never_pass_each_other(kind) {
+    async fn an_execution_and_a_tightened_policy_never_pass_each_other_st3_b04(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let rounds = rounds(60, 10);
@@ -111,7 +111,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_a_completing_vote_and_a_lost_membership_never_pass_each_other(kind) {
+    async fn a_completing_vote_and_a_lost_membership_never_pass_each_other_st4(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let rounds = rounds(60, 10);
@@ -145,7 +145,7 @@ on_both! {
     }
 
     /// A click on a change of the rules needs the rules alone, ordinary ones share them, and other changes hold them meanwhile.
-    async fn st9_clicks_on_rule_changes_among_ordinary_ones_lock_nobody_out(kind) {
+    async fn clicks_on_rule_changes_among_ordinary_ones_lock_nobody_out_st9(kind) {
         const ORDINARY: usize = 8;
         let world = world!(kind);
         let (replica, _) = world.replica().await;

@@ -196,7 +196,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b10_killed_and_retried_it_never_runs_twice(kind) {
+    async fn killed_and_retried_it_never_runs_twice_b10(kind) {
         let world = world!(kind);
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
         let script = trace.script("kill -9 $PPID");

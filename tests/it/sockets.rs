@@ -83,7 +83,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl12_an_envelope_that_comes_again_over_another_socket_counts_once(kind) {
+    async fn an_envelope_that_comes_again_over_another_socket_counts_once_sl12(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         assert_eq!(world.clicks("bob", "details").await, ""); // his account is known from here on
@@ -101,7 +101,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl12_a_socket_that_breaks_before_the_ack_loses_and_doubles_nothing(kind) {
+    async fn a_socket_that_breaks_before_the_ack_loses_and_doubles_nothing_sl12(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -282,7 +282,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b54_over_http_nothing_is_taken_without_a_signing_secret(kind) {
+    async fn over_http_nothing_is_taken_without_a_signing_secret_b54(kind) {
         let world = world!(over_sockets(kind));
         let click = world.slack.raw_delivery("application/json", r#"{"type":"url_verification","challenge":"x"}"#);
         let answer = reqwest::Client::new().post(format!("{}/slack/events", world.url))

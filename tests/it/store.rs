@@ -2,7 +2,7 @@
 
 use crate::database::{Kind, fresh, on_both};
 use countersign::domain::time::Timestamp;
-use countersign::store::{StoredResponse, Db, On, STATEMENTS, StoreError};
+use countersign::store::{Db, On, STATEMENTS, StoreError, StoredResponse};
 use sqlx::{Connection, Executor, SqlSafeStr};
 use std::collections::BTreeSet;
 

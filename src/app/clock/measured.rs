@@ -1,4 +1,4 @@
-//! Time as the database tells it (design 2.6, threat ST6): between readings the machine's steady clock counts on, so that nobody who
+//! Time as the database tells it (docs/decisions.md D26, threat ST6): between readings the machine's steady clock counts on, so that nobody who
 //! sets the clock on the wall moves a deadline; and a clock that jumps is not believed until two readings agree.
 
 use crate::domain::time::{Span, Timestamp};
@@ -152,7 +152,9 @@ impl Measured {
     pub(super) fn is_due(&self) -> bool {
         let machine = self.machine();
         let last = self.lock().believed;
-        let old = |reading: Reading| machine.steady.0.saturating_sub(reading.at.steady.0) >= READING_LIFETIME;
+        let old = |reading: Reading| {
+            machine.steady.0.saturating_sub(reading.at.steady.0) >= READING_LIFETIME
+        };
         last.is_none_or(old) || !self.is_sure()
     }
 
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn one_good_reading_suffices_and_then_the_other_clock_is_shown() {
+    fn first_reading_makes_the_clock_usable() {
         let mut hands = Hands::new();
         assert!(!hands.clock.is_set() && !hands.clock.is_sure() && hands.clock.is_due());
         let asked = hands.clock.machine();
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn st6_nobody_moves_time_by_setting_the_wall_clock() {
+    fn setting_the_wall_clock_does_not_move_time_st6() {
         for step in [-600_000, 600_000] {
             let mut hands = Hands::new();
             hands.reads();
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn st6_a_jump_of_more_than_two_seconds_is_believed_when_two_readings_agree() {
+    fn a_jump_of_more_than_two_seconds_is_believed_when_two_readings_agree_st6() {
         for step in [-600_000, -2_001, 2_001, 600_000] {
             let mut hands = Hands::new();
             hands.reads();
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn st6_two_jumps_are_no_agreement() {
+    fn two_different_jumps_do_not_agree_st6() {
         let mut hands = Hands::new();
         hands.reads();
         for step in [600_000, -300_000, 5_000] {
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn st6_a_machine_that_slept_is_unsure_until_two_readings_agree() {
+    fn machine_that_slept_is_unsure_until_two_readings_agree_st6() {
         let mut hands = Hands::new();
         hands.reads();
         // the steady clock stood still

@@ -4,14 +4,14 @@ mod named;
 mod report;
 mod workspace;
 
+use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
 use super::token::told;
-use super::error::CliError;
 use crate::app::{App, Clock};
 use crate::config::file::Source;
-use crate::config::settings::{ServeArgs, Settings, database_url, environment};
 use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
+use crate::config::settings::{ServeArgs, Settings, database_url, environment};
 use crate::domain::document::ConfigDocument;
 use crate::store::Db;
 use named::Named;
@@ -164,7 +164,11 @@ async fn unreadable_rows(report: &mut Report, app: &App) {
 }
 
 /// The configuration that holds; before the first start, the one that would be loaded.
-async fn configuration(report: &mut Report, app: &App, file: Option<&Path>) -> Option<ConfigDocument> {
+async fn configuration(
+    report: &mut Report,
+    app: &App,
+    file: Option<&Path>,
+) -> Option<ConfigDocument> {
     const AREA: &str = "configuration";
     match app.config().await {
         Ok(config) if config.version > 0 => {

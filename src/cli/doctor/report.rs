@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_reads_without_colours_too() {
+    fn report_is_readable_without_colours() {
         let mut report = Report::default();
         report.ok("database", "SQLite");
         assert_eq!(report.worst(), Mark::Ok);

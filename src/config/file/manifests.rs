@@ -52,7 +52,7 @@ fn a_document_survives_yaml_and_json() {
 }
 
 #[test]
-fn awkward_words_survive_yaml() {
+fn words_that_yaml_could_misread_survive_a_round_trip() {
     let mut document = load("policies/always-on.yaml");
     for word in [
         "no",
@@ -100,7 +100,7 @@ fn awkward_words_survive_yaml() {
 
 /// Specification: Always-On Policy, Off-Hours Policy, Production-Only Policy and the example under Quorum Rules.
 #[test]
-fn the_examples_say_what_the_specification_says() {
+fn example_policies_match_the_specification() {
     let document = load("policies/always-on.yaml");
     let gate = &document.policies[0];
     assert_eq!(
@@ -158,7 +158,7 @@ fn the_examples_say_what_the_specification_says() {
 
 /// The template says everything that can be said: a key that is added to the document must be added there.
 #[test]
-fn the_template_has_every_key() {
+fn policy_template_file_lists_every_key() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/policies/template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");
     let full = crate::domain::document::PolicyTemplate {

@@ -154,7 +154,7 @@ const MISTAKES: [(&str, &str, &str); 21] = [
 ];
 
 #[test]
-fn every_mistake_is_told_with_its_line() {
+fn every_config_error_names_its_line() {
     assert_eq!(told("", ""), Vec::<String>::new());
     for (from, to, expected) in MISTAKES {
         let told = told(from, to);

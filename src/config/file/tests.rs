@@ -24,7 +24,7 @@ fn unknown_keys_name_line_column_and_the_nearest_known_key() {
 }
 
 #[test]
-fn every_fault_of_shape_is_told_at_once() {
+fn all_shape_errors_are_reported_at_once() {
     insta::assert_snapshot!(faults("resources: {environments: production}\ndirectory:\n  users:\n    - {id: 7, name: Seven}\n    - {id: eight}\n    - {id: nine, name: Nine, slack: U9}\npolicies:\n  - {id: a, name: A, scope: envrionment, expiresAfter: 90}\n  - {id: b, name: B, scope: project, validFor: soon}\n  - id: c\n    name:\n    scope: project\n    approvers: everyone\n    conditions: {startHour: 300, weekdays: [Mon]}\n    requesterCanApprove: 'no'\n  - {name: D}\n"), @r#"
         c.yaml:1:1: the key `organization` is missing here
         c.yaml:1:13: resources.environments: this must be a list, but it is the text "production"
@@ -66,7 +66,7 @@ fn a_value_is_repeated_as_it_is_written_with_what_would_be_accepted_f5() {
 }
 
 #[test]
-fn syntax_is_told_with_its_place() {
+fn syntax_errors_name_their_location() {
     insta::assert_snapshot!([
         "organization: acme\norganization: evil\n",
         "organization: acme\npolicies:\n  - {id: p, name: P, scope: project, quorum: {minApprovals: 2, minApprovals: 1}}\n",
@@ -91,7 +91,7 @@ fn syntax_is_told_with_its_place() {
 }
 
 #[test]
-fn an_empty_file_is_no_configuration() {
+fn empty_file_is_refused() {
     for empty in ["", "\n\n", "# only a comment\n", "---\n", "null", "~"] {
         assert!(
             faults(empty).contains("is empty"),
@@ -109,7 +109,7 @@ fn an_empty_file_is_no_configuration() {
 }
 
 #[test]
-fn bombs_are_refused_quickly() {
+fn yaml_bombs_are_refused_quickly() {
     let mut laughs = "organization: acme\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let item = format!("*a{}", level - 1);
@@ -134,7 +134,7 @@ fn bombs_are_refused_quickly() {
 }
 
 #[test]
-fn a_word_stays_a_word_whatever_older_yaml_made_of_it() {
+fn yaml_1_1_booleans_stay_strings() {
     let text = "organization: 'no'\nresources: {environments: [no, on, y, 'null', '1', 012x]}\n";
     let source = Source::read("c", text).expect("reads");
     let read: Vec<_> = source
@@ -148,7 +148,7 @@ fn a_word_stays_a_word_whatever_older_yaml_made_of_it() {
 }
 
 #[test]
-fn json_and_windows_lines_and_a_mark_read_the_same() {
+fn json_crlf_and_byte_order_mark_read_the_same() {
     let yaml = Source::read("c", SMALL).expect("YAML").into_document();
     let json = serde_json::to_string_pretty(&yaml).expect("JSON");
     for text in [
@@ -163,7 +163,7 @@ fn json_and_windows_lines_and_a_mark_read_the_same() {
 }
 
 #[test]
-fn problems_of_the_domain_get_their_lines_in_order() {
+fn domain_errors_get_line_numbers_in_order() {
     let source = Source::read("c.yaml", SMALL).expect("reads");
     let problem = |path: &str| ConfigError {
         path: path.to_owned(),
@@ -184,7 +184,7 @@ fn problems_of_the_domain_get_their_lines_in_order() {
 }
 
 #[test]
-fn the_digest_knows_a_document_by_its_meaning() {
+fn digest_depends_on_meaning_and_not_on_layout() {
     let one = Source::read("a", SMALL).expect("reads").into_document();
     let two = Source::read(
         "b",
@@ -201,7 +201,7 @@ fn the_digest_knows_a_document_by_its_meaning() {
 }
 
 #[test]
-fn a_list_never_stands_for_a_mapping() {
+fn list_in_place_of_a_mapping_is_refused() {
     insta::assert_snapshot!(faults("organization: acme\nresources: []\ndirectory:\n  users:\n    - [alice, Alice, null, [], []]\n    - {id: bob, name: Bob, slack: [{teamId: T1, userId: U1}]}\npolicies:\n  - {id: p, name: P, scope: project, quorum: [], conditions: []}\n"), @r#"
         c.yaml:2:1: resources: this must be a mapping of keys and values, but it is a list
         c.yaml:5:7: directory.users[0]: this must be a mapping of keys and values, but it is a list
@@ -212,7 +212,7 @@ fn a_list_never_stands_for_a_mapping() {
 
 /// Specification, Policy Templates and Condition Constraints: what makes no sense is refused when it is saved, with its line.
 #[test]
-fn rules_that_make_no_sense_are_refused_with_their_lines() {
+fn contradictory_configuration_is_refused_with_line_numbers() {
     let text = "organization: acme
 resources:
   environments: [production]

@@ -57,7 +57,7 @@ fn two_variables_are_enough() {
 }
 
 #[test]
-fn every_complaint_is_told_at_once() {
+fn all_setting_errors_are_reported_at_once() {
     let variables = Variables::from([
         (SIGNING_SECRET, ""),
         (BOT_TOKEN, "xoxp-1"),
@@ -225,7 +225,7 @@ fn metrics_cannot_share_the_public_port() {
 }
 
 #[test]
-fn op3_secrets_never_show_in_debug_complaints_or_help() {
+fn secrets_never_appear_in_debug_errors_or_help_op3() {
     let canaries = Variables::from([
         (
             SIGNING_SECRET,

@@ -1,8 +1,8 @@
-//! What the security channel hears: the facts of one event as they were, so that a late delivery says the same (design 2.7).
+//! What the security channel hears: the facts of one event as they were, so that a late delivery says the same (docs/decisions.md D28).
 
-use super::{SessionScope, Session, SessionStatus, SessionUse};
-use crate::domain::id::{PersonId, RequestId, SessionId};
+use super::{Session, SessionScope, SessionStatus, SessionUse};
 use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::id::{PersonId, RequestId, SessionId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,12 @@ pub struct UseLine {
 
 impl SessionAlert {
     /// The alert for an event of this session.
-    pub fn new(session: &Session, event: SessionEvent, config: &CompiledConfig, at: Timestamp) -> Self {
+    pub fn new(
+        session: &Session,
+        event: SessionEvent,
+        config: &CompiledConfig,
+        at: Timestamp,
+    ) -> Self {
         Self {
             session: session.id.clone(),
             initiator: config.directory().name(&session.initiator).to_owned(),

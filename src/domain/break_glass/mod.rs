@@ -1,15 +1,17 @@
-//! Break-glass (specification: Break-Glass Override; design 2.7): what a session covers, how it lives, and who may do what with it.
+//! Break-glass (specification: Break-Glass Override; docs/decisions.md D27): what a session covers, how it lives, and who may do what with it.
 
 mod alert;
-mod state;
 mod rights;
 mod scope;
 mod start;
+mod state;
 
 pub use alert::{Bypassed, SessionAlert, SessionEvent, UseLine};
-pub use state::{EndedBy, NotStarted, SessionReview, SessionState, SessionStatus, WrongSessionState};
-pub use scope::{SessionScope, ScopeAction};
-pub use start::{SessionStart, SessionAsk};
+pub use scope::{ScopeAction, SessionScope};
+pub use start::{SessionAsk, SessionStart};
+pub use state::{
+    EndedBy, NotStarted, SessionReview, SessionState, SessionStatus, WrongSessionState,
+};
 
 use super::id::{ChannelId, PersonId, RequestId, SessionId};
 use super::people::Directory;

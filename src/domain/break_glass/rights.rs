@@ -1,16 +1,16 @@
-//! Who may start, use, revoke and review a session (design 2.7).
+//! Who may start, use, revoke and review a session (docs/decisions.md D27).
 
 use super::{Session, SessionState};
 use crate::domain::action::Action;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::BreakGlassConfig;
+use crate::domain::english;
 use crate::domain::id::{ChannelId, PersonId};
 use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
-use crate::domain::english;
 
 /// So many people are named to somebody who may not do something.
 const NAMES_SHOWN: usize = 5;

@@ -1,4 +1,4 @@
-//! What a session covers. Every named field must contain the target's value; one that is left out does not restrict (design 2.7).
+//! What a session covers. Every named field must contain the target's value; one that is left out does not restrict (docs/decisions.md D27).
 
 use crate::domain::action::{Action, must_be_named};
 use crate::domain::document::ActionGroup;

@@ -1,12 +1,12 @@
 //! The start of a session: what somebody asks for, and whether it keeps every rule. Every broken rule is told at once.
 
-use super::scope::{SessionScope, ScopeAction};
+use super::scope::{ScopeAction, SessionScope};
 use crate::domain::action::must_be_named;
-use crate::domain::ask::{NameKind, ViolationCode, UnknownName, Violation};
+use crate::domain::ask::{NameKind, UnknownName, Violation, ViolationCode};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{BreakGlassConfig, Level};
 use crate::domain::id::{ActionId, PersonId, SessionId};
 use crate::domain::principal::Principal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::text;
 use crate::domain::time::Span;
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,11 @@ impl CompiledConfig {
             kind: NameKind::SessionAction,
             name: id.as_str().to_owned(),
         };
-        Some(Violation::unknown(ViolationCode::UnknownAction, "action", unknown))
+        Some(Violation::unknown(
+            ViolationCode::UnknownAction,
+            "action",
+            unknown,
+        ))
     }
 
     /// A list that is given must name something: what a script has computed to nothing must not widen a session.
@@ -217,7 +221,11 @@ impl CompiledConfig {
         let unknown = |what, kind, name: &str| {
             let name = name.to_owned();
             let unknown = UnknownName { kind, name };
-            Some(Violation::unknown(ViolationCode::UnknownPerson, what, unknown))
+            Some(Violation::unknown(
+                ViolationCode::UnknownPerson,
+                what,
+                unknown,
+            ))
         };
         match principal {
             Principal::Person(id) => match self.directory().person(id) {

@@ -1,6 +1,6 @@
 //! The life of a session: which state follows which, and nothing else.
 
-use crate::domain::ask::{ViolationCode, Violation};
+use crate::domain::ask::{Violation, ViolationCode};
 use crate::domain::id::PersonId;
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
@@ -88,8 +88,12 @@ impl SessionReview {
     /// What somebody found; a review that says nothing is none.
     pub fn new(by: &PersonId, note: &str, at: Timestamp) -> Result<Self, Vec<Violation>> {
         let note = text::said("note", Some(note)).map_err(|broken| vec![broken])?;
-        let note =
-            note.ok_or_else(|| vec![Violation::new(ViolationCode::ReasonRequired, "say what you found")])?;
+        let note = note.ok_or_else(|| {
+            vec![Violation::new(
+                ViolationCode::ReasonRequired,
+                "say what you found",
+            )]
+        })?;
         Ok(Self {
             by: by.clone(),
             note,

@@ -3,9 +3,9 @@
 use super::*;
 use crate::domain::action::{self, Action};
 use crate::domain::ask::ViolationCode;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{ActionGroup, BreakGlassConfig, ConfigDocument};
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -26,7 +26,8 @@ fn config() -> CompiledConfig {
         "administrators": {"orgRoles": ["admin"]},
     }))
     .expect("a document");
-    CompiledConfig::compile(1, document, &std::collections::BTreeMap::new()).expect("it makes sense")
+    CompiledConfig::compile(1, document, &std::collections::BTreeMap::new())
+        .expect("it makes sense")
 }
 
 fn door(config: &CompiledConfig) -> &BreakGlassConfig {
@@ -93,14 +94,17 @@ fn target(json: serde_json::Value) -> Target {
 }
 
 #[test]
-fn a_start_that_keeps_every_rule_reads_and_survives_the_request_that_carries_it() {
+fn valid_session_start_survives_the_round_trip_through_its_request() {
     let config = config();
     let start = config
         .read_start(&ask(), &"dan".into(), door(&config), id())
         .expect("it keeps every rule");
     assert_eq!(start.responders, [person("dan")]);
     let json = serde_json::to_string(&start).expect("JSON");
-    assert_eq!(serde_json::from_str::<SessionStart>(&json).expect("reads"), start);
+    assert_eq!(
+        serde_json::from_str::<SessionStart>(&json).expect("reads"),
+        start
+    );
     let unbounded = SessionAsk {
         duration: None,
         ..ask()
@@ -110,7 +114,7 @@ fn a_start_that_keeps_every_rule_reads_and_survives_the_request_that_carries_it(
 }
 
 #[test]
-fn every_broken_rule_of_a_start_is_told() {
+fn every_violation_of_a_session_start_is_reported() {
     type Change = fn(&mut SessionAsk);
     let cases: [(Change, ViolationCode, &str); 17] = [
         (
@@ -128,8 +132,16 @@ fn every_broken_rule_of_a_start_is_told() {
             ViolationCode::Payload,
             "control character",
         ),
-        (|a| a.reason = "y".repeat(4_001), ViolationCode::Payload, "4,000"),
-        (|a| a.actions.clear(), ViolationCode::Scope, "1 to 200 actions"),
+        (
+            |a| a.reason = "y".repeat(4_001),
+            ViolationCode::Payload,
+            "4,000",
+        ),
+        (
+            |a| a.actions.clear(),
+            ViolationCode::Scope,
+            "1 to 200 actions",
+        ),
         (
             |a| a.actions = vec!["cluster.reboot".to_owned()],
             ViolationCode::UnknownAction,
@@ -150,7 +162,11 @@ fn every_broken_rule_of_a_start_is_told() {
             ViolationCode::UnknownAction,
             "unknown action",
         ),
-        (|a| a.clusters = None, ViolationCode::Scope, "names no resource"),
+        (
+            |a| a.clusters = None,
+            ViolationCode::Scope,
+            "names no resource",
+        ),
         (
             |a| a.clusters = Some(Vec::new()),
             ViolationCode::Scope,
@@ -267,7 +283,7 @@ const COVERED: [(&str, &str, [&str; 3], bool); 15] = [
 ];
 
 #[test]
-fn op6_a_scope_covers_exactly_what_it_names() {
+fn session_scope_covers_exactly_what_it_names_op6() {
     let config = config();
     let action = |id: &str| config.action(&id.into()).expect("known").clone();
     let some = |name: &'static str| (name != "-").then_some(name);
@@ -346,7 +362,8 @@ fn a_session_covers_its_responders_from_its_first_to_before_its_last_millisecond
     }
     let mut document = config.document().clone();
     document.break_glass = None;
-    let shut = CompiledConfig::compile(2, document, &std::collections::BTreeMap::new()).expect("fine");
+    let shut =
+        CompiledConfig::compile(2, document, &std::collections::BTreeMap::new()).expect("fine");
     assert!(
         !shut.covers(&one, &person("dan"), &restart, &on, NOW),
         "the door is gone"
@@ -360,7 +377,7 @@ type Command = (
 
 /// Every state with every command, a millisecond before its end and at its end.
 #[test]
-fn the_whole_table() {
+fn state_transitions() {
     let review = SessionReview {
         by: "bob".into(),
         note: "fine".to_owned(),
@@ -505,7 +522,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(schedules()))]
     /// No use before the start, after the end, after a revocation; and one end, one review at most.
     #[test]
-    fn b66_no_use_outside_a_session_on_any_schedule(start in 0_i64..2_000_000, steps in prop::collection::vec(step(), 1..40)) {
+    fn no_use_outside_a_session_on_any_schedule_b66(start in 0_i64..2_000_000, steps in prop::collection::vec(step(), 1..40)) {
         let until = start + LENGTH.0;
         let mut state = SessionState::Pending.start(Timestamp(start), LENGTH).expect("pending");
         let (mut now, mut ended, mut ends, mut reviews) = (start, None, 0, 0);

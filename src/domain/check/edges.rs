@@ -5,7 +5,7 @@ use crate::domain::document::Webhook;
 use std::collections::BTreeSet;
 use url::Url;
 
-/// What webhooks are told (design 3.3).
+/// What webhooks are told (docs/decisions.md D37).
 pub const WEBHOOK_EVENTS: [&str; 9] = [
     "request.created",
     "request.decided",

@@ -1,4 +1,4 @@
-//! Whether a document makes sense (design 2.2-2.4, 3.3): every problem at once, each with its place and what to do.
+//! Whether a document makes sense (docs/decisions.md D14, D37): every problem at once, each with its place and what to do.
 
 mod bindings;
 mod directory;
@@ -7,11 +7,11 @@ mod policies;
 mod text;
 
 use super::action::Action;
+use super::compiled_config::ConfigError;
 use super::document::{ConfigDocument, Level, People};
 use super::id::{ActionId, PersonId, RoleId, TeamId};
 use super::people::Directory;
 use super::resources::Registry;
-use super::compiled_config::ConfigError;
 use super::suggestion::Suggestions;
 use std::collections::HashMap;
 use std::fmt::Display;

@@ -2,7 +2,7 @@
 
 use super::{Checks, text};
 use crate::domain::conditions::is_timed;
-use crate::domain::document::{Approvers, Conditions, People, Quorum, PolicyTemplate, Window};
+use crate::domain::document::{Approvers, Conditions, People, PolicyTemplate, Quorum, Window};
 use crate::domain::eligibility::PeopleInvolved;
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::satisfiable;
@@ -142,7 +142,9 @@ impl Checks<'_> {
             bound: Vec::new(),
             left_out: None,
         };
-        for short in satisfiable::shortfalls(&[gate], &PeopleInvolved::default(), &[], self.directory) {
+        for short in
+            satisfiable::shortfalls(&[gate], &PeopleInvolved::default(), &[], self.directory)
+        {
             self.problem(
                 format!("{path}.quorum"),
                 format!("can never be met: {}", short.message),

@@ -1,8 +1,8 @@
 //! What an ask must keep, and who is excluded.
 
 use super::fixture::{NOON, ask, config};
-use crate::domain::ask::{AdmittedRequest, Ask, ViolationCode, Violation};
-use crate::domain::eligibility::{PeopleInvolved, Involvement};
+use crate::domain::ask::{AdmittedRequest, Ask, Violation, ViolationCode};
+use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::principal::Principal;
 use crate::domain::time::Span;
 
@@ -35,7 +35,7 @@ fn only(rule: ViolationCode, message: &str) -> Vec<(ViolationCode, String)> {
 }
 
 #[test]
-fn an_ask_that_keeps_every_rule() {
+fn valid_ask_is_admitted() {
     let admitted = admit(|_| {}).expect("admitted");
     assert_eq!(admitted.reason.as_deref(), Some("to mend the login"));
     assert_eq!(admitted.gates.len(), 2);
@@ -65,7 +65,7 @@ fn an_ask_that_keeps_every_rule() {
 }
 
 #[test]
-fn b64_names_must_be_exact() {
+fn names_must_be_exact_b64() {
     assert_eq!(
         broken(|ask| ask.environment = Some("prod".to_owned())),
         only(
@@ -112,12 +112,15 @@ fn what_an_action_needs_is_required() {
     );
     assert_eq!(
         broken(|ask| ask.action = "database.migrate".to_owned()),
-        only(ViolationCode::TargetRequired, "database.migrate needs a cluster")
+        only(
+            ViolationCode::TargetRequired,
+            "database.migrate needs a cluster"
+        )
     );
 }
 
 #[test]
-fn b49_ap11_a_target_that_contradicts_the_registry_is_refused() {
+fn a_target_that_contradicts_the_registry_is_refused_b49_ap11() {
     assert_eq!(
         broken(|ask| ask.cluster = Some("dev-1".to_owned())),
         only(
@@ -128,7 +131,7 @@ fn b49_ap11_a_target_that_contradicts_the_registry_is_refused() {
 }
 
 #[test]
-fn a_reason_that_is_blank_is_none() {
+fn blank_reason_counts_as_missing() {
     for reason in [None, Some(""), Some(" \n\t ")] {
         let violations = admit(|ask| ask.reason = reason.map(str::to_owned)).expect_err("refused");
         assert_eq!(violations[0].policy, Some("gate".into()));
@@ -186,7 +189,7 @@ fn unsatisfiable_for_this_requester() {
 }
 
 #[test]
-fn b28_variants_of_an_id_are_nobody() {
+fn variants_of_an_id_name_nobody_b28() {
     for name in [
         "Alice",
         "ALICE",
@@ -214,7 +217,7 @@ fn b28_variants_of_an_id_are_nobody() {
 }
 
 #[test]
-fn break_glass_has_a_door_of_its_own() {
+fn break_glass_start_is_refused_as_an_ordinary_request() {
     let broken = broken(|ask| ask.action = "break_glass.initiate".to_owned());
     assert_eq!(
         broken.iter().map(|b| b.0).collect::<Vec<_>>(),
@@ -223,7 +226,7 @@ fn break_glass_has_a_door_of_its_own() {
 }
 
 #[test]
-fn everything_is_told_at_once() {
+fn all_violations_are_reported_at_once() {
     let broken = broken(|ask| {
         ask.action = "nothing".to_owned();
         ask.project = Some("nowhere".to_owned());
@@ -254,7 +257,7 @@ fn excluded(change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
 
 /// B22, AP2: caller, requester, owners by token and by configuration, and authors; administrators are no exception (B18).
 #[test]
-fn b22_everybody_with_a_part_is_excluded() {
+fn everyone_involved_is_excluded_b22() {
     let all = excluded(|ask| {
         ask.requester = Principal::Person("dan".into());
         ask.submitted_by = Principal::Service("ci".into());
@@ -281,7 +284,7 @@ fn b22_everybody_with_a_part_is_excluded() {
 }
 
 #[test]
-fn b18_an_administrator_may_not_approve_what_they_asked_for() {
+fn an_administrator_may_not_approve_what_they_asked_for_b18() {
     let config = config(GATES);
     let mut ask = ask();
     ask.requester = Principal::Person("dan".into());
@@ -299,7 +302,7 @@ fn b18_an_administrator_may_not_approve_what_they_asked_for() {
 }
 
 #[test]
-fn b32_nobody_approves_their_own_request_by_default() {
+fn nobody_approves_their_own_request_by_default_b32() {
     let default: crate::domain::document::PolicyTemplate =
         serde_saphyr::from_str("{id: a, name: A, scope: organization, approvers: anyone}")
             .expect("a template");
@@ -320,7 +323,10 @@ fn a_service_without_owners_may_only_ask_for_a_person() {
     assert!(alone("ci", &[]).is_empty());
     assert!(alone("stray", &["carol"]).is_empty());
     let message = "nobody who is active answers for the service `stray`; name active owners, or let it ask on behalf of a person";
-    assert_eq!(alone("stray", &[]), only(ViolationCode::UnknownPerson, message));
+    assert_eq!(
+        alone("stray", &[]),
+        only(ViolationCode::UnknownPerson, message)
+    );
     assert_eq!(
         alone("stray", &["left-long-ago"]),
         only(ViolationCode::UnknownPerson, message)

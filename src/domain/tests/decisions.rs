@@ -3,14 +3,14 @@
 use super::fixture::{
     approval, approvals, approvers, directory, excluding, gate, quorum, template,
 };
+use crate::domain::decision::DecisionKind;
 use crate::domain::document::Quorum;
-use crate::domain::eligibility::{self, PeopleInvolved, Ineligible, Involvement};
+use crate::domain::eligibility::{self, Ineligible, Involvement, PeopleInvolved};
 use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
+use crate::domain::progress::{PolicyProgress, all_satisfied, cut, evaluate, waiting_for};
 use crate::domain::satisfiable::{satisfiable, shortfalls};
 use crate::domain::smallest::smallest_set;
-use crate::domain::progress::{PolicyProgress, all_satisfied, cut, evaluate, waiting_for};
-use crate::domain::decision::DecisionKind;
 
 const CROSS_TEAM: &str =
     "{minApprovals: 2, minDistinctTeams: 2, requiredTeamIds: [sre], requiredOrgRoles: [tech-lead]}";
@@ -28,7 +28,7 @@ fn told(gate: &PinnedPolicy, by: &[&str]) -> String {
 }
 
 #[test]
-fn a_verdict_explains_itself() {
+fn policy_progress_explains_itself() {
     let gate = quorum(CROSS_TEAM);
     let verdict = one(&gate, &["carol"]);
     assert_eq!(
@@ -96,7 +96,7 @@ fn sentences_of_every_field() {
 }
 
 #[test]
-fn b24_one_person_counts_once() {
+fn one_person_counts_once_b24() {
     let gate = quorum("{minApprovals: 2}");
     assert!(!one(&gate, &["bob", "bob"]).satisfied);
     // both Slack accounts are the same person of the directory
@@ -114,7 +114,7 @@ fn b24_one_person_counts_once() {
 }
 
 #[test]
-fn b29_an_empty_identity_is_nobody() {
+fn an_empty_identity_is_nobody_b29() {
     let directory = directory();
     for (enterprise, team, user) in [
         (None, "", "U01ALICE"),
@@ -134,7 +134,11 @@ fn b29_an_empty_identity_is_nobody() {
     }
 }
 
-fn check(gates: &[PinnedPolicy], excluded: &PeopleInvolved, person: &str) -> Result<(), Ineligible> {
+fn check(
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    person: &str,
+) -> Result<(), Ineligible> {
     let directory = directory();
     eligibility::check(
         gates,
@@ -145,7 +149,7 @@ fn check(gates: &[PinnedPolicy], excluded: &PeopleInvolved, person: &str) -> Res
 
 /// Every combination of `requesterCanApprove` over three stacked policies: the strictest wins.
 #[test]
-fn b25_the_strictest_requester_can_approve_wins() {
+fn the_strictest_requester_can_approve_wins_b25() {
     for bits in 0..8_u8 {
         let gates: Vec<PinnedPolicy> = (0..3)
             .map(|n| {
@@ -172,11 +176,15 @@ fn b25_the_strictest_requester_can_approve_wins() {
 }
 
 #[test]
-fn b20_b43_nobody_named_means_nobody() {
+fn empty_approver_list_means_nobody_b20_b43() {
     let mut gate = quorum("{}");
     gate.template.approvers = Some(approvers(&[], &[]));
     assert_eq!(
-        check(std::slice::from_ref(&gate), &PeopleInvolved::default(), "bob"),
+        check(
+            std::slice::from_ref(&gate),
+            &PeopleInvolved::default(),
+            "bob"
+        ),
         Err(Ineligible::NotNamed)
     );
     assert_eq!(told(&gate, &["bob"]), "0 of 1 approval");
@@ -197,7 +205,7 @@ fn b20_b43_nobody_named_means_nobody() {
 }
 
 #[test]
-fn b63_no_policy_is_no_approval() {
+fn no_policy_is_no_approval_b63() {
     assert!(!all_satisfied(
         &[],
         &PeopleInvolved::default(),
@@ -228,7 +236,7 @@ fn approvers_left_out_are_whom_the_quorum_requires() {
 
 /// Two policies, one shared approver: a vote counts only for the policy that names its author.
 #[test]
-fn st10_a_vote_counts_where_its_author_is_eligible() {
+fn approval_counts_only_for_policies_whose_approvers_include_its_author_st10() {
     let mut sre = gate(template(
         "sre-gate",
         Quorum {
@@ -241,7 +249,12 @@ fn st10_a_vote_counts_where_its_author_is_eligible() {
     security.template.approvers = Some(approvers(&["security"], &[]));
     let gates = [sre, security];
     let verdicts = |by: &[&str]| {
-        let verdicts = evaluate(&gates, &PeopleInvolved::default(), &approvals(by), &directory());
+        let verdicts = evaluate(
+            &gates,
+            &PeopleInvolved::default(),
+            &approvals(by),
+            &directory(),
+        );
         verdicts
             .iter()
             .map(|v| (v.have, v.satisfied))
@@ -265,12 +278,20 @@ fn st10_a_vote_counts_where_its_author_is_eligible() {
 }
 
 #[test]
-fn a_vote_speaks_for_the_memberships_it_was_cast_with() {
+fn approval_keeps_the_memberships_of_its_time() {
     let gates = [quorum("{requiredTeamIds: [security]}")];
     let mut decisions = approvals(&["alice"]);
-    assert!(!all_satisfied(&gates, &PeopleInvolved::default(), &decisions));
+    assert!(!all_satisfied(
+        &gates,
+        &PeopleInvolved::default(),
+        &decisions
+    ));
     decisions[0].teams.insert("security".into());
-    assert!(all_satisfied(&gates, &PeopleInvolved::default(), &decisions));
+    assert!(all_satisfied(
+        &gates,
+        &PeopleInvolved::default(),
+        &decisions
+    ));
     // at execution the team is gone, the approval itself is not, since anyone may approve
     let left = cut(&decisions, &directory(), &gates);
     assert_eq!(left.len(), 1);
@@ -279,7 +300,7 @@ fn a_vote_speaks_for_the_memberships_it_was_cast_with() {
 }
 
 #[test]
-fn execution_drops_the_votes_of_people_who_are_gone_or_not_named_any_more() {
+fn recheck_drops_approvals_of_removed_people() {
     let mut gate = quorum("{}");
     gate.template.approvers = Some(approvers(&["security"], &[]));
     let gates = [gate];
@@ -291,7 +312,9 @@ fn execution_drops_the_votes_of_people_who_are_gone_or_not_named_any_more() {
     });
     let left = cut(&decisions, &directory(), &gates);
     assert_eq!(
-        left.iter().map(|decision| decision.by.as_str()).collect::<Vec<_>>(),
+        left.iter()
+            .map(|decision| decision.by.as_str())
+            .collect::<Vec<_>>(),
         ["carol"]
     );
     // a membership that is new since the vote was cast is not added, and one that nobody asks for is not kept
@@ -313,11 +336,15 @@ fn execution_drops_the_votes_of_people_who_are_gone_or_not_named_any_more() {
 }
 
 #[test]
-fn a_rejection_is_no_approval() {
+fn rejection_never_counts_as_approval() {
     let gates = [quorum("{}")];
     let mut decision = approval(&directory(), "bob");
     decision.verdict = DecisionKind::Reject;
-    assert!(!all_satisfied(&gates, &PeopleInvolved::default(), &[decision]));
+    assert!(!all_satisfied(
+        &gates,
+        &PeopleInvolved::default(),
+        &[decision]
+    ));
 }
 
 fn short(gate: PinnedPolicy, excluded: &[&str]) -> Vec<String> {
@@ -341,7 +368,7 @@ fn among(teams: &[&str], users: &[&str], yaml: &str) -> PinnedPolicy {
 }
 
 #[test]
-fn what_can_never_be_met_says_why() {
+fn unsatisfiable_quorum_says_why() {
     assert!(short(quorum(CROSS_TEAM), &["erin"]).is_empty());
     for (gate, excluded, expected) in [
         (

@@ -1,6 +1,6 @@
 //! What would happen and why; what a change changes.
 
-use super::fixture::{ACME, NOON, ask, document, config};
+use super::fixture::{ACME, NOON, ask, config, document};
 use crate::domain::diff::{Difference, diff};
 use crate::domain::document::ConfigDocument;
 use crate::domain::time::Span;
@@ -72,7 +72,7 @@ fn every_policy_says_why_it_applies_or_not() {
 }
 
 #[test]
-fn what_is_broken_is_told_with_the_policies() {
+fn explain_lists_violations_with_the_policies() {
     let mut without = ask();
     without.authors = vec!["nobody".to_owned()];
     let explained = config(POLICIES).explain(&without, NOON);
@@ -98,7 +98,7 @@ fn lines(difference: &Difference) -> Vec<String> {
 }
 
 #[test]
-fn a_difference_reads_field_by_field() {
+fn difference_lists_changed_fields() {
     let difference = between(|document| {
         document.policies[0].quorum.min_approvals = 3;
         document.policies.remove(1);
@@ -152,7 +152,7 @@ fn equal_documents_have_no_difference_and_others_always_one() {
 
 /// B48: hours are policy; a change of them is told like any other weakening.
 #[test]
-fn b48_what_weakens_a_policy_is_told() {
+fn weakened_policy_is_announced_b48() {
     type Edit = fn(&mut crate::domain::document::PolicyTemplate);
     let weakens: [(Edit, &str); 15] = [
         (

@@ -1,14 +1,14 @@
 //! A small organization, and short ways to write gates, votes and asks.
 
 use crate::domain::ask::Ask;
-use crate::domain::document::{Approvers, ConfigDocument, Level, People, Quorum, PolicyTemplate};
-use crate::domain::eligibility::{PeopleInvolved, Involvement};
+use crate::domain::compiled_config::{CompiledConfig, ConfigError};
+use crate::domain::decision::{Decision, DecisionKind, Via};
+use crate::domain::document::{Approvers, ConfigDocument, Level, People, PolicyTemplate, Quorum};
+use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
-use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use crate::domain::time::{Span, Timestamp};
-use crate::domain::decision::{Via, DecisionKind, Decision};
 use std::collections::BTreeMap;
 
 /// Monday, 2026-01-05, 12:00 UTC.

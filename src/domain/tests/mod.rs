@@ -1,11 +1,11 @@
 //! Tests of the policy engine that need more than one of its files.
 
 mod admission;
+mod decisions;
 mod explanation;
 mod fixture;
 mod oracle;
 mod properties;
 mod refused;
 mod resolution;
-mod decisions;
 mod windows;

@@ -2,13 +2,13 @@
 //! --release oracle` runs it in full.
 
 use super::fixture::{approvers, gate, template};
+use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::document::Quorum;
-use crate::domain::eligibility::{PeopleInvolved, Involvement};
+use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
-use crate::domain::satisfiable;
 use crate::domain::progress::all_satisfied;
-use crate::domain::decision::{Via, DecisionKind, Decision};
+use crate::domain::satisfiable;
 
 /// A small generator of random numbers (xorshift), so that a case can be named by its number.
 struct Random(u64);
@@ -96,7 +96,10 @@ fn by_hand(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decis
         let named = |decision: &Decision| match &gate.template.approvers {
             Some(crate::domain::document::Approvers::Among(people)) => {
                 people.users.contains(&decision.by)
-                    || people.teams.iter().any(|team| decision.teams.contains(team))
+                    || people
+                        .teams
+                        .iter()
+                        .any(|team| decision.teams.contains(team))
             }
             _ => true,
         };
@@ -128,7 +131,7 @@ fn by_hand(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decis
 
 /// In a large directory the first few who would do are proof enough; those who matter may be the very last.
 #[test]
-fn the_few_who_are_asked_first_leave_nobody_out() {
+fn preselection_of_approvers_leaves_nobody_out() {
     let mut document = super::fixture::document("");
     let user = |n| format!("{{id: p{n:04}, name: P}}");
     let users: Vec<String> = (0..5_000).map(user).collect();
@@ -175,7 +178,7 @@ fn the_few_who_are_asked_first_leave_nobody_out() {
 
 /// ST10: all stacked policies are satisfied by people as each demands.
 #[test]
-fn st10_the_oracle_agrees() {
+fn the_oracle_agrees_st10() {
     let cases =
         std::env::var("COUNTERSIGN_ORACLE_CASES").map_or(20_000, |n| n.parse().expect("a number"));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

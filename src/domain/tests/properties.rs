@@ -3,9 +3,9 @@
 use super::fixture::{approval, approvals, approvers, directory, excluding, gate, template};
 use crate::domain::document::{Approvers, Quorum};
 use crate::domain::pinned_policy::PinnedPolicy;
+use crate::domain::progress::{all_satisfied, evaluate};
 use crate::domain::satisfiable::satisfiable;
 use crate::domain::smallest::smallest_set;
-use crate::domain::progress::{all_satisfied, evaluate};
 use proptest::prelude::*;
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "erin"];
@@ -70,7 +70,7 @@ proptest! {
 
     /// AP2, B22: nobody of the exclusion set counts, unless every stacked policy lets the requester approve.
     #[test]
-    fn ap2_the_excluded_never_count_unless_all_policies_say_so(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 5)) {
+    fn the_excluded_never_count_unless_all_policies_say_so_ap2(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 5)) {
         let others: Vec<&str> = by.iter().copied().filter(|id| !out.contains(id)).collect();
         let lifted = gates.iter().all(|gate| gate.template.requester_can_approve);
         // everybody approves, the excluded as well; the same must come out as if only those had who count
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn the_short_way_and_the_sentences_agree(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
+    fn all_satisfied_agrees_with_the_explanation(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 2)) {
         let (excluded, decisions) = (excluding(&out), approvals(&by));
         let verdicts = evaluate(&gates, &excluded, &decisions, &directory());
         prop_assert_eq!(all_satisfied(&gates, &excluded, &decisions), verdicts.iter().all(|v| v.satisfied));

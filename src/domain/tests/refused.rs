@@ -1,8 +1,8 @@
 //! Refused at save: every problem, with its place and what to do.
 
 use super::fixture::{compile, document};
-use crate::domain::document::ConfigDocument;
 use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::document::ConfigDocument;
 use std::collections::BTreeMap;
 
 fn problems(more: &str) -> Vec<String> {
@@ -34,7 +34,7 @@ fn changed(change: impl FnOnce(&mut ConfigDocument)) -> Vec<String> {
 }
 
 #[test]
-fn b34_b20_a_policy_without_approvers() {
+fn a_policy_without_approvers_b34_b20() {
     assert_eq!(
         policy("quorum: {minApprovals: 2}"),
         [
@@ -50,7 +50,7 @@ fn b34_b20_a_policy_without_approvers() {
 }
 
 #[test]
-fn b63_a_quorum_of_none_or_one_that_can_never_be_met() {
+fn a_quorum_of_none_or_one_that_can_never_be_met_b63() {
     assert_eq!(
         policy("approvers: anyone, quorum: {minApprovals: 0}"),
         ["policies[0].quorum.minApprovals: must be at least 1"]
@@ -72,7 +72,7 @@ fn b63_a_quorum_of_none_or_one_that_can_never_be_met() {
 }
 
 #[test]
-fn whom_slack_may_add_is_not_judged_before_they_are_known() {
+fn policy_on_unsynced_slack_group_is_not_called_unsatisfiable() {
     let grown = |edit: fn(&mut ConfigDocument)| {
         let mut document = document(
             "policies: [{id: gate, name: Gate, scope: project, approvers: {teams: [sre]}, quorum: {minApprovals: 3}}]",
@@ -111,7 +111,7 @@ fn unknown_names_with_the_nearest_known_ones() {
 }
 
 #[test]
-fn b65_hours_days_and_zones_that_make_no_sense() {
+fn invalid_hours_days_and_time_zones_are_refused_b65() {
     let conditions = |fields: &str| policy(&format!("approvers: anyone, conditions: {{{fields}}}"));
     for (fields, expected) in [
         (
@@ -187,7 +187,7 @@ fn b65_hours_days_and_zones_that_make_no_sense() {
 }
 
 #[test]
-fn bindings_that_do_not_fit() {
+fn mismatched_bindings_are_refused() {
     let bound = |binding: &str| {
         problems(&format!(
             "policies: [{{id: gate, name: Gate, scope: project, approvers: anyone}}, {{id: org, name: Org, scope: organization, approvers: anyone}}]\nbindings: [{binding}]"
@@ -224,7 +224,7 @@ fn bindings_that_do_not_fit() {
 }
 
 #[test]
-fn b28_ids_that_could_be_taken_for_another() {
+fn confusable_ids_are_refused_b28() {
     assert_eq!(
         changed(|document| document.directory.users[1].id = "ALICE".into())[0],
         "directory.users[1].id: `ALICE` differs from `alice` in case alone; choose another id"
@@ -249,7 +249,7 @@ fn b28_ids_that_could_be_taken_for_another() {
 }
 
 #[test]
-fn b24_b29_slack_identities() {
+fn slack_identities_b24_b29() {
     let with = |slack: &str| {
         changed(|document| {
             document.directory.users[2].slack = serde_saphyr::from_str(slack).expect("identities");
@@ -312,7 +312,7 @@ fn own_actions() {
 }
 
 #[test]
-fn the_emergency_door() {
+fn break_glass_settings_are_checked() {
     let door = |fields: &str| {
         problems(&format!(
             "breakGlass: {{securityChannel: C01SEC, {fields}}}"

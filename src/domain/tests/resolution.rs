@@ -1,11 +1,11 @@
 //! Which policies gate what, where cards go, who administers.
 
 use super::fixture::{NOON, config};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::id::{ActionId, ChannelId};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::resolve::Reach;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::target::Target;
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ fn every_level_stacks() {
 
 /// AP11, B49: a caller who leaves a cluster's environment out misses no policy.
 #[test]
-fn ap11_b49_a_cluster_brings_its_environment() {
+fn a_cluster_brings_its_environment_ap11_b49() {
     let config = config(LEVELS);
     let bare = gating(
         &config,
@@ -165,7 +165,8 @@ fn configuration_and_break_glass_are_gated_by_name_alone() {
 #[test]
 fn templates_are_pinned_in_the_version_that_is_stored() {
     let versions = BTreeMap::from([("org".into(), 5)]);
-    let config = CompiledConfig::compile(9, super::fixture::document(LEVELS), &versions).expect("rules");
+    let config =
+        CompiledConfig::compile(9, super::fixture::document(LEVELS), &versions).expect("rules");
     let (gates, _) = config.resolve(
         &"release.deploy".into(),
         &target(Some("api"), None, Some("staging")),
@@ -232,7 +233,7 @@ fn cards_go_by_route_and_to_their_policies_channels() {
 }
 
 #[test]
-fn b43_administrators_are_those_who_are_named() {
+fn administrators_are_those_who_are_named_b43() {
     let config = config("");
     for (principal, expected) in [
         (Principal::Person("dan".into()), true),

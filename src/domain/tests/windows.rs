@@ -15,7 +15,7 @@ const OFF_HOURS: &str =
     "{startHour: 18, endHour: 9, weekdays: [saturday, sunday], timezone: Europe/Istanbul}";
 
 #[test]
-fn b65_the_specifications_off_hours_gate_weekend_nights() {
+fn the_specifications_off_hours_gate_weekend_nights_b65() {
     insta::assert_snapshot!(week_picture(&conditions(OFF_HOURS)), @r"
         0     6     12    18
     Mon #########...............
@@ -46,7 +46,7 @@ fn b65_the_specifications_off_hours_gate_weekend_nights() {
 
 /// Windows and the fields beside them must both hold.
 #[test]
-fn b65_several_windows_add_up_and_the_rest_narrows() {
+fn windows_are_alternatives_and_other_conditions_narrow_b65() {
     let narrowed = conditions(
         "{timezone: UTC, weekdays: [monday], windows: [{startHour: 0, endHour: 2}, {startHour: 22, endHour: 24}]}",
     );
@@ -75,7 +75,7 @@ fn start_is_inclusive_and_end_exclusive() {
 }
 
 #[test]
-fn st7_what_cannot_be_read_applies() {
+fn unreadable_window_counts_as_matching_st7() {
     for broken in [
         "{startHour: 1, endHour: 2}",
         "{startHour: 1, endHour: 2, timezone: Mars/Olympus}",
@@ -103,7 +103,7 @@ fn st7_what_cannot_be_read_applies() {
 
 /// B64: names are compared whole.
 #[test]
-fn b64_prod_is_not_nonprod() {
+fn prod_is_not_nonprod_b64() {
     let prod = conditions("{environments: [prod]}");
     assert!(applies_to(&prod, Some(&"prod".into())));
     for other in ["nonprod", "production", "Prod", "prod ", ""] {
@@ -118,7 +118,7 @@ fn b64_prod_is_not_nonprod() {
 
 /// In Berlin the hour from 2 to 3 does not come on 2026-03-29 and comes twice on 2026-10-25.
 #[test]
-fn st7_a_gap_and_an_overlap() {
+fn a_gap_and_an_overlap_st7() {
     let night = conditions("{timezone: Europe/Berlin, startHour: 2, endHour: 3}");
     let minutes = |year, month, day| {
         let start = chrono::Utc
@@ -169,7 +169,7 @@ fn by_hand(pattern: usize, day: i8, hour: i8) -> bool {
 
 /// ST7: membership is the oracle's, in every zone, around every transition from 2020 to 2030.
 #[test]
-fn st7_oracle_of_windows() {
+fn oracle_of_windows_st7() {
     let all = std::env::var_os("COUNTERSIGN_ORACLE_ALL").is_some();
     let around = if all { 24 * 60 } else { 75 };
     let step = if all { 1 } else { 5 };

@@ -5,7 +5,7 @@ fn slack(api_url: &str) -> Slack {
 }
 
 #[test]
-fn no7_a_response_url_leads_to_slack_only() {
+fn a_response_url_leads_to_slack_only_no7() {
     let slack = slack("http://127.0.0.1:9000/api/");
     for ours in [
         "https://hooks.slack.com/actions/T1/1/x",

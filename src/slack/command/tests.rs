@@ -105,7 +105,7 @@ fn slacks_own_marks_read_as_typed() {
 }
 
 #[test]
-fn sl14_what_is_not_understood_is_no_action() {
+fn what_is_not_understood_is_no_action_sl14() {
     for (text, expected) in [
         ("aprove 42", "did you mean `approve`"),
         ("req release.deploy", "did you mean `request`"),
@@ -205,12 +205,12 @@ fn what_nobody_sees_is_no_value_and_no_comment_f6() {
 
 proptest! {
     #[test]
-    fn sl14_any_text_is_read_or_refused(text in "(?s).{0,200}") {
+    fn any_text_is_read_or_refused_sl14(text in "(?s).{0,200}") {
         let _ = parse(&text);
     }
 
     #[test]
-    fn sl14_words_of_the_grammar_in_any_mix_never_panic(
+    fn words_of_the_grammar_in_any_mix_never_panic_sl14(
         words in prop::collection::vec(prop::sample::select(vec![
             "request", "approve", "42", "#42", "project=", "project=a", "reason=\"", "“", "'", "<@U1|", ">", "<!here>",
             "&amp;lt;", "payload={}", "payload={\"a\":", "=", "==", "\\", "\u{e000}", "\u{202e}", "\n",
@@ -222,7 +222,7 @@ proptest! {
 
     /// Whatever stands behind an unknown first word, nothing is decided.
     #[test]
-    fn sl14_only_the_exact_word_decides(word in "[a-z]{1,10}", number in 1..1000_i64) {
+    fn only_the_exact_word_decides_sl14(word in "[a-z]{1,10}", number in 1..1000_i64) {
         let read = parse(&format!("{word} {number}"));
         let decides = matches!(read, Ok(Approval::Approve(..) | Approval::Reject(..)));
         prop_assert_eq!(decides, word == "approve" || word == "reject");

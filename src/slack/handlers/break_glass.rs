@@ -4,15 +4,15 @@ use super::commands::caller;
 use super::modals::Opening;
 use super::{Dispatcher, Reply, failed, once};
 use crate::app::{AppError, IdempotencyKey};
-use crate::domain::break_glass::{SessionStatus, SessionAsk};
+use crate::domain::break_glass::{SessionAsk, SessionStatus};
+use crate::domain::decision::Via;
 use crate::domain::id::SessionId;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::decision::Via;
 use crate::slack::break_glass::{self as grammar, BreakGlass};
 use crate::slack::inbound::{Delivery, View};
-use crate::slack::views::{Message, replies, break_glass, break_glass_form as form, help};
+use crate::slack::views::{Message, break_glass, break_glass_form as form, help, replies};
 use serde_json::Value;
 
 impl Dispatcher {
@@ -47,7 +47,12 @@ impl Dispatcher {
         let person = self.person(account).await?;
         let open = self.0.app.open_sessions().await;
         let open = open.map_err(|error| failed(&error))?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(break_glass::status(&open, &config, &person.id))
     }
 
@@ -56,7 +61,12 @@ impl Dispatcher {
         let this = self.clone();
         let content = async move {
             let person = this.person(&account).await?;
-            let config = this.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+            let config = this
+                .0
+                .app
+                .compiled_config()
+                .await
+                .map_err(|error| failed(&error))?;
             let door = config
                 .may_start(&person.id)
                 .map_err(|refusal| super::refused(&refusal))?;
@@ -77,7 +87,10 @@ impl Dispatcher {
         let started = self.0.app.start_session(&caller, ask, Some(once)).await;
         let started = started.map_err(|error| failed(&error))?;
         let number = started.request.as_ref().map(|shown| shown.request.number);
-        Ok(Reply::Answer(break_glass::started(&started.session, number)))
+        Ok(Reply::Answer(break_glass::started(
+            &started.session,
+            number,
+        )))
     }
 
     async fn revoke(
@@ -148,7 +161,12 @@ impl Dispatcher {
         let person = self.person(account).await?;
         let shown = self.0.app.session(&id).await;
         let shown = shown.map_err(|error| failed(&error))?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         config
             .check_review(&shown.session, &shown.involved(), &person.id)
             .map_err(|refusal| super::refused(&refusal))?;

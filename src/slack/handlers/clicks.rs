@@ -3,16 +3,16 @@
 use super::modals::{self, Opening};
 use super::{Dispatcher, Reply, failed};
 use crate::app::RequestRef;
+use crate::domain::decision::DecisionKind;
 use crate::domain::digest::Digest;
 use crate::domain::id::RequestId;
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Outcome;
 use crate::domain::request_details::RequestDetails;
-use crate::domain::decision::DecisionKind;
 use crate::slack::inbound::{Delivery, Interaction, InteractionKind};
 use crate::slack::installation::Installation;
-use crate::slack::views::{replies, break_glass, read_value, review};
+use crate::slack::views::{break_glass, read_value, replies, review};
 use serde_json::Value;
 use tracing::debug;
 

@@ -2,17 +2,17 @@
 
 use super::modals::{self, Opening};
 use super::{Dispatcher, Reply, failed, once};
-use crate::app::{AppError, DecisionInput, ApproverIdentity, ListFilter, RequestRef};
+use crate::app::{AppError, ApproverIdentity, DecisionInput, ListFilter, RequestRef};
 use crate::domain::action::RequestType;
+use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
 use crate::domain::time::Span;
-use crate::domain::decision::{Via, DecisionKind};
 use crate::slack::command::{self, Approval, Form};
 use crate::slack::inbound::{Command, Delivery};
 use crate::slack::installation::Installation;
-use crate::slack::views::{self, replies, help};
+use crate::slack::views::{self, help, replies};
 
 impl Dispatcher {
     pub(super) async fn command(
@@ -96,7 +96,12 @@ impl Dispatcher {
 
     async fn explain(&self, account: &SlackAccount, form: Form) -> Result<views::Message, Reply> {
         let caller = caller(self.person(account).await?);
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         let explained = self.0.app.explain(&caller, form.into()).await;
         let explained = explained.map_err(|error| failed(&error))?;
         Ok(help::explained(&explained, config.directory()))
@@ -116,7 +121,12 @@ impl Dispatcher {
         };
         let page = self.0.app.list(filter).await;
         let page = page.map_err(|error| failed(&error))?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(help::inbox(&page, &person.id, config.directory()))
     }
 
@@ -148,7 +158,12 @@ impl Dispatcher {
 
     async fn audit(&self, account: &SlackAccount, events: u32) -> Result<views::Message, Reply> {
         let caller = caller(self.person(account).await?);
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         let events = self.0.app.latest_events(&caller, events).await;
         let events = events.map_err(|error| failed(&error))?;
         Ok(views::audit::audit(&events, config.directory()))
@@ -156,7 +171,12 @@ impl Dispatcher {
 
     async fn stats(&self, account: &SlackAccount, window: Span) -> Result<views::Message, Reply> {
         self.person(account).await?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         let stats = self.0.app.latency(window).await;
         let stats = stats.map_err(|error| failed(&error))?;
         Ok(views::stats::stats(&stats, window, config.directory()))

@@ -3,17 +3,17 @@
 use super::clicks::user_id;
 use super::modals::{self, Opening};
 use super::{Dispatcher, Reply, failed, once};
-use crate::app::{AppError, DecisionInput, ApproverIdentity, RequestRef};
+use crate::app::{AppError, ApproverIdentity, DecisionInput, RequestRef};
+use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::id::{ChannelId, RequestId};
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
 use crate::domain::request_details::RequestDetails;
 use crate::domain::text;
-use crate::domain::decision::{Via, DecisionKind};
 use crate::slack::inbound::{Delivery, Interaction, View};
 use crate::slack::installation::Installation;
 use crate::slack::views::{
-    Message, replies, break_glass, break_glass_form, details, policy_form, read_value, reject,
+    Message, break_glass, break_glass_form, details, policy_form, read_value, reject, replies,
     request_form, review,
 };
 use serde_json::Value;
@@ -155,13 +155,26 @@ impl Dispatcher {
     }
 
     /// Whether a decision of this person would be taken now.
-    async fn takes_decision_of(&self, person: &Person, shown: &RequestDetails) -> Result<bool, Reply> {
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+    async fn takes_decision_of(
+        &self,
+        person: &Person,
+        shown: &RequestDetails,
+    ) -> Result<bool, Reply> {
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(shown.takes_decision_of(&person.id, config.directory()))
     }
 
     /// All of a request; whoever could decide on it can do so there.
-    pub(super) async fn details(&self, account: &SlackAccount, value: &str) -> Result<Value, Reply> {
+    pub(super) async fn details(
+        &self,
+        account: &SlackAccount,
+        value: &str,
+    ) -> Result<Value, Reply> {
         let (shown, _) = self.look(account, value).await?;
         let person = self.person(account).await?;
         let takes = self.takes_decision_of(&person, &shown).await?;
@@ -174,7 +187,9 @@ impl Dispatcher {
         match self.0.app.decide(click).await {
             Ok(decided) if decided.repeated => Reply::Nothing,
             Ok(decided) => Reply::Done(replies::decided(verdict, &decided)),
-            Err(AppError::Refused(refusal)) => Reply::Answer(self.why_not(&refusal, &request).await),
+            Err(AppError::Refused(refusal)) => {
+                Reply::Answer(self.why_not(&refusal, &request).await)
+            }
             Err(error) => failed(&error),
         }
     }
@@ -200,7 +215,12 @@ impl Dispatcher {
             if !matches!(live, Ok(Some(live)) if clicked < live) {
                 return;
             }
-            let reply = this.0.reply_sender.slack.replace(&url, &replies::old_copy()).await;
+            let reply = this
+                .0
+                .reply_sender
+                .slack
+                .replace(&url, &replies::old_copy())
+                .await;
             if let Err(error) = reply {
                 warn!(%error, "an old copy of a card still stands");
             }

@@ -2,13 +2,13 @@
 
 use super::{Dispatcher, Reply, failed, once};
 use crate::app::RequestRef;
+use crate::domain::decision::Via;
 use crate::domain::digest::Digest;
 use crate::domain::people::SlackAccount;
 use crate::domain::principal::Caller;
 use crate::domain::request::Outcome;
-use crate::domain::decision::Via;
 use crate::slack::inbound::Delivery;
-use crate::slack::views::{replies, read_value};
+use crate::slack::views::{read_value, replies};
 
 impl Dispatcher {
     /// Takes up what was granted: it counts once, and everything is checked again.

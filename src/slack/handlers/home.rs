@@ -2,12 +2,12 @@
 
 use super::{Dispatcher, Reply, failed};
 use crate::app::{AppError, ListFilter};
+use crate::domain::decision::Via;
 use crate::domain::digest::Digest;
 use crate::domain::people::Person;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
-use crate::domain::decision::Via;
 use crate::slack::inbound::Interaction;
 use crate::slack::views::break_glass;
 use crate::slack::views::home::{self, Home, Look};

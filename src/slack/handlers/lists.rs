@@ -11,7 +11,12 @@ impl Dispatcher {
         let fitting = async {
             let account = self.account(home, user_id(seen)).await?;
             self.person(&account).await?;
-            let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+            let config = self
+                .0
+                .app
+                .compiled_config()
+                .await
+                .map_err(|error| failed(&error))?;
             let list = seen.action_id.as_deref().unwrap_or_default();
             let typed = seen.value.as_deref().unwrap_or_default();
             let form = seen

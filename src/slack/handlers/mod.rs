@@ -4,24 +4,24 @@ mod break_glass;
 mod clicks;
 mod commands;
 mod decisions;
-mod executions;
 mod events;
+mod executions;
 mod home;
 mod lists;
 mod modals;
-mod reply_sender;
 mod people;
 mod policies;
+mod reply_sender;
 mod requests;
 
+use super::account_access::{AccessCache, AccessDenied};
 use super::client::Slack;
 use super::homes::Homes;
 use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
 use super::installation::{Installation, NotForUs};
-use super::account_access::{AccessDenied, AccessCache};
 use super::views::text::escape;
 use super::views::{Message, replies};
-use crate::app::{App, AppError, LogLimit, IdempotencyKey};
+use crate::app::{App, AppError, IdempotencyKey, LogLimit};
 use crate::domain::eligibility::Ineligible;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
@@ -189,7 +189,9 @@ impl Dispatcher {
             ..
         } = &*self.0;
         let asked_at = app.now();
-        let looked = access.look(&reply_sender.slack, home, user_id, asked_at).await;
+        let looked = access
+            .look(&reply_sender.slack, home, user_id, asked_at)
+            .await;
         if let Ok((access, Some(user))) = &looked
             && user.id == user_id
         {
@@ -212,7 +214,12 @@ impl Dispatcher {
 
     /// The person behind an account, for everything but decisions, which find it within their own unit of work.
     async fn person(&self, account: &SlackAccount) -> Result<Person, Reply> {
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         let person = config.directory().by_slack(account);
         let may_act = |_: &&Person| !config.directory().is_refused(account);
         match person.filter(|person| person.active).filter(may_act) {
@@ -275,7 +282,7 @@ fn refused(refusal: &Refusal) -> Reply {
     Reply::Answer(replies::refusal(refusal, None))
 }
 
-/// A delivery's key is kept for a day (design 2.6).
+/// A delivery's key is kept for a day (docs/decisions.md D23).
 fn once(delivery: Delivery) -> IdempotencyKey {
     IdempotencyKey {
         key: delivery.key,

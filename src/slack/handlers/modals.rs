@@ -5,7 +5,7 @@ use super::{Dispatcher, Reply};
 use crate::slack::error::SlackError;
 use crate::slack::inbound::{Command, Interaction, View};
 use crate::slack::reply::OpenedView;
-use crate::slack::views::{Message, replies, blocks};
+use crate::slack::views::{Message, blocks, replies};
 use serde_json::Value;
 use std::pin::Pin;
 use std::time::Duration;

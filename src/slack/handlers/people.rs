@@ -3,17 +3,17 @@
 
 use super::Dispatcher;
 use crate::app::{App, AppError, Due, HeardGroup};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::SlackIdentity;
 use crate::domain::slack_directory::SyncedAccount;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
+use crate::slack::account_access::{self, AccountAccess};
 use crate::slack::client::Slack;
 use crate::slack::error::SlackError;
 use crate::slack::inbound::event::Happening;
 use crate::slack::installation::Installation;
 use crate::slack::listing::{CallBudget, Incomplete, Listing, Paged};
 use crate::slack::reply::{SlackUser, UserGroup};
-use crate::slack::account_access::{self, AccountAccess};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -313,8 +313,9 @@ impl Dispatcher {
             return self.0.directory_refresh.raise(ALL_MEMBERS);
         };
         let identity = home.identity(&user.id);
-        let account = account_access::account(home, user)
-            .or_else(|| matters_by_name(&config, &identity).then(|| account_access::refused(home, user)));
+        let account = account_access::account(home, user).or_else(|| {
+            matters_by_name(&config, &identity).then(|| account_access::refused(home, user))
+        });
         let Some(account) = account.filter(|one| matters(&config, &one.identity)) else {
             return;
         };
@@ -358,8 +359,8 @@ fn is_whole(listing: &Listing<SlackUser>, home: &Installation) -> bool {
 fn accounts(listing: &Listing<SlackUser>, home: &Installation) -> Vec<(SyncedAccount, Timestamp)> {
     let mut all: BTreeMap<SlackIdentity, (SyncedAccount, Timestamp)> = BTreeMap::new();
     for (user, asked_at) in &listing.items {
-        let account =
-            account_access::account(home, user).unwrap_or_else(|| account_access::refused(home, user));
+        let account = account_access::account(home, user)
+            .unwrap_or_else(|| account_access::refused(home, user));
         let rank = |one: &SyncedAccount| (one.is_active && one.is_full, one.is_active);
         match all.get(&account.identity) {
             Some((known, _)) if rank(known) >= rank(&account) => {}

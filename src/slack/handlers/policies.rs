@@ -2,16 +2,16 @@
 
 use super::{Dispatcher, Reply, failed};
 use crate::app::AppError;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::Via;
 use crate::domain::document::{Binding, ConfigDocument, Level, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::decision::Via;
 use crate::slack::inbound::View;
 use crate::slack::views::policy_form::{self, Carried};
-use crate::slack::views::{Message, replies, policies};
+use crate::slack::views::{Message, policies, replies};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ impl Dispatcher {
         let (person, config) = self.reader(account).await?;
         let administers = administers(&config, &person);
         let policy = || {
-            policy_of(config.document(), value).ok_or_else(|| Reply::Answer(replies::no_such_policy()))
+            policy_of(config.document(), value)
+                .ok_or_else(|| Reply::Answer(replies::no_such_policy()))
         };
         if pressed == "policy_view" {
             return Ok(policies::view(policy()?, &config, administers));
@@ -100,7 +101,12 @@ impl Dispatcher {
 
     async fn reader(&self, account: &SlackAccount) -> Result<(Person, Arc<CompiledConfig>), Reply> {
         let person = self.person(account).await?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         Ok((person, config))
     }
 }

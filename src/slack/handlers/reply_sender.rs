@@ -123,7 +123,8 @@ impl ReplySender {
         }
         // closed first, so that an answer is either here or with the one who tells it late
         reply.close();
-        reply.try_recv()
+        reply
+            .try_recv()
             .map_or(Ack::TryAgain, |reply| self.ack(target, reply))
     }
 
@@ -135,7 +136,10 @@ impl ReplySender {
             (_, ReplyTarget::List) => Ack::Json(json!({ "options": [] })),
             (Reply::Again, _) => Ack::TryAgain,
             (Reply::Nothing, _)
-            | (Reply::Done(_), ReplyTarget::Beside { passing: false, .. } | ReplyTarget::Home { .. }) => Ack::Ok,
+            | (
+                Reply::Done(_),
+                ReplyTarget::Beside { passing: false, .. } | ReplyTarget::Home { .. },
+            ) => Ack::Ok,
             (Reply::Fields(wrong), ReplyTarget::Sent { .. }) => {
                 Ack::Json(json!({ "response_action": "errors", "errors": beside(wrong) }))
             }
@@ -161,7 +165,7 @@ impl ReplySender {
         posted.map(|_| ())
     }
 
-    /// Tells what the ack could not carry, best effort: it is not worth an outbox row (design 2.6).
+    /// Tells what the ack could not carry, best effort: it is not worth an outbox row (docs/decisions.md D23).
     async fn reply_late(&self, target: &ReplyTarget, reply: Reply) {
         let Some(message) = reply.message() else {
             return;
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_in_time_is_not_acknowledged_and_still_ends() {
+    async fn slow_handler_is_not_acked_but_completes() {
         let reply_sender = reply_sender(Duration::from_millis(1));
         let (finish, finished) = oneshot::channel::<()>();
         let (ended, has_ended) = oneshot::channel();
@@ -265,20 +269,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_there_in_time_is_acknowledged_with_its_answer() {
+    async fn fast_handler_is_acked_with_its_reply() {
         let reply_sender = reply_sender(Duration::from_mins(1));
         assert_eq!(
             reply_sender.answered(command(), async { done() }).await,
             Ack::Json(json!({ "text": "done", "response_type": "ephemeral" }))
         );
-        let again = reply_sender.answered(command(), async { Reply::Again }).await;
+        let again = reply_sender
+            .answered(command(), async { Reply::Again })
+            .await;
         assert_eq!(again, Ack::TryAgain);
         let panicked = async { panic!("a fault of ours") };
-        assert_eq!(reply_sender.answered(command(), panicked).await, Ack::TryAgain);
+        assert_eq!(
+            reply_sender.answered(command(), panicked).await,
+            Ack::TryAgain
+        );
     }
 
     #[tokio::test]
-    async fn a_card_that_shows_it_says_enough() {
+    async fn visible_card_needs_no_reply() {
         let reply_sender = reply_sender(Duration::from_mins(1));
         let beside = |passing| ReplyTarget::Beside {
             response_url: None,
@@ -294,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_input_is_told_beside_it() {
+    async fn field_errors_are_shown_beside_their_fields() {
         let sent = ReplyTarget::Sent {
             view_id: "V1".to_owned(),
         };
@@ -313,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_gets_options_or_none() {
+    async fn option_lists_get_options_or_an_empty_list() {
         let reply_sender = reply_sender(Duration::from_mins(1));
         let options = vec![json!({"value": "api"})];
         assert_eq!(
@@ -329,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_go_where_the_click_was() {
+    fn reply_target_follows_the_interaction() {
         let target = |json: &str| match Inbound::from_interaction(json) {
             Ok(Inbound::Interaction(seen)) => ReplyTarget::interaction(&seen),
             other => panic!("{other:?}"),

@@ -3,10 +3,10 @@
 use super::modals::Opening;
 use super::{Dispatcher, Reply, failed, once};
 use crate::app::{AppError, Submission, Submitted};
+use crate::domain::decision::Via;
 use crate::domain::people::SlackAccount;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::decision::Via;
 use crate::slack::command::Form;
 use crate::slack::inbound::{Delivery, View};
 use crate::slack::views::{replies, request_form};
@@ -45,7 +45,12 @@ impl Dispatcher {
 
     async fn form(&self, account: &SlackAccount, known: &Form) -> Result<Value, Reply> {
         self.person(account).await?;
-        let config = self.0.app.compiled_config().await.map_err(|error| failed(&error))?;
+        let config = self
+            .0
+            .app
+            .compiled_config()
+            .await
+            .map_err(|error| failed(&error))?;
         let form = request_form::request_form(&config, known);
         form.ok_or_else(|| Reply::Answer(replies::too_much()))
     }
@@ -64,10 +69,12 @@ impl Dispatcher {
         match self.submit(account, &form, Via::Modal, delivery).await {
             Ok(submitted) => reply(&submitted),
             Err(Refused::Otherwise(reply)) => reply,
-            Err(Refused::CompiledConfig(Refusal::Violations(broken))) => match self.0.app.compiled_config().await {
-                Ok(config) => Reply::Fields(request_form::beside(&broken, &form, &config)),
-                Err(error) => failed(&error),
-            },
+            Err(Refused::CompiledConfig(Refusal::Violations(broken))) => {
+                match self.0.app.compiled_config().await {
+                    Ok(config) => Reply::Fields(request_form::beside(&broken, &form, &config)),
+                    Err(error) => failed(&error),
+                }
+            }
             Err(Refused::CompiledConfig(refusal)) => super::refused(&refusal),
         }
     }

@@ -23,7 +23,7 @@ fn interaction(kind: &str, app: &str, team: &str) -> Inbound {
 }
 
 #[test]
-fn b45_another_app_or_workspace_is_refused_on_every_kind() {
+fn another_app_or_workspace_is_refused_on_every_kind_b45() {
     let command = |app: &str, team: &str| {
         let body = format!("command=%2Fapproval&user_id=U1&team_id={team}&api_app_id={app}");
         parse("application/x-www-form-urlencoded", body.as_bytes()).expect("a command")
@@ -55,16 +55,16 @@ fn b45_another_app_or_workspace_is_refused_on_every_kind() {
     }
 }
 
-/// While the own app id has never been learnt, interactions are refused (design 3.2).
+/// While the own app id has never been learnt, interactions are refused (docs/decisions.md D36).
 #[test]
-fn nothing_is_admitted_before_home_is_known() {
+fn deliveries_are_refused_until_the_installation_is_known() {
     let click = interaction("block_actions", "A1", "T1");
     let reply = admit(None, click.origin()).err().map(|reply| reply.text);
     assert!(reply.is_some_and(|reply| reply.contains("has not done this")));
 }
 
 #[test]
-fn a_failure_never_reads_as_done() {
+fn failures_never_read_as_success() {
     assert_eq!(failed(&AppError::Busy), Reply::Again);
     let broken = failed(&AppError::Internal("the disk is full".to_owned()));
     let Reply::Answer(message) = broken else {

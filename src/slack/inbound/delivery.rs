@@ -1,4 +1,4 @@
-//! What makes a delivery the same as another one (design 2.6: Deliveries), whether it came over HTTP or over a socket.
+//! What makes a delivery the same as another one (docs/decisions.md D23), whether it came over HTTP or over a socket.
 
 use super::Inbound;
 use serde::Serialize;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn sl12_both_transports_bring_the_same_delivery() {
+    fn both_transports_bring_the_same_delivery_sl12() {
         for trigger in ["", r#""trigger_id":"1.2.3","#] {
             let click = format!(
                 r#"{{"type":"block_actions",{trigger}"user":{{"id":"U1"}},"actions":[{{"action_ts":"7.7"}}]}}"#
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_for_two_meanings_is_told_apart() {
+    fn same_key_with_another_body_has_another_fingerprint() {
         let click = |value: &str| {
             format!(
                 r#"{{"type":"block_actions","trigger_id":"1","actions":[{{"value":"{value}"}}]}}"#

@@ -73,7 +73,7 @@ fn a_click_reads_and_says_from_where_it_comes() {
 
 /// In a shared channel `team` is the app's workspace and `user.team_id` the clicker's.
 #[test]
-fn b46_the_clickers_workspace_is_the_users_own() {
+fn the_clickers_workspace_is_the_users_own_b46() {
     let mut payload = click();
     payload["user"]["team_id"] = json!("TFOREIGN");
     let origin = interaction(&payload).ok().and_then(|read| read.origin());
@@ -84,7 +84,7 @@ fn b46_the_clickers_workspace_is_the_users_own() {
 }
 
 #[test]
-fn odd_but_real_forms_read() {
+fn unusual_but_real_forms_parse() {
     let org_wide = json!({"type": "block_actions", "team": null, "enterprise": {"id": "E1", "name": "x"},
         "is_enterprise_install": true, "user": {"id": "W1", "team_id": "T7"}, "view": {"id": "V1", "state": {}},
         "actions": [{"type": "workflow_button"}], "container": {"type": "new_kind"}});
@@ -134,7 +134,7 @@ fn inputs_of_a_modal_read() {
 }
 
 #[test]
-fn what_we_cannot_use_is_named() {
+fn unusable_deliveries_are_named() {
     let named = |read| match read {
         Ok(Inbound::Unusable { kind }) => kind,
         other => panic!("{other:?}"),
@@ -155,7 +155,7 @@ fn what_we_cannot_use_is_named() {
 }
 
 #[test]
-fn sl3_each_body_is_of_exactly_one_kind() {
+fn each_body_is_of_exactly_one_kind_sl3() {
     let payload = click().to_string();
     let twice = form(&[("payload", &payload), ("payload", &payload)]);
     assert_eq!(parse(FORM, &twice), Err(NotUnderstood::Form));
@@ -218,7 +218,7 @@ fn sl3_each_body_is_of_exactly_one_kind() {
 }
 
 #[test]
-fn sl3_ssl_check_never_dispatches() {
+fn ssl_check_never_dispatches_sl3() {
     let body = form(&[
         ("ssl_check", "1"),
         ("command", "/approval"),

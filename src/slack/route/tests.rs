@@ -42,7 +42,7 @@ async fn url_verification_is_read_after_the_signature() {
 }
 
 #[tokio::test]
-async fn b54_an_unsigned_body_is_refused_whatever_it_is() {
+async fn an_unsigned_body_is_refused_whatever_it_is_b54() {
     for body in [
         "ssl_check=1",
         "command=%2Fapproval&text=inbox",
@@ -55,7 +55,7 @@ async fn b54_an_unsigned_body_is_refused_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn b55_the_raw_bytes_are_signed() {
+async fn the_raw_bytes_are_signed_b55() {
     let signature = secrets().sign(AT, b"ssl_check=1&a=b");
     let same = send(FORM, signature.as_deref(), "ssl_check=1&a=b").await;
     assert_eq!(same, Ok(Inbound::SslCheck));
@@ -64,7 +64,7 @@ async fn b55_the_raw_bytes_are_signed() {
 }
 
 #[tokio::test]
-async fn b56_a_large_body_is_refused_before_its_signature() {
+async fn a_large_body_is_refused_before_its_signature_b56() {
     let large = "x".repeat(BODY_LIMIT + 1);
     assert_eq!(send(FORM, None, large.clone()).await, Err(413));
     assert_eq!(signed(FORM, &large).await, Err(413));
@@ -76,7 +76,7 @@ async fn b56_a_large_body_is_refused_before_its_signature() {
 }
 
 #[tokio::test]
-async fn b56_an_announced_length_is_enough_to_refuse() {
+async fn an_announced_length_is_enough_to_refuse_b56() {
     let mut headers = HeaderMap::new();
     let length = (BODY_LIMIT + 1).to_string();
     headers.insert(
@@ -91,7 +91,7 @@ async fn b56_an_announced_length_is_enough_to_refuse() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_taken_and_what_cannot_be_read_is_not() {
+async fn unusable_deliveries_are_acked_and_unreadable_ones_refused() {
     let unknown = signed(FORM, "payload=%7B%22type%22%3A%22dialog_suggestion%22%7D").await;
     assert!(
         matches!(unknown, Ok(Inbound::Unusable { .. })),
@@ -145,7 +145,7 @@ fn acks_have_their_statuses() {
 
 /// No forged delivery gets in, whatever it is, and no genuine one breaks anything.
 #[test]
-fn sl1_fuzz_deliveries() {
+fn fuzz_deliveries_sl1() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");

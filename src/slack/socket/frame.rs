@@ -1,4 +1,4 @@
-//! What stands in one text frame of a socket. Pure: bytes in, meaning out (design 3.5).
+//! What stands in one text frame of a socket. Pure: bytes in, meaning out (docs/decisions.md D33).
 
 use crate::slack::handlers::Ack;
 use crate::slack::inbound::{Delivery, Inbound, NotUnderstood, object};
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_be_read_is_acknowledged_and_nothing_else() {
+    fn only_unreadable_envelopes_are_acked_without_handling() {
         for (kind, payload) in [
             ("interactive", json!(null)),
             ("interactive", json!("text")),

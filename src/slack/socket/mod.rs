@@ -1,17 +1,17 @@
-//! Socket Mode: Slack's deliveries over connections that we open (design 3.5). The same dispatcher as behind `/slack/events`.
+//! Socket Mode: Slack's deliveries over connections that we open (docs/decisions.md D33). The same dispatcher as behind `/slack/events`.
 //!
 //! A connection is replaced before it closes, and opened anew with growing pauses when it is lost. What can never work - a token
 //! that was taken back, Socket Mode switched off - ends the loop with a sentence that says how to mend it.
 
-pub mod frame;
 mod connection;
+pub mod frame;
 mod pause;
 
 use super::client::Slack;
-use super::handlers::Dispatcher;
 use super::error::SlackError;
+use super::handlers::Dispatcher;
 use crate::supervisor::Supervisor;
-use connection::{House, Connection, Stage};
+use connection::{Connection, House, Stage};
 use pause::Pause;
 use std::fmt;
 use std::sync::Arc;
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_never_work_says_how_to_mend_it() {
+    fn permanent_socket_errors_say_what_to_do() {
         for code in [
             "invalid_auth",
             "not_authed",

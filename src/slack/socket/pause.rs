@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_bound_and_chance_spreads_them() {
+    fn reconnect_pauses_grow_to_a_limit_with_jitter() {
         let mut pause = Pause::default();
         let seconds: Vec<f64> = (0..8).map(|_| pause.next(0, None).as_secs_f64()).collect();
         assert_eq!(seconds, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]);

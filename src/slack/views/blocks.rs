@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_packed_and_a_cut_says_so() {
+    fn packed_lines_say_how_many_were_left_out() {
         let lines: Vec<String> = (0..100)
             .map(|n| format!("{n} {}", "x".repeat(500)))
             .collect();

@@ -3,11 +3,11 @@
 use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
 use super::{Message, blocks, shared};
 use crate::domain::break_glass::{
-    SessionAlert, SessionEvent, SessionState, SessionStatus, SessionDetails, SessionUse, UseLine,
+    SessionAlert, SessionDetails, SessionEvent, SessionState, SessionStatus, SessionUse, UseLine,
 };
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::id::{PersonId, SessionId};
 use crate::domain::principal::Principal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::channels::Audience;
 use serde_json::{Value, json};
@@ -39,7 +39,9 @@ pub fn alert_for(
 ) -> Message {
     let headline = headline(alert);
     let is_own = audience == Audience::Own;
-    let mut blocks = vec![blocks::section(&format!("{SIGN} *Break-glass*: {headline}"))];
+    let mut blocks = vec![blocks::section(&format!(
+        "{SIGN} *Break-glass*: {headline}"
+    ))];
     blocks.push(if is_own {
         blocks::section_brief(&format!("Why: {}", alert.reason), 1_000)
     } else {
@@ -324,7 +326,11 @@ pub fn status(open: &[SessionDetails], config: &CompiledConfig, person: &PersonI
 }
 
 /// What stands above all else on this person's Home tab while something is open.
-pub fn above_home(open: &[SessionDetails], config: &CompiledConfig, person: &PersonId) -> Vec<Value> {
+pub fn above_home(
+    open: &[SessionDetails],
+    config: &CompiledConfig,
+    person: &PersonId,
+) -> Vec<Value> {
     if open.is_empty() {
         return Vec::new();
     }
@@ -335,9 +341,16 @@ pub fn above_home(open: &[SessionDetails], config: &CompiledConfig, person: &Per
 }
 
 /// As many sessions as there is room for, and how many more there are.
-fn rows(open: &[SessionDetails], config: &CompiledConfig, person: &PersonId, most: usize) -> Vec<Value> {
+fn rows(
+    open: &[SessionDetails],
+    config: &CompiledConfig,
+    person: &PersonId,
+    most: usize,
+) -> Vec<Value> {
     let listed = open.iter().take(most);
-    let mut blocks: Vec<Value> = listed.flat_map(|shown| row(shown, config, person)).collect();
+    let mut blocks: Vec<Value> = listed
+        .flat_map(|shown| row(shown, config, person))
+        .collect();
     if open.len() > most {
         let more = format!(
             "and {} more: {}",

@@ -5,9 +5,9 @@ use super::form::{self, Choice, Select, Text};
 use super::{blocks, phrases};
 use crate::domain::action::must_be_named;
 use crate::domain::break_glass::{ScopeAction, SessionAsk};
+use crate::domain::compiled_config::{CompiledConfig, Violation, ViolationCode};
 use crate::domain::document::BreakGlassConfig;
 use crate::domain::principal::Principal;
-use crate::domain::compiled_config::{ViolationCode, CompiledConfig, Violation};
 use crate::domain::time::Span;
 use crate::slack::inbound::View;
 use serde_json::Value;
@@ -40,7 +40,12 @@ pub fn form(config: &CompiledConfig, door: &BreakGlassConfig, given: &SessionAsk
     form::sized(|most| sized(config, door, given, most))
 }
 
-fn sized(config: &CompiledConfig, door: &BreakGlassConfig, given: &SessionAsk, most: usize) -> Value {
+fn sized(
+    config: &CompiledConfig,
+    door: &BreakGlassConfig,
+    given: &SessionAsk,
+    most: usize,
+) -> Value {
     let several = |name, label, hint, optional, now: Option<&Vec<String>>| {
         let select = Select {
             name,
@@ -179,9 +184,10 @@ pub fn beside(violations: &[Violation]) -> Vec<(&'static str, String)> {
         let input = match violation.rule {
             ViolationCode::Duration => DURATION,
             ViolationCode::UnknownPerson => RESPONDERS,
-            ViolationCode::Scope | ViolationCode::UnknownAction | ViolationCode::UnknownResource | ViolationCode::TargetRequired => {
-                ACTIONS
-            }
+            ViolationCode::Scope
+            | ViolationCode::UnknownAction
+            | ViolationCode::UnknownResource
+            | ViolationCode::TargetRequired => ACTIONS,
             _ => REASON,
         };
         match wrong.iter_mut().find(|(known, _)| *known == input) {

@@ -2,13 +2,13 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, cut_markup, date, name};
-use super::{Message, config_diff, blocks, phrases, shared};
+use super::{Message, blocks, config_diff, phrases, shared};
+use crate::domain::decision::Decision;
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
 use crate::domain::request::State;
 use crate::domain::request_details::RequestDetails;
-use crate::domain::decision::Decision;
 use crate::slack::channels::Audience;
 use serde_json::Value;
 
@@ -232,7 +232,13 @@ fn policies(shown: &RequestDetails, listed: usize) -> Vec<Value> {
     if sorted.len() > listed {
         lines.push(format!("and {} more under Details", sorted.len() - listed));
     }
-    lines.extend(shown.bypassed.iter().take(listed).map(phrases::bypassed_line));
+    lines.extend(
+        shown
+            .bypassed
+            .iter()
+            .take(listed)
+            .map(phrases::bypassed_line),
+    );
     if shown.bypassed.len() > listed {
         let more = shown.bypassed.len() - listed;
         lines.push(format!("and {more} more bypassed, under Details"));

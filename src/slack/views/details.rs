@@ -2,9 +2,9 @@
 
 use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
-use super::{card, card_value, config_diff, blocks, phrases};
-use crate::domain::request_details::{RequestDetails, TimelineEvent};
+use super::{blocks, card, card_value, config_diff, phrases};
 use crate::domain::progress::{Explanation, PolicyProgress};
+use crate::domain::request_details::{RequestDetails, TimelineEvent};
 use serde_json::{Value, json};
 
 /// The modal's `callback_id`.
@@ -82,7 +82,12 @@ fn lines(shown: &RequestDetails) -> Vec<String> {
     );
     if !shown.decisions.is_empty() {
         lines.push("*Decisions*".to_owned());
-        lines.extend(shown.decisions.iter().map(|decision| phrases::decision_line(shown, decision)));
+        lines.extend(
+            shown
+                .decisions
+                .iter()
+                .map(|decision| phrases::decision_line(shown, decision)),
+        );
     }
     lines.push("*Timeline*".to_owned());
     let earlier = shown.timeline.len().saturating_sub(EVENTS);

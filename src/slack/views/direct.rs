@@ -1,11 +1,11 @@
 //! Direct messages to the one who asked.
 
 use super::text::{code, cut_markup, escape};
-use super::{Message, card_value, blocks, phrases};
+use super::{Message, blocks, card_value, phrases};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::DecisionKind;
 use crate::domain::request::{State, Status};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
-use crate::domain::decision::DecisionKind;
 use serde_json::Value;
 
 /// What became of a request, for its requester, as it stands now.

@@ -105,7 +105,7 @@ pub struct Select<'a> {
     pub most: usize,
 }
 
-/// Bytes of a view's JSON; Slack echoes it back (design 2.9).
+/// Bytes of a view's JSON; Slack echoes it back (docs/decisions.md D32).
 const VIEW_BYTES: usize = 55_000;
 
 /// A form with as many options sent along as fit; nothing, where even without them it is too large.
@@ -287,7 +287,7 @@ mod tests {
     };
 
     #[test]
-    fn a_list_of_a_hundred_is_sent_and_a_longer_one_asks() {
+    fn long_option_lists_are_searched_on_the_server() {
         let kind = |many| {
             one_of(&SELECT, &choices(many), Some("project-7")).expect("a list")["element"].clone()
         };
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_begins_with_what_was_typed() {
+    fn options_start_with_the_typed_text() {
         let names = ["my-api", "api", "billing", "API-gateway"].map(Choice::named);
         let found: Vec<Value> = fitting(&names, " api ")
             .iter()

@@ -3,7 +3,7 @@
 use super::content::{self, Offer};
 use super::form::Choice;
 use super::text::{code, cut_markup, escape};
-use super::{audit, card, card_value, blocks, phrases};
+use super::{audit, blocks, card, card_value, phrases};
 use crate::app::LoggedEvent;
 use crate::domain::action::RequestType;
 use crate::domain::people::{Directory, Person};
@@ -47,7 +47,9 @@ impl Look {
         };
         Some(match action_id {
             "home_kind" => Self {
-                kind: RequestType::ALL.into_iter().find(|kind| kind.as_str() == value),
+                kind: RequestType::ALL
+                    .into_iter()
+                    .find(|kind| kind.as_str() == value),
                 ..first
             },
             "home_all" => Self { all: true, ..first },

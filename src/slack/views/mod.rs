@@ -1,7 +1,7 @@
 //! What people see in Slack: pure functions from values to Block Kit. No text depends on the moment of rendering.
 
-pub mod replies;
 pub mod audit;
+pub mod blocks;
 pub mod break_glass;
 pub mod break_glass_form;
 pub mod card;
@@ -12,12 +12,12 @@ pub mod direct;
 pub mod form;
 pub mod help;
 pub mod home;
-pub mod blocks;
+pub mod pages;
 pub mod phrases;
 pub mod policies;
 pub mod policy_form;
-pub mod pages;
 pub mod reject;
+pub mod replies;
 pub mod request_form;
 pub mod review;
 pub mod shared;

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// Most shown characters of one code block.
 pub(super) const BLOCK: usize = 2_900;
-/// Most bytes of JSON of one page, so that a view stays far below what Slack echoes back (design 2.9).
+/// Most bytes of JSON of one page, so that a view stays far below what Slack echoes back (docs/decisions.md D32).
 const PAGE_BYTES: usize = 24_000;
 
 /// Canonical JSON, and behind it perhaps a text.
@@ -214,7 +214,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn sl9_pages_hide_nothing(filler in 0_usize..60_000, harm in "[a-z<&`\u{202e}é😀]{1,40}") {
+        fn pages_hide_nothing_sl9(filler in 0_usize..60_000, harm in "[a-z<&`\u{202e}é😀]{1,40}") {
             let content = format!("{}{harm}{}", "<é😀\"".repeat(filler / 4), "x".repeat(filler));
             let reading = Reading::json(content.clone());
             let pages = reading.pages();
@@ -224,7 +224,7 @@ mod tests {
         }
 
         #[test]
-        fn sl9_b13_a_text_can_be_read_back_from_its_pages(
+        fn a_text_can_be_read_back_from_its_pages_sl9_b13(
             lines in prop::collection::vec(prop_oneof![
                 Just(String::new()),
                 "[ \t]{0,4}[a-z<&`\u{202e}é😀\\\\¶⋯∎ \r]{0,90}[ ]{0,2}",

@@ -2,12 +2,12 @@
 
 use super::text::{any_of_many, brief, code, date, mention, name};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::document::Risk;
+use crate::domain::progress::PolicyProgress;
 use crate::domain::request::{Outcome, State, Status};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
 use crate::domain::time::Timestamp;
-use crate::domain::progress::PolicyProgress;
-use crate::domain::decision::{DecisionKind, Decision};
 
 /// Most characters of a target in a sentence; the fields of a card have all of it.
 pub(super) const PLACE: usize = 800;

@@ -2,9 +2,11 @@
 
 use super::text::{brief, code, cut_markup, escape, name, push_json};
 use super::{Message, blocks};
-use crate::domain::document::{Approvers, Binding, ConfigDocument, Mode, ShowPayload, PolicyTemplate};
-use crate::domain::people::Directory;
 use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::document::{
+    Approvers, Binding, ConfigDocument, Mode, PolicyTemplate, ShowPayload,
+};
+use crate::domain::people::Directory;
 use crate::domain::window::Week;
 use serde_json::Value;
 
@@ -75,7 +77,10 @@ fn plural(count: u32, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-fn bindings<'a>(document: &'a ConfigDocument, policy: &'a PolicyTemplate) -> impl Iterator<Item = &'a Binding> {
+fn bindings<'a>(
+    document: &'a ConfigDocument,
+    policy: &'a PolicyTemplate,
+) -> impl Iterator<Item = &'a Binding> {
     document
         .bindings
         .iter()

@@ -3,9 +3,9 @@
 
 use super::form::{self, Choice, Select, Text};
 use super::{blocks, policies};
+use crate::domain::compiled_config::{CompiledConfig, ConfigError};
 use crate::domain::document::{Binding, ConfigDocument, Mode, PolicyTemplate};
 use crate::domain::id::PolicyId;
-use crate::domain::compiled_config::{ConfigError, CompiledConfig};
 use crate::slack::inbound::View;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -345,7 +345,11 @@ pub fn bind(config: &CompiledConfig, policy: &PolicyTemplate) -> Value {
         optional: false,
         most: form::OPTIONS,
     };
-    blocks.extend(form::one_of(&select, &resources(config, policy.scope), None));
+    blocks.extend(form::one_of(
+        &select,
+        &resources(config, policy.scope),
+        None,
+    ));
     blocks.push(why());
     let carried = Carried {
         version: config.version(),

@@ -1,6 +1,6 @@
 //! Why somebody rejects: a rejection ends a request, and whoever asked should learn the reason.
 
-use super::{card_value, form, blocks, phrases};
+use super::{blocks, card_value, form, phrases};
 use crate::domain::request_details::RequestDetails;
 use serde_json::Value;
 

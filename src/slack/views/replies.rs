@@ -3,11 +3,11 @@
 use super::text::{code, escape};
 use super::{Message, blocks, phrases};
 use crate::app::{Changed, DecisionOutcome};
+use crate::domain::decision::DecisionKind;
 use crate::domain::eligibility::Ineligible;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Outcome, Status};
 use crate::domain::request_details::RequestDetails;
-use crate::domain::decision::DecisionKind;
 use crate::slack::account_access::AccessDenied;
 
 /// A refusal. `shown` adds who can, where somebody may not.
@@ -82,8 +82,12 @@ pub fn unchecked() -> Message {
 pub fn decided(verdict: DecisionKind, decided: &DecisionOutcome) -> Message {
     let number = decided.number;
     let text = match (verdict, decided.status) {
-        (DecisionKind::Reject, Status::Rejected) => format!("You rejected #{number}. It has ended."),
-        (DecisionKind::Reject, status) => format!("Your rejection of #{number} counts. It is {status}."),
+        (DecisionKind::Reject, Status::Rejected) => {
+            format!("You rejected #{number}. It has ended.")
+        }
+        (DecisionKind::Reject, status) => {
+            format!("Your rejection of #{number} counts. It is {status}.")
+        }
         (DecisionKind::Approve, Status::Pending) => {
             format!("You approved #{number}. More approvals are needed; see its card.")
         }

@@ -1,12 +1,12 @@
 //! Asking with a form: whatever a command left out, and nothing that is known already.
 
-use super::form::{self, Choice, Select, Text};
 use super::blocks;
+use super::form::{self, Choice, Select, Text};
 use super::phrases;
 use crate::domain::action::{self, Action};
+use crate::domain::compiled_config::{CompiledConfig, Violation, ViolationCode};
 use crate::domain::digest::Payload;
 use crate::domain::document::{ActionGroup, Level};
-use crate::domain::compiled_config::{ViolationCode, CompiledConfig, Violation};
 use crate::slack::command::Form;
 use crate::slack::inbound::View;
 use serde_json::Value;
@@ -113,7 +113,10 @@ pub fn takes(known: &Form) -> bool {
 /// Whether all that is wrong is that something was left out, which the form can ask for.
 pub fn only_missing(violations: &[Violation]) -> bool {
     let missing = |violation: &Violation| {
-        matches!(violation.rule, ViolationCode::TargetRequired | ViolationCode::ReasonRequired)
+        matches!(
+            violation.rule,
+            ViolationCode::TargetRequired | ViolationCode::ReasonRequired
+        )
     };
     violations.iter().all(missing)
 }
@@ -185,7 +188,11 @@ pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
 }
 
 /// Each broken rule beside the field it is about.
-pub fn beside(violations: &[Violation], form: &Form, config: &CompiledConfig) -> Vec<(&'static str, String)> {
+pub fn beside(
+    violations: &[Violation],
+    form: &Form,
+    config: &CompiledConfig,
+) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     for violation in violations {
         let message = sentence(&violation.message);

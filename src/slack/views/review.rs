@@ -1,10 +1,10 @@
 //! Review: a modal that pages through everything that is approved and says on every page how much of it is not shown there
-//! (design 2.9, threat SL9).
+//! (docs/decisions.md D32, threat SL9).
 
 use super::card::{approve_button, card_value, reject_button};
 use super::pages::{Page, Reading};
 use super::text::code;
-use super::{content, blocks, phrases};
+use super::{blocks, content, phrases};
 use crate::domain::request_details::RequestDetails;
 use crate::slack::inbound::View;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,10 @@ pub fn review(shown: &RequestDetails, page: u32, seen: &[u32]) -> Option<Value> 
             let words = format!("{left} {plural} not been opened yet; your decision records that.");
             blocks.push(blocks::context(&[words]));
         }
-        blocks.push(blocks::actions(&[approve_button(shown), reject_button(shown)]));
+        blocks.push(blocks::actions(&[
+            approve_button(shown),
+            reject_button(shown),
+        ]));
     }
     let title = format!("Review #{}", shown.request.number);
     Some(blocks::modal("review", &title, &carried(seen), &blocks))

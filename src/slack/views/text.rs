@@ -202,7 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn sl8_markup_of_people_is_dead() {
+    fn user_text_is_never_markup_sl8() {
         assert_eq!(
             escape("<!channel> & <@U1|bob>"),
             "&lt;!channel&gt; &amp; &lt;@U1|bob&gt;"
@@ -242,7 +242,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sl8_no_text_becomes_a_node(text in "(?s).{0,80}") {
+        fn no_text_becomes_a_node_sl8(text in "(?s).{0,80}") {
             let shown = escape(&text);
             prop_assert!(!shown.contains(['<', '>', '*', '_', '`', '~', '\n']));
             for part in shown.split('&').skip(1) {
@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn sl8_shown_json_is_the_same_json(text in "(?s).{0,80}") {
+        fn shown_json_is_the_same_json_sl8(text in "(?s).{0,80}") {
             let json = serde_json::to_string(&text).expect("text is JSON");
             let mut shown = String::new();
             json.chars().for_each(|sign| push_json(&mut shown, sign));

@@ -54,7 +54,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b63_a_policy_that_nobody_could_meet_is_not_saved(kind) {
+    async fn a_policy_that_nobody_could_meet_is_not_saved_b63(kind) {
         let world = world!(kind);
         let carol = world.person("carol").await;
         let path = "/v1/policies/production-deploy-gate";

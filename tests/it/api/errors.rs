@@ -32,7 +32,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap8_what_is_no_id_is_a_request_that_does_not_exist(kind) {
+    async fn what_is_no_id_is_a_request_that_does_not_exist_ap8(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let kept = alice.submit(deploy()).await.ok();
@@ -51,7 +51,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap10_a_body_means_one_thing_or_is_refused(kind) {
+    async fn a_body_means_one_thing_or_is_refused_ap10(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let whole = deploy().to_string();

@@ -103,7 +103,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap6_a_key_is_its_principals_own(kind) {
+    async fn a_key_is_its_principals_own_ap6(kind) {
         let world = world!(kind);
         let mut scopes = PIPELINE.to_vec();
         scopes.push(Scope::RequestsActFor);
@@ -125,7 +125,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap6_calls_that_race_under_one_key_ask_once(kind) {
+    async fn calls_that_race_under_one_key_ask_once_ap6(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let (_, other) = world.replica().await;

@@ -21,7 +21,7 @@ async fn approve(world: &World, who: &str, id: &str) -> Value {
 }
 
 on_both! {
-    async fn st3_a_policy_that_was_tightened_sends_it_back_to_wait(kind) {
+    async fn a_policy_that_was_tightened_sends_it_back_to_wait_st3(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let asked = ci.submit(deploy()).await.ok();
@@ -47,7 +47,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_the_vote_of_somebody_who_left_the_team_does_not_hold(kind) {
+    async fn the_vote_of_somebody_who_left_the_team_does_not_hold_st4(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = alice.submit(deploy()).await.ok();
@@ -69,7 +69,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_nobody_left_cancels_it(kind) {
+    async fn nobody_left_cancels_it_st4(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = alice.submit(deploy()).await.ok();
@@ -86,7 +86,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st3_a_gate_that_was_added_holds_back_what_was_allowed(kind) {
+    async fn a_gate_that_was_added_holds_back_what_was_allowed_st3(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let mut body = deploy();

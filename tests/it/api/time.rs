@@ -22,7 +22,7 @@ async fn asked(world: &World) -> (Api, Api, Value) {
 }
 
 on_both! {
-    async fn st11_the_last_millisecond_counts_and_the_next_does_not(kind) {
+    async fn the_last_millisecond_counts_and_the_next_does_not_st11(kind) {
         let world = world!(kind);
         let (alice, carol, first) = asked(&world).await;
         let second = alice.submit(command()).await.ok();
@@ -44,7 +44,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b66_a_grant_is_good_until_its_last_millisecond(kind) {
+    async fn a_grant_is_good_until_its_last_millisecond_b66(kind) {
         let world = world!(kind);
         let (alice, carol, first) = asked(&world).await;
         let second = alice.submit(command()).await.ok();

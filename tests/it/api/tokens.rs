@@ -8,7 +8,7 @@ use countersign::domain::token::Scope;
 use serde_json::json;
 
 on_both! {
-    async fn b59_a_revoked_token_is_refused_at_once_at_every_replica(kind) {
+    async fn a_revoked_token_is_refused_at_once_at_every_replica_b59(kind) {
         let world = world!(kind);
         let (_, other) = world.replica().await;
         let (bob, carol) = (world.person("bob").await, world.person("carol").await);
@@ -29,7 +29,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b59_a_token_revoked_while_it_waits_sees_nothing(kind) {
+    async fn a_token_revoked_while_it_waits_sees_nothing_b59(kind) {
         let world = world!(kind);
         let (_, other) = world.replica().await;
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
@@ -79,7 +79,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl15_too_many_pending_requests_and_too_fast(kind) {
+    async fn too_many_pending_requests_and_too_fast_sl15(kind) {
         let world = world!(kind);
         world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 2, "requestsPerSecond": 50})).await;
         let (ci, alice) = (world.pipeline(PIPELINE).await, world.person("alice").await);

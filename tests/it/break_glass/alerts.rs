@@ -9,7 +9,7 @@ use countersign::sandbox::Fault;
 use serde_json::json;
 
 on_both! {
-    async fn op7_an_outage_loses_no_alert_and_delays_no_emergency(kind) {
+    async fn an_outage_loses_no_alert_and_delays_no_emergency_op7(kind) {
         let mut world = world!(kind);
         world.slack.set_outage(true);
         let dan = world.person("dan").await;
@@ -78,7 +78,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b74_an_alert_whose_answer_was_lost_is_sent_again(kind) {
+    async fn an_alert_whose_answer_was_lost_is_sent_again_b74(kind) {
         let world = world!(kind);
         world.slack.fail_next_of("chat.postMessage", Fault::DisconnectAfterEffect);
         let dan = world.person("dan").await;

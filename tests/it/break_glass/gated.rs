@@ -1,4 +1,4 @@
-//! Where a policy names `break_glass.initiate`, a start is a request, and the session's time runs from its approval (design 2.7).
+//! Where a policy names `break_glass.initiate`, a start is a request, and the session's time runs from its approval (docs/decisions.md D27).
 
 use super::{masked, revoke, rows, said, start};
 use crate::client::{Api, command, text};

@@ -4,15 +4,15 @@
 use super::{revoke, rows, said, start};
 use crate::client::{command, text};
 use crate::database::{Kind, on_both};
-use crate::racing::rounds;
+use crate::race_support::rounds;
 use crate::world::{World, world};
 use countersign::app::{AppError, RequestRef, Submission};
-use countersign::domain::break_glass::{SessionState, SessionAsk};
+use countersign::domain::break_glass::{SessionAsk, SessionState};
+use countersign::domain::decision::Via;
 use countersign::domain::id::SessionId;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use serde_json::json;
 
 fn ask() -> SessionAsk {
@@ -106,7 +106,7 @@ on_both! {
     }
 
     /// A small random walk over the whole bot: starts, uses, ends, reviews, clock steps. Afterwards the log and the channel agree.
-    async fn op7_each_event_has_one_row_and_one_alert(kind) {
+    async fn each_event_has_one_row_and_one_alert_op7(kind) {
         let world = world!(kind);
         let (dan, erin) = (world.person("dan").await, world.person("erin").await);
         let mut seed = 0x5eed_u64;

@@ -21,7 +21,7 @@ async fn scoped(world: &World, scope: Value) -> String {
 }
 
 on_both! {
-    async fn op6_only_what_the_scope_names_goes_past_its_policies(kind) {
+    async fn only_what_the_scope_names_goes_past_its_policies_op6(kind) {
         let world = world!(kind);
         world.reconfigure(|document| {
             document["resources"]["environments"].as_array_mut().expect("a list").push(json!("prod"));
@@ -45,7 +45,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op6_no_session_opens_the_rules_or_another_session(kind) {
+    async fn no_session_opens_the_rules_or_another_session_op6(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         for action in ["break_glass.initiate", "environment.policy_update"] {
@@ -73,7 +73,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b67_a_policy_that_allows_no_bypass_still_gates(kind) {
+    async fn a_policy_that_allows_no_bypass_still_gates_b67(kind) {
         let world = world!(kind);
         world.reconfigure(|document| {
             document["policies"].as_array_mut().expect("a list").push(json!({"id": "never-alone", "name": "Never Alone", "scope": "organization",
@@ -109,7 +109,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b70_what_nothing_gates_is_no_use_and_alerts_nobody(kind) {
+    async fn what_nothing_gates_is_no_use_and_alerts_nobody_b70(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;

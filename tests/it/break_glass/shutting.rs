@@ -10,7 +10,7 @@ use serde_json::json;
 const AN_HOUR: Span = Span::hours(1);
 
 on_both! {
-    async fn b66_nothing_is_usable_from_the_millisecond_of_its_end(kind) {
+    async fn nothing_is_usable_from_the_millisecond_of_its_end_b66(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
@@ -31,7 +31,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op5_a_restored_back_up_brings_no_session_back(kind) {
+    async fn a_restored_back_up_brings_no_session_back_op5(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -67,7 +67,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b69_the_end_is_recorded_although_the_bot_was_down(kind) {
+    async fn the_end_is_recorded_although_the_bot_was_down_b69(kind) {
         let mut world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -148,7 +148,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st5_a_completion_after_the_end_is_flagged_and_heard(kind) {
+    async fn a_completion_after_the_end_is_flagged_and_heard_st5(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;

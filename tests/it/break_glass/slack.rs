@@ -131,7 +131,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sl13_a_form_that_somebody_else_sends_is_checked_anew(kind) {
+    async fn a_form_that_somebody_else_sends_is_checked_anew_sl13(kind) {
         let world = world!(kind);
         world.breaks("dan", "start").await;
         let filled = Values::default()

@@ -31,7 +31,7 @@ const DAN: usize = 3;
 const MALLORY: usize = 5;
 
 on_both! {
-    async fn b68_an_administrator_adds_himself_to_a_team_and_approves_what_waits_refused(kind) {
+    async fn an_administrator_adds_himself_to_a_team_and_approves_what_waits_refused_b68(kind) {
         let world = world!(kind);
         erin_administers(&world).await;
         let (alice, erin, mallory) = (world.person("alice").await, world.person("erin").await, world.person("mallory").await);
@@ -57,7 +57,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b68_what_another_administrator_gives_again_counts(kind) {
+    async fn what_another_administrator_gives_again_counts_b68(kind) {
         let world = world!(kind);
         erin_administers(&world).await;
         let (alice, erin) = (world.person("alice").await, world.person("erin").await);
@@ -70,7 +70,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b68_it_does_not_help_to_let_the_bot_carry_it_out(kind) {
+    async fn it_does_not_help_to_let_the_bot_carry_it_out_b68(kind) {
         let world = world!(kind);
         let gate = json!({"id": "rules-gate", "name": "Rules Gate", "scope": "organization", "actions": ["environment.policy_update"],
             "approvers": {"teams": ["security"]}});
@@ -94,7 +94,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b68_an_account_that_an_edit_moves_does_not_decide_what_waits(kind) {
+    async fn an_account_that_an_edit_moves_does_not_decide_what_waits_b68(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.passes(Span::seconds(1)).await;
@@ -116,7 +116,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_a_membership_given_back_by_oneself_does_not_mend_a_vote(kind) {
+    async fn a_membership_given_back_by_oneself_does_not_mend_a_vote_st4(kind) {
         let world = world!(kind);
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         let asked = alice.submit(deploy()).await.ok();

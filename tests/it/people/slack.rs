@@ -82,7 +82,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b68_who_adds_himself_to_a_group_does_not_decide_what_waits(kind) {
+    async fn who_adds_himself_to_a_group_does_not_decide_what_waits_b68(kind) {
         let Some(world) = grouped(kind).await else { return };
         first_sync(&world).await;
         let (alice, erin, mallory) = (world.person("alice").await, world.person("erin").await, world.person("mallory").await);
@@ -100,7 +100,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b68_who_binds_his_own_group_to_a_team_does_not_decide_what_waits(kind) {
+    async fn who_binds_his_own_group_to_a_team_does_not_decide_what_waits_b68(kind) {
         let Some(world) = World::start(kind).await else { return };
         first_sync(&world).await;
         world.reconfigure(|document| document["directory"]["users"][4]["orgRoles"] = json!(["platform-admin"])).await;
@@ -116,7 +116,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_who_leaves_a_group_does_not_hold_up_an_approval(kind) {
+    async fn who_leaves_a_group_does_not_hold_up_an_approval_st4(kind) {
         let Some(world) = grouped(kind).await else { return };
         first_sync(&world).await;
         let (alice, carol, dan) = (world.person("alice").await, world.person("carol").await, world.person("dan").await);
@@ -177,7 +177,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st4_who_is_switched_off_in_slack_is_inactive_at_every_door(kind) {
+    async fn who_is_switched_off_in_slack_is_inactive_at_every_door_st4(kind) {
         let Some(world) = World::start(kind).await else { return };
         world.edits("carol", |document| {
             document["directory"]["users"][3]["slack"] = json!([

@@ -46,7 +46,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b25_the_strictest_requester_can_approve_holds_for_the_whole_request(kind) {
+    async fn the_strictest_requester_can_approve_holds_for_the_whole_request_b25(kind) {
         let world = world!(kind);
         let both = |strict: bool| document(&format!("
   - {{id: lax, name: Lax, scope: organization, approvers: anyone, requesterCanApprove: true}}

@@ -16,7 +16,7 @@ fn gate(least: u32) -> ConfigDocument {
 }
 
 on_both! {
-    async fn st3_an_edit_leaves_what_is_pending_as_it_was(kind) {
+    async fn an_edit_leaves_what_is_pending_as_it_was_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(2)).await;
         world.types("alice", DEPLOY).await;
@@ -36,7 +36,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st3_a_policy_that_is_removed_still_gates_what_it_gated(kind) {
+    async fn a_policy_that_is_removed_still_gates_what_it_gated_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(2)).await;
         let alice = Caller::of(&world, "alice").await;
@@ -53,7 +53,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st3_what_was_approved_meets_the_policies_of_the_moment_too(kind) {
+    async fn what_was_approved_meets_the_policies_of_the_moment_too_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(1)).await;
         let alice = Caller::of(&world, "alice").await;
@@ -88,7 +88,7 @@ on_both! {
     }
 
     /// AP3: a membership that is gone at execution no longer counts, and does not come back with the person.
-    async fn ap3_a_vote_counts_by_what_its_author_was_and_still_is(kind) {
+    async fn a_vote_counts_by_what_its_author_was_and_still_is_ap3(kind) {
         let world = world!(kind);
         let alice = Caller::of(&world, "alice").await;
         let (_, asked) = alice.asks(&release()).await;

@@ -50,7 +50,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b13_a_diff_is_asked_shown_and_handed_out_as_it_is(kind) {
+    async fn a_diff_is_asked_shown_and_handed_out_as_it_is_b13(kind) {
         let world = world!(kind);
         let (alice, carol) = (Shell::person(&world, "alice").await, Shell::person(&world, "carol").await);
         let folder = std::env::temp_dir().join(format!("cs_diff_{}", uuid::Uuid::now_v7().simple()));
@@ -106,7 +106,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn op1_an_edit_past_the_triggers_is_found_by_every_audit_command_r22(kind) {
+    async fn an_edit_past_the_triggers_is_found_by_every_audit_command_r22_op1(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());
         world.person("alice").await.submit(command()).await.ok();

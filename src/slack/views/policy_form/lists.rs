@@ -1,8 +1,8 @@
 //! What the lists of these forms offer, and what a stored policy holds of it.
 
 use super::RESOURCE;
-use crate::domain::document::{Approvers, Level, PolicyTemplate, Weekday};
 use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::document::{Approvers, Level, PolicyTemplate, Weekday};
 use crate::slack::views::form::Choice;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What was filled into the form of a policy.
 
 use super::WHY;
-use crate::domain::document::{Approvers, Mode, People, Quorum, PolicyTemplate};
+use crate::domain::document::{Approvers, Mode, People, PolicyTemplate, Quorum};
 use crate::slack::inbound::View;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -3,22 +3,22 @@
 use crate::app::LoggedEvent;
 use crate::domain::action::{Action, RequestType};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::digest::content_digest;
 use crate::domain::document::{
-    ActionGroup, ConfigDocument, Level, Risk, ShowPayload, SlackIdentity, PolicyTemplate,
+    ActionGroup, ConfigDocument, Level, PolicyTemplate, Risk, ShowPayload, SlackIdentity,
 };
 use crate::domain::eligibility::PeopleInvolved;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::Person;
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
+use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request::{Grant, Outcome, Request, State};
-use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::request_details::{RequestDetails, PersonSummary, TimelineEvent};
+use crate::domain::request_details::{PersonSummary, RequestDetails, TimelineEvent};
 use crate::domain::target::Target;
 use crate::domain::time::{Span, Timestamp};
-use crate::domain::progress::{Explanation, PolicyProgress};
-use crate::domain::decision::{Via, DecisionKind, Decision};
 use crate::slack::views::home::{self, Home, Look};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,7 +49,12 @@ pub(super) fn template(show_payload: ShowPayload) -> PolicyTemplate {
     serde_json::from_value(template).expect("a template")
 }
 
-pub(super) fn decision(by: &str, verdict: DecisionKind, comment: Option<&str>, at: Timestamp) -> Decision {
+pub(super) fn decision(
+    by: &str,
+    verdict: DecisionKind,
+    comment: Option<&str>,
+    at: Timestamp,
+) -> Decision {
     Decision {
         by: by.into(),
         verdict,
@@ -184,10 +189,20 @@ pub(super) fn pending() -> RequestDetails {
 /// One of two has approved.
 pub(super) fn partly() -> RequestDetails {
     let mut shown = pending();
-    shown.decisions = vec![decision("bob", DecisionKind::Approve, Some("looks fine"), later(5))];
+    shown.decisions = vec![decision(
+        "bob",
+        DecisionKind::Approve,
+        Some("looks fine"),
+        later(5),
+    )];
     shown.policies = vec![verdict(1, &["SRE has not approved"])];
     shown.waiting_for = vec!["carol".into()];
-    let voted = event(later(5), AuditEventKind::VoteApproved, "bob", Some("looks fine"));
+    let voted = event(
+        later(5),
+        AuditEventKind::VoteApproved,
+        "bob",
+        Some("looks fine"),
+    );
     shown.timeline.push(voted);
     shown
 }
@@ -207,9 +222,12 @@ pub(super) fn approved() -> RequestDetails {
     };
     let carol = event(later(9), AuditEventKind::VoteApproved, "carol", None);
     shown.timeline.push(carol);
-    shown
-        .timeline
-        .push(event(later(9), AuditEventKind::RequestApproved, "carol", None));
+    shown.timeline.push(event(
+        later(9),
+        AuditEventKind::RequestApproved,
+        "carol",
+        None,
+    ));
     shown
 }
 
@@ -254,11 +272,19 @@ pub(super) fn every_state() -> Vec<(&'static str, RequestDetails)> {
         ),
         (
             "allowed",
-            ended(granted(Grant::Allowed), AuditEventKind::RequestAllowed, "alice"),
+            ended(
+                granted(Grant::Allowed),
+                AuditEventKind::RequestAllowed,
+                "alice",
+            ),
         ),
         (
             "bypassed",
-            ended(granted(Grant::Bypassed), AuditEventKind::RequestBypassed, "alice"),
+            ended(
+                granted(Grant::Bypassed),
+                AuditEventKind::RequestBypassed,
+                "alice",
+            ),
         ),
         (
             "executed",
@@ -268,7 +294,10 @@ pub(super) fn every_state() -> Vec<(&'static str, RequestDetails)> {
                 "alice",
             ),
         ),
-        ("failed", ended(failed, AuditEventKind::RequestCompleted, "alice")),
+        (
+            "failed",
+            ended(failed, AuditEventKind::RequestCompleted, "alice"),
+        ),
     ]
 }
 
@@ -323,7 +352,9 @@ pub(super) fn logged(what: AuditEventKind, actor: Principal, note: Option<&str>)
         via: Via::Button,
         prominent: matches!(
             what,
-            AuditEventKind::RequestBypassed | AuditEventKind::SessionStarted | AuditEventKind::Recovered
+            AuditEventKind::RequestBypassed
+                | AuditEventKind::SessionStarted
+                | AuditEventKind::Recovered
         ),
         number: Some(42),
         note: note.map(str::to_owned),

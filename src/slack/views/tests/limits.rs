@@ -1,18 +1,18 @@
 //! Slack's limits hold, and nobody's text becomes markup, whatever a request says.
 
-use super::fixtures::{home_of, later, logged, partly, config, decision, with_payload};
+use super::fixtures::{config, decision, home_of, later, logged, partly, with_payload};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::decision::DecisionKind;
 use crate::domain::diff::{Change, Difference, Line};
-use crate::domain::document::{Binding, Level, SlackIdentities, PolicyTemplate};
+use crate::domain::document::{Binding, Level, PolicyTemplate, SlackIdentities};
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
-use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::request_details::RequestDetails;
-use crate::domain::decision::DecisionKind;
 use crate::slack::command::Form;
 use crate::slack::views::pages::Page;
 use crate::slack::views::{
-    Message, replies, audit, card, content, details, direct, home, policies, policy_form, reject,
+    Message, audit, card, content, details, direct, home, policies, policy_form, reject, replies,
     request_form, review,
 };
 use proptest::prelude::*;
@@ -231,7 +231,8 @@ fn large(words: &str, many: usize) -> CompiledConfig {
             resource: Some(id),
         });
     }
-    CompiledConfig::compile(1, document, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
+    CompiledConfig::compile(1, document, &BTreeMap::new())
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 proptest! {
@@ -266,7 +267,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn sl8_every_limit_holds_and_no_text_is_markup(
+    fn every_limit_holds_and_no_text_is_markup_sl8(
         words in prop_oneof![
             "(?s).{1,150}",
             "[<>&*_~`]{1,150}",
@@ -304,7 +305,7 @@ proptest! {
 
 /// The largest payload there is: every page within the limits, and all of them together all of it.
 #[test]
-fn sl9_a_mebibyte_is_reviewed_page_by_page() {
+fn a_mebibyte_is_reviewed_page_by_page_sl9() {
     let payload = format!("\"{}\"", "é<`😀\u{202e}".repeat((1 << 20) / 13));
     let shown = with_payload(&payload);
     check(&card(&shown).body()["blocks"]).expect("a card");

@@ -1,12 +1,12 @@
 //! What the longest names, ids and texts become: random ones hardly ever are as long as what Slack would refuse.
 
-use super::fixtures::{later, config};
+use super::fixtures::{config, later};
 use super::limits::{check_message, hostile};
 use crate::app::Page;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
-    Bypassed, SessionScope, ScopeAction, Session, SessionAlert, SessionEvent, SessionState, SessionStatus,
-    SessionDetails, UseLine,
+    Bypassed, ScopeAction, Session, SessionAlert, SessionDetails, SessionEvent, SessionScope,
+    SessionState, SessionStatus, UseLine,
 };
 use crate::domain::document::ShowPayload;
 use crate::domain::id::{ClusterId, EnvironmentId, ProjectId, RequestId, SessionId};
@@ -16,7 +16,7 @@ use crate::domain::request_details::{RequestDetails, SessionSummary};
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 use crate::slack::channels::Audience;
-use crate::slack::views::{replies, break_glass, card_for, details, direct, help, text};
+use crate::slack::views::{break_glass, card_for, details, direct, help, replies, text};
 use std::collections::BTreeMap;
 
 /// What becomes longest when it is sent.
@@ -27,7 +27,7 @@ fn long(sign: &str) -> String {
 }
 
 #[test]
-fn sl8_the_longest_cards_and_direct_messages_are_taken_by_slack() {
+fn the_longest_cards_and_direct_messages_are_taken_by_slack_sl8() {
     for sign in SIGNS {
         for many in [0, 1, 3, 45] {
             for payload in [0, 100, 320, 2_000] {
@@ -49,7 +49,7 @@ fn sl8_the_longest_cards_and_direct_messages_are_taken_by_slack() {
 
 /// What somebody approves they have seen the target of, to its last character.
 #[test]
-fn sl9_wherever_approve_stands_the_whole_target_does() {
+fn wherever_approve_stands_the_whole_target_does_sl9() {
     let mut approvable = 0;
     for sign in SIGNS {
         let release: String = long(sign).chars().skip(1).chain(['!']).collect();
@@ -80,22 +80,26 @@ fn sl9_wherever_approve_stands_the_whole_target_does() {
 }
 
 #[test]
-fn sl8_the_longest_alerts_are_taken_by_slack() {
+fn the_longest_alerts_are_taken_by_slack_sl8() {
     for sign in SIGNS {
         for many in [0, 1, 9, 45] {
             for alert in alerts(&long(sign), many) {
                 let mentions = vec!["U0123456789".to_owned(); many * 4];
                 let alert = break_glass::alert(&alert, Some(SessionStatus::Active), &mentions);
                 check_message(&alert).unwrap_or_else(|why| panic!("{sign} {many}: {why}"));
-                check_message(&break_glass::undeliverable("C0123456789", "is_archived", &alert))
-                    .expect("for an administrator");
+                check_message(&break_glass::undeliverable(
+                    "C0123456789",
+                    "is_archived",
+                    &alert,
+                ))
+                .expect("for an administrator");
             }
         }
     }
 }
 
 #[test]
-fn sl8_the_longest_lists_are_taken_by_slack() {
+fn the_longest_lists_are_taken_by_slack_sl8() {
     let config = config();
     for sign in SIGNS {
         let words = long(sign);

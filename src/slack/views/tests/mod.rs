@@ -4,11 +4,12 @@ mod longest;
 
 use super::content::{self, Offer};
 use super::{
-    Message, replies, audit, card, card_value, details, direct, help, policies, policy_form,
-    read_value, pages, reject, request_form, review,
+    Message, audit, card, card_value, details, direct, help, pages, policies, policy_form,
+    read_value, reject, replies, request_form, review,
 };
 use crate::app::LoggedEvent;
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::{Violation, ViolationCode};
 use crate::domain::diff::diff;
 use crate::domain::digest::Digest;
 use crate::domain::document::{Risk, ShowPayload};
@@ -17,7 +18,6 @@ use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
-use crate::domain::compiled_config::{ViolationCode, Violation};
 use crate::domain::request_details::RequestDetails;
 use crate::slack::command::{Form, ParseError};
 use crate::slack::inbound::View;
@@ -126,9 +126,17 @@ fn details_and_home() {
 fn events() -> [LoggedEvent; 4] {
     let bob = || Principal::Person("bob".into());
     [
-        logged(AuditEventKind::Recovered, Principal::Operator, Some("locked out")),
+        logged(
+            AuditEventKind::Recovered,
+            Principal::Operator,
+            Some("locked out"),
+        ),
         logged(AuditEventKind::RequestBypassed, bob(), None),
-        logged(AuditEventKind::SessionStarted, bob(), Some("the database is <down>")),
+        logged(
+            AuditEventKind::SessionStarted,
+            bob(),
+            Some("the database is <down>"),
+        ),
         logged(AuditEventKind::VoteApproved, bob(), Some("looks fine")),
     ]
 }
@@ -164,7 +172,10 @@ fn policies_read_well() {
         blocks(&policies::view(&policies[2], &config, true)),
         blocks(&policy_form::edit(&config, Some(&policies[1])).expect("a form")),
         blocks(&policy_form::bind(&config, &policies[0])),
-        blocks(&policy_form::unbind(&config, &config.document().bindings[0])),
+        blocks(&policy_form::unbind(
+            &config,
+            &config.document().bindings[0]
+        )),
     );
     insta::assert_snapshot!("policies", pages);
 }
@@ -214,7 +225,7 @@ fn a_configuration_change_reads_as_what_differs() {
 }
 
 #[test]
-fn sl9_on_home_what_the_line_does_not_say_is_reviewed() {
+fn on_home_what_the_line_does_not_say_is_reviewed_sl9() {
     let first = |shown: RequestDetails| {
         let home = home_of(&[shown], &[], None);
         let buttons = array(&home["blocks"])
@@ -290,7 +301,7 @@ fn a_critical_action_has_no_green_button_and_asks() {
 }
 
 #[test]
-fn sl9_what_does_not_fit_is_reviewed() {
+fn what_does_not_fit_is_reviewed_sl9() {
     let long = format!("\"{}\"", "rm -rf / ".repeat(400));
     let shown = with_payload(&long);
     assert_eq!(content::offer(&shown), Offer::SessionReview);
@@ -304,7 +315,7 @@ fn sl9_what_does_not_fit_is_reviewed() {
 }
 
 #[test]
-fn sl9_details_show_what_can_be_approved_there() {
+fn details_show_what_can_be_approved_there_sl9() {
     let details = details::details(&pending(), true).to_string();
     assert!(details.contains(r#""value":"approve""#));
     assert!(details.contains("api:1.4.2"), "{details}");
@@ -323,7 +334,7 @@ fn code_in(view: &Value) -> String {
 }
 
 #[test]
-fn sl9_review_shows_every_byte_of_what_has_the_digest() {
+fn review_shows_every_byte_of_what_has_the_digest_sl9() {
     let long = format!("\"{}\"", "é<`😀\u{202e}x".repeat(6_000));
     let shown = with_payload(&long);
     let document = content::document(&shown).expect("it may be shown");
@@ -361,7 +372,7 @@ fn text_payload(text: &str) -> String {
 }
 
 #[test]
-fn b13_sl9_a_text_is_read_line_by_line_and_nothing_in_it_is_unseen() {
+fn a_text_is_read_line_by_line_and_nothing_in_it_is_unseen_b13_sl9() {
     let shown = with_payload(&text_payload(DIFF));
     assert_eq!(content::offer(&shown), Offer::Whole);
     let fed = with_payload(&format!(
@@ -383,7 +394,7 @@ fn b13_sl9_a_text_is_read_line_by_line_and_nothing_in_it_is_unseen() {
 }
 
 #[test]
-fn sl9_a_long_text_is_reviewed() {
+fn a_long_text_is_reviewed_sl9() {
     for long in ["x\n".repeat(61), "long ".repeat(800), "a\n".repeat(300_000)] {
         let shown = with_payload(&text_payload(&long));
         assert_eq!(content::offer(&shown), Offer::SessionReview);
@@ -394,7 +405,7 @@ fn sl9_a_long_text_is_reviewed() {
 
 /// The review of a text says which action, which target, which kind, and the text: what has the digest, and nothing else.
 #[test]
-fn b12_a_reviewed_text_is_what_has_the_digest() {
+fn a_reviewed_text_is_what_has_the_digest_b12() {
     let shown = with_payload(&text_payload(&DIFF.repeat(40)));
     let reading = content::reading(&shown).expect("it may be read");
     let mut read = String::new();

@@ -38,7 +38,7 @@ async fn asks(world: &World, number: usize) {
 }
 
 on_both_doors! {
-    async fn b46_clicks_of_every_odd_form_count_for_who_clicked(kind) {
+    async fn clicks_of_every_odd_form_count_for_who_clicked_b46(kind) {
         let forms: [(&str, Change); 15] = [
             ("org-wide: no team", |p| p["team"] = Value::Null),
             ("no team at all", |p| without(p, "team")),
@@ -72,7 +72,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b46_what_says_too_little_has_no_effect(kind) {
+    async fn what_says_too_little_has_no_effect_b46(kind) {
         let forms: [(&str, Change); 14] = [
             ("no user", |p| without(p, "user")),
             ("no user's id", |p| without(&mut p["user"], "id")),
@@ -116,7 +116,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl13_modals_of_every_odd_form(kind) {
+    async fn modals_of_every_odd_form_sl13(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "details").await;
@@ -201,7 +201,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl6_installed_for_a_whole_organization(kind) {
+    async fn installed_for_a_whole_organization_sl6(kind) {
         let configuration = DEMO.replace("teamId: T01TEST", "enterpriseId: E01TEST");
         let seed = Seed::example().organization("E01TEST");
         let Some(world) = World::start_in(kind, &configuration, seed).await else { return };
@@ -245,7 +245,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl7_a_channel_that_becomes_external_gets_neither_reason_nor_content(kind) {
+    async fn a_channel_that_becomes_external_gets_neither_reason_nor_content_sl7(kind) {
         let world = world!(kind);
         let shared = |shared: bool| world.slack.change(|state| {
             state.channels.get_mut("C02PROD").expect("there").is_ext_shared = shared;

@@ -87,7 +87,7 @@ pub fn joins(world: &World, id: &str, name: &str, change: impl FnOnce(&mut User)
 }
 
 on_both_doors! {
-    async fn b45_another_app_or_workspace_touches_no_table(kind) {
+    async fn another_app_or_workspace_touches_no_table_b45(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "bob").await;
@@ -124,7 +124,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b46_guests_bots_strangers_and_the_deactivated_do_nothing(kind) {
+    async fn guests_bots_strangers_and_the_deactivated_do_nothing_b46(kind) {
         type Change = fn(&mut User);
         let cases: [(Change, &str); 6] = [
             (|user| user.is_restricted = true, "Guests"),
@@ -155,7 +155,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn st4_who_was_deactivated_a_moment_ago_does_nothing(kind) {
+    async fn who_was_deactivated_a_moment_ago_does_nothing_st4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "dan").await;
@@ -171,7 +171,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl5_a_look_up_that_fails_records_nothing_and_is_not_kept(kind) {
+    async fn a_look_up_that_fails_records_nothing_and_is_not_kept_sl5(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;
@@ -213,7 +213,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl11_a_tampered_value_never_decides(kind) {
+    async fn a_tampered_value_never_decides_sl11(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let first = button_value(&world);
@@ -262,7 +262,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl4_what_the_clicked_message_shows_is_not_believed(kind) {
+    async fn what_the_clicked_message_shows_is_not_believed_sl4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let forged = || Forge {
@@ -283,7 +283,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl13_a_modal_is_judged_by_who_sends_it(kind) {
+    async fn a_modal_is_judged_by_who_sends_it_sl13(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "bob").await;
@@ -309,7 +309,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b39_being_in_the_channel_gives_no_right(kind) {
+    async fn being_in_the_channel_gives_no_right_b39(kind) {
         let world = world!(kind);
         joins(&world, "U20NORA", "nora", |_| {});
         joins(&world, "U21ADMIN", "root", |user| user.is_admin = true);
@@ -331,7 +331,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b26_b27_an_account_that_bears_somebodys_name_is_nobody(kind) {
+    async fn an_account_that_bears_somebodys_name_is_nobody_b26_b27(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         // the same handle and the same name as bob's, in the same workspace
@@ -352,7 +352,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b41_every_door_in_slack_asks_the_same_question(kind) {
+    async fn every_door_in_slack_asks_the_same_question_b41(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "carol").await;
@@ -373,7 +373,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn b24_two_accounts_of_one_person_are_one_vote(kind) {
+    async fn two_accounts_of_one_person_are_one_vote_b24(kind) {
         let one = "slack: {teamId: T01TEST, userId: U02BOB}";
         let two = "slack: [{teamId: T01TEST, userId: U02BOB}, {teamId: T01TEST, userId: U22BOB}]";
         assert!(DEMO.contains(one));
@@ -391,7 +391,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sl11_a_card_that_has_ended_says_so_and_is_refreshed(kind) {
+    async fn a_card_that_has_ended_says_so_and_is_refreshed_sl11(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let (late, wrong) = (world.click_of("carol", "approve", Forge::default()), world.click_of("bob", "reject", Forge::default()));

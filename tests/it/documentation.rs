@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
 const COMMANDS: [&str; 2] = ["cargo run -- demo", "cargo test"];
 
 #[test]
-fn the_readmes_commands_are_the_checked_ones() {
+fn readme_commands_are_the_ones_ci_runs() {
     let readme = read("README.md");
     let checks = read(".ci/run");
     for command in COMMANDS {
@@ -28,7 +28,7 @@ fn the_readmes_commands_are_the_checked_ones() {
 }
 
 #[test]
-fn links_between_the_papers_lead_somewhere() {
+fn documentation_links_resolve() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut papers = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
     for entry in fs::read_dir(folder.join("docs")).expect("docs") {
@@ -63,7 +63,7 @@ fn links_between_the_papers_lead_somewhere() {
 }
 
 #[test]
-fn the_readme_names_every_variable() {
+fn configuration_page_explains_every_variable() {
     let text = read("docs/configuration.md");
     for line in read(".env.example").lines() {
         let Some((name, _)) = line.trim_start_matches('#').split_once('=') else {
@@ -79,7 +79,7 @@ fn the_readme_names_every_variable() {
 }
 
 #[test]
-fn every_route_is_in_the_papers() {
+fn api_page_lists_every_route() {
     let text = read("docs/api.md");
     for route in countersign::http::route::routes() {
         let named = format!("`{} {}`", route.method, route.path);

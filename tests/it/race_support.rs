@@ -1,7 +1,7 @@
 //! What stories that race at the use cases have in common.
 
-use countersign::app::{DecisionInput, ApproverIdentity, RequestRef};
-use countersign::domain::decision::{Via, DecisionKind};
+use countersign::app::{ApproverIdentity, DecisionInput, RequestRef};
+use countersign::domain::decision::{DecisionKind, Via};
 
 /// How many rounds: so many when nobody says, else this share of `COUNTERSIGN_RACE_ROUNDS`, since some rounds are long.
 pub fn rounds(otherwise: usize, share: usize) -> usize {

@@ -3,13 +3,13 @@
 //! `COUNTERSIGN_WAITERS` says how many; 10,000 take some seconds.
 
 use crate::database::on_both;
-use crate::racing::approval;
+use crate::race_support::approval;
 use crate::world::{World, world};
 use countersign::app::{App, RequestRef, Submission};
+use countersign::domain::decision::Via;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -51,7 +51,7 @@ fn wait(app: &App, requests: &[RequestRef], many: usize) -> JoinSet<(Status, Ins
 }
 
 on_both! {
-    async fn ap9_everybody_who_waits_is_woken_at_every_replica(kind) {
+    async fn everybody_who_waits_is_woken_at_every_replica_ap9(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let mut requests = Vec::new();

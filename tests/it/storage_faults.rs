@@ -7,7 +7,7 @@ use countersign::store::{Db, StoreError};
 
 on_both! {
     /// The table of audit rows is gone for a while, as after a broken disk: a change without its row must not be.
-    async fn st9_what_cannot_be_written_whole_is_refused_and_never_half_kept(kind) {
+    async fn what_cannot_be_written_whole_is_refused_and_never_half_kept_st9(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let carol = world.person("carol").await;
@@ -29,7 +29,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn st13_a_database_that_could_lose_acknowledged_commits_is_refused(kind) {
+    async fn a_database_that_could_lose_acknowledged_commits_is_refused_st13(kind) {
         let database = fresh!(kind);
         let urls = match kind {
             Kind::Sqlite => vec!["sqlite::memory:".to_owned()],
@@ -43,7 +43,7 @@ on_both! {
     }
 
     /// Everything is logged that can be, and what comes in is broken in every way.
-    async fn op3_no_secret_is_logged_whatever_goes_wrong(kind) {
+    async fn no_secret_is_logged_whatever_goes_wrong_op3(kind) {
         const CANARY: &str = "cs_0123456789canary0123456789";
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve_telling("trace").await;

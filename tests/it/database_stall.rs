@@ -1,5 +1,5 @@
 //! The database stands still: Slack is told to try again within its three seconds, never that something is done which is not, and
-//! whoever clicked learns how it ended (design 3.5).
+//! whoever clicked learns how it ended (docs/decisions.md D33).
 
 use crate::database::on_both_doors;
 use crate::world::{DEPLOY, Wire, World, world};

@@ -2,15 +2,15 @@
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
-use crate::racing::{approval, rounds};
+use crate::race_support::{approval, rounds};
 use crate::world::{World, operator, world};
 use countersign::app::{App, AppError, RequestRef, Submission};
+use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::time::Span;
-use countersign::domain::decision::Via;
 use countersign::http::{self, Bounds, MetricsAddress, ReadinessState};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -82,7 +82,7 @@ async fn status(app: &App, request: &RequestRef) -> Status {
 }
 
 on_both! {
-    async fn b02_policies_come_from_the_store_and_never_from_who_asks(kind) {
+    async fn policies_come_from_the_store_and_never_from_who_asks_b02(kind) {
         let world = world!(kind);
         let (replica, other) = world.replica().await;
         let alice = world.person("alice").await;
@@ -104,7 +104,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b06_b07_a_grant_runs_what_was_approved_and_nothing_else(kind) {
+    async fn a_grant_runs_what_was_approved_and_nothing_else_b06_b07(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let here = approved(&world, deploy()).await;
@@ -126,7 +126,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b04_ap3_whoever_takes_it_back_in_the_same_moment_wins_or_loses_whole(kind) {
+    async fn whoever_takes_it_back_in_the_same_moment_wins_or_loses_whole_b04_ap3(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let (here, there) = (world.app().clone(), replica.app.clone());
@@ -163,7 +163,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap3_rules_that_tighten_in_the_same_moment_hold_or_come_after(kind) {
+    async fn rules_that_tighten_in_the_same_moment_hold_or_come_after_ap3(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let (here, there) = (world.app().clone(), replica.app.clone());
@@ -192,7 +192,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b23_the_actor_is_the_human_who_clicked(kind) {
+    async fn the_actor_is_the_human_who_clicked_b23(kind) {
         let world = world!(kind);
         world.types("alice", crate::world::DEPLOY).await;
         assert_eq!(world.clicks("bob", "approve").await, "");
@@ -207,7 +207,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn b08_what_runs_is_what_was_stored_whatever_names_in_it_mean_by_then(kind) {
+    async fn what_runs_is_what_was_stored_whatever_names_in_it_mean_by_then_b08(kind) {
         let world = world!(kind);
         let mut body = deploy();
         body["payload"] = json!({"contentType": "application/yaml", "text": "image: api:latest \n"});
@@ -217,7 +217,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn ap9_waits_and_calls_are_bounded_before_anybody_is_looked_at(kind) {
+    async fn waits_and_calls_are_bounded_before_anybody_is_looked_at_ap9(kind) {
         let world = world!(kind);
         let id = text(&world.person("alice").await.submit(command()).await.ok(), "id");
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
