@@ -316,12 +316,13 @@ impl App {
             .await?
             .lapsed_sessions(self.now(), BATCH_SIZE)
             .await?;
-        let mut closed = false;
+        let (mut closed, mut failed) = (false, Ok(()));
         for session in lapsed {
             match self.close_one(&session.id).await {
                 Ok(()) => closed = true,
                 Err(AppError::Internal(why)) => {
                     tracing::error!(session = %session.id, why, "a session could not be closed");
+                    failed = Err(AppError::Internal(why));
                 }
                 Err(error) => return Err(error),
             }
@@ -329,7 +330,7 @@ impl App {
         if closed {
             self.notify_changes(&[]);
         }
-        Ok(closed)
+        failed.map(|()| closed)
     }
 
     async fn close_one(&self, id: &SessionId) -> Result<(), AppError> {

@@ -133,15 +133,14 @@ async fn read_on(app: App) {
 /// Beats once a second, whatever the database does.
 fn start_pulse(app: &App) {
     let beating = app.clone();
-    let stop = app.0.stop.clone();
-    app.0
-        .tasks
-        .spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                beating.beat();
-                tokio::time::sleep(RECHECK_INTERVAL).await;
-            }
-        }));
+    app.keep_running("pulse", move || beat_on(beating.clone()));
+}
+
+async fn beat_on(app: App) {
+    loop {
+        app.beat();
+        tokio::time::sleep(RECHECK_INTERVAL).await;
+    }
 }
 
 async fn measure_or_tell(app: &App) {

@@ -11,6 +11,7 @@ mod config_change;
 mod decide;
 mod decision_batch;
 mod effect;
+mod error;
 mod execute;
 mod explain;
 mod health;
@@ -24,6 +25,7 @@ mod measure;
 mod people;
 mod recover;
 mod refusals;
+mod request_ref;
 mod session_news;
 mod session_review;
 mod sessions;
@@ -42,6 +44,7 @@ pub use break_glass::Started;
 pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{ApproverIdentity, DecisionInput, DecisionOutcome};
+pub use error::AppError;
 pub use execute::Executed;
 pub use idempotency::IdempotencyKey;
 pub use inbox::{ListFilter, Page};
@@ -51,6 +54,7 @@ pub use measure::{
 };
 pub use people::{Due, HeardGroup};
 pub use recover::{Recovered, Voided};
+pub use request_ref::RequestRef;
 pub use sessions::SessionPage;
 pub use stats::{LatencyStats, window as stats_window};
 pub use submit::{Submission, Submitted};
@@ -60,7 +64,7 @@ pub use undelivered::Undelivered;
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decision::Via;
-use crate::domain::id::{AuditId, NotAnId, OutboxId, PersonId, RequestId};
+use crate::domain::id::{AuditId, OutboxId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
@@ -68,8 +72,10 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
 use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::store::{Card, Db, Loaded, StoreError, Tx};
+use crate::store::{Card, Db, Loaded, Tx};
 use crate::supervisor::Supervisor;
+use error::CLOCK_UNSURE;
+use request_ref::resolve;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -99,83 +105,6 @@ struct Inner {
     pulse: health::Pulse,
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-/// What is said while the clock is not believed.
-const CLOCK_UNSURE: &str =
-    "the clock has jumped; nothing is executed until two readings of it agree";
-
-/// Why a use case gave no answer, or said no.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AppError {
-    /// The answer is no.
-    #[error("{}", .0.title())]
-    Refused(Refusal),
-    /// Not begun, or not known to have ended, in time; nothing is promised. Try again.
-    #[error("busy; try again")]
-    Busy,
-    /// The clock has jumped, and what time it is is not known until two readings agree; nothing has changed. Try again.
-    #[error("{CLOCK_UNSURE}")]
-    ClockUnsure,
-    /// The database answers and takes no writes, and why; nothing has changed.
-    #[error("the database cannot be written: {0}")]
-    NotWritable(String),
-    /// The database does not answer; the cause is for the log and the operator.
-    #[error("the database does not answer: {0}")]
-    NoDatabase(String),
-    /// The stored configuration cannot be read by this release, so that everything is refused; why is for the log and the operator.
-    #[error(
-        "the stored configuration cannot be read by this release: {0}; start the release that wrote it, or store another one with `countersign recover`"
-    )]
-    UnreadableConfig(String),
-    /// Something of ours is broken; the text is for the log, never for a caller.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl From<Refusal> for AppError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<StoreError> for AppError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Writer | StoreError::Crowded => Self::Busy,
-            StoreError::TooSlow(why) => {
-                tracing::warn!(why, "the database took too long");
-                Self::Busy
-            }
-            StoreError::NotWritable(why) => Self::NotWritable(why),
-            StoreError::Unreachable(why) => Self::NoDatabase(why),
-            StoreError::Unreadable(why) => {
-                tracing::error!(why, "refused: what this needs cannot be read");
-                Self::Refused(Refusal::Unreadable)
-            }
-            other => Self::Internal(other.to_string()),
-        }
-    }
-}
-
-/// How a request is named: by its id, or by its number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestRef {
-    /// By id.
-    Id(RequestId),
-    /// By number, `#42`.
-    Number(i64),
-}
-
-impl std::str::FromStr for RequestRef {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let digits = text.strip_prefix('#').unwrap_or(text);
-        if !digits.is_empty() && digits.len() < 18 && digits.bytes().all(|b| b.is_ascii_digit()) {
-            return digits.parse().map(Self::Number).map_err(|_| NotAnId);
-        }
-        text.parse().map(Self::Id)
-    }
 }
 
 impl App {
@@ -466,16 +395,6 @@ impl App {
     fn notify_changes(&self, requests: &[(RequestId, i64)]) {
         self.0.waits.moved(requests);
         self.0.work.send_modify(|commits| *commits += 1);
-    }
-}
-
-/// The id of a request, by id or number.
-async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppError> {
-    match request {
-        RequestRef::Id(id) => Ok(id.clone()),
-        RequestRef::Number(number) => {
-            Ok(tx.id_of_number(*number).await?.ok_or(Refusal::NotFound)?)
-        }
     }
 }
 

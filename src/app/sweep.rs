@@ -25,31 +25,30 @@ impl App {
         if overdue.is_empty() {
             return Ok(false);
         }
-        let moved = match self.expire(&overdue).await {
-            Ok(moved) => moved,
-            // one that cannot be ended stops none of the others
-            Err(AppError::Internal(_)) => self.expire_one_by_one(&overdue).await?,
-            Err(error) => return Err(error),
-        };
-        self.notify_changes(&moved);
-        Ok(i64::try_from(moved.len()).unwrap_or(BATCH_SIZE) >= BATCH_SIZE)
+        match self.expire(&overdue).await {
+            Ok(moved) => {
+                self.notify_changes(&moved);
+                Ok(i64::try_from(moved.len()).unwrap_or(BATCH_SIZE) >= BATCH_SIZE)
+            }
+            Err(AppError::Internal(_)) => self.expire_one_by_one(&overdue).await,
+            Err(error) => Err(error),
+        }
     }
 
-    async fn expire_one_by_one(
-        &self,
-        overdue: &[RequestId],
-    ) -> Result<Vec<(RequestId, i64)>, AppError> {
-        let mut moved = Vec::new();
+    /// Expires each by itself, so that one that cannot be ended stops none of the others; then the step fails, so that it is reported.
+    async fn expire_one_by_one(&self, overdue: &[RequestId]) -> Result<bool, AppError> {
+        let mut failed = Ok(());
         for id in overdue {
             match self.expire(std::slice::from_ref(id)).await {
-                Ok(one) => moved.extend(one),
+                Ok(moved) => self.notify_changes(&moved),
                 Err(AppError::Internal(why)) => {
                     tracing::error!(request = %id, why, "a request could not be ended");
+                    failed = Err(AppError::Internal(why));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(moved)
+        failed.map(|()| false)
     }
 
     /// Forgets kept answers whose time is over. Says whether there may be more.

@@ -61,12 +61,14 @@ impl Difference {
 pub fn diff(before: &ConfigDocument, after: &ConfigDocument) -> Difference {
     let mut lines = Vec::new();
     let touches = weakening::touched(before, after);
+    // the whole documents: what a new binding changes depends on a policy that stays as it was
+    let weakens = weakening::weakened(before, after);
     let (before, after) = changed_parts(before, after);
     compare("", &value(&before), &value(&after), &mut lines);
     Difference {
         lines,
         touches,
-        weakens: weakening::weakened(&before, &after),
+        weakens,
     }
 }
 

@@ -262,4 +262,46 @@ mod tests {
             r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
         );
     }
+
+    #[test]
+    fn a_payload_keeps_every_value_it_was_given_ap10() {
+        for (text, kept) in [
+            ("null", "null"),
+            ("true", "true"),
+            ("false", "false"),
+            (r#""""#, r#""""#),
+            (r#""two words""#, r#""two words""#),
+            ("0", "0"),
+            ("-7", "-7"),
+            ("0.5", "0.5"),
+            ("[]", "[]"),
+            ("{}", "{}"),
+            (r#"[null,true,"a",[1],{}]"#, r#"[null,true,"a",[1],{}]"#),
+            (
+                r#"{"b":[false],"a":{"c":""}}"#,
+                r#"{"a":{"c":""},"b":[false]}"#,
+            ),
+        ] {
+            assert_eq!(read(text), Ok(kept.to_owned()));
+        }
+        let unreadable = read("[1").expect_err("no end");
+        assert!(unreadable.contains("EOF"), "{unreadable}");
+        let not_json: Result<Payload, serde::de::value::Error> =
+            Payload::deserialize(serde::de::value::BytesDeserializer::new(b"x"));
+        let why = not_json.expect_err("bytes are not JSON").to_string();
+        assert!(why.ends_with("expected JSON"), "{why}");
+    }
+
+    #[test]
+    fn a_digest_has_one_long_and_one_short_form() {
+        let digest = Digest::of(b"");
+        let long = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest.as_str(), long);
+        assert_eq!(digest.to_string(), long);
+        assert_eq!(String::from(digest.clone()), long);
+        assert_eq!(digest.short(), "e3b0c442");
+        for wrong in ["", "sha256:", &long[..70], &format!("{long}0"), &long[7..]] {
+            assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
+    }
 }

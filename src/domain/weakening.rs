@@ -46,6 +46,7 @@ pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<S
     for old in &before.policies {
         match new.get(&old.id) {
             None => told.push(format!("policy {} is removed", old.id)),
+            Some(new) if *new == old => {}
             Some(new) => {
                 let how = weaker(old, new, &actions);
                 told.extend(

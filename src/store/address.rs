@@ -140,7 +140,8 @@ fn of_url(text: &str) -> Result<PgConnectOptions, StoreError> {
     let options = url.parse::<PgConnectOptions>().map_err(|error| {
         wrong(&format!(
             "{}; in user names and passwords, characters such as @ : / ? # and % are written %40 %3A %2F %3F %23 %25",
-            detail(&error)
+            // the driver names the parameter as its own code does
+            detail(&error).replace("ssl_mode", "sslmode")
         ))
     })?;
     Ok(options.extra_float_digits(None))

@@ -31,6 +31,7 @@ mod forms;
 mod home;
 mod init;
 mod known_bypasses;
+mod language;
 mod large_configuration;
 mod limits;
 mod long_polls;

@@ -8,7 +8,9 @@ use crate::domain::document::Quorum;
 use crate::domain::eligibility::{self, Ineligible, Involvement, PeopleInvolved};
 use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
-use crate::domain::progress::{PolicyProgress, all_satisfied, cut, evaluate, waiting_for};
+use crate::domain::progress::{
+    PolicyProgress, all_satisfied, cut, evaluate, waiting_for, waits_for,
+};
 use crate::domain::satisfiable::{satisfiable, shortfalls};
 use crate::domain::smallest::smallest_set;
 
@@ -466,4 +468,59 @@ fn the_smallest_set_is_the_smallest() {
         quorum("{requiredTeamIds: [security]}"),
     ];
     assert_eq!(set(&both, &[], &[]), ["bob"]);
+}
+
+#[test]
+fn a_request_waits_for_exactly_the_people_who_could_bring_it_forward() {
+    let directory = directory();
+    let gates = [
+        quorum("{minApprovals: 2, requiredTeamIds: [sre]}"),
+        quorum("{requiredUserIds: [carol]}"),
+    ];
+    let excluded = excluding(&["erin"]);
+    for (by, expected) in [
+        (&[][..], vec!["alice", "bob", "carol", "dan"]),
+        (&["alice"], vec!["bob", "carol", "dan"]),
+        // the first policy is satisfied, the second one still needs Carol
+        (&["alice", "bob"], vec!["carol", "dan"]),
+        (&["alice", "carol"], vec![]),
+    ] {
+        let decisions = approvals(by);
+        let waiting: Vec<&str> = waiting_for(&gates, &excluded, &decisions, &directory)
+            .into_iter()
+            .map(|person| person.id.as_str())
+            .collect();
+        assert_eq!(waiting, expected, "after {by:?}");
+        for person in directory.people() {
+            assert_eq!(
+                waits_for(&gates, &excluded, &decisions, person),
+                expected.contains(&person.id.as_str()),
+                "{} after {by:?}",
+                person.id
+            );
+        }
+        let inactive = crate::domain::people::Person {
+            active: false,
+            ..directory.person(&"dan".into()).expect("dan").clone()
+        };
+        assert!(!waits_for(&gates, &excluded, &decisions, &inactive));
+    }
+}
+
+#[test]
+fn a_reduced_approval_keeps_only_roles_that_are_still_held_and_asked_for() {
+    let directory = directory();
+    let gate = quorum("{requiredOrgRoles: [tech-lead]}");
+    let mut alice = approval(&directory, "alice");
+    alice.roles.insert("release-manager".into());
+    let kept = cut(&[alice.clone()], &directory, std::slice::from_ref(&gate));
+    let roles: Vec<&str> = kept[0].roles.iter().map(|role| role.as_str()).collect();
+    assert_eq!(
+        roles,
+        ["tech-lead"],
+        "a role that she does not hold is gone"
+    );
+    let other = quorum("{minApprovals: 1}");
+    let kept = cut(&[alice], &directory, &[other]);
+    assert!(kept[0].roles.is_empty(), "no policy asks for a role");
 }

@@ -1,6 +1,7 @@
 //! Tests of the policy engine that need more than one of its files.
 
 mod admission;
+mod decide;
 mod decisions;
 mod explanation;
 mod fixture;

@@ -73,8 +73,8 @@ on_both! {
         world.bot.dispatcher.finish().await;
         world.bot.workers.settle().await.expect("no step fails for one row");
         assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
-        assert_eq!(world.database.count("SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND trouble LIKE '%target%'").await, 1);
-        assert_eq!(world.database.count("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND trouble LIKE '%target%'").await, 1);
+        assert_eq!(world.database.count("SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND trouble LIKE '%cannot read it%'").await, 1);
+        assert_eq!(world.database.count("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND trouble LIKE '%cannot read it%'").await, 1);
         let readable = "UPDATE requests SET target = (SELECT r.target FROM requests r WHERE r.number = 2) WHERE number = 1";
         world.database.execute(readable).await.expect("a row");
         world.passes(Span::minutes(5)).await;
