@@ -412,7 +412,7 @@ fn check_answered(config: &CompiledConfig, caller: &Caller) -> Result<(), AppErr
 fn check_version(config: &CompiledConfig, made_from: Option<i64>) -> Result<(), AppError> {
     match made_from {
         Some(made_from) if made_from != config.version() => Err(Refusal::Stale(format!(
-            "It was made from version {made_from}; version {} is stored. Read it again and make your change anew.",
+            "It was made from version {made_from}; version {} is stored. Read it again and repeat your change.",
             config.version()
         ))
         .into()),

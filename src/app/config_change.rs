@@ -116,7 +116,7 @@ impl App {
         let slack_directory = tx.slack_directory().await?;
         let nothing = nothing();
         let old = before.document().unwrap_or(&nothing);
-        let next = next_roster(&slack_directory, old, (document, version), caller, now);
+        let next = next_slack_directory(&slack_directory, old, (document, version), caller, now);
         Ok(Plan {
             config: CompiledConfig::of(version, checked, &versions, next),
             text,
@@ -145,7 +145,7 @@ impl App {
             tx.supersede_config(version - 1, before, plan.config.document())
                 .await?;
         }
-        tx.save_roster(&plan.slack_directory, plan.config.slack_directory(), now)
+        tx.save_slack_directory(&plan.slack_directory, plan.config.slack_directory(), now)
             .await?;
         if let Some(departed) = plan.departed(before.unwrap_or(&nothing())) {
             self.end_tokens(tx, &departed, caller, now).await?;
@@ -234,7 +234,7 @@ impl Departed<'_> {
 }
 
 /// What is known of people beside the new document: who gave himself something in this edit has it for newer requests alone.
-fn next_roster(
+fn next_slack_directory(
     slack_directory: &SlackDirectory,
     before: &ConfigDocument,
     (document, version): (&ConfigDocument, i64),

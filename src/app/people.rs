@@ -297,7 +297,7 @@ impl App {
         let difference = difference(&old, &new);
         let changed = difference.is_some() || after.recent_memberships != before.recent_memberships;
         after.version += i64::from(changed || after.accounts != before.accounts);
-        tx.save_roster(before, &after, now).await?;
+        tx.save_slack_directory(before, &after, now).await?;
         let Some(difference) = difference else {
             return Ok(changed);
         };

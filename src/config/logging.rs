@@ -64,14 +64,14 @@ pub struct LogSettings {
 impl LogSettings {
     /// Checks filter and format.
     pub fn read(args: &LogArgs) -> Result<Self, Vec<SettingError>> {
-        let complaint = |variable, message: String| SettingError { variable, message };
+        let setting_error = |variable, message: String| SettingError { variable, message };
         let filter = match args.filter.trim() {
             "" => "info",
             filter => filter,
         };
-        let mut complaints = Vec::new();
+        let mut setting_errors = Vec::new();
         if let Err(error) = EnvFilter::try_new(filter) {
-            complaints.push(complaint(
+            setting_errors.push(setting_error(
                 "RUST_LOG",
                 format!(
                     "cannot be read ({error}); write for example info, or countersign=debug,info"
@@ -82,7 +82,7 @@ impl LogSettings {
             "" | "text" => Some(LogFormat::Text),
             "json" => Some(LogFormat::Json),
             _ => {
-                complaints.push(complaint(
+                setting_errors.push(setting_error(
                     "COUNTERSIGN_LOG_FORMAT",
                     "must be text or json".to_owned(),
                 ));
@@ -90,11 +90,11 @@ impl LogSettings {
             }
         };
         match format {
-            Some(format) if complaints.is_empty() => Ok(Self {
+            Some(format) if setting_errors.is_empty() => Ok(Self {
                 filter: filter.to_owned(),
                 format,
             }),
-            _ => Err(complaints),
+            _ => Err(setting_errors),
         }
     }
 
@@ -215,7 +215,7 @@ mod tests {
             filter: "countersign=loud".to_owned(),
             format: "xml".to_owned(),
         };
-        let complaints = LogSettings::read(&args).expect_err("two complaints");
-        assert_eq!(complaints.len(), 2, "{complaints:?}");
+        let setting_errors = LogSettings::read(&args).expect_err("two complaints");
+        assert_eq!(setting_errors.len(), 2, "{complaints:?}");
     }
 }

@@ -17,9 +17,9 @@ pub struct SettingErrors(pub Vec<SettingError>);
 
 impl fmt::Display for SettingErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, complaint) in self.0.iter().enumerate() {
+        for (number, error) in self.0.iter().enumerate() {
             let gap = if number > 0 { "\n" } else { "" };
-            write!(f, "{gap}{} {}", complaint.variable, complaint.message)?;
+            write!(f, "{gap}{} {}", error.variable, error.message)?;
         }
         Ok(())
     }

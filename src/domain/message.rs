@@ -52,7 +52,8 @@ pub enum Message {
         session: SessionId,
     },
     /// Tells an administrator of an alert that its channel refuses, by direct message.
-    Unheard {
+    #[serde(rename = "unheard")]
+    Undeliverable {
         /// Whom.
         to: PersonId,
         /// The channel.
@@ -69,7 +70,9 @@ impl Message {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => Lane::Alert,
-            Self::News { .. } | Self::SessionTold { .. } | Self::Unheard { .. } => Lane::Direct,
+            Self::News { .. } | Self::SessionTold { .. } | Self::Undeliverable { .. } => {
+                Lane::Direct
+            }
         }
     }
 
@@ -81,9 +84,9 @@ impl Message {
     /// The person it goes to, where it goes to one.
     pub fn to(&self) -> Option<&PersonId> {
         match self {
-            Self::News { to, .. } | Self::SessionTold { to, .. } | Self::Unheard { to, .. } => {
-                Some(to)
-            }
+            Self::News { to, .. }
+            | Self::SessionTold { to, .. }
+            | Self::Undeliverable { to, .. } => Some(to),
             Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => None,
         }
     }
@@ -95,7 +98,7 @@ impl Message {
             Self::News { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
-            | Self::Unheard { .. } => None,
+            | Self::Undeliverable { .. } => None,
         }
     }
 
@@ -107,7 +110,7 @@ impl Message {
             | Self::Session { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
-            | Self::Unheard { .. } => None,
+            | Self::Undeliverable { .. } => None,
         }
     }
 
@@ -116,7 +119,7 @@ impl Message {
         let Some(channel) = self.channel() else {
             return Vec::new();
         };
-        let told = |to: &PersonId| Self::Unheard {
+        let told = |to: &PersonId| Self::Undeliverable {
             to: to.clone(),
             channel: channel.clone(),
             why: why.to_owned(),

@@ -97,7 +97,7 @@ impl Tx {
     }
 
     /// Saves what differs; another version makes every replica read it anew.
-    pub async fn save_roster(
+    pub async fn save_slack_directory(
         &mut self,
         before: &SlackDirectory,
         after: &SlackDirectory,

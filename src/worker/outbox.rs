@@ -207,7 +207,7 @@ impl Workers {
                 }
             }
             Message::SessionPosts { session } => self.refresh_session(session).await?,
-            Message::Unheard {
+            Message::Undeliverable {
                 to,
                 channel,
                 why,

@@ -52,7 +52,7 @@ impl Workers {
             Message::News { .. }
             | Message::SessionTold { .. }
             | Message::SessionPosts { .. }
-            | Message::Unheard { .. } => Ok(views::Message::plain("")),
+            | Message::Undeliverable { .. } => Ok(views::Message::plain("")),
         }
     }
 

@@ -85,7 +85,7 @@ on_both! {
         let world = world!(kind);
         let (code, said) = visit(&world, &[], &[("SLACK_BOT_TOKEN", "xoxb-wrong")]).await;
         assert!(said.contains("✗ problem  bot token: invalid_auth"), "{said}");
-        assert!(said.contains("copy the Bot User OAuth Token anew"), "{said}");
+        assert!(said.contains("copy the Bot User OAuth Token again"), "{said}");
         assert_eq!(code, 1);
         world.slack.change(|state| state.token_error = Some("token_revoked".to_owned()));
         let (_, said) = visit(&world, &[], &[]).await;

@@ -47,9 +47,9 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
             report.ok("environment", "complete");
             Some(settings)
         }
-        Err(complaints) => {
-            for complaint in complaints.0 {
-                let found = format!("{} {}", complaint.variable, complaint.message);
+        Err(errors) => {
+            for error in errors.0 {
+                let found = format!("{} {}", error.variable, error.message);
                 report.problem("environment", found, "see .env.example");
             }
             None

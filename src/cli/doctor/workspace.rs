@@ -20,7 +20,7 @@ const LARGEST_OFFSET: u64 = 240_000;
 const NEAR: u64 = 10_000;
 
 const TOKEN: &str = "bot token";
-const INSTALL: &str = "add it under OAuth & Permissions of the app's settings (or paste the manifest of `countersign manifest` anew), and install the app again";
+const INSTALL: &str = "add it under OAuth & Permissions of the app's settings (or paste the manifest of `countersign manifest` again), and install the app again";
 
 /// Looks at Slack. Everything that depends on the bot token is left out when that does not work.
 pub async fn examine(report: &mut Report, settings: &SlackSettings, clock: &Clock, named: &Named) {
@@ -56,7 +56,7 @@ pub async fn examine(report: &mut Report, settings: &SlackSettings, clock: &Cloc
 fn unintroduced(report: &mut Report, why: &NotIntroduced) {
     let mend = match why {
         NotIntroduced::Slack(SlackError::InvalidAuth(_)) => {
-            "copy the Bot User OAuth Token anew from OAuth & Permissions of the app's settings to SLACK_BOT_TOKEN"
+            "copy the Bot User OAuth Token again from OAuth & Permissions of the app's settings to SLACK_BOT_TOKEN"
         }
         NotIntroduced::Slack(SlackError::TokenRevoked(_)) => {
             "install the app again, and copy its new Bot User OAuth Token to SLACK_BOT_TOKEN"

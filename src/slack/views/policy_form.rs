@@ -328,7 +328,7 @@ fn options(policy: Option<&PolicyTemplate>) -> Value {
         ];
         now.extend(set.iter().filter(|(on, _)| *on).map(|(_, name)| *name));
     }
-    form::boxes("options", "Besides", &choices, &now)
+    form::boxes("options", "Options", &choices, &now)
 }
 
 /// Binds a policy to one resource of its scope, or to the organization.

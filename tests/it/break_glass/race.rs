@@ -1,4 +1,4 @@
-//! A revocation against a use, and random schedules of everything (threats C2, OP7): no use after the revocation's commit, and for each
+//! A revocation against a use, and random schedules of everything (threats B66, OP7): no use after the revocation's commit, and for each
 //! event one audit row and one alert. `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
 
 use super::{revoke, rows, said, start};
