@@ -179,8 +179,8 @@ impl CompiledConfig {
         &self.slack_directory
     }
 
-    /// The bound policies that nobody could complete now, with the reason. It leaves out policies that may depend on a Slack user
-    /// group, or on workspace members, that were not synced yet.
+    /// The bound policies that nobody could complete now, with the reason. Empty while Slack user groups or workspace members that
+    /// the document uses were not synced yet, because they could still complete a policy.
     pub fn unsatisfiable_policies(&self) -> Vec<satisfiable::Shortfall> {
         let bound = self.document.bindings.iter().map(|binding| &binding.policy);
         let bound: BTreeSet<&PolicyId> = bound.collect();

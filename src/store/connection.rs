@@ -62,7 +62,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     drop(other);
     check_postgres(&mut conn).await?;
     let mut migrations = sqlx::migrate!("migrations/postgres");
-    migrations.set_ignore_missing(true); // the previous release runs on the new schema
+    migrations.set_ignore_missing(true); // lets the previous release run on the newer schema
     settings::let_migrate(&mut conn).await?;
     migrations.run(&mut *conn).await.map_err(not_migrated)?;
     settings::apply(&mut conn).await?;

@@ -147,7 +147,8 @@ impl SessionAlert {
 }
 
 impl SessionEvent {
-    /// The key of the alert among the session's posted alerts. `None` if the alert has no buttons and so never needs an update.
+    /// The key of the alert among the session's posted alerts. `None` if the alert asks nobody to do anything, so that it never
+    /// needs an update.
     pub fn part(&self) -> Option<&'static str> {
         match self {
             Self::Started { .. } => Some("started"),

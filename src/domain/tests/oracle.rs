@@ -1,5 +1,5 @@
-//! Compares the quorum with a second, slow and short implementation on random cases. `COUNTERSIGN_ORACLE_CASES=1000000 cargo test
-//! --release oracle` runs it in full.
+//! Compares the quorum with a second, slow and short implementation on random cases. To run it in full:
+//! `COUNTERSIGN_ORACLE_CASES=1000000 cargo test --release oracle`.
 
 use super::fixture::{approvers, gate, template};
 use crate::domain::decision::{Decision, DecisionKind, Via};

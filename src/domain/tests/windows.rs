@@ -1,5 +1,5 @@
-//! Compares time windows with a second implementation of time zones. `COUNTERSIGN_ORACLE_ALL=1 cargo test --release
-//! oracle_of_windows` checks two days around every transition, minute by minute.
+//! Compares time windows with a second implementation of time zones. To check two days around every transition, minute by minute:
+//! `COUNTERSIGN_ORACLE_ALL=1 cargo test --release oracle_of_windows`.
 
 use super::fixture::NOON;
 use crate::domain::conditions::{applies_at, applies_to, next_edge, week_picture};
