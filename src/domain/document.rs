@@ -551,7 +551,7 @@ impl Default for Limits {
 pub struct Reminders {
     /// The time before the first reminder.
     pub first: Span,
-    /// By how much each interval is longer than the one before.
+    /// The factor by which each interval is longer than the one before.
     pub factor: u32,
 }
 
