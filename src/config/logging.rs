@@ -216,6 +216,6 @@ mod tests {
             format: "xml".to_owned(),
         };
         let setting_errors = LogSettings::read(&args).expect_err("two complaints");
-        assert_eq!(setting_errors.len(), 2, "{complaints:?}");
+        assert_eq!(setting_errors.len(), 2, "{setting_errors:?}");
     }
 }

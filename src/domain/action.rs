@@ -1,16 +1,16 @@
-//! The actions that can be gated (specification: Protected High-Risk Actions; docs/decisions.md D08).
+//! The actions that can be gated (docs/policies.md; docs/decisions.md D08).
 
 use super::document::{ActionGroup, CustomAction, Level, Risk};
 use super::id::ActionId;
 use serde::{Deserialize, Serialize};
 
-/// The action that a change of Countersign's own configuration counts as.
+/// The action of a change of Countersign's own configuration.
 pub const POLICY_UPDATE: &str = "environment.policy_update";
 
 /// The action that starts a break-glass session.
 pub const BREAK_GLASS: &str = "break_glass.initiate";
 
-/// The inbox's types (specification: Inbox Features).
+/// How the inbox groups requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the specification's own words")]
@@ -24,7 +24,7 @@ pub enum RequestType {
 }
 
 impl RequestType {
-    /// All of them.
+    /// All request types.
     pub const ALL: [Self; 6] = [
         Self::Release,
         Self::Promotion,
@@ -34,7 +34,7 @@ impl RequestType {
         Self::Security,
     ];
 
-    /// The word that is stored and shown.
+    /// The word that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Release => "release",
@@ -47,20 +47,20 @@ impl RequestType {
     }
 }
 
-/// An action that can be asked for.
+/// An action that can be requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// Its id, such as `release.deploy`.
+    /// The action's id, such as `release.deploy`.
     pub id: ActionId,
-    /// Its name.
+    /// The display name.
     pub name: String,
-    /// Its group.
+    /// The group, used by break-glass scopes and lists.
     pub group: ActionGroup,
-    /// Its risk.
+    /// The risk.
     pub risk: Risk,
     /// The resources that a request must name.
     pub requires: Vec<Level>,
-    /// The inbox's type it is listed under.
+    /// The request type under which the inbox lists it.
     pub kind: RequestType,
 }
 
@@ -73,7 +73,7 @@ type Row = (
     RequestType,
 );
 
-/// The specification's tables, row by row.
+/// The built-in actions (docs/policies.md).
 const CATALOGUE: [Row; 16] = {
     use ActionGroup as G;
     use Risk::{Critical, High, Medium};
@@ -213,7 +213,7 @@ const CATALOGUE: [Row; 16] = {
     ]
 };
 
-/// The specification's sixteen actions.
+/// The 16 built-in actions.
 pub fn catalogue() -> impl Iterator<Item = Action> {
     CATALOGUE
         .iter()
@@ -227,8 +227,8 @@ pub fn catalogue() -> impl Iterator<Item = Action> {
         })
 }
 
-/// Whether a policy gates this action only by naming it, so that an always-on policy cannot lock out its own repair or the
-/// emergency door (docs/decisions.md D10).
+/// Whether a policy gates this action only if it names it. Otherwise, a policy that always applies could prevent its own
+/// correction, or the start of a break-glass session (docs/decisions.md D10).
 pub fn must_be_named(action: &ActionId) -> bool {
     [POLICY_UPDATE, BREAK_GLASS].contains(&action.as_str())
 }

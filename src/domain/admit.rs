@@ -1,4 +1,5 @@
-//! Whether an ask keeps every rule, and what gates it (docs/decisions.md D08, D14, D17, D38). Every broken rule is told at once.
+//! Validates an ask and finds the policies that gate it (docs/decisions.md D08, D14, D17, D38). All violations are returned
+//! together.
 
 use super::action::{self, Action};
 use super::ask::{AdmittedRequest, Ask, NameKind, UnknownName, Violation, ViolationCode};
@@ -15,18 +16,18 @@ use super::target::Target;
 use super::text;
 use super::time::{Span, Timestamp};
 
-/// Longest release, in characters (docs/decisions.md D08).
+/// Maximum length of a release, in characters (docs/decisions.md D08).
 const RELEASE_LIMIT: usize = 200;
-/// How long a request waits when no policy says so (docs/decisions.md D09).
+/// How long a request may be pending if no policy says so (docs/decisions.md D09).
 const EXPIRES_AFTER: Span = Span::hours(24);
-/// How long a permission holds when no policy says so (docs/decisions.md D24).
+/// How long a grant may be executed if no policy says so (docs/decisions.md D24).
 const VALID_FOR: Span = Span::hours(1);
 
-/// The policies that apply: enforced ones, and those that are only tried out.
+/// The policies that apply: the enforced ones, then the observed ones.
 type PinnedAndObserved = (Vec<PinnedPolicy>, Vec<PinnedPolicy>);
 
 impl CompiledConfig {
-    /// Checks an ask and finds what gates it at `now`; every broken rule at once, with suggestions for unknown names.
+    /// Validates an ask and finds the policies that gate it at `now`. Returns all violations, with suggestions for unknown names.
     pub fn admit(&self, ask: &Ask, now: Timestamp) -> Result<AdmittedRequest, Vec<Violation>> {
         self.admit_under(ask, &[], now).map_err(|mut violations| {
             self.suggest_names(&mut violations);
@@ -34,8 +35,8 @@ impl CompiledConfig {
         })
     }
 
-    /// The same while these break-glass sessions are there: one that covers it lets it past the policies that allow that. It makes
-    /// no suggestions yet, see [`CompiledConfig::suggest_names`].
+    /// Like [`CompiledConfig::admit`], with active break-glass sessions: a session that covers the ask bypasses the policies that
+    /// permit it. Adds no suggestions; see [`CompiledConfig::suggest_names`].
     pub fn admit_under(
         &self,
         ask: &Ask,
@@ -58,8 +59,8 @@ impl CompiledConfig {
         self.finish(ask, action, target, gates, cover, broken)
     }
 
-    /// Checks a change of Countersign's own configuration: it has no target, and every bound policy that names
-    /// `environment.policy_update` gates it. Of the ask only reason and people are read.
+    /// Validates a change of Countersign's own configuration. It has no target, and every bound policy that names
+    /// `environment.policy_update` gates it. Only the reason and the people of the ask are used.
     pub fn admit_config_change(
         &self,
         ask: &Ask,
@@ -70,7 +71,7 @@ impl CompiledConfig {
         self.finish(ask, action, Target::default(), gates, None, Vec::new())
     }
 
-    /// Checks the start of a break-glass session that reaches so far. Of the ask only reason and people are read.
+    /// Validates the start of a break-glass session that covers `reach`. Only the reason and the people of the ask are used.
     pub fn admit_break_glass_start(
         &self,
         ask: &Ask,
@@ -218,7 +219,7 @@ impl CompiledConfig {
         Violation::unknown(ViolationCode::UnknownPerson, what, unknown)
     }
 
-    /// Whether the people who ask are there, and somebody answers for a service that asks in its own name.
+    /// Checks that the people of the ask exist, and that a service that asks in its own name has an owner.
     fn people(&self, ask: &Ask, broken: &mut Vec<Violation>) {
         match &ask.requester {
             Principal::Person(id) => match self.directory().person(id) {
@@ -244,7 +245,7 @@ impl CompiledConfig {
         }
     }
 
-    /// Everybody who answers for a service with a part in the ask, by token and by configuration.
+    /// Everyone who owns a service that submitted the ask or that it is for, by token or by configuration.
     fn owners<'a>(&'a self, ask: &'a Ask) -> impl Iterator<Item = &'a PersonId> {
         let configured = [&ask.submitted_by, &ask.requester]
             .into_iter()
@@ -256,7 +257,7 @@ impl CompiledConfig {
         ask.owners.iter().chain(configured)
     }
 
-    /// Caller, requester, owners and authors; the first part somebody has is the one that is told.
+    /// Submitter, requester, owners and authors. A person with several of these roles is stored with the first.
     pub(super) fn excluded(&self, ask: &Ask, authors: &[PersonId]) -> PeopleInvolved {
         let mut excluded = PeopleInvolved::default();
         let mut exclude = |id: &PersonId, part| {
@@ -279,7 +280,8 @@ impl CompiledConfig {
     }
 }
 
-/// Refuses an ask that leaves out what its action needs: a field left out would match no binding and run ungated.
+/// Reports resources that the action requires and the ask leaves out: a missing resource would match no binding and so avoid
+/// policies.
 fn require(action: &Action, ask: &Ask, broken: &mut Vec<Violation>) {
     for level in &action.requires {
         let given = match level {
@@ -307,7 +309,7 @@ fn reason(given: Option<&str>, broken: &mut Vec<Violation>) -> Option<String> {
         Ok(reason) => reason,
         Err(violation) => {
             broken.push(violation);
-            // something was said, so that it is not missing besides
+            // The invalid value counts as given, so that it is not also reported as missing.
             given.map(str::to_owned)
         }
     }
@@ -331,7 +333,7 @@ fn reason_required(gate: &PinnedPolicy) -> Option<Violation> {
     })
 }
 
-/// Why nobody could meet a policy, and what to name where it gates only because the target leaves a level out.
+/// Why nobody could meet a policy, and what to name if the policy gates only because the target leaves out a level.
 fn unsatisfiable(gates: &[PinnedPolicy], short: &satisfiable::Shortfall) -> String {
     let gate = gates.iter().find(|gate| gate.template.id == short.policy);
     let name = gate.map_or(short.policy.as_str(), |gate| gate.template.name.as_str());

@@ -1,4 +1,4 @@
-//! What somebody asks for, what becomes of it, and the rules it can break (docs/decisions.md D38).
+//! The unvalidated input of a new request, the validated result, and the violations (docs/decisions.md D38).
 
 use super::action::Action;
 use super::document::Level;
@@ -11,7 +11,7 @@ use super::target::Target;
 use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The rules a request can break (docs/decisions.md D38).
+/// The kinds of violations (docs/decisions.md D38).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the design's own words")]
@@ -30,37 +30,38 @@ pub enum ViolationCode {
     Duration,
 }
 
-/// One broken rule, in words that say what to do.
+/// One rule that a request breaks, with a message that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// The policy whose rule it is, where there is one.
+    /// The policy that requires it, if a policy does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyId>,
-    /// The rule.
+    /// The kind of violation.
     pub rule: ViolationCode,
     /// What is wrong and what to do.
     pub message: String,
-    /// The unknown name that it is about, until names have been suggested for it.
+    /// The unknown name, if that is the violation; cleared when suggestions are added.
     #[serde(skip)]
     pub unknown: Option<UnknownName>,
 }
 
-/// A name that nothing goes by; [`CompiledConfig::suggest_names`](super::compiled_config::Rules::suggest_names) adds what may have been meant.
+/// A name that does not exist; [`CompiledConfig::suggest_names`](super::compiled_config::CompiledConfig::suggest_names) adds
+/// similar names to the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
-    /// Among which names it was looked for.
+    /// What kind of thing the name stands for.
     pub kind: NameKind,
     /// The name as given.
     pub name: String,
 }
 
-/// The kinds of names that a request can get wrong.
+/// The kinds of names that a request can contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameKind {
     /// Actions.
     Action,
-    /// Actions and groups of actions that a break-glass session can cover.
+    /// Actions and action groups that a break-glass session can cover.
     SessionAction,
     /// Projects, clusters or environments.
     Resource(Level),
@@ -71,7 +72,7 @@ pub enum NameKind {
 }
 
 impl Violation {
-    /// A broken rule that no policy made.
+    /// A violation that no policy causes.
     pub fn new(rule: ViolationCode, message: impl Into<String>) -> Self {
         Self {
             policy: None,
@@ -81,7 +82,7 @@ impl Violation {
         }
     }
 
-    /// Something is named that does not exist; `what` says what it should have been.
+    /// A violation about a name that does not exist; `what` says what was expected.
     pub(super) fn unknown(rule: ViolationCode, what: &str, unknown: UnknownName) -> Self {
         Self {
             policy: None,
@@ -91,7 +92,7 @@ impl Violation {
         }
     }
 
-    /// A resource of this level does not exist.
+    /// A violation about a resource of this level that does not exist.
     pub(super) fn unknown_resource(level: Level, name: &str) -> Self {
         let unknown = UnknownName {
             kind: NameKind::Resource(level),
@@ -101,54 +102,54 @@ impl Violation {
     }
 }
 
-/// What somebody asks for, before anything of it is believed.
+/// The unvalidated input of a new request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// The action's id as given.
+    /// The action's id, as given.
     pub action: String,
-    /// The project as given.
+    /// The project, as given.
     pub project: Option<String>,
-    /// The cluster as given.
+    /// The cluster, as given.
     pub cluster: Option<String>,
-    /// The environment as given.
+    /// The environment, as given.
     pub environment: Option<String>,
-    /// The release as given.
+    /// The release, as given.
     pub release: Option<String>,
-    /// The reason as given.
+    /// The reason, as given.
     pub reason: Option<String>,
-    /// For whom.
+    /// The person or service that the request is for.
     pub requester: Principal,
-    /// Whose token, click or command asks.
+    /// The principal whose token, click or command asks.
     pub submitted_by: Principal,
-    /// The owners of the service that asks.
+    /// The owners, by token, of the service that asks.
     pub owners: Vec<PersonId>,
-    /// Named authors, as given.
+    /// The authors, as given.
     pub authors: Vec<String>,
 }
 
-/// An ask that keeps every rule, with what gates it.
+/// A valid ask, with the policies that gate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmittedRequest {
     /// The action.
     pub action: Action,
-    /// The target; a cluster's environment is filled in.
+    /// The target, with the environment of its cluster filled in.
     pub target: Target,
     /// The reason, trimmed; never blank.
     pub reason: Option<String>,
     /// The authors.
     pub authors: Vec<PersonId>,
-    /// The policies that gate it; empty means that it is allowed at once.
+    /// The policies that gate the request; empty means that it is allowed at once.
     pub gates: Vec<PinnedPolicy>,
-    /// Policies that are only tried out.
+    /// The observed policies.
     pub observed: Vec<PinnedPolicy>,
-    /// Policies that a break-glass session lets it past.
+    /// The policies that a break-glass session bypasses.
     pub bypassed: Vec<PinnedPolicy>,
-    /// That session, and its end.
+    /// That session, and when it ends.
     pub session: Option<(SessionId, Timestamp)>,
-    /// Who may not approve it.
+    /// The people who may not approve the request, and why.
     pub excluded: PeopleInvolved,
-    /// How long it may wait: the shortest `expiresAfter`.
+    /// How long the request may be pending: the shortest `expiresAfter`.
     pub expires_after: Span,
-    /// How long an approval may be executed: the shortest `validFor`.
+    /// How long the grant may be executed: the shortest `validFor`.
     pub valid_for: Span,
 }

@@ -1,4 +1,4 @@
-//! What is recorded, in the same commit as what it records (docs/decisions.md D29).
+//! Audit events. Each is stored in the same transaction as the change it describes (docs/decisions.md D29).
 
 use super::decision::Via;
 use super::id::{AuditId, RequestId, SessionId};
@@ -9,35 +9,35 @@ use serde_json::Value;
 /// One event of the audit log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEvent {
-    /// Its id.
+    /// The event's id.
     pub id: AuditId,
-    /// When, by the clock that decided.
+    /// When it happened, by the clock that the use case used.
     pub at: Timestamp,
     /// What happened.
     pub what: AuditEventKind,
     /// Who did it.
     pub actor: Principal,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
-    /// The request it is about.
+    /// The request that the event is about.
     pub request: Option<RequestId>,
-    /// The break-glass session it belongs to.
+    /// The break-glass session that the event belongs to.
     pub session: Option<SessionId>,
-    /// What else is worth knowing: before and after, digest, comment, policies.
+    /// More data as JSON: before and after, digest, comment, policies.
     pub detail: Value,
 }
 
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// The kinds of event.
+        /// The kinds of audit events.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum AuditEventKind { $($(#[$doc])* $name,)* }
 
         impl AuditEventKind {
-            /// Every kind.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The word that is stored and shown.
+            /// The word that is stored and displayed.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
@@ -46,39 +46,39 @@ macro_rules! events {
 }
 
 events! {
-    /// Somebody asked, and policies gate it.
+    /// A request was created; policies gate it.
     RequestCreated = "request.created",
-    /// Somebody asked, and no policy gates it.
+    /// A request was created; no policy gates it.
     RequestAllowed = "request.allowed",
-    /// Somebody asked, and a break-glass session covers it.
+    /// A request was created; a break-glass session covers it.
     RequestBypassed = "request.bypassed",
     /// An eligible person approved.
     VoteApproved = "vote.approved",
     /// An eligible person rejected.
     VoteRejected = "vote.rejected",
-    /// Somebody who may not decide tried to.
+    /// A decision was refused.
     VoteRefused = "vote.refused",
-    /// The last quorum was met.
+    /// The last quorum of a request was met.
     RequestApproved = "request.approved",
-    /// A rejection ended it.
+    /// A rejection ended a request.
     RequestRejected = "request.rejected",
-    /// It was taken back.
+    /// A request was cancelled.
     RequestCancelled = "request.cancelled",
-    /// Time ended it.
+    /// A request expired.
     RequestExpired = "request.expired",
-    /// It was handed out for execution.
+    /// A grant was claimed for execution.
     RequestExecuted = "request.executed",
-    /// Its outcome was reported.
+    /// The outcome of an execution was reported.
     RequestCompleted = "request.completed",
-    /// More was required when it was to be run; it waits again.
+    /// More approvals were required at execution, so the request is pending again.
     RequestReopened = "request.reopened",
     /// An execution was refused.
     ExecutionRefused = "execution.refused",
-    /// A new version of the configuration holds.
+    /// A new version of the configuration is in force.
     ConfigChanged = "config.changed",
-    /// Slack told of other people or groups, and the directory followed.
+    /// A sync with Slack changed the directory.
     DirectoryChanged = "directory.changed",
-    /// An API token was made.
+    /// An API token was created.
     TokenCreated = "token.created",
     /// An API token was revoked.
     TokenRevoked = "token.revoked",
@@ -88,17 +88,17 @@ events! {
     SessionEnded = "break_glass.ended",
     /// A break-glass session was reviewed.
     SessionReviewed = "break_glass.reviewed",
-    /// The operator wrote past the rules (`recover`).
+    /// The operator changed the configuration without the usual checks (`recover`).
     Recovered = "operator.recovered",
-    /// A cancellation, a report or another call about a request was refused.
+    /// A cancellation, a completion or another call about a request was refused.
     RequestRefused = "request.refused",
-    /// A change of the configuration was refused.
+    /// A configuration change was refused.
     ConfigRefused = "config.refused",
-    /// The start, the end or the review of a break-glass session was refused.
+    /// The start, revocation or review of a break-glass session was refused.
     SessionRefused = "break_glass.refused",
-    /// Calls came with a token that is unknown, revoked or lacks the scope.
+    /// Calls used a token that is unknown, revoked or without the required scope.
     TokenRefused = "token.refused",
-    /// Written by a later release; never written by this one.
+    /// An event of a later release; this release never writes it.
     Unknown = "unknown",
 }
 
@@ -114,7 +114,7 @@ impl std::str::FromStr for AuditEventKind {
 }
 
 impl AuditEvent {
-    /// Whether it is highlighted wherever the log is shown (specification: Prominent Flag).
+    /// Whether the event is highlighted wherever the log is displayed: events about break-glass and recovery.
     pub fn prominent(&self) -> bool {
         self.session.is_some()
             || match self.what {

@@ -1,5 +1,5 @@
-//! Bindings, indexed by what they are bound to (specification: Binding Levels; docs/decisions.md D09), so that a request looks at its own
-//! resources' bindings alone.
+//! Bindings, indexed by the resource they are bound to (docs/policies.md; docs/decisions.md D09), so that a request reads only the
+//! bindings of its own resources.
 
 use super::document::{Binding, ConfigDocument, Level};
 use super::id::{ClusterId, EnvironmentId, PolicyId, ProjectId};
@@ -7,37 +7,37 @@ use super::resources::Registry;
 use super::target::Target;
 use std::collections::HashMap;
 
-/// Where templates are bound; a template is named by its place in the document.
+/// Where policies are bound; a policy is represented by its index in the document.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bindings {
     organization: Vec<usize>,
     by_resource: HashMap<Level, HashMap<String, Vec<usize>>>,
-    /// The same in the order of the document, for targets that leave a level out.
+    /// The same bindings in the order of the document, for targets that leave out a level.
     by_level: HashMap<Level, Vec<(String, usize)>>,
 }
 
 /// A binding that protects a target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Protection<'a> {
-    /// The place of the bound template in the document.
+    /// The index of the bound policy in the document.
     pub(super) template: usize,
     /// The level of the binding.
     pub(super) level: Level,
-    /// The resource it is bound to; none for the organization.
+    /// The bound resource; `None` for the organization.
     pub(super) resource: Option<&'a str>,
-    /// Whether the target leaves this level out, so that it may mean this resource.
+    /// Whether the target leaves out this level, so that it may mean this resource.
     pub(super) left_out: bool,
 }
 
 impl Protection<'_> {
-    /// Where it is bound, in words: `organization`, `environment production`.
+    /// Where the policy is bound: `organization`, `environment production`.
     pub(super) fn words(&self) -> String {
         place(self.level, self.resource)
     }
 }
 
 impl Bindings {
-    /// Indexes a document's bindings. Those that name no template were refused before.
+    /// Indexes a document's bindings. Bindings to unknown policies were reported before.
     pub(super) fn new(document: &ConfigDocument, templates: &HashMap<PolicyId, usize>) -> Self {
         let mut bindings = Self::default();
         for binding in &document.bindings {
@@ -59,8 +59,8 @@ impl Bindings {
         bindings
     }
 
-    /// The bindings to the organization and to what the target names. A level that the target leaves out may mean any resource, so
-    /// every binding of that level protects it; of clusters only those that lie in the target's environment.
+    /// The bindings of the organization and of the resources that the target names. A level that the target leaves out may mean any
+    /// resource, so all bindings of that level protect the target; for clusters, only those in the target's environment.
     pub(super) fn of<'a>(
         &'a self,
         target: &'a Target,
@@ -124,7 +124,8 @@ impl Bindings {
     }
 }
 
-/// Whether a cluster may be meant by a target that names none: it lies in the target's environment, or nothing says where either is.
+/// Whether a target without a cluster may mean this cluster: it is in the target's environment, or one of the two environments is
+/// unknown.
 fn lies_in(cluster: &str, target: &Target, registry: &Registry) -> bool {
     let home = registry.environment_of(&cluster.into());
     match (home, &target.environment) {
@@ -133,7 +134,7 @@ fn lies_in(cluster: &str, target: &Target, registry: &Registry) -> bool {
     }
 }
 
-/// Where a binding binds, in words: `organization`, `environment production`.
+/// Where a binding is bound: `organization`, `environment production`.
 pub(super) fn words(binding: &Binding) -> String {
     place(binding.level, binding.resource.as_deref())
 }

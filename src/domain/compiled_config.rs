@@ -1,4 +1,4 @@
-//! The configuration, compiled: checked once, indexed for every question that a request asks of it.
+//! The compiled config: the configuration and the Slack directory, checked once and indexed.
 
 use super::action::{self, Action};
 pub use super::ask::{AdmittedRequest, Ask, NameKind, UnknownName, Violation, ViolationCode};
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-/// One thing that is wrong with a document.
+/// One thing that is wrong in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigError {
-    /// Where, as a path such as `policies[2].quorum.requiredTeamIds[0]`; the loader adds the line of a file.
+    /// Path of the value, such as `policies[2].quorum.requiredTeamIds[0]`; the file loader adds the line.
     pub path: String,
-    /// What is wrong and what to do.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The configuration, compiled.
+/// The compiled config.
 #[derive(Debug, Clone)]
 pub struct CompiledConfig {
     version: i64,
@@ -50,7 +50,7 @@ pub struct CompiledConfig {
     bindings: Bindings,
 }
 
-/// A document that makes sense. The check reads all of it, and depends on nothing else, so it is made before any lock is taken.
+/// A document that passed all checks. The checks depend on the document alone, so they run before any lock is taken.
 #[derive(Debug, Clone)]
 pub struct CheckedDocument {
     document: ConfigDocument,
@@ -60,7 +60,7 @@ pub struct CheckedDocument {
 }
 
 impl CheckedDocument {
-    /// Checks a document; all problems at once.
+    /// Checks a document. Returns all config errors.
     pub fn new(document: ConfigDocument) -> Result<Self, Vec<ConfigError>> {
         let listed = Directory::compile(&document.directory);
         let registry = Registry::new(&document.resources);
@@ -84,12 +84,12 @@ impl CheckedDocument {
     }
 }
 
-/// The version of a template that was never stored.
+/// The version of a policy that was never stored.
 const FIRST_VERSION: i64 = 1;
 
 impl CompiledConfig {
-    /// Checks and indexes a document. `template_versions` numbers the templates as they are stored; a template that is not in it has
-    /// version 1. All problems at once.
+    /// Checks and indexes a document. `template_versions` contains the stored version of each policy; a policy that is missing
+    /// there has version 1. Returns all config errors.
     pub fn compile(
         version: i64,
         document: ConfigDocument,
@@ -103,7 +103,7 @@ impl CompiledConfig {
         )
     }
 
-    /// The same beside what is known of people otherwise. Nothing that happens in Slack makes a document wrong that was right.
+    /// Like [`CompiledConfig::compile`], together with the Slack directory. A change in Slack never makes a valid document invalid.
     pub fn compile_with(
         version: i64,
         document: ConfigDocument,
@@ -119,7 +119,7 @@ impl CompiledConfig {
         ))
     }
 
-    /// Indexes a document that has been checked.
+    /// Indexes a document that was already checked.
     pub fn of(
         version: i64,
         checked: CheckedDocument,
@@ -161,12 +161,12 @@ impl CompiledConfig {
         }
     }
 
-    /// The version of the stored document these rules were compiled from; 0 for the rules of an empty store.
+    /// The version of the stored document; 0 if none was ever stored.
     pub fn version(&self) -> i64 {
         self.version
     }
 
-    /// The versions of the document and of what is known of people besides.
+    /// The versions of the document and of the Slack directory.
     pub fn versions(&self) -> ConfigVersions {
         ConfigVersions {
             config: self.version,
@@ -174,13 +174,13 @@ impl CompiledConfig {
         }
     }
 
-    /// What is known of people besides the document.
+    /// The Slack directory.
     pub fn slack_directory(&self) -> &SlackDirectory {
         &self.slack_directory
     }
 
-    /// The bound policies that nobody could complete now, with the reason in words. A policy that may draw on a group, or on members,
-    /// of whom Slack has told nothing yet is not among them.
+    /// The bound policies that nobody could complete now, with the reason. Empty while Slack user groups or workspace members that
+    /// the document uses were not synced yet, because they could still complete a policy.
     pub fn unsatisfiable_policies(&self) -> Vec<satisfiable::Shortfall> {
         let bound = self.document.bindings.iter().map(|binding| &binding.policy);
         let bound: BTreeSet<&PolicyId> = bound.collect();
@@ -201,7 +201,7 @@ impl CompiledConfig {
         }
     }
 
-    /// Whether Slack has told of everybody whom the document leaves to it.
+    /// Whether all groups and members that the document takes from Slack were synced.
     fn directory_is_complete(&self) -> bool {
         let directory = &self.document.directory;
         let groups = &self.slack_directory.groups;
@@ -214,12 +214,12 @@ impl CompiledConfig {
         &self.document
     }
 
-    /// Who is who.
+    /// The people and teams in force.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// What exists.
+    /// All configured projects, clusters and environments.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -233,18 +233,18 @@ impl CompiledConfig {
         self.actions.get(*self.action_places.get(id)?)
     }
 
-    /// Every action of this installation: the specification's sixteen, then its own.
+    /// Every action of this installation: the 16 built-in ones, then the custom ones.
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 
-    /// A template of the document and its version.
+    /// A policy of the document, with its version.
     pub fn versioned_template(&self, id: &PolicyId) -> Option<(i64, &PolicyTemplate)> {
         let (place, template) = self.template(id)?;
         Some((self.template_version(place), template))
     }
 
-    /// A template and its place in the document.
+    /// A policy of the document, with its index.
     pub(super) fn template(&self, id: &PolicyId) -> Option<(usize, &PolicyTemplate)> {
         let place = *self.template_places.get(id)?;
         Some((place, self.document.policies.get(place)?))
@@ -257,13 +257,13 @@ impl CompiledConfig {
             .unwrap_or(FIRST_VERSION)
     }
 
-    /// A configured service.
+    /// The configured service with this id.
     pub fn service(&self, id: &ServiceId) -> Option<&ServiceDocument> {
         self.document.services.get(*self.service_places.get(id)?)
     }
 
-    /// The channels a request's card goes to: that of the first route that matches, else the default; and those its policies name. A
-    /// policy only adds a channel, so that no policy takes cards away from the people who watch them.
+    /// The channels for a request's card: that of the first matching route, or else the default; plus the channels of its policies.
+    /// A policy can only add a channel, so it cannot hide cards from the people who watch a channel.
     pub fn route(
         &self,
         action: &Action,
@@ -288,8 +288,8 @@ impl CompiledConfig {
         channels
     }
 
-    /// Whether this principal may change the configuration. Nobody, where nobody is named; what the operator and the bot do goes
-    /// past this question and is audited as theirs.
+    /// Whether this principal may change the configuration. An empty list means nobody. The operator and Countersign itself do not
+    /// need this right; the audit log records their changes under their own names.
     pub fn is_administrator(&self, principal: &Principal) -> bool {
         let named = &self.document.administrators;
         match principal {
@@ -311,7 +311,7 @@ fn places<'a, T: Clone + Eq + std::hash::Hash + 'a>(
         .collect()
 }
 
-/// Whether every field that the rule gives is the request's.
+/// Whether all fields that the route gives match the request.
 fn matches(rule: &Route, action: &Action, target: &Target, gates: &[PinnedPolicy]) -> bool {
     fn same<T: PartialEq>(wanted: Option<&T>, actual: Option<&T>) -> bool {
         wanted.is_none() || wanted == actual

@@ -1,4 +1,4 @@
-//! When a policy applies (specification: Condition Constraints; docs/decisions.md D15). Where a condition cannot be read, the policy applies.
+//! When a policy applies (docs/policies.md; docs/decisions.md D15). A policy with an unreadable condition always applies.
 
 use super::document::Conditions;
 use super::id::EnvironmentId;
@@ -7,14 +7,15 @@ use super::window::Week;
 use chrono::{DateTime, Datelike, Timelike};
 use chrono_tz::Tz;
 
-/// Whether a policy applies to a target in this environment. A target that names none may be in any of them, so the policy applies.
+/// Whether a policy applies to a target in this environment. A target without an environment may be in any of them, so the policy
+/// applies.
 pub fn applies_to(conditions: &Conditions, environment: Option<&EnvironmentId>) -> bool {
     conditions.environments.as_ref().is_none_or(|named| {
         named.is_empty() || environment.is_none_or(|environment| named.contains(environment))
     })
 }
 
-/// Whether these conditions name any time at all.
+/// Whether these conditions depend on the time.
 pub fn is_timed(conditions: &Conditions) -> bool {
     conditions.weekdays.is_some()
         || conditions.start_hour.is_some()
@@ -22,7 +23,7 @@ pub fn is_timed(conditions: &Conditions) -> bool {
         || conditions.windows.is_some()
 }
 
-/// Whether a policy applies at this time, by the clock on the wall of its zone: an hour that a zone skips never comes, one that it
+/// Whether a policy applies at this time, by local time in its zone: an hour that the zone skips never occurs, and an hour that it
 /// repeats counts twice.
 pub fn applies_at(conditions: &Conditions, at: Timestamp) -> bool {
     if !is_timed(conditions) {
@@ -50,13 +51,13 @@ fn in_week(week: &Week, zone: Tz, at: Timestamp) -> bool {
     week.contains(day, hour)
 }
 
-/// Every change of an hour on any wall of this century falls on a quarter of an hour of UTC.
+/// In this century, every change of the local hour in any time zone falls on a quarter of an hour of UTC.
 const STEP: Span = Span::minutes(15);
-/// A weekly pattern shows itself within a week; a second one, in case a zone skips the one hour that it has.
+/// Two weeks, in steps: a weekly pattern changes within a week, and a second week covers a zone that skips the only hour of the
+/// window.
 const HORIZON: i64 = 15 * 24 * 4;
 
-/// When it next starts or stops applying after `after`: the first moment at which the answer is another one. None where it never
-/// changes.
+/// When the policy next starts or stops applying after `after`; `None` if it never changes.
 pub fn next_edge(conditions: &Conditions, after: Timestamp) -> Option<Timestamp> {
     if !is_timed(conditions) {
         return None;
@@ -71,7 +72,7 @@ pub fn next_edge(conditions: &Conditions, after: Timestamp) -> Option<Timestamp>
         .find(|at| in_week(&week, zone, *at) != now)
 }
 
-/// A moment as the clock on the wall of their zone shows it: `Tuesday 2026-01-06 00:00 (Europe/Istanbul)`.
+/// A time in the zone of the conditions: `Tuesday 2026-01-06 00:00 (Europe/Istanbul)`.
 pub fn on_the_wall(conditions: &Conditions, at: Timestamp) -> String {
     let zone = zone(conditions).unwrap_or(Tz::UTC);
     DateTime::from_timestamp_millis(at.0).map_or_else(
@@ -83,7 +84,7 @@ pub fn on_the_wall(conditions: &Conditions, at: Timestamp) -> String {
     )
 }
 
-/// The week in which a policy applies, as a picture for a terminal, with the hours counted.
+/// The week in which a policy applies, as text for a terminal, with the number of hours.
 pub fn week_picture(conditions: &Conditions) -> String {
     Week::of(conditions).picture(conditions.timezone.as_deref())
 }

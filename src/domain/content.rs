@@ -1,21 +1,22 @@
-//! Text that is approved, such as a diff or a manifest: recognised in a payload, and shown line by line with nothing unseen in it.
+//! Texts that people approve, such as a diff or a manifest. This module recognises them in a payload and displays them line by
+//! line, with invisible characters made visible.
 
 use super::digest::canonical;
 use super::text::{is_invisible, is_space};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// A payload that is a text: `{"contentType": .., "text": ..}` and nothing else in it.
+/// A payload that is a text: exactly `{"contentType": .., "text": ..}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Text {
-    /// What kind of text it is, such as `text/x-diff`.
+    /// The content type, such as `text/x-diff`.
     pub content_type: String,
     /// The text, byte for byte.
     pub text: String,
 }
 
-/// A command whose input is a text, as `run` asks for it.
+/// A command with a text as input, as `run` requests it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fed {
@@ -23,20 +24,20 @@ struct Fed {
     input: Text,
 }
 
-/// A text among what is approved, with the command that it is the input of, if there is one.
+/// A text in a payload, with the command that receives it as input, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPayload {
-    /// The command, word by word.
+    /// The command's arguments.
     pub command: Option<Vec<String>>,
     /// The text.
     pub text: Text,
 }
 
-/// The longest content type.
+/// Maximum length of a content type, in bytes.
 const LONGEST_TYPE: usize = 100;
 
 impl TextPayload {
-    /// Reads a canonical payload. What is not exactly such a text is none: it is shown as the JSON that it is.
+    /// Reads a canonical payload. Returns `None` unless it is exactly such a text; other payloads are displayed as JSON.
     pub fn read(payload: &str) -> Option<Self> {
         let (found, same) = if payload.starts_with(r#"{"contentType":"#) {
             let text: Text = serde_json::from_str(payload).ok()?;
@@ -56,12 +57,12 @@ impl TextPayload {
         } else {
             return None;
         };
-        // whoever reads the text reads the very bytes that have the digest
+        // the displayed text must be exactly the bytes that have the digest
         (same == payload && is_content_type(&found.text.content_type)).then_some(found)
     }
 }
 
-/// `type/subtype` in plain ASCII, with parameters perhaps; nothing that could be mistaken for more.
+/// `type/subtype` in ASCII with optional parameters, and no characters that could be misread as something else.
 pub fn is_content_type(text: &str) -> bool {
     let name = |part: &str| {
         let sign = |b: u8| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b);
@@ -76,16 +77,17 @@ pub fn is_content_type(text: &str) -> bool {
         && parameters.bytes().all(parameter)
 }
 
-/// Stands behind a line that would not show where it ends: an empty one, or one that ends with white space or a mark.
+/// Marks the end of a line where it would be invisible: after an empty line, or after white space or a mark.
 const LINE_END: char = '¶';
-/// Stands before each tab.
+/// Precedes each tab.
 const TAB: char = '→';
-/// Stands behind the last sign of a text.
+/// Follows the last character of a text.
 pub const END: char = '∎';
-/// Stands where a line is cut to fit and goes on below.
+/// Marks where a line is cut and continued on the next one.
 pub const CUT: char = '⋯';
 
-/// One sign of a text in a form that is seen. The marks never hide what stands there: from what is shown the text can be read back.
+/// Appends one character of a text in visible form. The original text can be reconstructed from the result, so a mark never hides
+/// what is there.
 pub fn push_seen(seen: &mut String, text: &str, at: usize, sign: char) {
     match sign {
         '\n' => {
@@ -95,7 +97,7 @@ pub fn push_seen(seen: &mut String, text: &str, at: usize, sign: char) {
             seen.push('\n');
         }
         '\t' => seen.extend([TAB, '\t']),
-        // else a text could pretend to hold an unseen sign
+        // otherwise a text could pretend to contain an invisible character
         '\\' if text[at + 1..].starts_with("u{") => push_code(seen, sign),
         _ if is_invisible(sign) || (is_space(sign) && sign != ' ') => push_code(seen, sign),
         _ => seen.push(sign),
@@ -107,12 +109,12 @@ fn ends_visibly(before: &str) -> bool {
     before.chars().next_back().is_some_and(unlike_a_mark)
 }
 
-/// A sign by its number, `\u{202e}`.
+/// Appends a character as its code point, `\u{202e}`.
 pub fn push_code(seen: &mut String, sign: char) {
     write!(seen, "\\u{{{:x}}}", u32::from(sign)).expect("writing to a string cannot fail");
 }
 
-/// A whole text, as it is seen.
+/// A whole text in visible form.
 pub fn seen(text: &str) -> String {
     let mut seen = String::with_capacity(text.len() + 8);
     for (at, sign) in text.char_indices() {
@@ -127,7 +129,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads back what is shown.
+    /// Reconstructs the text from its visible form.
     pub(crate) fn read_back(seen: &str) -> String {
         let whole = seen.strip_suffix(END).expect("the end is shown");
         let lines: Vec<&str> = whole.split('\n').collect();

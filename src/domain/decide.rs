@@ -1,4 +1,4 @@
-//! A decision on one request: who may make it, whether it counts, and what it completes (docs/decisions.md D22).
+//! One person's decision on one request: whether they may decide, and which state the request enters (docs/decisions.md D22).
 
 use super::decision::{Decision, DecisionKind, Via};
 use super::digest::Digest;
@@ -9,29 +9,29 @@ use super::refusal::Refusal;
 use super::request::{Request, Status};
 use super::time::{Span, Timestamp};
 
-/// How long what no policy gates may be executed, and what the shortest `validFor` is compared with.
+/// How long a request that no policy gates may be executed.
 pub const VALID_FOR: Span = Span::hours(1);
 
-/// A decision that somebody wants to make.
+/// A decision that someone wants to make.
 #[derive(Debug, Clone, Copy)]
 pub struct NewDecision<'a> {
-    /// Who, as the directory knows them now; nobody where the account belongs to nobody.
+    /// The approver as the directory lists them now; `None` if no person has the Slack account.
     pub approver: Option<&'a Person>,
-    /// Whether the account they use became theirs only after it was asked.
+    /// Whether the Slack account was linked to the person only after the request was created.
     pub linked_since: bool,
-    /// The digest of what they saw, where they say so.
+    /// The digest that the approver saw, if the call contains it.
     pub digest: Option<&'a str>,
-    /// What.
+    /// Approve or reject.
     pub verdict: DecisionKind,
-    /// In their own words.
+    /// The approver's comment.
     pub comment: Option<&'a str>,
-    /// When.
+    /// When the decision is made.
     pub at: Timestamp,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
 }
 
-/// Casts a vote. Refusals come in the order of docs/decisions.md D22; a refused new changes nothing.
+/// Adds a decision to a request. Refusals are checked in the order of docs/decisions.md D22. A refused decision changes nothing.
 pub fn add_decision(
     request: &mut Request,
     decisions: &mut Vec<Decision>,
@@ -85,8 +85,8 @@ pub fn add_decision(
     Ok(())
 }
 
-/// How long the request's permission may be executed: the shortest `validFor` of its policies, or of those that a session let it past
-/// where there are no others.
+/// How long a grant may be executed: the shortest `validFor` of the policies that gate the request, or of the bypassed policies if
+/// no policy gates it.
 pub fn valid_for(request: &Request) -> Span {
     let decisive = if request.gates.is_empty() {
         &request.bypassed

@@ -1,4 +1,4 @@
-//! A decision of one person on one request, as it was cast.
+//! One person's decision on one request.
 
 use super::id::{PersonId, RoleId, TeamId};
 use super::time::Timestamp;
@@ -9,34 +9,34 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DecisionKind {
-    /// The action may run, as far as this person is concerned.
+    /// The person agrees that the action runs.
     Approve,
     /// The action must not run; one eligible rejection ends a request.
     Reject,
 }
 
-/// The door through which something came in.
+/// The interface that a decision or event came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Via {
-    /// A button on a Slack card or in App Home.
+    /// A button on a Slack card or in the Home tab.
     Button,
     /// A Slack modal.
     Modal,
     /// A slash command.
     Command,
-    /// The HTTP API (the command line's client commands use it as well).
+    /// The HTTP API, which the client commands of the command line also use.
     Api,
     /// A command that opens the database itself.
     Cli,
-    /// A configuration file given to `serve`.
+    /// A configuration file passed to `serve`.
     File,
-    /// The bot's own work: expiry, session ends, carrying out what was approved.
+    /// Countersign itself: expiry, the end of a session, effects.
     Bot,
 }
 
 impl Via {
-    /// Whether somebody came in through Slack.
+    /// Whether it came through Slack.
     pub fn is_slack(self) -> bool {
         match self {
             Self::Button | Self::Modal | Self::Command => true,
@@ -45,26 +45,27 @@ impl Via {
     }
 }
 
-/// A vote with the memberships its author had when it was cast (docs/decisions.md D18).
+/// A decision, with the memberships that the approver had when they made it (docs/decisions.md D18).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// Who decided.
+    /// The approver.
     pub by: PersonId,
-    /// What.
+    /// Approve or reject.
     pub verdict: DecisionKind,
-    /// In their own words.
+    /// The approver's comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The teams the person was in.
+    /// The approver's teams at the time of the decision.
     pub teams: BTreeSet<TeamId>,
-    /// The roles the person held.
+    /// The approver's roles at the time of the decision.
     pub roles: BTreeSet<RoleId>,
-    /// When.
+    /// When the decision was made.
     pub at: Timestamp,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
-    /// Whether its author is not an active person any more: it is listed and does not count. Known once it is loaded.
+    /// Whether the approver is no longer an active person. The decision is then displayed but does not count. The value is computed
+    /// when the decision is loaded.
     #[serde(skip)]
     pub author_left: bool,
 }

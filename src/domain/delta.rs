@@ -1,5 +1,5 @@
-//! How one configuration differs from another, part by part, so that an edit among thousands of policies is stored, announced and
-//! audited by what it changes.
+//! The difference between two configurations, list by list. It lets an edit among thousands of policies be stored, announced and
+//! audited by its changes alone.
 
 use super::document::{
     Binding, ClusterDocument, ConfigDocument, DirectoryDocument, PolicyTemplate, Resources, Route,
@@ -8,7 +8,8 @@ use super::document::{
 use super::id::{EnvironmentId, ProjectId};
 use serde::{Deserialize, Serialize};
 
-/// What turns a list into an older one: both begin and end alike, and between that the older one has these items.
+/// Turns a list into an older one: `first` items at the start and `last` items at the end are the same, and the older list has
+/// `items` between them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Splice<T> {
     first: usize,
@@ -27,7 +28,7 @@ impl<T: Clone + PartialEq> Splice<T> {
         }
     }
 
-    /// The older list; none where the other one is not the list that the splice was made from.
+    /// The older list; `None` if `newer` is not the list that the splice was computed from.
     fn onto(self, newer: &[T]) -> Option<Vec<T>> {
         let end = newer.len().checked_sub(self.last)?;
         let mut list = newer.get(..self.first)?.to_vec();
@@ -37,25 +38,25 @@ impl<T: Clone + PartialEq> Splice<T> {
     }
 }
 
-/// How many pairs are equal before the first that are not.
+/// How many pairs at the start are equal.
 fn alike<T: PartialEq>(pairs: impl Iterator<Item = (T, T)>) -> usize {
     pairs.take_while(|(one, other)| one == other).count()
 }
 
-/// The lists that can be long, each with its type and its path in a document.
+/// The lists that can be long, each with its item type and its path in a document.
 macro_rules! long_lists {
     ($($name:ident: $item:ty = $($path:ident).+;)*) => {
-        /// What turns a configuration into the version before it.
+        /// Turns a configuration into the version before it.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
         pub struct Delta {
-            /// Everything of the older document but its long lists.
+            /// The older document without its long lists.
             rest: ConfigDocument,
             $($name: Splice<$item>,)*
         }
 
         impl Delta {
-            /// What turns `newer` into `older`.
+            /// The delta that turns `newer` into `older`.
             pub fn of(older: &ConfigDocument, newer: &ConfigDocument) -> Self {
                 Self {
                     rest: rest(older),
@@ -63,7 +64,7 @@ macro_rules! long_lists {
                 }
             }
 
-            /// The older document; none where `newer` is not the one that the delta was made from.
+            /// The older document; `None` if `newer` is not the document that the delta was computed from.
             pub fn older(self, newer: &ConfigDocument) -> Option<ConfigDocument> {
                 let mut older = self.rest;
                 $(older.$($path).+ = self.$name.onto(&newer.$($path).+)?;)*
@@ -71,7 +72,7 @@ macro_rules! long_lists {
             }
         }
 
-        /// Both documents without the items that their long lists begin and end with alike.
+        /// Both documents, without the common starts and ends of their long lists.
         pub(super) fn changed_parts(before: &ConfigDocument, after: &ConfigDocument) -> (ConfigDocument, ConfigDocument) {
             let (mut old, mut new) = (rest(before), rest(after));
             $(
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(delta.policies.items.len(), 1);
         let (before, after) = changed_parts(&older, &newer);
         assert_eq!((before.policies.len(), after.policies.len()), (1, 1));
-        // another document is refused instead of being turned into something that never was
+        // another document is refused, because the result would be a version that never existed
         assert_eq!(delta.older(&document(&[1], &[])), None);
     }
 }

@@ -7,20 +7,20 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a line tells.
+/// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// Only the new document has it.
+    /// Only the new document contains it.
     Added,
-    /// Only the old document has it.
+    /// Only the old document contains it.
     Removed,
-    /// It reads otherwise.
+    /// Its value changed.
     Changed,
 }
 
 impl Change {
-    /// The sign before the line: `+`, `-` or `~`.
+    /// The character before the line: `+`, `-` or `~`.
     pub fn sign(self) -> char {
         match self {
             Self::Added => '+',
@@ -33,25 +33,25 @@ impl Change {
 /// One line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// What it tells.
+    /// What happened to the line.
     pub change: Change,
-    /// The place and the value: `policies.gate.quorum.minApprovals: 2 -> 1`.
+    /// Path and value: `policies.gate.quorum.minApprovals: 2 -> 1`.
     pub text: String,
 }
 
 /// How two documents differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Line by line; empty only where the documents are equal.
+    /// The lines; empty only if the documents are equal.
     pub lines: Vec<Line>,
-    /// The parts it touches that must be announced: `routes`, `directory`.
+    /// The changed parts that must be announced: `routes`, `directory`.
     pub touches: Vec<&'static str>,
-    /// How it weakens a policy, a sentence each.
+    /// How the change weakens policies, one sentence each.
     pub weakens: Vec<String>,
 }
 
 impl Difference {
-    /// Whether the security channel must be told (docs/decisions.md D12).
+    /// Whether the change must be announced to the security channel (docs/decisions.md D12).
     pub fn is_announced(&self) -> bool {
         !self.touches.is_empty() || !self.weakens.is_empty()
     }
@@ -72,7 +72,7 @@ pub fn diff(before: &ConfigDocument, after: &ConfigDocument) -> Difference {
     }
 }
 
-/// What the audit log keeps of a change: the fields and items that differ, as they were before and as they are after.
+/// The part of a change that the audit log stores: the fields and items that differ, before and after.
 pub fn before_and_after(before: &ConfigDocument, after: &ConfigDocument) -> (Value, Value) {
     let (before, after) = changed_parts(before, after);
     let (mut before, mut after) = (value(&before), value(&after));
@@ -97,7 +97,7 @@ fn drop_equal_fields(before: &mut Value, after: &mut Value) {
     });
 }
 
-/// A document always serialises: its keys are text and its numbers whole.
+/// Converts a document to JSON. This cannot fail: its keys are text and its numbers are integers.
 fn value(document: &ConfigDocument) -> Value {
     serde_json::to_value(document).unwrap_or_default()
 }
@@ -138,7 +138,7 @@ fn compare_keyed(
     }
 }
 
-/// Lists are compared by what is in them; where only the order differs, that is told.
+/// Compares lists by their items; if only the order differs, one line says so.
 fn compare_lists(path: &str, old: &[Value], new: &[Value], lines: &mut Vec<Line>) {
     let before = lines.len();
     match (by_key(old), by_key(new)) {
@@ -164,7 +164,7 @@ fn compare_items(path: &str, old: &[Value], new: &[Value], lines: &mut Vec<Line>
     lines.extend(left.iter().map(|item| line(Change::Added, path, item)));
 }
 
-/// The items of a list by what names them, where each has a name of its own.
+/// The items of a list by key, if each item has a unique key.
 fn by_key(items: &[Value]) -> Option<BTreeMap<String, Value>> {
     let mut map = BTreeMap::new();
     for item in items {
@@ -186,11 +186,11 @@ fn by_key(items: &[Value]) -> Option<BTreeMap<String, Value>> {
     Some(map)
 }
 
-/// Every field of what was added or removed; what is empty or left out says nothing.
+/// Lists every field of an added or removed value; skips empty fields.
 fn leaves(change: Change, path: &str, value: &Value, lines: &mut Vec<Line>) {
     let before = lines.len();
     match value {
-        // the path says all of a binding
+        // the path says everything about a binding
         Value::Object(fields) if path.starts_with("bindings.") && fields.contains_key("level") => {
             lines.push(Line {
                 change,

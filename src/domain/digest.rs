@@ -1,4 +1,4 @@
-//! Canonical content and its digest: what is approved is byte for byte what runs (docs/decisions.md D21).
+//! Canonical content and its digest: the approved bytes are the bytes that run (docs/decisions.md D21).
 
 use super::id::ActionId;
 use super::target::Target;
@@ -24,7 +24,7 @@ impl Digest {
         &self.0
     }
 
-    /// The first eight hex digits, for people.
+    /// The first eight hex digits, for display.
     pub fn short(&self) -> &str {
         &self.0["sha256:".len()..][..8]
     }
@@ -62,24 +62,25 @@ impl From<Digest> for String {
     }
 }
 
-/// The RFC 8785 form of a value that was read by [`Payload`]'s rules.
+/// The RFC 8785 form of a value that follows the rules of [`Payload`].
 pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json_canonicalizer::to_string(value)
 }
 
-/// What people approve: action, target and payload as one canonical document.
+/// The digest of the canonical content: action, target and payload as one document.
 pub fn content_digest(action: &ActionId, target: &Target, payload: &str) -> Digest {
-    // the target's serialisation cannot fail and its keys are ASCII in order, so it is joined as text;
-    // the payload is canonical already
+    // The target's keys are ASCII and in order, and its serialisation cannot fail, so the parts can be joined as text. The payload
+    // is already canonical.
     let target = canonical(target).unwrap_or_default();
     let action = Value::from(action.as_str());
     Digest::of(format!(r#"{{"action":{action},"payload":{payload},"target":{target}}}"#).as_bytes())
 }
 
-/// Largest integer that every reader of JSON agrees on (RFC 7493): 2^53 - 1.
+/// Largest integer that all JSON parsers represent exactly (RFC 7493): 2^53 - 1.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// A payload as read from JSON: no duplicate keys and no numbers that RFC 8785 would round, so that two payloads never share a digest.
+/// A payload read from JSON. Duplicate keys and numbers that RFC 8785 would round are refused, so that two different payloads never
+/// have the same digest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payload(pub Value);
 
@@ -201,7 +202,7 @@ mod tests {
         assert_eq!(read("9007199254740991"), Ok("9007199254740991".to_owned()));
     }
 
-    /// AP4, B07: flipping any single field of what is bound changes the digest.
+    /// AP4, B07: changing any single field of the canonical content changes the digest.
     #[test]
     fn every_field_is_bound_ap4() {
         let target = Target {
@@ -252,7 +253,7 @@ mod tests {
         assert!(digest.as_str().to_uppercase().parse::<Digest>().is_err());
     }
 
-    /// The example of RFC 8785, section 3.2.2 and 3.2.3.
+    /// The example of RFC 8785, sections 3.2.2 and 3.2.3.
     #[test]
     fn the_rfcs_example() {
         let text = r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#;

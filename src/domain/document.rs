@@ -1,6 +1,6 @@
-//! The configuration document: what people write in YAML, what `/v1/config` carries and what the database keeps.
+//! The configuration document: the content of the YAML file, of `/v1/config` and of the database.
 //!
-//! It says nothing about whether it makes sense: [`super::compiled_config::CompiledConfig::compile`] does.
+//! These types do not check whether the content makes sense; [`super::compiled_config::CompiledConfig::compile`] does.
 
 use super::id::{
     ActionId, ChannelId, ClusterId, EnvironmentId, PersonId, PolicyId, ProjectId, RoleId,
@@ -13,11 +13,11 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// The largest configuration in bytes, wherever it comes from (file, `apply`, `recover`, API, a form in Slack): as text, and as
-/// compact JSON. Some 10,000 policies fit into it.
+/// Maximum size of a configuration in bytes, from every source (file, `apply`, `recover`, API, Slack forms). It applies to the text
+/// and to its compact JSON. About 10,000 policies fit.
 pub const LARGEST_CONFIGURATION: usize = 8 * 1024 * 1024;
 
-/// Why a configuration of so many bytes is refused, and what to do; nothing for one that is small enough.
+/// The error message for a configuration of this size, in bytes; `None` if the size is allowed.
 pub fn too_large(bytes: usize) -> Option<String> {
     (bytes > LARGEST_CONFIGURATION).then(|| {
         format!(
@@ -31,47 +31,47 @@ pub fn too_large(bytes: usize) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigDocument {
-    /// The organization's name, the highest level a policy can be bound to.
+    /// The organization's name. The organization is the highest level a policy can be bound to.
     pub organization: String,
-    /// What exists: projects, environments, clusters.
+    /// Projects, environments and clusters.
     #[serde(default)]
     pub resources: Resources,
-    /// Who exists: people, teams, roles.
+    /// People, teams and roles.
     #[serde(default)]
     pub directory: DirectoryDocument,
-    /// Policy templates.
+    /// Policies.
     #[serde(default)]
     pub policies: Vec<PolicyTemplate>,
-    /// Where the templates are bound.
+    /// Where the policies are bound.
     #[serde(default)]
     pub bindings: Vec<Binding>,
-    /// Which channel a card goes to.
+    /// Which channels cards go to.
     #[serde(default)]
     pub routes: Routes,
-    /// Services that ask by API.
+    /// Services that create requests through the API.
     #[serde(default)]
     pub services: Vec<ServiceDocument>,
-    /// Actions of this installation besides the sixteen of the specification.
+    /// Custom actions, in addition to the 16 built-in ones (docs/policies.md).
     #[serde(default)]
     pub actions: Vec<CustomAction>,
-    /// Where decisions are told to other programs.
+    /// Endpoints that receive events.
     #[serde(default)]
     pub webhooks: Vec<Webhook>,
-    /// How much one principal may ask for.
+    /// Limits for each principal.
     #[serde(default)]
     pub limits: Limits,
     /// When approvers are reminded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminders: Option<Reminders>,
-    /// The emergency door; left out, it stays shut.
+    /// Break-glass settings; without them, break-glass is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlassConfig>,
-    /// Who may change this document.
+    /// Who may change the configuration.
     #[serde(default)]
     pub administrators: Administrators,
 }
 
-/// The registry of resources.
+/// The projects, environments and clusters that requests can name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resources {
@@ -90,9 +90,9 @@ pub struct Resources {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterDocument {
-    /// The cluster.
+    /// The cluster's id.
     pub id: ClusterId,
-    /// Its environment, whose bindings and conditions apply to it too.
+    /// The cluster's environment; its bindings and conditions apply to the cluster too.
     pub environment: EnvironmentId,
 }
 
@@ -100,7 +100,7 @@ pub struct ClusterDocument {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DirectoryDocument {
-    /// What the Slack workspace adds to the directory.
+    /// What is taken from the Slack workspace.
     #[serde(default)]
     pub slack: SlackMembersSetting,
     /// Listed people.
@@ -111,11 +111,11 @@ pub struct DirectoryDocument {
     pub teams: Vec<TeamDocument>,
 }
 
-/// What the Slack workspace adds to the directory.
+/// What the directory takes from the Slack workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SlackMembersSetting {
-    /// Whether every full member of the home workspace is a person.
+    /// Whether every full member of the home workspace is a person of the directory.
     #[serde(default)]
     pub members: bool,
 }
@@ -124,43 +124,43 @@ pub struct SlackMembersSetting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserDocument {
-    /// The person's id, used everywhere in the document.
+    /// The person's id, used in the rest of the document.
     pub id: PersonId,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// For information alone; nobody is ever recognised by it.
+    /// For information only; nobody is recognised by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The person's Slack identities: one, or a list.
     #[serde(default, skip_serializing_if = "SlackIdentities::is_empty")]
     pub slack: SlackIdentities,
-    /// Roles held in the organization.
+    /// The organization roles that the person holds.
     #[serde(default)]
     pub org_roles: Vec<RoleId>,
 }
 
-/// Zero or more Slack identities, written as one mapping or as a list of them.
+/// Zero or more Slack identities, written as one mapping or as a list of mappings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlackIdentities(pub Vec<SlackIdentity>);
 
 impl SlackIdentities {
-    /// Whether there is none.
+    /// Whether there are no identities.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A Slack account: the enterprise where there is one, else the workspace, and the user's id in it.
+/// A Slack account: the enterprise id if there is one, or else the workspace id, and the user id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SlackIdentity {
-    /// The workspace (`T..`); exactly one of this and `enterpriseId` is given.
+    /// The workspace id (`T..`). Exactly one of `teamId` and `enterpriseId` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team_id: Option<String>,
-    /// The Enterprise Grid organization (`E..`).
+    /// The id of the Enterprise Grid organization (`E..`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enterprise_id: Option<String>,
-    /// The user's id (`U..` or `W..`) there.
+    /// The user id (`U..` or `W..`).
     pub user_id: String,
 }
 
@@ -170,36 +170,36 @@ pub struct SlackIdentity {
 pub struct TeamDocument {
     /// The team's id.
     pub id: TeamId,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// Listed members; those of the Slack user group are added to them.
+    /// Listed members; the members of the Slack user group are added to them.
     #[serde(default)]
     pub members: Vec<PersonId>,
-    /// A Slack user group (`S..`) whose members belong to the team as well.
+    /// A Slack user group (`S..`) whose members also belong to the team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack_user_group: Option<String>,
 }
 
-/// A policy template (specification: Approval Policy Templates).
+/// A policy (docs/policies.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyTemplate {
-    /// The template's id.
+    /// The policy's id.
     pub id: PolicyId,
-    /// A descriptive name.
+    /// The display name.
     pub name: String,
     /// What the policy protects and why.
     #[serde(default)]
     pub description: String,
-    /// The one level at which it may be bound.
+    /// The only level at which the policy may be bound.
     pub scope: Level,
-    /// The actions it gates; left out: all but changes of the configuration and break-glass starts.
+    /// The actions that the policy gates. If left out: all actions except configuration changes and break-glass starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actions: Option<Vec<ActionId>>,
-    /// Who may approve; left out: whoever the quorum requires.
+    /// Who may approve. If left out: the people whom the quorum requires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvers: Option<Approvers>,
-    /// How many approvals, and whose, are needed.
+    /// How many approvals are needed, and whose.
     #[serde(default)]
     pub quorum: Quorum,
     /// When the policy applies.
@@ -208,25 +208,25 @@ pub struct PolicyTemplate {
     /// Whether the requester may approve; strongly discouraged for production.
     #[serde(default)]
     pub requester_can_approve: bool,
-    /// How long a request may wait for its decision.
+    /// How long a request may be pending.
     #[serde(default = "a_day")]
     pub expires_after: Span,
-    /// How long an approval may be executed.
+    /// How long a grant may be executed.
     #[serde(default = "an_hour")]
     pub valid_for: Span,
-    /// Whom to tell when a request waits too long; it never widens who may approve.
+    /// Whom to notify if a request waits too long. It never changes who may approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<Escalation>,
-    /// A channel for this policy's cards, besides the one of the routes.
+    /// A channel for this policy's cards, in addition to the channel of the routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    /// Where the payload may be shown.
+    /// Where the payload may be displayed.
     #[serde(default)]
     pub show_payload: ShowPayload,
     /// Whether a break-glass session bypasses the policy.
     #[serde(default = "yes")]
     pub break_glass_bypass: bool,
-    /// Whether the policy gates, or is only tried out.
+    /// Whether the policy gates requests, or is only observed.
     #[serde(default)]
     pub mode: Mode,
 }
@@ -241,7 +241,7 @@ fn yes() -> bool {
     true
 }
 
-/// The levels at which a template can be bound (specification: Binding Levels).
+/// The levels at which a policy can be bound (docs/policies.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
@@ -249,26 +249,26 @@ pub enum Level {
     Organization,
     /// All actions within one project.
     Project,
-    /// All operations on one cluster.
+    /// All actions on one cluster.
     Cluster,
-    /// Actions that target one environment.
+    /// All actions that target one environment.
     Environment,
 }
 
 /// Who may approve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Approvers {
-    /// Every active member of the directory.
+    /// Every active person of the directory.
     Anyone,
-    /// The people named, and the members of the teams and holders of the roles named.
+    /// The named people, the members of the named teams and the holders of the named roles.
     Among(People),
 }
 
-/// People named one by one, by team or by role. Empty means nobody.
+/// People named by id, team or role. Empty means nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct People {
-    /// People by id.
+    /// People, by id.
     #[serde(default)]
     pub users: Vec<PersonId>,
     /// Members of these teams.
@@ -286,23 +286,23 @@ impl People {
     }
 }
 
-/// How many approvals are needed, and whose; all fields are joined by AND (specification: Quorum Rules).
+/// How many approvals are needed, and whose. All fields must be met (docs/policies.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Quorum {
-    /// Approvals in all, at least 1.
+    /// The total number of approvals, at least 1.
     #[serde(default = "one")]
     pub min_approvals: u32,
-    /// Teams that must be represented, one person standing for one team.
+    /// How many teams must be represented; each person represents one team.
     #[serde(default)]
     pub min_distinct_teams: u32,
     /// People who must each approve.
     #[serde(default)]
     pub required_user_ids: Vec<PersonId>,
-    /// Teams of which somebody must approve.
+    /// Teams of which at least one member must approve.
     #[serde(default)]
     pub required_team_ids: Vec<TeamId>,
-    /// Roles of which a holder must approve.
+    /// Roles of which at least one holder must approve.
     #[serde(default)]
     pub required_org_roles: Vec<RoleId>,
 }
@@ -323,26 +323,26 @@ impl Default for Quorum {
     }
 }
 
-/// When a policy applies; all fields are joined by AND (specification: Condition Constraints).
+/// When a policy applies. All fields must match (docs/policies.md).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Conditions {
-    /// Only these environments; left out: any.
+    /// The environments to which the policy applies. If left out: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<EnvironmentId>>,
-    /// Only windows that open on these days.
+    /// The days on which the window opens. If left out: every day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weekdays: Option<Vec<Weekday>>,
     /// The hour (0-23) at which the window opens, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_hour: Option<u8>,
-    /// The hour (0-24) at which it closes, exclusive; not after the start means on the next day.
+    /// The hour (0-24) at which the window closes, exclusive. An hour that is not after the start is on the next day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_hour: Option<u8>,
-    /// Windows of which any one suffices.
+    /// Several windows; one of them must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Vec<Window>>,
-    /// The IANA time zone that hours and weekdays are read in.
+    /// The IANA time zone of hours and weekdays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// Whether a request that this policy gates must state a reason.
@@ -354,13 +354,13 @@ pub struct Conditions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Window {
-    /// The days on which it opens; left out: every day.
+    /// The days on which the window opens. If left out: every day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weekdays: Option<Vec<Weekday>>,
-    /// The hour (0-23) at which it opens, inclusive; left out: the whole day.
+    /// The hour (0-23) at which the window opens, inclusive. If left out: the whole day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_hour: Option<u8>,
-    /// The hour (0-24) at which it closes, exclusive.
+    /// The hour (0-24) at which the window closes, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_hour: Option<u8>,
 }
@@ -379,93 +379,93 @@ pub enum Weekday {
     Sunday,
 }
 
-/// Whom to tell when a request waits too long.
+/// Whom to notify if a request waits too long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Escalation {
-    /// After this long without a decision.
+    /// How long the request must have waited without a decision.
     pub after: Span,
-    /// These people, by direct message.
+    /// The people to notify by direct message.
     #[serde(default)]
     pub notify: People,
-    /// And this channel.
+    /// The channel to notify.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
 }
 
-/// Where a payload may be shown. Ordered: the strictest of the stacked policies holds.
+/// Where a payload may be displayed. Variants are ordered; the strictest value of a request's policies wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ShowPayload {
     /// On the card.
     #[default]
     Card,
-    /// Digest and size on the card, content in the review modal.
+    /// Digest and size on the card, the content in the review modal.
     Details,
-    /// On no Slack surface, in no webhook and in no log.
+    /// Never in Slack, in a webhook or in a log.
     Never,
 }
 
-/// Whether a policy gates.
+/// Whether a policy gates requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
-    /// It gates.
+    /// The policy gates requests.
     #[default]
     Enforce,
-    /// It is evaluated, shown and audited, and never gates.
+    /// The policy is evaluated, displayed and audited, but never gates.
     Observe,
 }
 
-/// A template bound to a level or one resource.
+/// Attaches a policy to the organization or to one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Binding {
-    /// The template.
+    /// The policy's id.
     pub policy: PolicyId,
-    /// The level, which must be the template's scope.
+    /// The level, which must be the policy's scope.
     pub level: Level,
-    /// The project, cluster or environment; left out at the organization's level.
+    /// The project, cluster or environment; left out for the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
 }
 
-/// Which channel a card goes to: the first rule that matches, else the default.
+/// Which channel a card goes to: that of the first matching rule, or else the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Routes {
-    /// The channel when no rule matches.
+    /// The channel if no rule matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<ChannelId>,
-    /// Rules in order.
+    /// The rules, in order.
     #[serde(default)]
     pub rules: Vec<Route>,
 }
 
-/// One routing rule; every field that is given must match.
+/// One routing rule. Every field that is given must match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
-    /// Requests gated by this policy.
+    /// Matches requests that this policy gates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyId>,
-    /// Requests for this project.
+    /// Matches requests for this project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectId>,
-    /// Requests for this cluster.
+    /// Matches requests for this cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterId>,
-    /// Requests for this environment.
+    /// Matches requests for this environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentId>,
-    /// Requests of this risk.
+    /// Matches requests of this risk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
-    /// Where their cards go.
+    /// The channel for their cards.
     pub channel: ChannelId,
 }
 
-/// How much harm an action can do (specification: Protected High-Risk Actions).
+/// How much harm an action can do (docs/policies.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the specification's own words")]
 pub enum Risk {
@@ -474,34 +474,34 @@ pub enum Risk {
     Critical,
 }
 
-/// A service and the people who answer for it.
+/// A service and the people who own it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceDocument {
     /// The service's id.
     pub id: ServiceId,
-    /// Its owners, who may not approve what it asks for. Without owners it may only ask on behalf of a person.
+    /// The owners, who may not approve the service's requests. A service without owners may only ask on behalf of a person.
     #[serde(default)]
     pub owners: Vec<PersonId>,
 }
 
-/// An action of this installation.
+/// A custom action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomAction {
     /// The action's id, such as `database.migrate`.
     pub id: ActionId,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// Its group.
+    /// The action's group.
     pub group: ActionGroup,
-    /// Its risk.
+    /// The action's risk.
     pub risk: Risk,
     /// The resources that a request must name.
     pub requires: Vec<Level>,
 }
 
-/// The specification's groups of actions.
+/// The groups of actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the specification's own words")]
@@ -511,28 +511,28 @@ pub enum ActionGroup {
     Security,
 }
 
-/// An endpoint that is told of events (the Standard Webhooks specification).
+/// An endpoint that receives events, in the format of the Standard Webhooks specification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Webhook {
-    /// Where to send.
+    /// The endpoint's URL.
     pub url: String,
-    /// The environment variable that holds the signing secret.
+    /// The environment variable that contains the signing secret.
     pub secret_env: String,
-    /// Which events, such as `request.decided`.
+    /// The events to send, such as `request.decided`.
     pub events: Vec<String>,
-    /// Whether a private address is allowed.
+    /// Whether the endpoint may have a private address.
     #[serde(default)]
     pub allow_private: bool,
 }
 
-/// How much one principal may ask for; 0 means no limit.
+/// Limits for each principal; 0 means no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Requests that may be pending at once.
+    /// How many requests of a principal may be pending at once.
     pub pending_per_principal: u32,
-    /// Requests a second.
+    /// How many requests a principal may create per second.
     pub requests_per_second: u32,
 }
 
@@ -545,35 +545,35 @@ impl Default for Limits {
     }
 }
 
-/// When approvers are reminded: first after `first`, then with pauses that grow by `factor`.
+/// When approvers are reminded: the first time after `first`, then at intervals that grow by `factor`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reminders {
-    /// The first pause.
+    /// The time before the first reminder.
     pub first: Span,
-    /// How much longer each further pause is.
+    /// The factor by which each interval is longer than the one before.
     pub factor: u32,
 }
 
-/// The rules of the emergency door (specification: Break-Glass Override).
+/// Break-glass settings (docs/break-glass.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BreakGlassConfig {
-    /// Where every start, use, end and review is announced.
+    /// The channel that receives every start, use, end and review.
     pub security_channel: ChannelId,
-    /// Who is mentioned there and told besides.
+    /// People who are mentioned there and also receive a direct message.
     #[serde(default)]
     pub notify: People,
     /// Who may start a session.
     #[serde(default)]
     pub allowed: People,
-    /// The shortest session.
+    /// The minimum duration of a session.
     #[serde(default = "half_an_hour")]
     pub min_duration: Span,
-    /// The longest session.
+    /// The maximum duration of a session.
     #[serde(default = "four_hours")]
     pub max_duration: Span,
-    /// Whether an initiator with an open review may not start again.
+    /// Whether an initiator who owes a review may not start another session.
     #[serde(default)]
     pub review_before_next: bool,
 }
@@ -589,7 +589,7 @@ fn four_hours() -> Span {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Administrators {
-    /// People by id.
+    /// People, by id.
     #[serde(default)]
     pub users: Vec<PersonId>,
     /// Members of these teams.
@@ -598,7 +598,7 @@ pub struct Administrators {
     /// Holders of these roles.
     #[serde(default)]
     pub org_roles: Vec<RoleId>,
-    /// Services, by their tokens.
+    /// Services, through their tokens.
     #[serde(default)]
     pub services: Vec<ServiceId>,
 }
@@ -614,7 +614,7 @@ impl Serialize for Approvers {
 
 impl<'de> Deserialize<'de> for Approvers {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // by hand, since an untagged enum would only say that no variant matched
+        // Implemented by hand: for an untagged enum, serde would only report that no variant matched.
         struct AnyoneOrPeople;
         impl<'de> Visitor<'de> for AnyoneOrPeople {
             type Value = Approvers;

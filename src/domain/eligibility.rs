@@ -1,4 +1,4 @@
-//! Who may decide on a request (docs/decisions.md D17): the one check that every door goes through.
+//! Who may decide on a request (docs/decisions.md D17). Every interface uses this check.
 
 use super::decision::{Decision, DecisionKind};
 use super::document::{Approvers, PolicyTemplate};
@@ -10,37 +10,37 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Why somebody is excluded from approving a request.
+/// Why a person is excluded from approving a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Involvement {
-    /// It was asked for them.
+    /// The request is for them.
     Requester,
-    /// They submitted it.
+    /// They submitted the request.
     Submitter,
-    /// They answer for the service that submitted it.
+    /// They own the service that submitted the request.
     Owner,
-    /// They are named as an author of what would run.
+    /// They are an author of what would run.
     Author,
 }
 
-/// Everybody with a part in a request; they may not approve it unless every stacked policy says so.
+/// The people who are involved in a request. They may not approve it, unless every policy that gates it lets the requester approve.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeopleInvolved(pub BTreeMap<PersonId, Involvement>);
 
-/// Why somebody may not decide.
+/// Why a person may not decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ineligible {
-    /// They have a part in the request.
+    /// They are involved in the request.
     Excluded(Involvement),
-    /// No policy of the request names them.
+    /// No policy of the request names them as an approver.
     NotNamed,
     /// They are not active.
     Inactive,
-    /// Nobody in the directory.
+    /// They are not in the directory.
     Unknown,
-    /// The account became theirs only after it was asked.
+    /// The Slack account was linked to them only after the request was created.
     LinkedSince,
 }
 
@@ -67,26 +67,27 @@ impl fmt::Display for Ineligible {
     }
 }
 
-/// The people whom the stacked policies keep out: everybody with a part in the request, unless every single one of the policies
-/// lets the requester approve.
+/// The people whom the policies of a request exclude: everyone involved in the request, unless each of the policies lets the
+/// requester approve.
 #[derive(Debug, Clone, Copy)]
 pub struct Exclusions<'a>(Option<&'a PeopleInvolved>);
 
 impl<'a> Exclusions<'a> {
-    /// Whom these policies together keep out. The strictest wins; no policies at all keep everybody with a part out.
+    /// The exclusions of these policies together. The strictest policy wins. Without any policy, everyone involved is excluded.
     pub fn by(gates: &[PinnedPolicy], excluded: &'a PeopleInvolved) -> Self {
         let lifted =
             !gates.is_empty() && gates.iter().all(|gate| gate.template.requester_can_approve);
         Self((!lifted).then_some(excluded))
     }
 
-    /// The part for which this person is kept out.
+    /// Why this person is excluded, if they are.
     pub fn part(self, person: &PersonId) -> Option<Involvement> {
         self.0.and_then(|excluded| excluded.0.get(person).copied())
     }
 }
 
-/// Whether a template names this voice as an approver. Left out, the approvers are whom the quorum requires; empty names nobody.
+/// Whether a policy names this person as an approver. Without `approvers`, the people whom the quorum requires are the approvers.
+/// An empty list names nobody.
 pub fn names(template: &PolicyTemplate, approval: CountedApproval<'_>) -> bool {
     let (users, teams, roles) = match &template.approvers {
         Some(Approvers::Anyone) => return true,
@@ -102,7 +103,7 @@ pub fn names(template: &PolicyTemplate, approval: CountedApproval<'_>) -> bool {
         || roles.iter().any(|role| approval.roles.contains(role))
 }
 
-/// Whether this person may decide on a request with these gates.
+/// Whether this person may decide on a request with these policies.
 pub fn check(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -124,8 +125,8 @@ pub fn check(
     }
 }
 
-/// Whether an approval counts for this gate: its author is still there, is not kept out, and is named by the memberships as they were
-/// when it was cast.
+/// Whether an approval counts for this policy: the approver is still active, is not excluded, and was named as an approver by the
+/// memberships that they had when they decided.
 pub fn counts_for(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decision: &Decision) -> bool {
     decision.verdict == DecisionKind::Approve
         && !decision.author_left
@@ -133,7 +134,7 @@ pub fn counts_for(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decision: &De
         && names(&gate.template, decision.into())
 }
 
-/// The approvals that count for this gate, one a person.
+/// The approvals that count for this policy, at most one per person.
 pub fn counted_approvals<'a>(
     gate: &PinnedPolicy,
     exclusions: Exclusions<'_>,
@@ -152,7 +153,7 @@ pub fn counted_approvals<'a>(
     counted_approvals
 }
 
-/// Everybody in the directory who could still approve for this gate: active, named, not kept out, and without a vote.
+/// Everyone in the directory who could still approve for this policy: active, named, not excluded, and without a decision.
 pub fn candidates<'a>(
     gate: &PinnedPolicy,
     exclusions: Exclusions<'_>,
@@ -166,8 +167,8 @@ pub fn candidates<'a>(
         .collect()
 }
 
-/// The active people a template names as approvers, as they come; who is named in two ways comes twice. In a large directory, few
-/// of them are mostly enough to answer a question.
+/// The active people whom a policy names as approvers, in no particular order; a person who is named twice appears twice. It is
+/// lazy because, in a large directory, the first few people usually answer the question.
 pub fn each_named<'t, 'd: 't>(
     template: &'t PolicyTemplate,
     directory: &'d Directory,
@@ -190,17 +191,17 @@ pub fn each_named<'t, 'd: 't>(
     Box::new(everybody.filter(|person| person.active))
 }
 
-/// The active people a template names as approvers, by id.
+/// The active people whom a policy names as approvers, sorted by id.
 pub fn named_people<'a>(template: &PolicyTemplate, directory: &'a Directory) -> Vec<&'a Person> {
     let named = each_named(template, directory);
     if matches!(template.approvers, Some(Approvers::Anyone)) {
-        return named.collect(); // they come by id, each once
+        return named.collect(); // already sorted and unique
     }
     let people: BTreeMap<&PersonId, &Person> = named.map(|person| (&person.id, person)).collect();
     people.into_values().collect()
 }
 
-/// The people who may decide on a request with these gates, by id.
+/// The people who may decide on a request with these policies, sorted by id.
 pub fn eligible<'a>(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,

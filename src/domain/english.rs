@@ -1,6 +1,6 @@
-//! Small pieces of English, so that every refusal counts and lists alike.
+//! Formats counts and lists in English, so that all messages do it the same way.
 
-/// A count as a word up to ten.
+/// A count, as a word up to ten.
 pub fn number(n: usize) -> String {
     const NUMBER_WORDS: [&str; 11] = [
         "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",

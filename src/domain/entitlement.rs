@@ -1,11 +1,11 @@
-//! Who has a right that nobody may take for themselves: to administer, and to start a break-glass session.
+//! Who has a right that nobody may give themselves: to administer, and to start a break-glass session.
 
 use super::document::{Administrators, People};
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::{Directory, Person};
 use super::time::Timestamp;
 
-/// People as a right names them.
+/// The people whom a right names.
 #[derive(Debug, Clone, Copy)]
 pub struct Named<'a> {
     users: &'a [PersonId],
@@ -34,7 +34,7 @@ impl<'a> From<&'a Administrators> for Named<'a> {
 }
 
 impl Directory {
-    /// Whether one of these names this person by what is not held back.
+    /// Whether the right names this person, ignoring memberships on hold.
     pub fn is_entitled<'a>(&self, named: impl Into<Named<'a>>, person: &Person) -> bool {
         let named = named.into();
         let mut teams = named
@@ -47,7 +47,7 @@ impl Directory {
                 || teams.any(|team| self.held_until(&person.id, team).is_none()))
     }
 
-    /// Where these name this person by what is held back alone: when the first of it counts.
+    /// If the right names this person only through memberships on hold: when the first hold ends.
     pub fn entitled_from<'a>(
         &self,
         named: impl Into<Named<'a>>,

@@ -1,4 +1,4 @@
-//! What is checked again before something that was granted is run, by whoever asked for it or by Countersign itself.
+//! The checks that are repeated before a grant is executed or an effect runs.
 
 use super::compiled_config::CompiledConfig;
 use super::decision::Decision;
@@ -11,34 +11,35 @@ use super::request::{Effect, Request, Status};
 use super::satisfiable;
 use super::time::{Span, Timestamp};
 
-/// What the check says.
+/// The result of the recheck.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recheck {
-    /// It may be run now.
+    /// It may run now.
     Holds,
-    /// More is required now: it waits again, gated by these.
+    /// More approvals are required now; the request becomes pending again with these policies.
     MoreIsRequired {
-        /// The policies it was granted under, and those that are in force now.
+        /// The policies that were pinned, and those in force now.
         gates: Vec<PinnedPolicy>,
-        /// The votes, cut to what their authors still are.
+        /// The decisions, reduced to the memberships that the approvers still have.
         decisions: Vec<Decision>,
-        /// Why, and what happens.
+        /// Why, and what happens next.
         why: String,
     },
-    /// Nothing but a session allowed it, and that does not cover it any more.
+    /// Only a break-glass session allowed the request, and the session no longer covers it.
     SessionEnded,
-    /// It can never be run: the requester has lost the right to it, or nobody left could meet what is required now.
+    /// It can never run: the requester has lost the right to it, or the remaining people could not meet what is required now.
     Impossible {
-        /// The votes, cut to what their authors still are.
+        /// The decisions, reduced to the memberships that the approvers still have.
         decisions: Vec<Decision>,
-        /// Why, and what to do.
+        /// Why, and what to do next.
         why: String,
     },
 }
 
-/// Whether a request may be run at `now`: the requester is still entitled to it, and the votes, as far as their authors still are what
-/// they were, meet the pinned policies and those in force now. `execute` asks this, and so does Countersign before it runs an effect.
-/// `covered`: the break-glass session that let it past policies still covers this very execution.
+/// Whether a request may run at `now`. The requester must still be entitled to it. The decisions, reduced to the memberships that
+/// their approvers still have, must satisfy the pinned policies and those in force now. `execute` calls this, and so does
+/// Countersign before it runs an effect. `covered` says whether the break-glass session that bypassed policies still covers this
+/// execution.
 pub fn recheck(
     request: &Request,
     decisions: &[Decision],
@@ -108,7 +109,7 @@ pub fn recheck(
 const NOBODY_LEFT: &str =
     "Nobody left could give the approvals that are still missing; it was cancelled. Ask again.";
 
-/// Why a pending request can never be approved any more, where nobody is left who could complete it.
+/// Why a pending request can no longer be approved, if the remaining people could not complete it.
 pub fn nobody_left(
     request: &Request,
     decisions: &[Decision],
@@ -122,8 +123,9 @@ pub fn nobody_left(
     (!left).then_some(NOBODY_LEFT)
 }
 
-/// Whether the requester may still have this done, or how they lost the right: they are active, or somebody active answers for the
-/// service; who changes the configuration still administers it; who starts a break-glass session is still allowed to.
+/// Whether the requester still has the right to this request. A person must be active; a service must have an active owner. The
+/// requester of a configuration change must still be an administrator, and the initiator of a break-glass session must still be
+/// allowed to start one.
 fn check_requester(request: &Request, config: &CompiledConfig) -> Result<(), String> {
     let who = config.name_of(&request.requester);
     let lost = |how: &str| {
@@ -164,8 +166,8 @@ fn check_requester(request: &Request, config: &CompiledConfig) -> Result<(), Str
     }
 }
 
-/// The pinned policies, and those in force now in another version or not pinned at all. What a session bypassed counts as met while
-/// it covers the execution, as does whatever it would bypass now; once it does not, all of it gates.
+/// The pinned policies, plus those in force now that have another version or were not pinned. While the session covers the
+/// execution, the policies that it bypassed, or would bypass now, count as met. Otherwise they all gate the request.
 fn stacked(
     request: &Request,
     config: &CompiledConfig,
@@ -194,7 +196,7 @@ fn wants_reason(request: &Request, gates: &[PinnedPolicy]) -> Option<String> {
         .map(|gate| gate.template.name.clone())
 }
 
-/// How long it may wait: the shortest `expiresAfter` of its policies.
+/// How long the request may be pending: the shortest `expiresAfter` of its policies.
 pub fn expires_after(request: &Request) -> Span {
     request
         .gates

@@ -1,4 +1,4 @@
-//! What would happen to an ask, and why: the policies that would gate it, those that would not, and who could approve.
+//! Explains what would happen to an ask: the policies that would gate it, those that would not and why, and who could approve.
 
 use super::ask::{Ask, Violation};
 use super::binding;
@@ -19,36 +19,36 @@ use std::collections::{HashMap, HashSet};
 /// What would happen to an ask; nothing is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// The policies that would gate it. Empty where its target cannot be read, see `violations`.
+    /// The policies that would gate the request. Empty if the target is invalid; see `violations`.
     pub gates: Vec<PinnedPolicy>,
-    /// How far they are before anybody has approved.
+    /// How far these policies are before any approval.
     pub policies: Vec<PolicyProgress>,
-    /// Why each of them gates it, in their order.
+    /// Why each of them gates the request, in the same order.
     pub because: Vec<Because>,
-    /// How far those would be that are only tried out.
+    /// How far the observed policies would be.
     pub observed: Vec<PolicyProgress>,
-    /// Why each of those would gate it, in their order.
+    /// Why each observed policy applies, in the same order.
     pub observed_because: Vec<Because>,
     /// The policies that do not apply, and why.
     pub others: Vec<Because>,
-    /// Who could approve.
+    /// The people who could approve, by id.
     pub eligible: Vec<PersonId>,
-    /// The fewest people who would do.
+    /// A smallest set of people whose approvals would suffice.
     pub smallest_set: Vec<PersonId>,
-    /// Rules that the ask breaks.
+    /// The violations of the ask.
     pub violations: Vec<Violation>,
 }
 
 /// Why a policy applies, or does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Because {
-    /// The policy.
+    /// The policy's id.
     pub policy: PolicyId,
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// Why: `is bound to environment staging`.
+    /// The reason: `is bound to environment staging`.
     pub why: String,
-    /// Its conditions, where its hours matter here: their week can be drawn.
+    /// The policy's conditions, if its hours are part of the reason; interfaces can draw the week from them.
     pub hours: Option<Conditions>,
 }
 
@@ -136,7 +136,7 @@ impl CompiledConfig {
     }
 }
 
-/// Why a policy applies: where it was found, and until when.
+/// Why a policy applies: where it is bound, and until when its hours apply.
 fn applies(gate: &PinnedPolicy, now: Timestamp) -> Because {
     let conditions = &gate.template.conditions;
     let timed = conditions::is_timed(conditions);
@@ -155,7 +155,7 @@ fn applies(gate: &PinnedPolicy, now: Timestamp) -> Because {
     }
 }
 
-/// The places a policy is bound to, the first few of them by name.
+/// Where a policy is bound; names only the first few resources.
 fn bound_to(places: &[String]) -> String {
     const NAMES_SHOWN: usize = 3;
     match places {
@@ -171,7 +171,7 @@ fn bound_to(places: &[String]) -> String {
     }
 }
 
-/// Why a policy that is bound here does not apply, and its hours where it is them.
+/// Why a policy that is bound here does not apply, with its hours if they are the reason.
 fn why_not(
     template: &PolicyTemplate,
     action: &ActionId,

@@ -1,16 +1,16 @@
-//! Ids as types: made by us (prefix and 26 signs that sort by time) or named by people in the configuration.
+//! Id types: generated ids (a prefix and 26 characters that sort by time), and names chosen in the configuration.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The text is not an id of the wanted kind.
+/// Error: the text is not an id of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of this kind")]
 pub struct NotAnId;
 
-/// Crockford's base 32 in lower case: no `i`, `l`, `o`, `u`, so that ids survive being read aloud.
+/// Crockford's base 32 in lower case. It has no `i`, `l`, `o` or `u`, so that ids can be read aloud without confusion.
 const SIGNS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SIGN_COUNT: usize = 26;
 
@@ -25,7 +25,7 @@ fn encode(value: u128) -> String {
 }
 
 fn is_encoded(text: &str) -> bool {
-    // 26 signs hold 130 bits: the first one may not exceed 7
+    // 26 characters hold 130 bits, so the first one may not exceed 7
     text.len() == SIGN_COUNT
         && text.bytes().all(|b| SIGNS.contains(&b))
         && text.as_bytes()[0] <= b'7'
@@ -39,11 +39,11 @@ macro_rules! made_id {
         pub struct $name(String);
 
         impl $name {
-            /// Makes the id of a UUID (version 7, so that ids sort by time).
+            /// The id for a UUID (version 7, so that ids sort by time).
             pub fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(format!("{}{}", $prefix, encode(uuid.as_u128())))
             }
-            /// The text form, as stored and shown.
+            /// The text form, as stored and displayed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -77,13 +77,13 @@ macro_rules! made_id {
 }
 
 made_id! {
-    /// A request for approval.
+    /// A request.
     RequestId = "req_";
     /// An audit event.
     AuditId = "aud_";
-    /// A message waiting in the outbox.
+    /// An outbox message.
     OutboxId = "out_";
-    /// An API token (never its secret).
+    /// An API token (not its secret).
     TokenId = "tok_";
     /// A break-glass session.
     SessionId = "bg_";
@@ -97,11 +97,11 @@ macro_rules! named_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the name as it stands in the configuration; whether it exists is checked elsewhere.
+            /// Wraps a name of the configuration. It does not check that the name exists.
             pub fn new(name: impl Into<String>) -> Self {
                 Self(name.into())
             }
-            /// The text form, as stored and shown.
+            /// The text form, as stored and displayed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -134,19 +134,19 @@ named_id! {
     PersonId;
     /// A team of the directory.
     TeamId;
-    /// A role that a person holds in the organization, such as `tech-lead`.
+    /// An organization role, such as `tech-lead`.
     RoleId;
-    /// A service (a pipeline, a controller) that asks by API.
+    /// A service (a pipeline, a controller) that creates requests through the API.
     ServiceId;
-    /// A policy template.
+    /// A policy.
     PolicyId;
     /// An action, such as `release.deploy`.
     ActionId;
-    /// A project of the registry of resources.
+    /// A configured project.
     ProjectId;
-    /// A cluster of the registry of resources.
+    /// A configured cluster.
     ClusterId;
-    /// An environment of the registry of resources.
+    /// A configured environment.
     EnvironmentId;
     /// A Slack channel, such as `C01APPROVALS`.
     ChannelId;

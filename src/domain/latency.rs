@@ -1,4 +1,4 @@
-//! How long requests wait for people: to the first decision and to the approval, by policy, by team and by type.
+//! How long requests wait for people: until the first decision and until the approval, by policy, team and request type.
 
 use super::action::RequestType;
 use super::id::{PolicyId, TeamId};
@@ -6,20 +6,20 @@ use super::request::Status;
 use super::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
-/// What is known of one gated request.
+/// The data of one gated request.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// The inbox's type.
+    /// The request type.
     pub kind: RequestType,
-    /// Its status.
+    /// The request's status.
     pub status: Status,
-    /// The policies that gated it.
+    /// The policies that gated the request.
     pub policies: Vec<PolicyId>,
-    /// When it was asked.
+    /// When the request was created.
     pub created_at: Timestamp,
-    /// When it was decided.
+    /// When the request was decided.
     pub decided_at: Option<Timestamp>,
-    /// Each decision's moment, with the teams its author had.
+    /// The time of each decision, with the approver's teams at that time.
     pub decisions: Vec<(Timestamp, Vec<TeamId>)>,
 }
 
@@ -28,7 +28,7 @@ impl Asked {
         self.decisions.iter().map(|(at, _)| *at).min()
     }
 
-    /// When its quorum was met; what was rejected never met it.
+    /// When the quorum was met; `None` for a rejected request.
     fn approved_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending | Status::Rejected => None,
@@ -43,24 +43,24 @@ impl Asked {
     }
 }
 
-/// How some lengths of time are spread.
+/// The distribution of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
-    /// How many there are.
+    /// How many durations there are.
     pub count: usize,
-    /// Half of them are no longer than this.
+    /// Half of the durations are at most this long.
     pub median: Span,
-    /// Nine of ten are no longer than this.
+    /// Nine of ten durations are at most this long.
     pub p90: Span,
-    /// None is longer than this.
+    /// The longest duration.
     pub longest: Span,
 }
 
 impl Spread {
-    /// Of these lengths; none has no spread.
+    /// The distribution of these durations; `None` if there are none.
     pub fn of(mut lengths: Vec<Span>) -> Option<Self> {
         lengths.sort_unstable();
-        // the smallest length that so many tenths do not exceed
+        // the smallest duration that is not exceeded by this many tenths
         let at = |tenths: usize| lengths.get((lengths.len() * tenths).div_ceil(10).max(1) - 1);
         Some(Self {
             count: lengths.len(),
@@ -71,12 +71,12 @@ impl Spread {
     }
 }
 
-/// How long a group of requests took.
+/// The waiting times of a group of requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// From asked to the first decision.
+    /// From creation to the first decision.
     pub first_decision: Option<Spread>,
-    /// From asked to approved.
+    /// From creation to approval.
     pub approval: Option<Spread>,
 }
 
@@ -101,21 +101,21 @@ impl Group {
     }
 }
 
-/// How long requests took, all together and in groups.
+/// The waiting times of all requests, and of groups of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Latencies {
-    /// All of them.
+    /// All requests.
     pub overall: Latency,
-    /// By policy; a request counts for each that gated it.
+    /// By policy; a request counts for each policy that gated it.
     pub by_policy: BTreeMap<PolicyId, Latency>,
-    /// By team; a request counts for each team that decided on it, and the first decision is the team's own.
+    /// By team; a request counts for each team that decided on it, with the team's own first decision.
     pub by_team: BTreeMap<TeamId, Latency>,
-    /// By type.
+    /// By request type.
     pub by_kind: BTreeMap<&'static str, Latency>,
 }
 
 impl Latencies {
-    /// Of these requests.
+    /// The waiting times of these requests.
     pub fn of(all: &[Asked]) -> Self {
         let mut overall = Group::default();
         let mut by_policy: BTreeMap<PolicyId, Group> = BTreeMap::new();
@@ -198,7 +198,7 @@ mod tests {
                 vec![decision(160, "sre"), decision(110, "platform")],
             ),
             asked(Status::Rejected, Some(130), vec![decision(130, "sre")]),
-            // cancelled, expired or waiting without anybody's decision tells nothing
+            // requests that were cancelled, expired or pending without a decision do not count
             asked(Status::Cancelled, None, Vec::new()),
             asked(Status::Pending, None, Vec::new()),
         ];

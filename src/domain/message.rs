@@ -1,72 +1,72 @@
-//! One-off messages that leave with a commit: rows of the outbox (docs/decisions.md D31).
+//! Outbox messages: one-off messages that are stored in a transaction and sent later (docs/decisions.md D31).
 
 use super::break_glass::SessionAlert;
 use super::id::{ChannelId, PersonId, RequestId, SessionId};
 use super::principal::Principal;
 use serde::{Deserialize, Serialize};
 
-/// The order in which waiting messages go out; cards have their own queue between alerts and direct messages.
+/// The order in which waiting messages are sent. Cards have their own queue, between alerts and direct messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// What the security channel must hear.
+    /// Messages to the security channel.
     Alert = 0,
-    /// What concerns one person.
+    /// Messages to one person.
     Direct = 2,
 }
 
-/// A message as it waits in the outbox.
+/// A message in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Message {
-    /// Tells a person what has become of a request, by direct message, as it stands when the message goes out.
+    /// A direct message about the state of a request. Its text is built from the state at the time of sending.
     News {
-        /// Whom.
+        /// The recipient.
         to: PersonId,
-        /// Of which request.
+        /// The request.
         request: RequestId,
     },
-    /// Says something in a channel.
+    /// A text for a channel.
     Alert {
-        /// Where.
+        /// The channel.
         channel: ChannelId,
-        /// What, as plain text.
+        /// The plain text.
         text: String,
     },
-    /// Tells the security channel of an event of a break-glass session.
+    /// A break-glass alert for the security channel.
     Session {
-        /// Where.
+        /// The channel.
         channel: ChannelId,
-        /// What.
+        /// The alert.
         alert: Box<SessionAlert>,
     },
-    /// Tells a person of an event of a break-glass session, by direct message.
+    /// A direct message about an event of a break-glass session.
     SessionTold {
-        /// Whom.
+        /// The recipient.
         to: PersonId,
-        /// What.
+        /// The alert.
         alert: Box<SessionAlert>,
     },
-    /// Takes useless buttons off the alerts of a break-glass session.
+    /// Removes buttons that no longer work from the posted alerts of a break-glass session.
     SessionPosts {
-        /// Which.
+        /// The session.
         session: SessionId,
     },
-    /// Tells an administrator of an alert that its channel refuses, by direct message.
+    /// A direct message to an administrator about an alert that its channel refuses.
     #[serde(rename = "unheard")]
     Undeliverable {
-        /// Whom.
+        /// The recipient.
         to: PersonId,
-        /// The channel.
+        /// The channel that refuses the alert.
         channel: ChannelId,
         /// Slack's reason.
         why: String,
-        /// What the alert says.
+        /// The alert that could not be delivered.
         alert: Box<Message>,
     },
 }
 
 impl Message {
-    /// The lane it waits in.
+    /// The lane that the message waits in.
     pub fn lane(&self) -> Lane {
         match self {
             Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => Lane::Alert,
@@ -76,12 +76,12 @@ impl Message {
         }
     }
 
-    /// Whether it goes to this principal.
+    /// Whether the message goes to this principal.
     pub fn is_to(&self, principal: &Principal) -> bool {
         self.to().is_some_and(|to| principal.person() == Some(to))
     }
 
-    /// The person it goes to, where it goes to one.
+    /// The person who receives the message, if it is a direct message.
     pub fn to(&self) -> Option<&PersonId> {
         match self {
             Self::News { to, .. }
@@ -91,7 +91,7 @@ impl Message {
         }
     }
 
-    /// The channel it goes to, where it is one alert for one channel.
+    /// The channel that receives the message, if it is an alert.
     pub fn channel(&self) -> Option<&ChannelId> {
         match self {
             Self::Alert { channel, .. } | Self::Session { channel, .. } => Some(channel),
@@ -102,7 +102,7 @@ impl Message {
         }
     }
 
-    /// The request it is about.
+    /// The request that the message is about.
     pub fn request(&self) -> Option<&RequestId> {
         match self {
             Self::News { request, .. } => Some(request),
@@ -114,7 +114,7 @@ impl Message {
         }
     }
 
-    /// What administrators are told where the channel of this alert refuses it; nothing for what is no alert.
+    /// The messages to administrators if the channel of this alert refuses it; empty if the message is not an alert.
     pub fn undeliverable(&self, why: &str, administrators: &[PersonId]) -> Vec<Self> {
         let Some(channel) = self.channel() else {
             return Vec::new();

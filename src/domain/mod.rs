@@ -1,4 +1,4 @@
-//! The rules of approval as plain functions over values: no IO, no clock, no randomness; time and ids are passed in.
+//! The approval logic as plain functions over values. It has no IO, no clock and no randomness; callers pass in times and ids.
 
 pub mod action;
 mod admit;

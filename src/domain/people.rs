@@ -1,4 +1,4 @@
-//! Who is who: people with their Slack identities, teams and roles.
+//! The directory: people with their Slack identities, teams and roles.
 
 use super::document::{DirectoryDocument, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
@@ -8,37 +8,37 @@ use super::time::Timestamp;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// A person as the directory knows them now.
+/// A person of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The id.
+    /// The person's id.
     pub id: PersonId,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// Slack identities; several of them are one person.
+    /// Slack identities; a person can have several.
     pub slack: Vec<SlackIdentity>,
-    /// Teams, by list and by Slack user group.
+    /// The person's teams, by configuration and by Slack user group.
     pub teams: BTreeSet<TeamId>,
-    /// Roles in the organization.
+    /// The organization roles that the person holds.
     pub roles: BTreeSet<RoleId>,
-    /// Whether the person may do anything at all.
+    /// Whether the person is active; an inactive person may do nothing.
     pub active: bool,
 }
 
-/// A Slack account that has been checked against a signed payload and `users.info`: the enterprise where there is one, the
-/// workspace, and the user's id in it.
+/// A Slack account that was verified with a signed payload and `users.info`: the enterprise if there is one, the workspace, and the
+/// user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SlackAccount {
-    /// The Enterprise Grid organization, where there is one.
+    /// The id of the Enterprise Grid organization, if there is one.
     pub enterprise_id: Option<String>,
-    /// The clicker's own workspace.
+    /// The id of the account's own workspace.
     pub team_id: String,
-    /// The user's id.
+    /// The user id.
     pub user_id: String,
 }
 
-/// What a Slack identity is matched by: the enterprise where there is one, else the workspace, and the user. The two kinds never
-/// meet, so that a workspace cannot pass for an enterprise.
+/// The key that matches a Slack identity: the enterprise if there is one, or else the workspace, and the user. `is_enterprise`
+/// keeps the two kinds apart, so that a workspace id cannot pass for an enterprise id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct SlackKey {
     is_enterprise: bool,
@@ -47,7 +47,7 @@ pub(super) struct SlackKey {
 }
 
 impl SlackKey {
-    /// The key of these ids; none where one that is needed is empty.
+    /// The key of these ids; `None` if a required id is empty.
     fn new(enterprise: Option<&str>, team: Option<&str>, user: &str) -> Option<Self> {
         let (is_enterprise, tenant) = match (enterprise, team) {
             (Some(enterprise), _) => (true, enterprise),
@@ -85,32 +85,32 @@ struct Team {
     members: BTreeSet<PersonId>,
 }
 
-/// Everybody the configuration and the workspace know, indexed for every question that is asked of them.
+/// Everyone whom the configuration and Slack define, indexed for lookups.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     people: BTreeMap<PersonId, Person>,
     slack: HashMap<SlackKey, PersonId>,
     teams: BTreeMap<TeamId, Team>,
     holders: BTreeMap<RoleId, BTreeSet<PersonId>>,
-    /// The ids that members of the workspace go by, for those who are listed under another one.
+    /// Maps the ids of workspace members to the ids under which they are listed.
     aliases: BTreeMap<PersonId, PersonId>,
-    /// What is too new for older requests, the newest last.
+    /// Memberships that are too new for older requests, the newest last.
     recent_memberships: Vec<RecentMembership>,
-    /// Team memberships that make nobody an administrator and open no break-glass session yet, with the end of that.
+    /// Team memberships on hold: until the given time they give neither administrator rights nor break-glass.
     held: BTreeMap<(PersonId, TeamId), Timestamp>,
-    /// Who the configuration itself puts into which team.
+    /// Team memberships that the configuration itself lists.
     listed: BTreeSet<(PersonId, TeamId)>,
-    /// Slack accounts that are switched off, or belong to guests.
+    /// Slack accounts that are deactivated or belong to guests.
     refused: HashSet<SlackKey>,
 }
 
 impl Directory {
-    /// Indexes a directory; what contradicts itself in it is found by the checks of [`super::compiled_config::CompiledConfig::compile`].
+    /// Indexes a directory. The checks of [`super::compiled_config::CompiledConfig::compile`] report contradictions.
     pub fn compile(document: &DirectoryDocument) -> Self {
         Self::compile_with(document, &SlackDirectory::default())
     }
 
-    /// The same with what is known besides the configuration.
+    /// Like [`Directory::compile`], together with the Slack directory.
     pub fn compile_with(document: &DirectoryDocument, slack_directory: &SlackDirectory) -> Self {
         let mut directory = Self::default();
         for user in &document.users {
@@ -148,7 +148,7 @@ impl Directory {
         directory
     }
 
-    /// Holds back what somebody may have given themselves; what the configuration gives as well is not held back.
+    /// Applies holds to memberships that people may have given themselves, unless the configuration lists the membership too.
     fn hold(&mut self, recent_memberships: &[RecentMembership]) {
         for one in recent_memberships {
             if let (Membership::Team(team), Some(until)) = (&one.what, one.held_until) {
@@ -160,8 +160,8 @@ impl Directory {
         }
     }
 
-    /// The accounts of the workspace: a listed person all of whose accounts are switched off, or a guest's, is inactive; where members
-    /// are people, so is every other full member.
+    /// Applies the accounts of the workspace. A listed person is inactive if all of their accounts are deactivated or belong to
+    /// guests. If `members` is set, every other full member is added as a person.
     fn add_accounts(&mut self, members: bool, accounts: &[SyncedAccount]) {
         let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
         for account in accounts {
@@ -223,31 +223,32 @@ impl Directory {
         self.people.get(id)
     }
 
-    /// Whether this person is there and active, by whichever id they are known.
+    /// Whether this person exists and is active, under their current or an earlier id.
     pub fn is_active(&self, id: &PersonId) -> bool {
         self.person(self.canonical(id))
             .is_some_and(|person| person.active)
     }
 
-    /// The id a person goes by: that of the list, for a member of the workspace who was only known by the account before.
+    /// The current id of a person: the listed id, for a workspace member who was first known only by their account.
     pub fn canonical<'a>(&'a self, id: &'a PersonId) -> &'a PersonId {
         self.aliases.get(id).unwrap_or(id)
     }
 
-    /// Every id that this person goes by, or went by before they were listed.
+    /// The person's current id, and the ids they had before they were listed.
     pub fn ids_of<'a>(&'a self, id: &'a PersonId) -> impl Iterator<Item = &'a PersonId> {
         let before = self.aliases.iter().filter(move |(_, listed)| *listed == id);
         std::iter::once(id).chain(before.map(|(before, _)| before))
     }
 
-    /// A person by the id they go by now; services, the operator and the bot as they are.
+    /// Replaces a person's id by their current one; other principals stay unchanged.
     pub fn recognise(&self, principal: &mut Principal) {
         if let Principal::Person(id) = principal {
             *id = self.canonical(id).clone();
         }
     }
 
-    /// The person behind a Slack account: matched by enterprise and user where the account has an enterprise, else by workspace and user.
+    /// The person who owns a Slack account, matched by enterprise and user if the account has an enterprise, or else by workspace
+    /// and user.
     pub fn by_slack(&self, account: &SlackAccount) -> Option<&Person> {
         let key = SlackKey::of_account(account)?;
         self.people.get(self.slack.get(&key)?)
@@ -258,17 +259,17 @@ impl Directory {
         self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
     }
 
-    /// Whether this account is known to be switched off, or to belong to a guest: nobody acts through it, whoever they are.
+    /// Whether this account is known to be deactivated or to belong to a guest. Nobody may act through such an account.
     pub fn is_refused(&self, account: &SlackAccount) -> bool {
         SlackKey::of_account(account).is_some_and(|key| self.refused.contains(&key))
     }
 
-    /// Whether the configuration itself puts this person into this team.
+    /// Whether the configuration itself lists this person in this team.
     pub fn is_listed_in(&self, person: &PersonId, team: &TeamId) -> bool {
         self.listed.contains(&(person.clone(), team.clone()))
     }
 
-    /// Until when this membership makes nobody an administrator and opens no break-glass session.
+    /// When the hold on this membership ends, if there is one.
     pub fn held_until(&self, person: &PersonId, team: &TeamId) -> Option<Timestamp> {
         let key = (person.clone(), team.clone());
         self.held.get(&key).copied()
@@ -283,7 +284,7 @@ impl Directory {
         })
     }
 
-    /// What came to whom at this time or later; a request of the same moment counts as older.
+    /// The recent memberships since `asked`, inclusive: a request of the same moment counts as older.
     fn gained_membership_since(&self, asked: Timestamp) -> &[RecentMembership] {
         let first = self
             .recent_memberships
@@ -291,7 +292,7 @@ impl Directory {
         &self.recent_memberships[first..]
     }
 
-    /// A person as they count for what was asked at that time: without what they gave themselves since.
+    /// A person as they count for a request created at `asked`: without recent memberships.
     pub fn person_as_of(&self, id: &PersonId, asked: Timestamp) -> Option<Cow<'_, Person>> {
         let mut person = Cow::Borrowed(self.person(id)?);
         for recent_memberships in self.gained_membership_since(asked) {
@@ -302,7 +303,7 @@ impl Directory {
         Some(person)
     }
 
-    /// Whether an edit gave this account to its person after that time, so that it does not count for what was asked then.
+    /// Whether the account was linked to its person after `asked`, so that it does not count for a request created then.
     pub fn is_linked_since(&self, account: &SlackAccount, asked: Timestamp) -> bool {
         let key = SlackKey::of_account(account);
         self.gained_membership_since(asked)
@@ -313,7 +314,7 @@ impl Directory {
             })
     }
 
-    /// The whole directory as it counts for what was asked at that time.
+    /// The directory as it counts for a request created at `asked`.
     pub fn as_of(&self, asked: Timestamp) -> Cow<'_, Self> {
         let since = self.gained_membership_since(asked);
         if since.is_empty() {
@@ -345,36 +346,36 @@ impl Directory {
         }
     }
 
-    /// Everybody, by id.
+    /// All people, sorted by id.
     pub fn people(&self) -> impl Iterator<Item = &Person> {
         self.people.values()
     }
 
-    /// A person's name, or their id.
+    /// A person's name, or the id of an unknown person.
     pub fn name<'a>(&'a self, id: &'a PersonId) -> &'a str {
         self.people
             .get(id)
             .map_or(id.as_str(), |person| person.name.as_str())
     }
 
-    /// A team's name, or its id.
+    /// A team's name, or the id of an unknown team.
     pub fn team_name<'a>(&'a self, id: &'a TeamId) -> &'a str {
         self.teams
             .get(id)
             .map_or(id.as_str(), |team| team.name.as_str())
     }
 
-    /// Every team.
+    /// All teams.
     pub fn teams(&self) -> impl Iterator<Item = &TeamId> {
         self.teams.keys()
     }
 
-    /// Every role that somebody holds.
+    /// All roles that someone holds.
     pub fn roles(&self) -> impl Iterator<Item = &RoleId> {
         self.holders.keys()
     }
 
-    /// The active people among those named, by id; empty names nobody.
+    /// The active people among those named, sorted by id. Empty means nobody.
     pub fn among(&self, named: &People) -> Vec<&Person> {
         let people: BTreeMap<&PersonId, &Person> = self
             .each_among(named)
@@ -383,7 +384,7 @@ impl Directory {
         people.into_values().collect()
     }
 
-    /// The same as they come, without looking at all of them first; who is named in two ways comes twice.
+    /// Like [`Directory::among`], but lazy and unsorted; a person who is named twice appears twice.
     pub fn each_among<'t, 'd: 't>(
         &'d self,
         named: &'t People,
@@ -397,21 +398,21 @@ impl Directory {
             .filter(|person| person.active)
     }
 
-    /// The members of a team, active or not, by id.
+    /// The members of a team, active or not, sorted by id.
     pub fn members(&self, team: &TeamId) -> impl Iterator<Item = &Person> {
         let members = self.teams.get(team).map(|team| &team.members);
         let ids = members.into_iter().flatten();
         ids.filter_map(|id| self.people.get(id))
     }
 
-    /// The holders of a role, active or not, by id.
+    /// The holders of a role, active or not, sorted by id.
     pub fn holders(&self, role: &RoleId) -> impl Iterator<Item = &Person> {
         let ids = self.holders.get(role).into_iter().flatten();
         ids.filter_map(|id| self.people.get(id))
     }
 }
 
-/// Takes one membership from a person. An account stays theirs: what it may not do is asked of the account.
+/// Removes one membership from a person. A Slack identity stays, because [`Directory::is_linked_since`] checks the account itself.
 fn strip(person: &mut Person, what: &Membership) {
     match what {
         Membership::Team(team) => {

@@ -1,25 +1,25 @@
-//! A policy as it gates one request: an immutable version of its template, pinned.
+//! A policy version that is stored with a request when the request is created.
 
 use super::document::{Level, PolicyTemplate};
 use serde::{Deserialize, Serialize};
 
-/// A policy that gates a request. A field that this release does not know could require more, so it is never skipped.
+/// A policy that gates a request. Reading fails on an unknown field, because it could stand for a stricter requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PinnedPolicy {
-    /// The template's version.
+    /// The policy's version.
     pub version: i64,
-    /// The template as it was then.
+    /// The policy as it was in that version.
     pub template: PolicyTemplate,
-    /// Where it is bound, in words: `organization`, `environment production`.
+    /// Where the policy is bound: `organization`, `environment production`.
     pub bound: Vec<String>,
-    /// The level that the target leaves out, where the policy gates for that reason: it is bound to a resource of this level.
+    /// Set if the policy gates because the target leaves out this level: the policy is bound to a resource of the level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<Level>,
 }
 
 impl PinnedPolicy {
-    /// Why it gates a target that does not name what it is bound to; nothing where the target names it.
+    /// Why the policy gates a target that does not name the bound resource; `None` if the target names it.
     pub fn left_out_reason(&self) -> Option<String> {
         let level = self.left_out?.as_str();
         Some(format!(

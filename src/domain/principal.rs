@@ -1,11 +1,11 @@
-//! Who acts: a person, a service, the operator at the database, or the bot itself.
+//! Who acts: a person, a service, the operator, or Countersign itself.
 
 use super::decision::Via;
 use super::id::{PersonId, ServiceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Somebody or something that acts; stored as `person:alice`, `service:ci`, `operator` or `bot`.
+/// Who acts; stored as `person:alice`, `service:ci`, `operator` or `bot`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Principal {
@@ -20,7 +20,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// The person, where it is one.
+    /// The person, if the principal is one.
     pub fn person(&self) -> Option<&PersonId> {
         match self {
             Self::Person(id) => Some(id),
@@ -59,16 +59,16 @@ impl TryFrom<String> for Principal {
     }
 }
 
-/// An authenticated caller of a use case. Only the doors build one, after they have checked who is there.
+/// An authenticated caller of a use case. Only the interfaces create one, after they have authenticated the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Who calls.
+    /// The authenticated principal.
     pub principal: Principal,
-    /// The people who answer for a service (its owners by token and by configuration); empty for a person.
+    /// The owners of a service, by token and by configuration; empty for a person.
     pub owners: Vec<PersonId>,
-    /// Whether it may name another requester (`requests:act-for`).
+    /// Whether the caller may name another requester (`requests:act-for`).
     pub acts_for_others: bool,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
 }
 
@@ -83,7 +83,7 @@ impl Caller {
         Self::of(Principal::Bot, Via::Bot)
     }
 
-    /// A person at one of the doors.
+    /// A person, through one of the interfaces.
     pub fn person(id: PersonId, via: Via) -> Self {
         Self::of(Principal::Person(id), via)
     }

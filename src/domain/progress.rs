@@ -1,4 +1,4 @@
-//! How far a policy is, in a tree that explains itself (docs/decisions.md D14).
+//! How far each policy of a request is, with an explanation as a tree (docs/decisions.md D14).
 
 use super::decision::Decision;
 use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals, names};
@@ -14,39 +14,39 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyProgress {
-    /// The policy.
+    /// The policy's id.
     pub policy: PolicyId,
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// What it protects and why.
+    /// What the policy protects and why.
     pub description: String,
     /// The pinned version.
     pub version: i64,
-    /// Whether it is satisfied.
+    /// Whether the policy is satisfied.
     pub satisfied: bool,
-    /// Approvals that count.
+    /// The number of approvals that count.
     pub have: u32,
-    /// Approvals that are needed in all.
+    /// The number of approvals needed in total.
     pub need: u32,
-    /// What is missing, a phrase each: `SRE has not approved`.
+    /// What is missing, one phrase each: `SRE has not approved`.
     pub missing: Vec<String>,
-    /// The whole tree.
+    /// The explanation of the result.
     pub explanation: Explanation,
 }
 
-/// One node of the tree: whether it is met, in words, and what it is made of.
+/// One node of the explanation: whether it is met, a text, and its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Whether this part is met.
     pub met: bool,
-    /// In words: `1 of 2 approvals`.
+    /// The text to display: `1 of 2 approvals`.
     pub text: String,
-    /// What it is made of.
+    /// The parts that this node consists of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Explanation>,
 }
 
-/// How far each of the stacked policies is. Votes count only where their authors are eligible.
+/// How far each policy is. Approvals count only if the approver is eligible.
 pub fn evaluate(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -60,7 +60,7 @@ pub fn evaluate(
         .collect()
 }
 
-/// How far each policy would be that is only tried out, if it were stacked on those that gate.
+/// How far each observed policy would be if it gated the request together with the policies that do.
 pub fn evaluate_observed(
     gates: &[PinnedPolicy],
     observed: &[PinnedPolicy],
@@ -76,8 +76,8 @@ pub fn evaluate_observed(
         .collect()
 }
 
-/// Whether every policy is satisfied, without the sentences. No policy at all is no approval: what nothing gates was never
-/// waiting for one, and is told apart by its state.
+/// Whether every policy is satisfied; cheaper than [`evaluate`], because it builds no texts. No policies at all means `false`: a
+/// request that no policy gates never waits for approvals, and its state says so.
 pub fn all_satisfied(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -93,7 +93,7 @@ pub fn all_satisfied(
         })
 }
 
-/// The people who could bring it forward now, by id: eligible for a policy that is not satisfied yet, and without a vote.
+/// The people who could still contribute, sorted by id: eligible for a policy that is not satisfied yet, and without a decision.
 pub fn waiting_for<'a>(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -104,12 +104,12 @@ pub fn waiting_for<'a>(
     let mut people: Vec<&Person> = open(gates, exclusions, decisions)
         .flat_map(|gate| candidates(gate, exclusions, decisions, directory))
         .collect();
-    people.sort_by(|a, b| a.id.cmp(&b.id)); // runs that are sorted already are only merged
+    people.sort_by(|a, b| a.id.cmp(&b.id)); // a stable sort merges the sorted runs cheaply
     people.dedup_by(|a, b| a.id == b.id);
     people
 }
 
-/// Whether this person is one of them.
+/// Whether this person could still contribute.
 pub fn waits_for(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -137,8 +137,9 @@ fn open<'a>(
     })
 }
 
-/// The votes as they still count at execution (docs/decisions.md D18): memberships cut to those that the author still has and a policy asks
-/// for. The votes of people who are gone, inactive, or named by no policy any more are left out; a rejection is never cut away.
+/// The decisions as they count at execution (docs/decisions.md D18). Each approval keeps only the memberships that the approver
+/// still has and that a policy asks for. Approvals of people who are gone, inactive or no longer named by any policy are dropped.
+/// Rejections always stay.
 pub fn cut(decisions: &[Decision], directory: &Directory, gates: &[PinnedPolicy]) -> Vec<Decision> {
     decisions
         .iter()
@@ -242,7 +243,7 @@ fn policy_progress(
     }
 }
 
-/// One part of a quorum: its node, and what to say of it where it is missing.
+/// One part of a quorum: its node, and the phrase to display while it is missing.
 struct Part {
     node: Explanation,
     missing: Option<String>,
@@ -260,7 +261,8 @@ impl Part {
         }
     }
 
-    /// A part that is either there, told by who it was, or missing in the same words on the tree and off it.
+    /// A part that one approval meets: the text names the approver. If it is missing, the explanation and the `missing` list use
+    /// the same phrase.
     fn either(
         by: Option<&CountedApproval<'_>>,
         directory: &Directory,

@@ -1,5 +1,5 @@
-//! Quorum: how many approvals are needed, and whose (specification: Quorum Rules; docs/decisions.md D14). Pure counting over voices that
-//! somebody else has found to be eligible.
+//! Quorum: how many approvals are needed, and whose (docs/policies.md; docs/decisions.md D14). These functions only count; the
+//! caller passes in approvals that count.
 
 use super::decision::Decision;
 use super::document::Quorum;
@@ -7,14 +7,14 @@ use super::id::{PersonId, RoleId, TeamId};
 use super::people::Person;
 use std::collections::{BTreeSet, HashMap};
 
-/// One person's approval, with the memberships that it speaks for.
+/// One person's approval, with the memberships that it can represent.
 #[derive(Debug, Clone, Copy)]
 pub struct CountedApproval<'a> {
-    /// Whose.
+    /// The approver.
     pub by: &'a PersonId,
-    /// The teams it may stand for.
+    /// The teams that the approval can represent.
     pub teams: &'a BTreeSet<TeamId>,
-    /// The roles it may stand for.
+    /// The roles that the approval can represent.
     pub roles: &'a BTreeSet<RoleId>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> From<&'a Person> for CountedApproval<'a> {
     }
 }
 
-/// The fewest approvals that could ever do. Never none, whatever a stored quorum says.
+/// The lower bound of approvals that can meet the quorum. It is at least 1, whatever the stored quorum says.
 pub fn need(quorum: &Quorum) -> usize {
     let users: BTreeSet<&PersonId> = quorum.required_user_ids.iter().collect();
     size(quorum.min_approvals)
@@ -47,31 +47,31 @@ pub fn need(quorum: &Quorum) -> usize {
         .max(1)
 }
 
-/// A count of the document as a length.
+/// Converts a count of the document to `usize`.
 pub(super) fn size(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// Whether this person is among the voices.
+/// Whether this person approved.
 pub fn has_person(counted_approvals: &[CountedApproval<'_>], id: &PersonId) -> bool {
     counted_approvals.iter().any(|approval| approval.by == id)
 }
 
-/// Whether somebody of this team is among the voices.
+/// Whether a member of this team approved.
 pub fn has_team(counted_approvals: &[CountedApproval<'_>], id: &TeamId) -> bool {
     counted_approvals
         .iter()
         .any(|approval| approval.teams.contains(id))
 }
 
-/// Whether a holder of this role is among the voices.
+/// Whether a holder of this role approved.
 pub fn has_role(counted_approvals: &[CountedApproval<'_>], id: &RoleId) -> bool {
     counted_approvals
         .iter()
         .any(|approval| approval.roles.contains(id))
 }
 
-/// Whether these voices, each of another person, meet the quorum: every field of it.
+/// Whether these approvals, each of a different person, meet every field of the quorum.
 pub fn is_met(quorum: &Quorum, counted_approvals: &[CountedApproval<'_>]) -> bool {
     let teams = size(quorum.min_distinct_teams);
     counted_approvals.len() >= need(quorum)
@@ -90,7 +90,7 @@ pub fn is_met(quorum: &Quorum, counted_approvals: &[CountedApproval<'_>]) -> boo
         && distinct_teams(counted_approvals, teams) >= teams
 }
 
-/// How many teams these voices can stand for when each person stands for one: the size of a maximum matching between people and
+/// How many teams these approvals represent when each person represents one team: the size of a maximum matching between people and
 /// teams, counted up to `want`.
 pub fn distinct_teams(counted_approvals: &[CountedApproval<'_>], want: usize) -> usize {
     let mut matching = Matching::default();
@@ -108,19 +108,19 @@ pub fn distinct_teams(counted_approvals: &[CountedApproval<'_>], want: usize) ->
     found
 }
 
-/// Kuhn's algorithm, person by person.
+/// Kuhn's algorithm, one person at a time.
 #[derive(Default)]
 struct Matching<'a> {
     numbers: HashMap<&'a TeamId, usize>,
-    /// For each team, how many people were offered, and who stands for it.
+    /// Per team: how many people were added, and who represents it.
     offered: Vec<usize>,
     stands: Vec<Option<usize>>,
-    /// For each person, their teams.
+    /// Per person: their teams.
     teams: Vec<Vec<usize>>,
 }
 
 impl<'a> Matching<'a> {
-    /// Takes a person in, unless each of their teams has `want` people already: among so many, one is always free to take their place.
+    /// Adds a person, unless each of their teams already has `want` people: with so many, one is always free to represent the team.
     fn offer(&mut self, teams: &'a BTreeSet<TeamId>, want: usize) -> Option<usize> {
         let mut numbered = Vec::with_capacity(teams.len());
         for team in teams {
@@ -142,7 +142,7 @@ impl<'a> Matching<'a> {
         Some(self.teams.len() - 1)
     }
 
-    /// Lets a person stand for a team, moving others to another of theirs where that is needed.
+    /// Assigns a person to a team, and reassigns others to another of their teams if necessary.
     fn place(&mut self, person: usize, tried: &mut BTreeSet<usize>) -> bool {
         for at in 0..self.teams[person].len() {
             let team = self.teams[person][at];

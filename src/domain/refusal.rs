@@ -1,4 +1,4 @@
-//! Every way in which a use case says no: a value with a code for programs and sentences for people.
+//! All refusals of use cases: a code for programs and texts for people.
 
 use super::break_glass::SessionStatus;
 use super::compiled_config::{ConfigError, Violation};
@@ -8,46 +8,46 @@ use super::request::Status;
 /// A refusal. Nothing has changed, except where a variant says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such request (or nothing that this caller may know of).
+    /// The request does not exist, or this caller may not know about it.
     NotFound,
-    /// This person decided on this request before, whatever the verdict.
+    /// This person already decided on this request, either way.
     AlreadyReviewed,
-    /// The request has ended, or is not in a state that allows this.
+    /// The request has ended, or its status does not allow this.
     Closed(Status),
-    /// What was approved or clicked is not what is stored.
+    /// The content that the caller approved or clicked differs from the stored content.
     DigestMismatch,
     /// This person may not decide on this request.
     NotEligible(Ineligible),
-    /// The request breaks rules; it was not stored.
+    /// The request has violations; it was not stored.
     Violations(Vec<Violation>),
-    /// Somebody else's request.
+    /// The request belongs to someone else.
     NotYours,
-    /// More is required now than when it was granted; the request waits again, or was cancelled.
+    /// More approvals are required now than when the request was granted. The request is pending again, or was cancelled.
     RequirementsChanged(String),
-    /// The break-glass session that covered it has ended.
+    /// The break-glass session that covered the request has ended.
     SessionEnded,
-    /// There is no such break-glass session.
+    /// The break-glass session does not exist.
     NoSession,
-    /// A break-glass session is not in a state that allows this, and why.
+    /// The state of the break-glass session does not allow this; with the reason.
     SessionClosed(SessionStatus, String),
-    /// A door that needs a right this caller does not have.
+    /// The caller does not have the required right.
     Forbidden(String),
-    /// The same idempotency key came before with other content.
+    /// The idempotency key was already used with different content.
     KeyReused,
-    /// The first call with this idempotency key has not ended yet.
+    /// The first call with this idempotency key is still running.
     InFlight,
-    /// Too many pending requests, or too many a second; after so many seconds it may be tried again.
+    /// Too many pending requests, or too many per second; with the seconds after which the caller may retry.
     TooMany(String, u32),
-    /// What it was made from is not what is stored any more.
+    /// The stored version is no longer the one that the call is based on.
     Stale(String),
-    /// A row that this needs cannot be read by this release, so that nothing is decided by it; the log names the row.
+    /// This release cannot read a row that it needs, so it refuses; the log names the row.
     Unreadable,
-    /// The document does not make sense; every problem of it, with its place.
+    /// The configuration is invalid; contains all config errors with their paths.
     Invalid(Vec<ConfigError>),
 }
 
 impl Refusal {
-    /// The code that the API answers with (docs/decisions.md D38).
+    /// The error code in the API (docs/decisions.md D38).
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "request_not_found",
@@ -73,7 +73,7 @@ impl Refusal {
         }
     }
 
-    /// What people read first; the specification's own sentence where it has one.
+    /// The first line that people see. The wording of some titles is fixed.
     pub fn title(&self) -> String {
         match self {
             Self::NotFound => "request not found".to_owned(),
@@ -101,7 +101,7 @@ impl Refusal {
         }
     }
 
-    /// Why, and what to do.
+    /// Why, and what to do next.
     pub fn detail(&self) -> String {
         match self {
             Self::NotFound => "It may have been cancelled, or its id is mistyped.".to_owned(),

@@ -1,4 +1,4 @@
-//! A request and its lifecycle (docs/decisions.md D20): which state follows which, and nothing else.
+//! A request and its lifecycle (docs/decisions.md D20). This module defines the states and the transitions between them.
 
 use super::action;
 use super::digest::Digest;
@@ -11,32 +11,32 @@ use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The name of a state, as stored and shown.
+/// The name of a request's state, as stored and displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
     /// Waits for decisions.
     Pending,
-    /// No policy gates it.
+    /// No policy gates the request.
     Allowed,
-    /// A break-glass session covers it.
+    /// A break-glass session covers the request, so its policies are bypassed.
     Bypassed,
-    /// Every policy is satisfied.
+    /// Every pinned policy is satisfied.
     Approved,
-    /// An eligible person rejected it.
+    /// An eligible person rejected the request.
     Rejected,
-    /// Taken back, or replaced.
+    /// The request was cancelled, or another request replaced it.
     Cancelled,
-    /// Nobody decided, or nobody executed it, in time.
+    /// The request was not decided, or not executed, in time.
     Expired,
-    /// Handed to the one who runs it.
+    /// The payload was handed to the executor.
     Executed,
-    /// Its outcome was reported.
+    /// The outcome of the execution was reported.
     Completed,
 }
 
 impl Status {
-    /// All of them, in the order of a request's life.
+    /// All statuses, in the order of a request's life.
     pub const ALL: [Self; 9] = [
         Self::Pending,
         Self::Allowed,
@@ -49,7 +49,7 @@ impl Status {
         Self::Completed,
     ];
 
-    /// The word that is stored and shown.
+    /// The word that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -81,18 +81,18 @@ impl std::str::FromStr for Status {
     }
 }
 
-/// How what was executed ended.
+/// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It did what it should.
+    /// The execution succeeded.
     Succeeded,
-    /// It did not.
+    /// The execution failed.
     Failed,
 }
 
 impl Outcome {
-    /// The word that is stored and shown.
+    /// The word that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -101,37 +101,37 @@ impl Outcome {
     }
 }
 
-/// Where a request stands; what a state does not have cannot be read from it.
+/// The state of a request. Each variant holds only the data that exists in that state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// Waits for decisions until `expires_at` (exclusive).
     Pending {
-        /// From this moment on no decision counts.
+        /// First moment at which decisions no longer count.
         expires_at: Timestamp,
     },
     /// May be executed until `until` (exclusive).
     Granted {
-        /// Why it may.
+        /// Why the request may be executed.
         grant: Grant,
-        /// From this moment on it may not.
+        /// First moment at which the request may no longer be executed.
         until: Timestamp,
     },
-    /// Ended by an eligible rejection.
+    /// An eligible person rejected the request.
     Rejected,
-    /// Taken back, or replaced.
+    /// The request was cancelled, or another request replaced it.
     Cancelled,
-    /// Ended by time.
+    /// The request was not decided, or not executed, in time.
     Expired,
-    /// Handed out for execution.
+    /// The grant was claimed for execution.
     Executed {
-        /// When.
+        /// When the grant was claimed.
         at: Timestamp,
     },
-    /// Executed, and its outcome reported.
+    /// The execution was reported as ended.
     Completed {
-        /// When it was executed.
+        /// When the grant was claimed.
         at: Timestamp,
-        /// How it ended.
+        /// The reported outcome.
         outcome: Outcome,
     },
 }
@@ -139,21 +139,21 @@ pub enum State {
 /// Why a request may be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
-    /// No policy gates it.
+    /// No policy gates the request.
     Allowed,
-    /// A break-glass session covers it.
+    /// A break-glass session covers the request.
     Bypassed,
-    /// Every policy is satisfied.
+    /// Every pinned policy is satisfied.
     Approved,
 }
 
-/// The command does not fit the state, which is named.
+/// Error: the transition is not allowed in the current state, which it contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request is {0}")]
 pub struct WrongState(pub Status);
 
 impl State {
-    /// The state's name.
+    /// The name of the state.
     pub fn status(&self) -> Status {
         match self {
             Self::Pending { .. } => Status::Pending,
@@ -177,7 +177,7 @@ impl State {
         }
     }
 
-    /// When time alone will end it, if it will.
+    /// When the state expires, if it expires.
     pub fn ends_at(&self) -> Option<Timestamp> {
         match self {
             Self::Pending { expires_at } => Some(*expires_at),
@@ -190,7 +190,7 @@ impl State {
         }
     }
 
-    /// Every policy is satisfied at `now`.
+    /// Approves a pending request at `now`; it may then be executed until `until`.
     pub fn approve(self, now: Timestamp, until: Timestamp) -> Result<Self, WrongState> {
         self.open_at(now)?;
         Ok(Self::Granted {
@@ -199,13 +199,13 @@ impl State {
         })
     }
 
-    /// An eligible person rejects at `now`.
+    /// Rejects a pending request at `now`.
     pub fn reject(self, now: Timestamp) -> Result<Self, WrongState> {
         self.open_at(now)?;
         Ok(Self::Rejected)
     }
 
-    /// Takes it back; possible until it is executed.
+    /// Cancels a request that is pending or granted.
     pub fn cancel(self, now: Timestamp) -> Result<Self, WrongState> {
         match self.at(now) {
             Self::Pending { .. } | Self::Granted { .. } => Ok(Self::Cancelled),
@@ -213,7 +213,7 @@ impl State {
         }
     }
 
-    /// Time ends it.
+    /// Expires a request whose time is over.
     pub fn expire(self, now: Timestamp) -> Result<Self, WrongState> {
         match self.ends_at() {
             Some(end) if end <= now => Ok(Self::Expired),
@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    /// Hands it out for execution, once.
+    /// Claims the grant for execution, which is possible once.
     pub fn execute(self, now: Timestamp) -> Result<Self, WrongState> {
         match self.at(now) {
             Self::Granted { .. } => Ok(Self::Executed { at: now }),
@@ -229,7 +229,7 @@ impl State {
         }
     }
 
-    /// Sends what was granted without a session back to wait, because more is required now.
+    /// Returns a granted request to pending, because more approvals are required now.
     pub fn reopen(self, now: Timestamp, expires_at: Timestamp) -> Result<Self, WrongState> {
         match self.at(now) {
             Self::Granted { .. } => Ok(Self::Pending { expires_at }),
@@ -237,7 +237,7 @@ impl State {
         }
     }
 
-    /// Reports how the execution ended.
+    /// Records the outcome of an execution.
     pub fn complete(self, outcome: Outcome) -> Result<Self, WrongState> {
         match self {
             Self::Executed { at } => Ok(Self::Completed { at, outcome }),
@@ -245,7 +245,7 @@ impl State {
         }
     }
 
-    /// The state as it is at `now`: what time has ended reads as expired, whether or not a sweep has come by.
+    /// The state at `now`: a state whose time is over reads as expired, even before the sweep has stored that.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
         match self.ends_at() {
@@ -262,54 +262,55 @@ impl State {
     }
 }
 
-/// What somebody asks to be allowed to do, with everything that decides about it.
+/// A request: may this action run on this target with this payload? It holds everything that the decision depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its id.
+    /// The unique id, `req_...`.
     pub id: RequestId,
-    /// Its number, `#42` on the card.
+    /// The sequential number, displayed as `#42`.
     pub number: i64,
-    /// Counts every change, so that a waiter or a card can tell what it has seen.
+    /// Increases with every change, so that long polls and cards can detect changes.
     pub version: i64,
-    /// What is to be done.
+    /// The action to run.
     pub action: ActionId,
-    /// To what.
+    /// What the action is done to.
     pub target: Target,
-    /// For whom.
+    /// The person or service that the request is for.
     pub requester: Principal,
-    /// Whose token, click or command asked.
+    /// The principal whose token, click or command created the request.
     pub submitted_by: Principal,
-    /// Everybody named as having written what would run.
+    /// The people named as authors of what would run.
     pub authors: Vec<PersonId>,
-    /// Why, in the requester's words.
+    /// Why the requester wants it, in their own words.
     pub reason: Option<String>,
-    /// The payload in canonical form; `null` where there is none.
+    /// The payload in canonical JSON; `null` if the request has none.
     pub payload: String,
-    /// What people approve: the digest of action, target and payload.
+    /// The digest of action, target and payload: what approvers approve.
     pub digest: Digest,
-    /// The policies that gate it, as pinned.
+    /// The pinned policies that gate the request.
     pub gates: Vec<PinnedPolicy>,
-    /// Policies that are only tried out on it.
+    /// The observed policies: evaluated and recorded, but they do not gate the request.
     pub observed: Vec<PinnedPolicy>,
-    /// Policies that a break-glass session bypassed.
+    /// The policies that a break-glass session bypassed.
     pub bypassed: Vec<PinnedPolicy>,
-    /// The session that bypassed them.
+    /// The break-glass session that bypassed them.
     pub session: Option<SessionId>,
-    /// Who may not approve it, and why.
+    /// The people who may not approve the request, and why.
     pub excluded: PeopleInvolved,
-    /// Where it stands.
+    /// The current state.
     pub state: State,
-    /// When it was asked.
+    /// When the request was created.
     pub created_at: Timestamp,
-    /// When it was decided (allowed, bypassed, approved, rejected).
+    /// When the request was allowed, bypassed, approved or rejected.
     pub decided_at: Option<Timestamp>,
     /// The request that this one replaces.
     pub replaces: Option<RequestId>,
 }
 
 impl Request {
-    /// What Countersign itself does in the commit that approves it, if anything: nobody executes it by hand. A configuration change
-    /// and a break-glass start have no target; what people ask for under the same actions names an environment.
+    /// What Countersign does itself in the transaction that approves the request, if anything; such a request is not executed by a
+    /// caller. A configuration change and the start of a break-glass session have no target. A request that people create with the
+    /// same action names an environment.
     pub fn effect(&self) -> Option<Effect> {
         if self.target != Target::default() {
             return None;
@@ -322,12 +323,12 @@ impl Request {
     }
 }
 
-/// What Countersign itself does once a request is approved.
+/// What Countersign does itself once a request is approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It applies a change of its own configuration.
+    /// Apply a change of Countersign's own configuration.
     ConfigChange,
-    /// It starts a break-glass session.
+    /// Start a break-glass session.
     SessionStart,
 }
 
@@ -378,7 +379,7 @@ mod tests {
         ("complete", |state, _| state.complete(Outcome::Succeeded)),
     ];
 
-    /// Every state with every command, a millisecond before its end and at its end.
+    /// Every state with every transition, one millisecond before the state expires and at that moment.
     #[test]
     fn state_transitions() {
         let mut table = String::new();

@@ -1,4 +1,4 @@
-//! What people and programs are shown of a request: the card, the API and the command line render this and nothing else.
+//! Everything that is displayed about one request. Cards, the API and the command line all render this.
 
 use super::action::Action;
 use super::audit::AuditEventKind;
@@ -14,69 +14,69 @@ use super::request::{Request, Status};
 use super::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// A request with everything that is shown of it.
+/// A request with everything that is displayed about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestDetails {
     /// The request.
     pub request: Request,
     /// Its action, with name, group and risk.
     pub action: Action,
-    /// How far each policy is that gates it.
+    /// How far each policy is that gates the request.
     pub policies: Vec<PolicyProgress>,
-    /// How far each policy would be that is only tried out.
+    /// How far each observed policy would be.
     pub observed: Vec<PolicyProgress>,
-    /// The policies that a break-glass session let it past, each with what it had needed.
+    /// The policies that a break-glass session bypassed, each with what was missing.
     pub bypassed: Vec<PolicyProgress>,
-    /// The break-glass session it belongs to.
+    /// The break-glass session that the request belongs to.
     pub session: Option<SessionSummary>,
     /// The decisions, oldest first.
     pub decisions: Vec<Decision>,
-    /// Names and Slack identities of everybody who occurs in it.
+    /// Names and Slack identities of everyone who occurs in the request.
     pub people: BTreeMap<PersonId, PersonSummary>,
-    /// The people who could bring it forward now, by id, the first hundred; nobody once it is decided.
+    /// The first hundred people who could still contribute an approval, sorted by id; empty once the request is decided.
     pub waiting_for: Vec<PersonId>,
-    /// How many people besides could.
+    /// How many more people could contribute.
     pub waiting_more: usize,
-    /// What happened, oldest first: the first event and the latest ones.
+    /// The audit events, oldest first: the first event and the latest ones.
     pub timeline: Vec<TimelineEvent>,
-    /// Whether events between the first and the others are left out.
+    /// Whether events after the first one were left out.
     pub timeline_truncated: bool,
-    /// How a change of the configuration differs from the version it was made from.
+    /// For a configuration change: the difference from the version that it was based on.
     pub difference: Option<Difference>,
 }
 
-/// What is shown of the session that let a request past policies, or that it starts.
+/// The displayed part of the session that bypassed policies, or that the request starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSummary {
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
-    /// Its justification.
+    /// The session's justification.
     pub reason: String,
-    /// Who started it, by name.
+    /// The initiator's name.
     pub initiator: String,
 }
 
-/// How a person is shown.
+/// How a person is displayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonSummary {
-    /// The name.
+    /// The person's name.
     pub name: String,
-    /// Slack identities, for mentions and direct messages.
+    /// The person's Slack identities, for mentions and direct messages.
     pub slack: Vec<SlackIdentity>,
 }
 
 /// One line of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEvent {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What.
+    /// What happened.
     pub what: AuditEventKind,
-    /// Who.
+    /// Who did it.
     pub actor: Principal,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
-    /// A comment or message, where there was one.
+    /// The comment or message, if any.
     pub note: Option<String>,
 }
 
@@ -88,7 +88,7 @@ impl RequestDetails {
             .map_or(id.as_str(), |person| person.name.as_str())
     }
 
-    /// How a principal is called.
+    /// The display name of a principal.
     pub fn principal_name<'a>(&'a self, principal: &'a Principal) -> &'a str {
         match principal {
             Principal::Person(id) => self.name(id),
@@ -98,8 +98,7 @@ impl RequestDetails {
         }
     }
 
-    /// Whether a decision of this person would be taken now, as far as can be seen from here; the door checks it again. What they
-    /// have given themselves since it was asked does not count.
+    /// Whether a decision of this person would be accepted now; `decide` checks it again. Recent memberships do not count.
     pub fn takes_decision_of(&self, id: &PersonId, directory: &Directory) -> bool {
         let Request {
             gates, excluded, ..
@@ -111,7 +110,7 @@ impl RequestDetails {
                 .is_some_and(|person| eligible(&person))
     }
 
-    /// Whether it waits for this very person: they may decide, and could add to what is still missing.
+    /// Whether the request waits for this person: they may decide and could contribute to what is missing.
     pub fn waits_for(&self, id: &PersonId, directory: &Directory) -> bool {
         let Request {
             gates, excluded, ..
@@ -122,7 +121,7 @@ impl RequestDetails {
             })
     }
 
-    /// Whether it still waits for decisions.
+    /// Whether the request is pending.
     pub fn is_pending(&self) -> bool {
         self.request.state.status() == Status::Pending
     }

@@ -1,4 +1,4 @@
-//! Which policies are in force (specification: Binding Resolution; docs/decisions.md D08, D09).
+//! Finds the policies that apply to a request (docs/policies.md; docs/decisions.md D08, D09).
 
 use super::action::{self, must_be_named};
 use super::binding;
@@ -13,19 +13,20 @@ use super::target::Target;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
-/// The resources that a break-glass session can reach; a level left out reaches all of it.
+/// The resources that a break-glass session covers. `None` at a level means all resources of that level.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Projects.
+    /// Covered projects.
     pub projects: Option<Vec<ProjectId>>,
-    /// Clusters.
+    /// Covered clusters.
     pub clusters: Option<Vec<ClusterId>>,
-    /// Environments.
+    /// Covered environments.
     pub environments: Option<Vec<EnvironmentId>>,
 }
 
 impl Reach {
-    /// Whether a target lies within it: each level that is given must contain the target's own, so one without it does not.
+    /// Whether a target is covered: each level that is given must contain the target's resource. A target without a resource at
+    /// that level is not covered.
     pub fn contains(&self, target: &Target) -> bool {
         fn within<T: PartialEq>(list: Option<&Vec<T>>, own: Option<&T>) -> bool {
             list.is_none_or(|list| own.is_some_and(|own| list.contains(own)))
@@ -35,7 +36,7 @@ impl Reach {
             && within(self.environments.as_ref(), target.environment.as_ref())
     }
 
-    /// Whether what this binding protects lies within reach.
+    /// Whether the resource that this binding protects is covered.
     fn meets(&self, binding: &Binding) -> bool {
         fn named<T: AsRef<str>>(list: Option<&Vec<T>>, name: &str) -> bool {
             list.is_none_or(|list| list.iter().any(|id| id.as_ref() == name))
@@ -49,7 +50,7 @@ impl Reach {
     }
 }
 
-/// Whether a template gates this action: it names it, or names none and the action needs no naming.
+/// Whether a policy gates this action: it names the action, or it names no actions and the action does not have to be named.
 pub(super) fn gates_action(template: &PolicyTemplate, action: &ActionId) -> bool {
     match &template.actions {
         Some(named) => named.contains(action),
@@ -57,18 +58,18 @@ pub(super) fn gates_action(template: &PolicyTemplate, action: &ActionId) -> bool
     }
 }
 
-/// A template that gates an action, and where it was found.
+/// A policy that gates an action, and where it is bound.
 struct Found {
-    /// Its place in the document.
+    /// Index of the policy in the document.
     template: usize,
     bound: Vec<String>,
     left_out: Option<Level>,
 }
 
 impl CompiledConfig {
-    /// The policies in force for a target at `at`, enforced and observed ones apart. Without any target, as a change of the
-    /// configuration or a break-glass start has none, every bound policy that names the action. A level that the target leaves out
-    /// matches every binding of that level (threat R03).
+    /// The policies in force for a target at `at`, enforced and observed ones separately. A configuration change and the start of a
+    /// break-glass session have no target; every bound policy that names the action applies to them. A level that the target leaves
+    /// out matches every binding of that level (threat R03).
     pub fn resolve(
         &self,
         action: &ActionId,
@@ -103,14 +104,14 @@ impl CompiledConfig {
         self.pinned(found)
     }
 
-    /// The policies that gate a change of Countersign's own configuration at `at`: every bound one that names
-    /// `environment.policy_update`, at whatever level. Their environments are not asked, their hours are.
+    /// The policies that gate a change of Countersign's own configuration at `at`: every bound policy that names
+    /// `environment.policy_update`, at any level. Their hours are checked; their environments are not.
     pub fn gates_of_config_change(&self, at: Timestamp) -> (Vec<PinnedPolicy>, Vec<PinnedPolicy>) {
         self.naming(&ActionId::from(action::POLICY_UPDATE), at, |_| true)
     }
 
-    /// The policies that gate the start of a break-glass session at `at`: every one that names `break_glass.initiate` and is bound
-    /// to something within the session's reach.
+    /// The policies that gate the start of a break-glass session at `at`: every policy that names `break_glass.initiate` and is
+    /// bound to a resource that the session covers.
     pub fn gates_of_break_glass_start(
         &self,
         reach: &Reach,
@@ -121,8 +122,8 @@ impl CompiledConfig {
         })
     }
 
-    /// The enforced policies that gate this request now: those of its target, or of what Countersign itself would do. A start that
-    /// cannot be read reaches everything.
+    /// The enforced policies that gate this request now: those of its target, or of its effect. An unreadable session start counts
+    /// as covering everything.
     pub(super) fn in_force(&self, request: &Request, now: Timestamp) -> Vec<PinnedPolicy> {
         let (gates, _) = match request.effect() {
             Some(Effect::ConfigChange) => self.gates_of_config_change(now),
@@ -164,7 +165,7 @@ impl CompiledConfig {
         self.pinned(found.into_values().collect())
     }
 
-    /// The target with its cluster's environment, so that a caller who leaves it out misses no policy.
+    /// The target with the environment of its cluster filled in, so that leaving it out does not avoid a policy.
     fn filled_in(&self, target: &Target) -> Target {
         let mut target = target.clone();
         if target.environment.is_none()

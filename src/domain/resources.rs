@@ -1,11 +1,11 @@
-//! The registry of resources: what exists, and which environment a cluster belongs to (docs/decisions.md D08).
+//! The registry of resources: which ones exist, and which environment a cluster belongs to (docs/decisions.md D08).
 
 use super::document::{Level, Resources};
 use super::id::{ClusterId, EnvironmentId, ProjectId};
 use super::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What exists.
+/// All configured projects, clusters and environments.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     environments: BTreeSet<EnvironmentId>,
@@ -27,21 +27,21 @@ impl Registry {
         }
     }
 
-    /// The project with exactly this name, or a sentence with the nearest ones.
+    /// The project with exactly this name, or an error with similar names.
     pub fn project(&self, name: &str) -> Result<&ProjectId, String> {
         self.projects
             .get(name)
             .ok_or_else(|| suggestion::unknown("project", name, self.names(Level::Project)))
     }
 
-    /// The environment with exactly this name, or a sentence with the nearest ones.
+    /// The environment with exactly this name, or an error with similar names.
     pub fn environment(&self, name: &str) -> Result<&EnvironmentId, String> {
         self.environments
             .get(name)
             .ok_or_else(|| suggestion::unknown("environment", name, self.names(Level::Environment)))
     }
 
-    /// The cluster with exactly this name and its environment, or a sentence with the nearest ones.
+    /// The cluster with exactly this name and its environment, or an error with similar names.
     pub fn cluster(&self, name: &str) -> Result<(&ClusterId, &EnvironmentId), String> {
         self.clusters
             .get_key_value(name)
@@ -53,7 +53,7 @@ impl Registry {
         self.clusters.get(cluster)
     }
 
-    /// Whether a resource of this level exists; the sentence otherwise. The organization is no resource.
+    /// Checks that a resource of this level exists, or returns an error. The organization is not a resource and always passes.
     pub fn check(&self, level: Level, name: &str) -> Result<(), String> {
         match level {
             Level::Organization => Ok(()),
@@ -73,7 +73,7 @@ impl Registry {
         }
     }
 
-    /// Every resource of this level.
+    /// All resources of this level.
     pub(super) fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
         match level {
             Level::Organization => Box::new(std::iter::empty()),
@@ -85,7 +85,7 @@ impl Registry {
 }
 
 impl Level {
-    /// The level's word, as it is written in the configuration.
+    /// The level's word in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Organization => "organization",

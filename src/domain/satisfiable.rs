@@ -1,4 +1,4 @@
-//! Whether the people there are could ever meet a quorum, and why not (docs/decisions.md D14).
+//! Whether the people of the directory could ever meet a quorum, and if not, why (docs/decisions.md D14).
 
 use super::decision::Decision;
 use super::document::Quorum;
@@ -15,14 +15,14 @@ use std::collections::{BTreeSet, HashSet};
 /// A policy that nobody could complete any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortfall {
-    /// The policy.
+    /// The policy's id.
     pub policy: PolicyId,
-    /// What it needs and who is left: `needs two teams; only SRE is left once alice is excluded`.
+    /// What the policy needs and who is left: `needs two teams; only SRE is left once alice is excluded`.
     pub message: String,
 }
 
-/// Whether everybody who may still approve, together with those who have, would satisfy every policy. Since more approvals never
-/// un-approve, each policy can be asked on its own.
+/// Whether the approvals so far, together with those of everyone who may still approve, would satisfy every policy. An additional
+/// approval never makes a policy unsatisfied, so each policy can be checked separately.
 pub fn satisfiable(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -35,13 +35,13 @@ pub fn satisfiable(
         .all(|gate| is_meetable(gate, exclusions, decisions, directory))
 }
 
-/// So many people are asked before the next look at whether they are enough; each look takes twice as many.
+/// After this many people the quorum is checked for the first time; each further check follows after twice as many.
 const FIRST_LOOK: usize = 32;
-/// Of so many teams, a few members are asked first where a quorum wants several teams.
+/// If a quorum requires several teams, a few members of this many teams are tried first.
 const TEAMS_FIRST: usize = 64;
 
-/// Whether everybody who could approve would satisfy this policy. Since more approvals never un-approve, it stops at the first few
-/// people who would do, so that in a large directory only a refusal looks at everybody.
+/// Whether everyone who could approve would satisfy this policy. An additional approval never makes a policy unsatisfied, so this
+/// stops as soon as some people suffice. In a large directory, only a negative answer looks at everyone.
 fn is_meetable(
     gate: &PinnedPolicy,
     exclusions: Exclusions<'_>,
@@ -70,7 +70,7 @@ fn is_meetable(
     quorum::is_met(&template.quorum, &counted_approvals)
 }
 
-/// People who bring what the quorum asks for by name: as many of each team and role as approvals are needed.
+/// People who match what the quorum names: for each team and role, as many people as approvals are needed.
 fn likely<'a>(
     quorum: &'a Quorum,
     directory: &'a Directory,
@@ -113,7 +113,7 @@ fn likely<'a>(
     likely
 }
 
-/// The policies that could never be satisfied, with the reason in words.
+/// The policies that could never be satisfied, with the reason.
 pub fn shortfalls(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -137,7 +137,7 @@ pub fn shortfalls(
         .collect()
 }
 
-/// Everybody who has approved or still could.
+/// Everyone who has approved or still could.
 fn pool<'a>(
     gate: &PinnedPolicy,
     exclusions: Exclusions<'_>,
@@ -150,7 +150,7 @@ fn pool<'a>(
     pool
 }
 
-/// A gate that its voices cannot satisfy.
+/// A policy that the possible approvals cannot satisfy.
 struct Short<'a> {
     gate: &'a PinnedPolicy,
     exclusions: Exclusions<'a>,
@@ -260,7 +260,7 @@ impl Short<'_> {
         english::list(&names)
     }
 
-    /// `is left once alice is excluded`, or `can approve` where nobody of its approvers is.
+    /// `is left once alice is excluded`, or `can approve` if none of the approvers is excluded.
     fn left(&self, plural: bool) -> String {
         let mut out = named_people(&self.gate.template, self.directory);
         out.retain(|person| self.exclusions.part(&person.id).is_some());

@@ -1,5 +1,5 @@
-//! What is known of people besides the configuration: the accounts and user groups of the Slack workspace, and memberships that are too
-//! new to count for what was asked before (docs/decisions.md D18).
+//! The Slack directory: accounts and user groups of the workspace, and memberships that are too new to count for older requests
+//! (docs/decisions.md D18).
 
 use super::document::{DirectoryDocument, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
@@ -8,64 +8,65 @@ use super::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was heard of a group longer ago gives nothing to people who were not seen in it then.
+/// A sync of a group that is older than this adds nobody to the team. People whom an earlier sync added stay in it.
 pub const GROUP_FRESHNESS: Span = Span::minutes(15);
 
-/// What somebody may have given themselves through a Slack group makes nobody an administrator, and opens no break-glass session, for
-/// this long.
+/// The hold: how long a membership that people may have given themselves through a Slack group gives neither administrator rights
+/// nor break-glass.
 pub const SELF_GIVEN_HOLD: Span = Span::hours(24);
 
-/// The versions of everything that decides: what Slack adds is versioned apart, so that it makes no draft of the configuration stale.
+/// The versions of the configuration and the Slack directory. They are separate, so that a change in Slack does not make a
+/// configuration draft stale.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConfigVersions {
-    /// The configuration's.
+    /// The version of the configuration.
     pub config: i64,
-    /// That of what is known of people besides.
+    /// The version of the Slack directory.
     pub directory: i64,
 }
 
 /// An account of the home workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncedAccount {
-    /// Whose it is, in Slack's terms.
+    /// The account's Slack identity.
     pub identity: SlackIdentity,
-    /// The name that is shown.
+    /// The display name.
     pub name: String,
-    /// Whether it is not switched off.
+    /// Whether the account is not deactivated.
     pub is_active: bool,
-    /// Whether it belongs to a full member, not to a guest.
+    /// Whether the account belongs to a full member, not to a guest.
     pub is_full: bool,
 }
 
-/// A Slack user group that gives a team its members.
+/// A Slack user group that is mapped to a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncedGroup {
-    /// Who was in it when Slack was last asked.
+    /// The accounts in the group at the last sync.
     pub accounts: Vec<SlackIdentity>,
-    /// The people whom it gives its team.
+    /// The people whom the group adds to its team.
     pub people: BTreeSet<PersonId>,
-    /// When Slack was last asked, and answered.
+    /// When Slack last answered a sync of this group.
     pub synced_at: Timestamp,
-    /// Accounts that came lately and may have added themselves.
+    /// Accounts that joined recently and may have added themselves.
     pub recent: Vec<Joined>,
 }
 
-/// An account that came to a Slack group, where nobody else is known to have added it.
+/// An account that joined a Slack group and may have added itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Joined {
-    /// Whose account.
+    /// The account.
     pub account: SlackIdentity,
-    /// When it was first seen in the group.
+    /// When the account was first seen in the group.
     pub since: Timestamp,
-    /// Whether its membership is held back from administrators and break-glass.
+    /// Whether the membership is on hold for administrator rights and break-glass.
     pub is_held: bool,
 }
 
 impl SyncedGroup {
-    /// A group after Slack has told at `asked_at` which accounts are in it. `given` says of which of them somebody else is known to
-    /// have added it. What is in a group when it is first heard of may have come in any way; it is not held back where whoever wrote
-    /// the configuration has chosen the group as it is.
+    /// The group after a sync at `asked_at` that returned these accounts. `given` says for which accounts it is known that someone
+    /// else added them. Accounts of the first sync can have joined in any way; they are not put on hold if the author of the
+    /// configuration chose the group with its current members.
     pub fn heard(
         known: Option<&Self>,
         accounts: Vec<SlackIdentity>,
@@ -95,7 +96,7 @@ impl SyncedGroup {
         }
     }
 
-    /// How one of a person's accounts came to the group, where nobody else is known to have added it; of several the latest.
+    /// When one of the person's accounts joined the group without being known to be added by someone else; of several, the latest.
     fn joined(&self, person: &Person) -> Option<&Joined> {
         let own = self.recent.iter();
         own.filter(|joined| person.slack.contains(&joined.account))
@@ -103,48 +104,49 @@ impl SyncedGroup {
     }
 }
 
-/// What somebody can come to have in a directory.
+/// A membership that a person can gain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Membership {
-    /// To be in a team.
+    /// Membership in a team.
     Team(TeamId),
-    /// To hold a role.
+    /// A role.
     Role(RoleId),
-    /// To be the person behind a Slack account.
+    /// Ownership of a Slack account.
     Slack(SlackIdentity),
 }
 
-/// A membership that somebody gave himself, or an account that an edit gave to somebody: it does not count for older requests.
+/// A membership that a person may have given themselves, or an account that a configuration change linked to them. It does not
+/// count for older requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecentMembership {
-    /// Who has it.
+    /// The person.
     pub person: PersonId,
-    /// What.
+    /// What the person gained.
     pub what: Membership,
-    /// Since when.
+    /// When the person gained it.
     pub since: Timestamp,
-    /// Until when it makes nobody an administrator and opens no break-glass session.
+    /// When the hold ends, if there is one.
     pub held_until: Option<Timestamp>,
 }
 
 impl RecentMembership {
-    /// Whether it was held back until now.
+    /// Whether there was a hold and it is over.
     pub fn is_hold_over(&self, now: Timestamp) -> bool {
         self.held_until.is_some_and(|until| until <= now)
     }
 }
 
-/// Everything that is known of people besides the configuration.
+/// Everything learnt from Slack about people, in addition to the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlackDirectory {
-    /// Its version.
+    /// The version of the Slack directory.
     pub version: i64,
-    /// The groups that teams are bound to, by id; one that was never heard of is not in it.
+    /// The groups that are mapped to teams, by Slack id; groups that were never synced are missing.
     pub groups: BTreeMap<String, SyncedGroup>,
-    /// The accounts of the workspace, as far as they matter.
+    /// The relevant accounts of the workspace.
     pub accounts: Vec<SyncedAccount>,
-    /// What is too new for older requests.
+    /// Memberships that are too new for older requests.
     pub recent_memberships: Vec<RecentMembership>,
 }
 
@@ -154,8 +156,9 @@ impl SlackDirectory {
         self.groups.is_empty() && self.accounts.is_empty() && self.recent_memberships.is_empty()
     }
 
-    /// The same beside this directory: a group gives its team to whoever it gave it to before, and to others only while what was heard
-    /// of it is fresh. A group that no team is bound to is forgotten, so that it starts anew when it is bound again.
+    /// Resolves the groups against this document. A group keeps in its team the people it added before, and adds others only while
+    /// the last sync is fresh. A group that is not mapped to a team is removed, so that it starts from nothing if it is mapped
+    /// again.
     #[must_use]
     pub fn resolve_groups(mut self, document: &DirectoryDocument, now: Timestamp) -> Self {
         let bare = Self {
@@ -179,8 +182,8 @@ impl SlackDirectory {
         self
     }
 
-    /// What does not count for older requests after a change of the directory: what did not before and is still there, what `givers`
-    /// gave themselves in it, and the accounts that the edit moved to somebody.
+    /// The recent memberships after a change of the directory: earlier ones that still exist, those that `givers` gave themselves
+    /// in the change, and the accounts that the change linked to someone.
     #[must_use]
     pub fn recent_memberships_after(
         &self,
@@ -223,8 +226,8 @@ impl SlackDirectory {
         recent_memberships.into_iter().map(row).collect()
     }
 
-    /// Notes the memberships that a Slack group gives now and did not before, where nobody else is known to have given them: whether
-    /// somebody has joined the group, or has become a person of the directory after joining it.
+    /// Records memberships that a Slack group newly gives and that the person may have given themselves: they joined the group, or
+    /// they became a person of the directory after joining it.
     pub fn note_joined(
         &mut self,
         document: &DirectoryDocument,
@@ -265,13 +268,13 @@ impl SlackDirectory {
     }
 }
 
-/// The Slack user groups that teams are bound to.
+/// The Slack user groups that are mapped to teams.
 pub fn bound_groups(document: &DirectoryDocument) -> impl Iterator<Item = &str> {
     let teams = document.teams.iter();
     teams.filter_map(|team| team.slack_user_group.as_deref())
 }
 
-/// The accounts that an edit adds to somebody, or moves from somebody to somebody else.
+/// The accounts that a configuration change links to a person or moves to another person.
 pub fn moved_accounts(
     before: &DirectoryDocument,
     after: &DirectoryDocument,

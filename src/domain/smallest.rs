@@ -1,4 +1,4 @@
-//! The smallest set of people who would complete a request now: exact for few people, near it for many.
+//! The smallest set of people who could complete a request now: exact for few people, approximate for many.
 
 use super::decision::Decision;
 use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals};
@@ -8,11 +8,12 @@ use super::pinned_policy::PinnedPolicy;
 use super::quorum::{self, CountedApproval, size};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Up to so many people who differ in what they can do for the request, every set is tried.
+/// Up to this many people with different capabilities for the request, all sets are tried.
 const EXACT_UP_TO: usize = 16;
 
-/// The fewest people whose approvals would satisfy every policy now. Empty where nothing is missing, and where nobody could. Up to
-/// 16 different candidates it is exact; beyond, people are taken greedily and those who turn out not to be needed let go.
+/// The fewest people whose approvals would satisfy every policy now. Empty if nothing is missing, or if nobody could complete it.
+/// Up to 16 different candidates the result is exact. With more, it is greedy: people are added until the set is complete, and then
+/// those who are not needed are removed.
 pub fn smallest_set(
     gates: &[PinnedPolicy],
     excluded: &PeopleInvolved,
@@ -37,7 +38,7 @@ pub fn smallest_set(
         .collect()
 }
 
-/// The gates with the voices they have, and the people who could add theirs, each with the gates that name them.
+/// The policies with their approvals so far, and the people who could approve, each with the policies that name them.
 struct Search<'a> {
     gates: &'a [PinnedPolicy],
     have: Vec<Vec<CountedApproval<'a>>>,
@@ -89,7 +90,7 @@ impl<'a> Search<'a> {
             .all(|(at, gate)| quorum::is_met(&gate.template.quorum, &self.voices_with(at, set)))
     }
 
-    /// People whom a quorum requires by name: they are in every set.
+    /// People whom a quorum requires by id: they are in every set.
     fn forced(&self) -> Vec<usize> {
         let required: BTreeSet<&PersonId> = self
             .gates
@@ -101,7 +102,7 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// The others, of those who can do the same no more than could ever be needed.
+    /// The other people. Of people with the same capabilities, it keeps no more than could ever be needed.
     fn different(&self, forced: &[usize]) -> Vec<usize> {
         let most = self
             .gates
@@ -124,7 +125,7 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// Every set, smaller ones first.
+    /// Tries all sets, smaller ones first.
     fn exact(&self, forced: &[usize], rest: &[usize]) -> Vec<usize> {
         (0..=rest.len())
             .find_map(|count| {
@@ -151,7 +152,7 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// Whoever helps most next, until it is complete; then lets go of everybody who is not needed after all.
+    /// Adds the person who helps most until the set is complete, then removes everyone who is not needed.
     fn greedy(&self, forced: Vec<usize>, rest: &[usize]) -> Vec<usize> {
         let mut set = forced;
         while !self.completes(&set) {
@@ -176,7 +177,7 @@ impl<'a> Search<'a> {
         set
     }
 
-    /// How much is missing, over all gates; one person who helps always lessens it.
+    /// How much is missing over all policies; adding a person who helps always decreases it.
     fn missing(&self, set: &[usize]) -> usize {
         let each = self.gates.iter().enumerate().map(|(at, gate)| {
             let quorum = &gate.template.quorum;
@@ -199,7 +200,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The memberships that make a difference to these quorums.
+/// The memberships that matter for these quorums.
 struct AskedFor<'a> {
     every_team: bool,
     teams: BTreeSet<&'a TeamId>,

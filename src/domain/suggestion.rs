@@ -1,34 +1,35 @@
-//! Suggestions for unknown names. Only this file compares what somebody wrote with the names that exist, and its work is bounded:
-//! unknown names come from outside and may be long and many, and a directory may be large.
+//! Suggestions for unknown names. Only this file compares input with existing names. Its work is bounded, because input can contain
+//! many long names, and a directory can be large.
 
 use super::action::must_be_named;
 use super::ask::{NameKind, Violation};
 use super::compiled_config::CompiledConfig;
 use std::cell::Cell;
 
-/// Longer names are shown without a suggestion, in characters: a typing error in a real name is shorter.
+/// Maximum length, in characters, of an unknown name that gets suggestions: a misspelt real name is shorter.
 const LONGEST_COMPARED: usize = 64;
-/// At most this many known names are compared with one unknown name: those that begin most alike.
+/// Maximum number of known names that are compared with one unknown name: those with the longest common prefix.
 const CANDIDATES_COMPARED: usize = 1_000;
-/// One answer suggests names for this many unknown names; the others are only listed as unknown.
+/// Maximum number of unknown names in one response that get suggestions; the others are only listed as unknown.
 const NAMES_SUGGESTED_FOR: usize = 20;
-/// Of an unknown name, so many characters are repeated in the answer.
+/// Maximum number of characters of an unknown name that the response repeats.
 const LONGEST_REPEATED: usize = 100;
-/// From this similarity on (Jaro-Winkler, 0 to 1) a name is worth suggesting.
+/// Minimum similarity of a suggestion (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.8;
-/// How much less alike than the nearest one another suggestion may be.
+/// Maximum difference in similarity between the best suggestion and another one.
 const NEAR_THE_NEAREST: f64 = 0.08;
 const SUGGESTIONS: usize = 3;
 const SHOWN_WHEN_NONE_IS_NEAR: usize = 5;
 
-/// Suggestions for one answer: the first unknown names get some, so that the work does not grow with the number of mistakes.
+/// The suggestions of one response. Only the first unknown names get some, so that the work does not grow with the number of
+/// mistakes.
 #[derive(Debug, Default)]
 pub(super) struct Suggestions {
     made: Cell<usize>,
 }
 
 impl Suggestions {
-    /// Like [`unknown`], without suggestions once enough names have got some.
+    /// Like [`unknown`], but without suggestions after enough names got some.
     pub(super) fn unknown<'a>(
         &self,
         what: &str,
@@ -49,12 +50,12 @@ impl Suggestions {
     }
 }
 
-/// `unknown environment `prod`; did you mean `production`?`, or the known names where none is near.
+/// An unknown name with suggestions (unknown environment `prod`; did you mean `production`?), or with known names if none is similar.
 pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     unknown_name(what, name) + &hint(name, known)
 }
 
-/// "unknown environment" and the quoted name, without suggestions; a long name is cut.
+/// "unknown environment" and the quoted name, without suggestions; a long name is truncated.
 pub(super) fn unknown_name(what: &str, name: &str) -> String {
     let repeated: String = name.chars().take(LONGEST_REPEATED).collect();
     let cut = if repeated.len() < name.len() {
@@ -66,8 +67,8 @@ pub(super) fn unknown_name(what: &str, name: &str) -> String {
 }
 
 impl CompiledConfig {
-    /// Adds suggestions to the violations that name something unknown. This compares texts, so call it after the transaction that
-    /// found them has ended.
+    /// Adds suggestions to violations about unknown names. Comparing names takes time, so call it only after the transaction has
+    /// ended.
     pub fn suggest_names(&self, violations: &mut [Violation]) {
         let suggestions = Suggestions::default();
         for violation in violations {
@@ -79,7 +80,7 @@ impl CompiledConfig {
         }
     }
 
-    /// Every name of this kind.
+    /// All names of this kind.
     fn known_names(&self, kind: NameKind) -> Box<dyn Iterator<Item = &str> + '_> {
         let actions = self.actions().iter();
         match kind {
@@ -98,7 +99,7 @@ impl CompiledConfig {
     }
 }
 
-/// What follows the unknown name: suggestions, or some of the known names.
+/// The text after the unknown name: suggestions, or some of the known names.
 fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.collect();
     if known.is_empty() {
@@ -131,13 +132,13 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// The known name that was probably meant, if any is near.
+/// The most similar known name, if one is similar enough.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let ranked = ranked(name, &mut known.to_vec());
     near(&ranked).next()
 }
 
-/// The names near enough to be suggested, the nearest first.
+/// The names that are similar enough to suggest, the most similar first.
 fn near<'a>(ranked: &[(f64, &'a str)]) -> impl Iterator<Item = &'a str> {
     let best = ranked.first().map_or(0.0, |(likeness, _)| *likeness);
     let enough = ALIKE.max(best - NEAR_THE_NEAREST);
@@ -147,7 +148,7 @@ fn near<'a>(ranked: &[(f64, &'a str)]) -> impl Iterator<Item = &'a str> {
     near.map(|(_, name)| *name)
 }
 
-/// The candidates with their similarity, the most similar first; none for a name that is too long to compare.
+/// The candidates with their similarity, the most similar first; empty for a name that is too long to compare.
 fn ranked<'a>(name: &str, known: &mut [&'a str]) -> Vec<(f64, &'a str)> {
     if name.chars().nth(LONGEST_COMPARED).is_some() {
         return Vec::new();
@@ -167,7 +168,7 @@ fn ranked<'a>(name: &str, known: &mut [&'a str]) -> Vec<(f64, &'a str)> {
     ranked
 }
 
-/// From 0 to 1. A beginning of two or more characters is always near: people abbreviate.
+/// Similarity from 0 to 1. A prefix of two or more characters is always similar, because people abbreviate.
 fn likeness(wanted: &str, known: &str) -> f64 {
     let likeness = strsim::jaro_winkler(wanted, known);
     if wanted.len() > 1 && known.starts_with(wanted) {
@@ -176,7 +177,7 @@ fn likeness(wanted: &str, known: &str) -> f64 {
     likeness
 }
 
-/// Case and separators do not tell two names apart: `min_approvals` is meant as `minApprovals`.
+/// Normalises case and separators: `min_approvals` means `minApprovals`.
 fn plain(name: &str) -> String {
     name.chars()
         .take(LONGEST_COMPARED)

@@ -1,4 +1,4 @@
-//! What an action is done to.
+//! The target of an action.
 
 use super::id::{ClusterId, EnvironmentId, ProjectId};
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ pub struct Target {
     /// The cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterId>,
-    /// The environment; a cluster's own one is filled in.
+    /// The environment; for a cluster, its environment is filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentId>,
-    /// The release, free text of 1 to 200 printable characters.
+    /// The release: free text of 1 to 200 printable characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
 }

@@ -1,26 +1,26 @@
-//! One rule for text that people enter: what is white space, what is invisible, what counts as blank, how line ends are normalised, what
-//! is refused, and how length is counted. Every entry uses it: the API, forms and commands in Slack, the command line, configuration.
+//! The rules for text that people enter: white space, invisible characters, blank text, line ends, refused characters, and length.
+//! The API, Slack forms and commands, the command line and the configuration all use them.
 //!
-//! What is approved (the payload) is never changed: its digest stands for the very bytes.
+//! A payload is never changed, because its digest covers its exact bytes.
 
 use super::ask::{Violation, ViolationCode};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Longest reason, comment, message or note, in characters.
+/// Maximum length of a reason, comment, message or note, in characters.
 pub const LONGEST: usize = 4_000;
 
 /// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFault {
-    /// It contains this control character.
+    /// The text contains this control character.
     Control(char),
-    /// It has more characters than this.
+    /// The text has more characters than this maximum.
     TooLong(usize),
 }
 
 impl fmt::Display for TextFault {
-    /// The end of a sentence that begins with what the text is.
+    /// The end of a sentence whose subject is the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Control(sign) => write!(
@@ -36,7 +36,7 @@ impl fmt::Display for TextFault {
     }
 }
 
-/// `4,000`.
+/// A number with separators, such as `4,000`.
 fn grouped(number: usize) -> String {
     match number / 1_000 {
         0 => number.to_string(),
@@ -44,12 +44,13 @@ fn grouped(number: usize) -> String {
     }
 }
 
-/// White space as Unicode defines it, no-break spaces and line ends included.
+/// White space as Unicode defines it, including no-break spaces and line ends.
 pub fn is_space(sign: char) -> bool {
     sign.is_whitespace()
 }
 
-/// Characters that change what is read without being seen: controls, zero width, directions, fillers, variation selectors, tags.
+/// Invisible characters that can change how a text is read: controls, zero-width characters, text direction, fillers, variation
+/// selectors, tags.
 pub fn is_invisible(sign: char) -> bool {
     sign.is_control()
         || matches!(sign,
@@ -59,18 +60,18 @@ pub fn is_invisible(sign: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether nobody would see anything.
+/// Whether the text displays nothing.
 pub fn is_blank(text: &str) -> bool {
     text.chars()
         .all(|sign| is_space(sign) || is_invisible(sign))
 }
 
-/// How long a text is: in characters, not bytes.
+/// The length of a text in characters, not bytes.
 pub fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The same text with `\n` at the end of each line, whether it came from Windows (`\r\n`) or an old Mac (`\r`).
+/// Normalises line ends to `\n`, from `\r\n` (Windows) or `\r` (old Mac).
 pub fn with_plain_line_ends(text: &str) -> Cow<'_, str> {
     if text.contains('\r') {
         Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
@@ -79,13 +80,13 @@ pub fn with_plain_line_ends(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The first control character; in a text of several `lines` newline and tab are none.
+/// The first control character. If `lines` is set, newline and tab are allowed.
 pub fn control_character(text: &str, lines: bool) -> Option<char> {
     text.chars()
         .find(|sign| sign.is_control() && !(lines && matches!(sign, '\n' | '\t')))
 }
 
-/// A text of several lines, as it is kept: line ends are normalised, white space around it goes, and a blank text is none.
+/// Normalises a text of several lines: normalises line ends and trims white space. A blank text becomes `None`.
 pub fn prose(text: &str) -> Result<Option<String>, TextFault> {
     let plain = with_plain_line_ends(text);
     let kept = plain.trim();
@@ -98,14 +99,14 @@ pub fn prose(text: &str) -> Result<Option<String>, TextFault> {
     Ok((!is_blank(kept)).then(|| kept.to_owned()))
 }
 
-/// What somebody says for others to read, as it is kept; `what` names it in a refusal.
+/// Normalises a reason, comment or note; `what` names it in the violation.
 pub fn said(what: &str, text: Option<&str>) -> Result<Option<String>, Violation> {
     let Some(text) = text else { return Ok(None) };
     prose(text)
         .map_err(|fault| Violation::new(ViolationCode::Payload, format!("the {what} {fault}")))
 }
 
-/// One line, such as a name: at most so many characters, and no control character.
+/// Checks a text of one line, such as a name: at most `most` characters, and no control character.
 pub fn check_line(text: &str, most: usize) -> Result<(), TextFault> {
     if let Some(sign) = control_character(text, false) {
         return Err(TextFault::Control(sign));
@@ -116,7 +117,7 @@ pub fn check_line(text: &str, most: usize) -> Result<(), TextFault> {
     Ok(())
 }
 
-/// A name that somebody gave themselves elsewhere, as one visible line of at most so many characters; none where it is blank.
+/// A name from elsewhere, such as Slack, as one visible line of at most `most` characters; `None` if it is blank.
 pub fn shown_name(text: &str, most: usize) -> Option<String> {
     let visible = text.chars().filter(|sign| !is_invisible(*sign)).take(most);
     let name: String = visible.collect();

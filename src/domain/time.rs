@@ -1,22 +1,22 @@
-//! Points in time and lengths of time, in whole milliseconds; nothing here reads a clock.
+//! Times and durations in whole milliseconds. This module never reads a clock.
 
 use serde::de::Visitor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A point in time: milliseconds since the Unix epoch, UTC.
+/// A time: milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This point moved by `span`; at the end of the range it stays there.
+    /// This time moved by `span`; saturates at the limits of the range.
     #[must_use]
     pub fn plus(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// RFC 3339 in UTC with milliseconds, as the API shows it.
+    /// RFC 3339 in UTC with milliseconds, as in the API.
     pub fn rfc3339(self) -> String {
         chrono::DateTime::from_timestamp_millis(self.0).map_or_else(
             || self.0.to_string(),
@@ -25,20 +25,20 @@ impl Timestamp {
     }
 }
 
-/// A length of time in milliseconds, written by people as `24h`, `30m` or `1h 30m`.
+/// A duration in milliseconds; people write it as `24h`, `30m` or `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub i64);
 
 impl Span {
-    /// So many seconds.
+    /// A duration of `n` seconds.
     pub const fn seconds(n: i64) -> Self {
         Self(n * 1_000)
     }
-    /// So many minutes.
+    /// A duration of `n` minutes.
     pub const fn minutes(n: i64) -> Self {
         Self(n * 60_000)
     }
-    /// So many hours.
+    /// A duration of `n` hours.
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// Reads a length of time; a number without a unit is told what is missing.
+/// Reads a duration. The error for a number without a unit says that the unit is missing.
 struct Written;
 
 impl Visitor<'_> for Written {

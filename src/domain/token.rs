@@ -1,4 +1,4 @@
-//! API tokens: who a bearer is and what it may do (docs/decisions.md D38). The secret itself never gets here.
+//! API tokens: whom a token identifies and what it may do (docs/decisions.md D38). This module never sees the secret.
 
 use super::id::{PersonId, TokenId};
 use super::principal::Principal;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// One right of a token; what is not listed is denied.
+        /// One right of a token; a right that is not listed is denied.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Scope { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
 
         impl Scope {
-            /// Every scope.
+            /// All scopes.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The word that is typed, stored and shown.
+            /// The word that is typed, stored and displayed.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
@@ -26,19 +26,19 @@ macro_rules! scopes {
 scopes! {
     /// Read requests.
     RequestsRead = "requests:read",
-    /// Ask, and cancel one's own.
+    /// Create requests, and cancel one's own.
     RequestsWrite = "requests:write",
-    /// Execute and complete.
+    /// Execute grants and report outcomes.
     RequestsExecute = "requests:execute",
     /// Name another requester.
     RequestsActFor = "requests:act-for",
-    /// Approve and reject; persons only.
+    /// Approve and reject; for people only.
     DecisionsWrite = "decisions:write",
     /// Start, revoke and review break-glass sessions.
     BreakGlassWrite = "break-glass:write",
     /// Read the configuration.
     ConfigRead = "config:read",
-    /// Change the configuration, for administrators.
+    /// Change the configuration; for administrators only.
     ConfigWrite = "config:write",
     /// Read the audit log.
     AuditRead = "audit:read",
@@ -58,23 +58,23 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// A token as it is stored, without its secret.
+/// A token as stored, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its id.
+    /// The token's id.
     pub id: TokenId,
-    /// What it is for, in its maker's words.
+    /// What the token is for; a name chosen by its creator.
     pub name: String,
-    /// The person or service it speaks for.
+    /// The person or service that the token identifies.
     pub principal: Principal,
-    /// People who answer for a service's token, besides the configured owners.
+    /// The owners of a service's token, in addition to the configured owners.
     pub owners: Vec<PersonId>,
-    /// What it may do.
+    /// What the token may do.
     pub scopes: Vec<Scope>,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// When the token was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When the token was revoked.
     pub revoked_at: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! What in a change of the configuration must be announced (docs/decisions.md D12). In doubt a change counts as weakening.
+//! Which configuration changes must be announced (docs/decisions.md D12). A change that might be a weakening counts as one.
 
 use super::action::catalogue;
 use super::document::{
@@ -10,7 +10,7 @@ use super::slack_directory::moved_accounts;
 use super::window::Week;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// The parts of the document that a change touches and that are announced whatever is changed in them.
+/// The changed parts of the document that are announced whatever the change is.
 pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'static str> {
     let parts = [
         ("breakGlass", before.break_glass != after.break_glass),
@@ -31,7 +31,7 @@ pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'
         .collect()
 }
 
-/// How a change weakens the policies there are, a sentence each.
+/// How a change weakens existing policies, one sentence each.
 pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let mut told = Vec::new();
     let actions: Vec<ActionId> = catalogue()
@@ -78,7 +78,7 @@ pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<S
     told
 }
 
-/// The Slack accounts that somebody else decides with after the change.
+/// The Slack accounts that belong to another person after the change.
 fn accounts(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let users = before.directory.users.iter();
     let known: HashSet<_> = users.clone().map(|user| &user.id).collect();
@@ -90,7 +90,7 @@ fn accounts(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
         .collect()
 }
 
-/// How policies that are new, or newly bound, change what people see of the requests that they gate.
+/// How policies that are new, or newly bound, change what people see of the requests they gate.
 fn added(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let old: HashSet<&PolicyId> = before.policies.iter().map(|one| &one.id).collect();
     let new = after.policies.iter();
@@ -192,7 +192,7 @@ fn weaker(old: &PolicyTemplate, new: &PolicyTemplate, actions: &[ActionId]) -> V
         .collect()
 }
 
-/// Who a template's approvers are; none stands for everybody.
+/// The approvers of a policy; `None` means everyone.
 fn approvers(template: &PolicyTemplate) -> Option<People> {
     match &template.approvers {
         Some(Approvers::Anyone) => None,
@@ -205,7 +205,7 @@ fn approvers(template: &PolicyTemplate) -> Option<People> {
     }
 }
 
-/// Whether everybody named in `new` is named in `old`, in the same way.
+/// Whether everyone named in `new` is also named in `old`, in the same way.
 fn within(new: Option<&People>, old: Option<&People>) -> bool {
     match (new, old) {
         (_, None) => true,

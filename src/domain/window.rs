@@ -1,4 +1,4 @@
-//! Weekly windows: on which days and hours a policy applies (specification: Condition Constraints; docs/decisions.md D15).
+//! Weekly windows: the days and hours in which a policy applies (docs/policies.md; docs/decisions.md D15).
 
 use super::document::{Conditions, Weekday};
 
@@ -6,7 +6,7 @@ use super::document::{Conditions, Weekday};
 pub(super) const HOURS: u8 = 24;
 const DAYS: usize = 7;
 
-/// A window that makes sense: the days it opens on and its hours. One that wraps midnight belongs to the day on which it opens.
+/// A valid window: the days on which it opens, and its hours. A window that passes midnight belongs to the day on which it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Opening {
     opens_on: [bool; DAYS],
@@ -15,7 +15,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Reads a window; an error says what is wrong with it, at the field that is named.
+    /// Reads a window. An error contains the name of the invalid field and the message.
     pub(super) fn read(
         weekdays: Option<&[Weekday]>,
         start: Option<u8>,
@@ -55,7 +55,7 @@ impl Opening {
         })
     }
 
-    /// Whether this hour of this day (0 is Monday) lies in the window. Start is inclusive, end exclusive.
+    /// Whether this hour of this day (0 is Monday) is in the window. The start is inclusive, the end exclusive.
     pub(super) fn contains(self, day: usize, hour: u8) -> bool {
         let today = self.opens_on[day % DAYS];
         if self.start < self.end {
@@ -78,12 +78,12 @@ fn number(day: Weekday) -> usize {
     }
 }
 
-/// The hours of a week in which a policy applies, in the policy's own zone.
+/// The hours of a week in which a policy applies, in the policy's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Week([[bool; HOURS as usize]; DAYS]);
 
 impl Week {
-    /// The week of these conditions; every hour where they name no time, or where they cannot be read, since then the policy applies.
+    /// The week of these conditions. If they do not depend on the time or are unreadable, the policy applies in every hour.
     pub fn of(conditions: &Conditions) -> Self {
         Self::read(conditions).unwrap_or_else(Self::always)
     }
@@ -93,7 +93,7 @@ impl Week {
         Self([[true; HOURS as usize]; DAYS])
     }
 
-    /// Whether this one holds every hour that the other one holds.
+    /// Whether this week contains every hour of the other one.
     pub fn covers(&self, other: &Self) -> bool {
         let hours = self.0.iter().flatten().zip(other.0.iter().flatten());
         hours.into_iter().all(|(mine, theirs)| *mine || !theirs)
@@ -129,7 +129,7 @@ impl Week {
         Some(Self(week))
     }
 
-    /// Whether it applies in this hour of this day (0 is Monday); what is out of range applies.
+    /// Whether the policy applies in this hour of this day (0 is Monday); `true` if out of range.
     pub fn contains(&self, day: usize, hour: usize) -> bool {
         self.0
             .get(day)
@@ -137,12 +137,12 @@ impl Week {
             .is_none_or(|applies| *applies)
     }
 
-    /// How many of the week's 168 hours it holds.
+    /// How many of the week's 168 hours it contains.
     pub fn hours(&self) -> usize {
         self.0.iter().flatten().filter(|applies| **applies).count()
     }
 
-    /// A week of 7 lines and 24 columns for a terminal, with the hours counted and the zone named.
+    /// The week as text for a terminal: 7 lines of 24 columns, with the number of hours and the time zone.
     pub fn picture(&self, zone: Option<&str>) -> String {
         const NAMES: [&str; DAYS] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let mut text = String::from("    0     6     12    18\n");

@@ -1,13 +1,13 @@
-//! How a database is named: the spellings that `psql` and `sqlite3` users expect, or an error that says what is wrong with one.
+//! Database addresses: accepts the spellings that users of `psql` and `sqlite3` expect, and explains what is wrong with others.
 
 use super::StoreError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
-/// What a database address may look like, for error messages.
+/// The expected forms of an address, for error messages.
 const EXPECTED: &str = "expected sqlite://countersign.db, postgres://USER:PASSWORD@HOST:PORT/NAME or host=HOST dbname=NAME";
 
-/// Parameters of libpq that have no meaning here, and do no harm when they are left out.
+/// Parameters of libpq that have no meaning here and can safely be ignored.
 const IGNORED: [&str; 14] = [
     "channel_binding",
     "client_encoding",
@@ -25,7 +25,7 @@ const IGNORED: [&str; 14] = [
     "pool_max_conns",
 ];
 
-/// Parameters that are passed on.
+/// Parameters that are passed to the driver.
 const KNOWN: [&str; 17] = [
     "application_name",
     "dbname",
@@ -46,17 +46,17 @@ const KNOWN: [&str; 17] = [
     "user",
 ];
 
-/// A database, named in one of the ways that are understood.
+/// A parsed database address.
 #[derive(Debug, Clone)]
 pub(super) enum Address {
-    /// A file.
+    /// An `SQLite` file.
     Sqlite(Box<SqliteConnectOptions>),
-    /// A server.
+    /// A Postgres server.
     Postgres(Box<PgConnectOptions>),
 }
 
 impl Address {
-    /// Reads an address. The error never repeats it, since it may hold a password.
+    /// Parses an address. The error never contains the address, because that may contain a password.
     pub(super) fn parse(text: &str) -> Result<Self, StoreError> {
         let text = text.trim();
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
@@ -88,7 +88,7 @@ fn wrong(why: &str) -> StoreError {
     StoreError::CannotOpen(format!("DATABASE_URL is invalid: {why}; {EXPECTED}"))
 }
 
-/// What the driver says, without its own beginning.
+/// The driver's message, without its prefix.
 fn detail(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(why) => why.to_string(),
@@ -96,7 +96,7 @@ fn detail(error: &sqlx::Error) -> String {
     }
 }
 
-/// A path is only taken for a file where it cannot be a mistyped server.
+/// Whether a path names a file. It must not look like a mistyped server address.
 fn is_file(text: &str) -> bool {
     let path = text.split('?').next().unwrap_or(text);
     let ending = std::path::Path::new(path).extension();
@@ -153,14 +153,15 @@ fn several_hosts() -> StoreError {
     )
 }
 
-/// Whether the driver is told; unknown ones are refused, since one that is misspelt would otherwise be silently left out.
+/// Whether a parameter is passed to the driver. Unknown parameters are refused, because the driver would silently ignore a misspelt
+/// one.
 fn is_passed_on(key: &str, value: &str) -> Result<bool, StoreError> {
     if key == "host" && value.contains(',') {
         return Err(several_hosts());
     }
     if key == "target_session_attrs" {
         return match value {
-            "any" | "read-write" | "primary" => Ok(false), // `/readyz` tells when it cannot be written
+            "any" | "read-write" | "primary" => Ok(false), // `/readyz` reports a read-only server
             other => Err(wrong(&format!(
                 "target_session_attrs={other} is not possible, as Countersign writes"
             ))),
@@ -178,7 +179,7 @@ fn is_passed_on(key: &str, value: &str) -> Result<bool, StoreError> {
     Err(wrong(&format!("parameter `{key}` is unknown")))
 }
 
-/// `host=.. dbname=..`, as libpq writes it: values with spaces are quoted, `\` escapes.
+/// Parses `host=.. dbname=..` as libpq does: values with spaces are quoted, `\` escapes.
 fn of_pairs(text: &str) -> Result<PgConnectOptions, StoreError> {
     let mut options = PgConnectOptions::new().extra_float_digits(None);
     for (key, value) in pairs(text)? {
@@ -222,7 +223,7 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, StoreError> {
     Ok(pairs)
 }
 
-/// One value and what follows it.
+/// Parses one value; returns it with the remaining text.
 fn value_of(text: &str) -> Result<(String, &str), StoreError> {
     let (quoted, body) = text
         .strip_prefix('\'')
@@ -247,7 +248,7 @@ fn value_of(text: &str) -> Result<(String, &str), StoreError> {
 mod tests {
     use super::*;
 
-    /// Where an address leads, or why it leads nowhere.
+    /// The parsed address as a text, or the error.
     fn read(text: &str) -> String {
         match Address::parse(text) {
             Ok(Address::Sqlite(options)) => format!("file {}", options.get_filename().display()),

@@ -1,10 +1,11 @@
-//! The rows that this release cannot read, remembered from the moment one is met until it is read, for `/readyz` and `doctor`.
+//! Rows that this release cannot read, for `/readyz` and `doctor`. A row is remembered from the first failed read until it can be
+//! read.
 
 use super::{StoreError, Tx, Unreadable};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Rows that are remembered one by one; after so many log lines another one tells nothing new.
+/// Maximum number of rows that are remembered; after so many log lines, another one adds no information.
 const MOST_REMEMBERED: usize = 1_000;
 
 type Rows = BTreeMap<(&'static str, String), Unreadable>;
@@ -18,9 +19,9 @@ pub struct Aside(Arc<Mutex<Rows>>);
 pub struct SetAside {
     /// The table.
     pub table: &'static str,
-    /// How many there are.
+    /// How many rows there are.
     pub rows: usize,
-    /// What is wrong with the first of them.
+    /// What is wrong with the first row.
     pub first: String,
 }
 
@@ -29,7 +30,7 @@ impl Aside {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The rows that were set aside, by table.
+    /// The rows that were set aside, grouped by table.
     pub fn tables(&self) -> Vec<SetAside> {
         let mut tables: Vec<SetAside> = Vec::new();
         for ((table, _), row) in &*self.rows() {
@@ -74,7 +75,8 @@ impl Aside {
 }
 
 impl Tx {
-    /// One row of many: none where it cannot be read, which is remembered and reported, and stops nothing else.
+    /// For one row of many: `None` if it is unreadable. The row is then remembered and reported, and the caller continues with the
+    /// others.
     pub(super) fn readable<T>(
         &self,
         table: &'static str,
@@ -84,7 +86,7 @@ impl Tx {
         self.sole(table, row, value).ok()
     }
 
-    /// The one row that was asked for; that it cannot be read is remembered and reported as well.
+    /// For a row that the caller needs: an unreadable row is remembered and reported, and returned as an error.
     pub(super) fn sole<T>(
         &self,
         table: &'static str,
@@ -104,7 +106,7 @@ impl Tx {
         value
     }
 
-    /// How many rows of a table were set aside, so that whoever reads the first of them reads so many more.
+    /// Extends a limit by the number of rows of a table that were set aside, so that they take no place from readable rows.
     pub(super) fn beyond_aside(&self, table: &'static str, limit: i64) -> i64 {
         let known = i64::try_from(self.aside.count(table)).unwrap_or(0);
         limit.saturating_add(known)

@@ -1,4 +1,4 @@
-//! The audit log: rows written with what they record, sealed into a chain soon after.
+//! The audit log. A row is written with the change it records, and sealed into the hash chain soon after.
 
 use super::dialect::{self, on};
 use super::keys::Keys;
@@ -23,76 +23,76 @@ sql! {
     COUNT_UNSEALED = "SELECT count(*) FROM audit WHERE seal IS NULL";
 }
 
-/// An audit row as it is stored, before its seal.
+/// An audit row as stored, before it is sealed.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Unsealed {
-    /// Its id.
+    /// The row's id.
     pub id: String,
-    /// When.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub at: i64,
-    /// What.
+    /// The kind of event, such as `request.created`.
     pub what: String,
-    /// Who.
+    /// The principal, such as `person:alice`.
     pub actor: String,
-    /// Through which door.
+    /// The interface it came through.
     pub via: String,
-    /// The request it is about.
+    /// The request that the event is about.
     pub request_id: Option<String>,
-    /// The break-glass session it belongs to.
+    /// The break-glass session that the event belongs to.
     pub session_id: Option<String>,
-    /// Whether it is highlighted.
+    /// Whether the event is about break-glass or recovery and is highlighted.
     pub prominent: bool,
-    /// What else, as JSON.
+    /// More data, as JSON.
     pub detail: String,
 }
 
-/// A sealed row: its place in the chain and the hash up to it.
+/// A sealed row: its position in the hash chain, and the hash.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Sealed {
     /// The row.
     #[sqlx(flatten)]
     pub row: Unsealed,
-    /// Its place.
+    /// The position in the chain.
     pub seal: i64,
-    /// The chain's hash up to and with this row.
+    /// The hash of the chain up to and including this row.
     pub hash: String,
 }
 
-/// A row as people read it, sealed or not.
+/// A row for display, sealed or not.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Logged {
     /// The row.
     #[sqlx(flatten)]
     pub row: Unsealed,
-    /// Its place in the chain, once it is sealed.
+    /// The position in the chain, once the row is sealed.
     pub seal: Option<i64>,
-    /// The chain's hash up to and with this row.
+    /// The hash of the chain up to and including this row.
     pub hash: Option<String>,
-    /// The chain's hash up to the row before it.
+    /// The hash of the chain up to the previous row.
     pub hash_before: Option<String>,
-    /// The number of the request it is about.
+    /// The number of the request that the event is about.
     pub number: Option<i64>,
 }
 
-/// One line of a request's timeline, as it is stored.
+/// One line of a request's timeline, as stored.
 #[derive(Debug, Clone)]
 pub struct TimelineRow {
     /// The request.
     pub request: RequestId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What.
+    /// What happened.
     pub what: AuditEventKind,
-    /// Who.
+    /// Who did it.
     pub actor: Principal,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
-    /// What else.
+    /// More data, as JSON.
     pub detail: Value,
 }
 
 impl Tx {
-    /// Records an event, in the commit of what it records.
+    /// Records an event, in the same transaction as the change it describes.
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), StoreError> {
         let detail = json(&event.detail)?;
         let via = serde_json::to_value(event.via)
@@ -117,7 +117,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// What happened to these requests, oldest first: of each its first event and its latest `limit`.
+    /// The timelines of these requests, oldest first: for each, the first event and the latest `limit`.
     pub async fn timeline(
         &mut self,
         ids: &[&RequestId],
@@ -155,7 +155,7 @@ impl Tx {
         Ok(lines.collect())
     }
 
-    /// Rows without a seal, oldest first; nobody else seals until this unit ends.
+    /// Unsealed rows, oldest first. Nobody else seals rows until this transaction ends.
     pub async fn unsealed(&mut self, limit: i64) -> Result<Vec<Unsealed>, StoreError> {
         if self.locks_rows() {
             on_db!(self, |c| sqlx::query(dialect::LOCK_SEALS)
@@ -169,7 +169,7 @@ impl Tx {
             .await)
     }
 
-    /// Whether any row waits for its seal.
+    /// Whether any row is unsealed.
     pub async fn any_unsealed(&mut self) -> Result<bool, StoreError> {
         let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(ANY_UNSEALED)
             .fetch_optional(c)
@@ -177,12 +177,12 @@ impl Tx {
         Ok(row.is_some())
     }
 
-    /// The end of the chain: the last seal and its hash.
+    /// The end of the chain: the last position and its hash.
     pub async fn last_seal(&mut self) -> Result<Option<(i64, String)>, StoreError> {
         on_db!(self, |c| sqlx::query_as(LAST_SEAL).fetch_optional(c).await)
     }
 
-    /// Gives rows their places in the chain: id, place, hash.
+    /// Seals rows: id, position, hash.
     pub async fn seal(&mut self, rows: &[(&str, i64, String)]) -> Result<(), StoreError> {
         let text = on!(self, dialect::SEAL_SQLITE, dialect::SEAL_POSTGRES);
         let (ids, is_postgres) = (Keys::of(rows.iter().map(|row| row.0)), self.locks_rows());
@@ -200,7 +200,7 @@ impl Tx {
         })
     }
 
-    /// Sealed rows after a place in the chain.
+    /// Sealed rows after a position in the chain.
     pub async fn sealed_after(
         &mut self,
         after: i64,
@@ -221,7 +221,7 @@ impl Tx {
             .await)
     }
 
-    /// How many rows wait for their seal.
+    /// How many rows are unsealed.
     pub async fn count_unsealed(&mut self) -> Result<i64, StoreError> {
         let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(COUNT_UNSEALED).fetch_one(c).await)?;
         Ok(count)

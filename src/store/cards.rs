@@ -1,4 +1,4 @@
-//! Which card shows which request where, and which of them are behind.
+//! The cards of requests: where each is posted, and which of them are due for an update.
 
 use super::dialect::{self, on};
 use super::outbox::Claimed;
@@ -18,7 +18,7 @@ sql! {
     PUT_OFF = "UPDATE cards SET due_at = $4, shown = NULL, failures = failures + 1, trouble = $5
         WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     RELEASE = "UPDATE cards SET due_at = $4, trouble = $5 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
-    /// A card that was never posted is of no use once nobody decides or executes its request any more.
+    /// A card that was never posted is useless once its request can be neither decided nor executed.
     GIVE_UP_ENDED = "UPDATE cards SET due_at = NULL, trouble = $2, attempt = attempt + 1 WHERE channel = $1 AND due_at IS NOT NULL AND ts IS NULL
             AND (CAST($3 AS TEXT) IS NULL OR request_id = $3)
             AND EXISTS (SELECT 1 FROM requests r WHERE r.id = cards.request_id
@@ -44,17 +44,17 @@ sql! {
         (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update' AND p.until > $1)";
 }
 
-/// What a card that is due needs.
+/// What a due card needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
-    /// It has no message yet.
+    /// The card has no message yet.
     ToPost,
-    /// Its message may be behind.
+    /// The card's message may be outdated.
     ToUpdate,
 }
 
 impl Card {
-    /// The lane in which its channel pauses.
+    /// The lane in which the card's channel is paused.
     pub fn lane(self) -> ChannelLane {
         match self {
             Self::ToPost => ChannelLane::Post,
@@ -63,29 +63,29 @@ impl Card {
     }
 }
 
-/// A card that may be behind, claimed until the end of a lease.
+/// A due card, claimed until the end of a lease.
 #[derive(Debug, Clone)]
 pub struct DueCard {
-    /// The request it shows.
+    /// The request that the card shows.
     pub request: RequestId,
-    /// Where.
+    /// The channel.
     pub channel: ChannelId,
-    /// Slack's id of the message, once it has been posted.
+    /// Slack's id of the message, once it was posted.
     pub ts: Option<String>,
-    /// The hash of what it shows, where that is known.
+    /// The hash of the displayed message, if known.
     pub shown: Option<String>,
-    /// How many failed calls in a row.
+    /// Number of failed calls in a row.
     pub failures: i64,
-    /// Whose direct message it is; none for a card in a channel.
+    /// The recipient, if the card is a direct message; `None` for a card in a channel.
     pub person: Option<PersonId>,
-    /// Where it is the probe of a channel: how many calls to that channel have failed in a row.
+    /// If this card is the probe of a channel: the number of failed calls in a row to that channel.
     pub probes_after: Option<i64>,
     touched: i64,
     attempt: i64,
 }
 
 impl DueCard {
-    /// The lane in which its channel pauses.
+    /// The lane in which the card's channel is paused.
     pub fn lane(&self) -> ChannelLane {
         match self.ts {
             None => ChannelLane::Post,
@@ -97,15 +97,15 @@ impl DueCard {
 /// A direct message about a request, as it was delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Direct<'a> {
-    /// The request it is about.
+    /// The request.
     pub request: &'a RequestId,
-    /// Whose it is.
+    /// The recipient.
     pub person: &'a PersonId,
-    /// The conversation.
+    /// The channel of the conversation.
     pub channel: &'a ChannelId,
     /// Slack's id of the message.
     pub ts: &'a str,
-    /// The hash of what it shows.
+    /// The hash of the displayed message.
     pub shown: &'a str,
 }
 
@@ -136,7 +136,7 @@ fn card_of(row: &Row, probes_after: Option<i64>) -> Result<DueCard, Unreadable> 
 }
 
 impl Tx {
-    /// A card for a request, to be posted.
+    /// Stores a new card, due to be posted.
     pub async fn insert_card(
         &mut self,
         request: &RequestId,
@@ -152,7 +152,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The request has changed, so its cards are behind.
+    /// Marks the cards of a changed request as due.
     pub async fn touch_cards(
         &mut self,
         request: &RequestId,
@@ -166,7 +166,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The rules or the directory have changed, so the cards of everything that waits may be behind.
+    /// Marks the cards of all pending requests as due, because the configuration or the directory changed.
     pub async fn touch_open_cards(&mut self, now: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(TOUCH_OPEN)
             .bind(now.0)
@@ -175,8 +175,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Claims cards of a kind that are due, until `lease_end`; of a channel that failed last one alone, as a probe. Unreadable ones are
-    /// set aside.
+    /// Claims due cards of a kind until `lease_end`. For a channel whose last call failed, it claims only one card, as a probe.
+    /// Unreadable cards are set aside.
     pub async fn claim_cards(
         &mut self,
         kind: Card,
@@ -186,7 +186,7 @@ impl Tx {
     ) -> Result<Claimed<DueCard>, StoreError> {
         let mut claimed = Claimed::none();
         let (claim, probe) = self.claims(kind);
-        // a share of the tick: channels that refuse do not use it up
+        // only a share of the tick, so that refusing channels do not use all of it
         for probed in self
             .probes(kind.lane(), now, lease_end, (limit + 3) / 4)
             .await?
@@ -258,7 +258,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Cards that were set aside until then are due: another release may be able to read them.
+    /// Marks cards that were set aside up to `until` as due, because another release may be able to read them.
     pub async fn retry_set_aside_cards(
         &mut self,
         now: Timestamp,
@@ -279,7 +279,8 @@ impl Tx {
         Ok(count)
     }
 
-    /// It was not tried after all, for this reason: due at this time, which does not count as a failure.
+    /// Returns a claimed card that was not tried, with the reason. It is due again at the given time; this does not count as a
+    /// failure.
     pub async fn release_card(
         &mut self,
         card: &DueCard,
@@ -297,8 +298,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// A channel refuses new cards, all of them or the one of this request: where the request has ended, its card is given up. Says how
-    /// many.
+    /// Gives up cards that a channel refuses if their requests have ended: all cards of the channel, or only the card of the given
+    /// request. Returns how many.
     pub async fn give_up_ended_cards(
         &mut self,
         channel: &ChannelId,
@@ -314,7 +315,8 @@ impl Tx {
             .map(|done| done.rows_affected()))
     }
 
-    /// The card shows what has this hash; still due if its request moved meanwhile. Nothing happens after the lease was lost.
+    /// Stores the hash of the displayed message. The card stays due if its request changed meanwhile. Does nothing if the lease was
+    /// lost.
     pub async fn settle_card(
         &mut self,
         card: &DueCard,
@@ -335,8 +337,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The call failed, or nobody knows: what the card shows is unknown, and it is tried again at `due`. Says whether the lease still
-    /// held.
+    /// Records that the call failed or that its result is unknown: the displayed message is then unknown too, and the card is due
+    /// again at `due`. Returns whether the lease was still held.
     pub async fn put_off_card(
         &mut self,
         card: &DueCard,
@@ -355,7 +357,7 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    /// The message is gone; a new one is posted (NO3).
+    /// Records that the message was deleted, so that a new one is posted (NO3).
     pub async fn lose_card(&mut self, card: &DueCard, due: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(LOSE)
             .bind(card.request.as_str())
@@ -367,8 +369,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// A direct message about a request has been delivered: from now on it is kept up to date as a card is. It is due at once, for
-    /// what has happened while it was under way.
+    /// Stores a delivered direct message about a request, so that it is kept up to date like a card. It is due at once, because the
+    /// request may have changed during the delivery.
     pub async fn keep_direct(
         &mut self,
         direct: &Direct<'_>,
@@ -386,7 +388,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Slack's id of the card that is kept up to date; none while it is not known.
+    /// Slack's id of the card that is kept up to date; `None` while it is unknown.
     pub async fn card_ts(
         &mut self,
         request: &RequestId,
@@ -400,7 +402,7 @@ impl Tx {
         Ok(row.and_then(|(ts,)| ts))
     }
 
-    /// The messages of all pending requests are gone, and new ones are posted; calls in flight no longer count.
+    /// Marks the cards of all pending requests to be posted again. Results of calls in flight no longer count.
     pub async fn lose_pending_cards(&mut self, due: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(LOSE_PENDING)
             .bind(due.0)
@@ -409,7 +411,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// How many cards of a kind have failed so often in a row, and why one of them.
+    /// How many cards of a kind failed at least this often in a row, and the error of one of them.
     pub async fn failing_cards(
         &mut self,
         kind: Card,
@@ -425,7 +427,7 @@ impl Tx {
             .await)
     }
 
-    /// When the next card of a kind is due; what waits for a paused channel is not.
+    /// When the next card of a kind is due; cards of a paused channel do not count.
     pub async fn next_card_due(
         &mut self,
         kind: Card,

@@ -1,4 +1,4 @@
-//! The configuration as versioned documents, and every version of every policy template.
+//! The configuration as versioned documents, and every version of every policy.
 
 use super::keys::Keys;
 use super::{StoreError, Tx, dialect, json, on_db, read, sql};
@@ -31,30 +31,30 @@ sql! {
     INSERT_TEMPLATE = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ($1, $2, $3, $4)";
 }
 
-/// Every so many versions one stays whole, so that an older one is never more than so many steps away.
+/// Every 64th version is stored as a whole document, so that any older version is at most 64 deltas away from one.
 const WHOLE_EVERY: i64 = 64;
-/// A version that differs more from the next, in bytes, stays whole.
+/// A version whose delta is larger than this, in bytes, is stored as a whole document.
 const LARGEST_DELTA: usize = 256 * 1024;
 
 /// The configuration in force.
 #[derive(Debug, Clone)]
 pub struct ConfigRow {
-    /// Its version; 0 where none was ever stored.
+    /// The version; 0 if none was ever stored.
     pub version: i64,
     /// The document.
     pub document: ConfigDocument,
-    /// The SHA-256 of its canonical form.
+    /// The SHA-256 of the document's canonical form.
     pub digest: String,
 }
 
 impl Tx {
-    /// The version of the configuration in force; 0 where none was ever stored.
+    /// The version of the configuration in force; 0 if none was ever stored.
     pub async fn config_version(&mut self) -> Result<i64, StoreError> {
         let (version,): (i64,) = on_db!(self, |c| sqlx::query_as(VERSION).fetch_one(c).await)?;
         Ok(version)
     }
 
-    /// The versions of everything that decides.
+    /// The versions of the configuration and the Slack directory.
     pub async fn config_versions(&mut self) -> Result<ConfigVersions, StoreError> {
         let (config, directory): (i64, i64) =
             on_db!(self, |c| sqlx::query_as(RULES_VERSION).fetch_one(c).await)?;
@@ -82,7 +82,7 @@ impl Tx {
         .transpose()
     }
 
-    /// The configuration as it was in a version: whole where it is stored so, else made from the next whole one.
+    /// The configuration of an older version: the stored document, or one computed from the next whole document.
     pub async fn config_at(&mut self, version: i64) -> Result<Option<ConfigDocument>, StoreError> {
         let row: Option<(i64, String)> = on_db!(self, |c| sqlx::query_as(WHOLE_FROM)
             .bind(version)
@@ -113,7 +113,8 @@ impl Tx {
         Ok(Some(document))
     }
 
-    /// Keeps a version that has a successor as what turns that into it. Some versions stay whole, so that none is far from one.
+    /// Replaces a superseded version by its delta to the next version. Some versions stay whole documents, so that none needs many
+    /// deltas.
     pub async fn supersede_config(
         &mut self,
         version: i64,
@@ -139,7 +140,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The latest version of every template that ever was.
+    /// The latest version number of every policy that ever existed.
     pub async fn template_versions(&mut self) -> Result<BTreeMap<PolicyId, i64>, StoreError> {
         let rows: Vec<(String, i64)> = on_db!(self, |c| sqlx::query_as(TEMPLATE_VERSIONS)
             .fetch_all(c)
@@ -148,7 +149,7 @@ impl Tx {
         Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// The latest version of one template, if there ever was one; without the template where that version cannot be read.
+    /// The latest version of one policy, if it ever existed; without the content if that version is unreadable.
     pub async fn template(
         &mut self,
         policy: &PolicyId,
@@ -164,8 +165,8 @@ impl Tx {
         }))
     }
 
-    /// The latest version of every template that ever was; none where that version cannot be read. A policy in force that cannot be read
-    /// is an error of [`Tx::config`].
+    /// The latest version of every policy that ever existed; without the content if that version is unreadable. An unreadable
+    /// policy in force is an error of [`Tx::config`] instead.
     pub async fn templates(
         &mut self,
     ) -> Result<BTreeMap<PolicyId, (i64, Option<PolicyTemplate>)>, StoreError> {
@@ -203,7 +204,7 @@ impl Tx {
         self.know_document(digest, now).await
     }
 
-    /// Remembers a document, so that loading it from a file again changes nothing.
+    /// Remembers a document, so that loading it again from a file changes nothing.
     pub async fn know_document(&mut self, digest: &str, now: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(KNOW)
             .bind(digest)
@@ -213,7 +214,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Whether this document ever became a version or a draft here.
+    /// Whether this document was ever a version or a draft in this database.
     pub async fn knows_document(&mut self, digest: &str) -> Result<bool, StoreError> {
         let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(KNOWN)
             .bind(digest)
@@ -222,7 +223,7 @@ impl Tx {
         Ok(count > 0)
     }
 
-    /// Stores a new, immutable version of a template.
+    /// Stores a new, immutable version of a policy.
     pub async fn insert_template(
         &mut self,
         version: i64,
@@ -240,7 +241,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Nobody decides, submits or executes until this unit ends.
+    /// Takes the configuration lock exclusively: nobody decides, submits or executes until this transaction ends.
     pub async fn lock_config(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
             on_db!(self, |c| sqlx::query(dialect::LOCK_RULES)
@@ -251,10 +252,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Nobody else adds requests of these principals until this unit ends. The rules are locked before, requests after.
+    /// Locks principals: nobody else adds requests of them until this transaction ends. Must be called after the configuration lock
+    /// and before request locks.
     pub async fn lock_principals(&mut self, principals: &[Principal]) -> Result<(), StoreError> {
         if !self.locks_rows() {
-            return Ok(()); // an SQLite unit that may write is alone
+            return Ok(()); // a writing SQLite transaction runs alone
         }
         let names = Keys::of(principals);
         on_db!(self, |c| sqlx::query(dialect::LOCK_PRINCIPALS)
@@ -264,7 +266,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The rules stay as they are until this unit ends.
+    /// Takes the configuration lock shared: the configuration does not change until this transaction ends.
     pub async fn lock_config_shared(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
             on_db!(self, |c| sqlx::query(dialect::LOCK_RULES_SHARED)

@@ -1,4 +1,4 @@
-//! Opening a database: migrations, and the settings without which acknowledged commits could be lost.
+//! Opens a database: runs migrations, and checks the settings without which acknowledged commits could be lost.
 
 use super::address::Address;
 use super::writer::Writer;
@@ -9,24 +9,24 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use std::time::Duration;
 
-/// Connections to a Postgres server, per replica.
+/// Maximum number of connections to a Postgres server, per replica.
 const POSTGRES_CONNECTIONS: u32 = 12;
-/// Fewer do not suffice to tell a server from a pooler.
+/// Minimum number of connections: with fewer, a pooler cannot be detected.
 const FEWEST_CONNECTIONS: u32 = 2;
-/// How long a unit waits for a connection.
+/// How long a transaction waits for a connection.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(5);
 /// Readers of an `SQLite` file; each is a thread.
 const SQLITE_READERS: u32 = 4;
-/// How long `SQLite` waits for another process, such as `countersign token`; as long as the lock time-out on Postgres.
+/// How long `SQLite` waits for another process, such as `countersign token`; equal to the lock timeout on Postgres.
 const SQLITE_LOCK_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Db {
-    /// Opens `sqlite://FILE` or `postgres://..`, migrates it and checks that it is durable.
+    /// Opens `sqlite://FILE` or `postgres://..`, runs migrations and checks that commits are durable.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, POSTGRES_CONNECTIONS).await
     }
 
-    /// The same with so many connections to a Postgres server.
+    /// Like [`Db::open`], with this number of connections to a Postgres server.
     pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
         match Address::parse(url)? {
             Address::Postgres(options) => open_postgres(*options, connections).await,
@@ -34,7 +34,7 @@ impl Db {
         }
     }
 
-    /// What is wrong with an address; nothing is opened.
+    /// Checks an address without opening the database.
     pub fn check_address(url: &str) -> Result<(), StoreError> {
         Address::parse(url).map(|_| ())
     }
@@ -62,7 +62,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     drop(other);
     check_postgres(&mut conn).await?;
     let mut migrations = sqlx::migrate!("migrations/postgres");
-    migrations.set_ignore_missing(true); // the previous release runs on the new schema
+    migrations.set_ignore_missing(true); // lets the previous release run on the newer schema
     settings::let_migrate(&mut conn).await?;
     migrations.run(&mut *conn).await.map_err(not_migrated)?;
     settings::apply(&mut conn).await?;
@@ -74,7 +74,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     })
 }
 
-/// Why the schema is not what this release needs.
+/// The error for a schema that this release cannot use.
 fn not_migrated(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {

@@ -1,4 +1,4 @@
-//! The hot path's one write: everything that a batch of decisions changes.
+//! Writes everything that a decision batch changes, in one statement, because this is the hot path.
 
 use super::dialect::{self, on};
 use super::keys::Keys;
@@ -12,34 +12,34 @@ use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
 
-/// A vote that was cast in this batch.
+/// A decision that was made in this batch.
 #[derive(Debug, Clone)]
 pub struct DecisionRow {
-    /// On which request.
+    /// The request.
     pub request: RequestId,
-    /// The vote.
+    /// The decision.
     pub decision: Decision,
-    /// What its author approved.
+    /// The digest of the content that the approver decided on.
     pub digest: Digest,
-    /// The pages of the content that were opened before.
+    /// The pages of the content that the approver had opened before.
     pub pages_seen: Vec<u32>,
 }
 
-/// Everything a batch changes.
+/// Everything that a decision batch changes.
 #[derive(Debug, Default)]
 pub struct BatchChanges {
-    /// Votes.
+    /// New decisions.
     pub decisions: Vec<DecisionRow>,
     /// Audit events.
     pub events: Vec<AuditEvent>,
-    /// Messages that leave with the commit.
+    /// Outbox messages, stored in the same transaction.
     pub messages: Vec<(OutboxId, Message)>,
-    /// Answers to keep.
+    /// Stored responses.
     pub answers: Vec<StoredResponse>,
 }
 
 impl Tx {
-    /// Writes a batch; `changed` are the requests whose state or votes have moved, once each.
+    /// Writes a batch. `changed` contains each request whose state or decisions changed, once.
     pub async fn write_batch(
         &mut self,
         changed: &[&Request],

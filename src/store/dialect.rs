@@ -1,8 +1,8 @@
-//! The few true differences between the databases: locks, reading and writing many rows at once, claiming work, numbers.
+//! Statements that differ between the databases: locks, reading and writing many rows at once, claiming work, numbers.
 
 use super::sql;
 
-/// The columns of a request, with its votes and (where `$2` says 1) its payload.
+/// The columns of a request, with its decisions and (if `$2` is 1) its payload.
 macro_rules! requests {
     (sqlite) => {
         requests!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
@@ -26,11 +26,13 @@ macro_rules! requests {
 }
 
 sql! {
-    /// Rules first, then rows in one order: no deadlock, and nobody changes the rules while something is decided by them.
+    /// Lock the configuration first, then rows in a fixed order. This prevents deadlocks, and nobody changes the configuration
+    /// during a decision.
     LOCK_RULES_SHARED @postgres = "SELECT pg_advisory_xact_lock_shared(hashtext(current_schema()))";
     LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
-    /// After the rules and before any request: whoever counts the requests of a principal sees those that another replica is adding.
-    /// Two keys, so that it never meets the one key of the rules; in one order, so that two principals never wait for each other.
+    /// Taken after the configuration lock and before any request lock: a transaction that counts the requests of a principal then
+    /// sees those that another replica is adding. A two-part key cannot collide with the one-part key of the configuration; the
+    /// fixed order prevents deadlocks between two principals.
     LOCK_PRINCIPALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('principals ' || current_schema()), o.key)
         FROM (SELECT DISTINCT hashtext(p) AS key FROM unnest(CAST($1 AS TEXT[])) AS p ORDER BY key) o";
     LOCK_REQUESTS @postgres = "SELECT id FROM requests WHERE id = ANY(CAST($1 AS TEXT[])) ORDER BY id FOR UPDATE";
@@ -44,7 +46,8 @@ sql! {
 
     READ_ANSWERS_SQLITE @sqlite = "SELECT key, fingerprint, answer FROM answers WHERE key IN (SELECT value FROM json_each($1))";
     READ_ANSWERS_POSTGRES @postgres = "SELECT key, fingerprint, answer FROM answers WHERE key = ANY(CAST($1 AS TEXT[]))";
-    /// Of each request ($1) the first event and the latest $2: somebody's refused decisions may have filled it before they were bounded.
+    /// For each request ($1): the first event and the latest $2 events. Refused decisions could fill the timeline before they were
+    /// limited, so it may be long.
     READ_TIMELINE_SQLITE @sqlite = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.detail
             FROM json_each($1) j JOIN audit a ON a.request_id = j.value AND a.id >= coalesce(
                 (SELECT b.id FROM audit b WHERE b.request_id = j.value ORDER BY b.id DESC LIMIT 1 OFFSET $2 - 1), '')
@@ -60,8 +63,8 @@ sql! {
     READ_VERSIONS_SQLITE @sqlite = "SELECT id, version FROM requests WHERE id IN (SELECT value FROM json_each($1))";
     READ_VERSIONS_POSTGRES @postgres = "SELECT id, version FROM requests WHERE id = ANY(CAST($1 AS TEXT[]))";
 
-    /// Everything that a batch of decisions changes: $1 votes, $2 requests (one row each), $3 audit, $4 outbox, $5 answers, $6 now,
-    /// $7 the ids of the requests.
+    /// Everything that a decision batch changes: $1 decisions, $2 requests (one row each), $3 audit events, $4 outbox messages, $5
+    /// stored responses, $6 the time, $7 the ids of the requests.
     WRITE_JUDGEMENT_SQLITE @sqlite = "
         INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
             SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i'
@@ -110,7 +113,8 @@ sql! {
     NEXT_NUMBER_SQLITE @sqlite = "SELECT coalesce(max(number), 0) + 1 FROM requests";
     NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
 
-    /// Work is claimed by pushing its due time to the end of a lease; the attempt number fences whoever comes back late (NO8).
+    /// Claiming moves the due time of work to the end of the lease. The attempt number rejects results of a worker whose lease was
+    /// lost (NO8).
     CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
@@ -170,13 +174,13 @@ sql! {
         WHERE audit.id = x.i AND audit.id = ANY(CAST($2 AS TEXT[]))";
     LOCK_SEALS @postgres = "SELECT pg_advisory_xact_lock(hashtext('seals'), hashtext(current_schema()))";
 
-    /// The one clock of all replicas; `SQLite` has the machine's.
+    /// The common clock of all replicas; `SQLite` uses the machine's clock.
     CLOCK @postgres = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 
     NOTIFY @postgres = "SELECT pg_notify('countersign_' || current_schema(), $1)";
 }
 
-/// Picks the text for the database that a unit runs on.
+/// Picks the statement for the database that a transaction runs on.
 macro_rules! on {
     ($tx:expr, $sqlite:expr, $postgres:expr) => {
         match $tx.conn {
@@ -188,7 +192,7 @@ macro_rules! on {
 pub(crate) use on;
 
 impl super::Tx {
-    /// Whether this unit runs on Postgres, where locks are taken row by row.
+    /// Whether this transaction runs on Postgres, where rows are locked individually.
     pub(crate) fn locks_rows(&self) -> bool {
         matches!(self.conn, super::Conn::Postgres(_))
     }

@@ -1,15 +1,15 @@
-//! Why the database did not do what it was told, sorted by what the reader can do about it.
+//! Database errors, classified by what the operator can do about them.
 
 use sqlx::error::DatabaseError;
 use std::sync::Arc;
 
-/// Why the database did not do what it was told.
+/// Why a database operation failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another error of the driver.
     #[error("database: {0}")]
     Driver(Arc<sqlx::Error>),
-    /// The one writer of an `SQLite` file is busy or has stopped.
+    /// The only writer of an `SQLite` file is busy or has stopped.
     #[error("the database's writer is busy or has stopped")]
     Writer,
     /// No connection became free in time.
@@ -17,22 +17,22 @@ pub enum StoreError {
         "every connection to the database is in use; try again, or raise the server's max_connections"
     )]
     Crowded,
-    /// A lock or a statement took longer than it may.
+    /// A lock or a statement exceeded its time limit.
     #[error("the database took too long: {0}")]
     TooSlow(String),
-    /// The database answers, and takes no writes.
+    /// The database answers but does not accept writes.
     #[error("the database cannot be written: {0}")]
     NotWritable(String),
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     Unreachable(String),
-    /// The database could not be opened; the text names the address, the cause and what to do.
+    /// The database could not be opened; the text contains the address, the cause and a hint.
     #[error("{0}")]
     CannotOpen(String),
-    /// A statement of this unit failed, so nothing of it is kept.
+    /// A statement of this transaction failed, so the transaction cannot be committed.
     #[error("a statement of this unit failed, so it cannot be committed")]
     Failed,
-    /// A row that does not read: a newer release, or somebody else, has written it.
+    /// A row is unreadable: a newer release wrote it, or someone edited it.
     #[error("the database holds something unreadable: {0}")]
     Unreadable(String),
     /// The database could lose acknowledged commits.
@@ -55,17 +55,17 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// What the database itself says; none where its code has no meaning of its own here.
+/// The error for a code of the database; `None` if the code has no special meaning here.
 fn of_database(error: &dyn DatabaseError) -> Option<StoreError> {
     let code = error.code()?;
     match code.parse::<u32>() {
-        // Postgres has five characters, most of them with a letter or a leading zero; SQLite has small numbers
+        // Postgres codes have five characters, most of them with a letter or a leading zero; SQLite codes are small numbers
         Ok(number) if code.len() < 5 => of_sqlite(number, error.message()),
         _ => of_postgres(&code, error.message()),
     }
 }
 
-/// By the primary result code, which is the lowest byte.
+/// Classifies by the primary result code, which is the lowest byte.
 fn of_sqlite(code: u32, message: &str) -> Option<StoreError> {
     Some(match code & 0xff {
         5 | 6 => StoreError::TooSlow("another process is writing to the file".to_owned()),
@@ -112,7 +112,7 @@ fn of_postgres(code: &str, message: &str) -> Option<StoreError> {
 }
 
 impl StoreError {
-    /// The cause alone, for a sentence that names the address itself.
+    /// The cause alone, for a sentence that already contains the address.
     pub(super) fn cause(&self) -> String {
         match self {
             Self::Unreachable(cause) | Self::NotWritable(cause) | Self::TooSlow(cause) => {
@@ -127,7 +127,7 @@ impl StoreError {
 mod tests {
     use super::*;
 
-    /// The class of an error, by its sentence.
+    /// The message of the class that an error code belongs to.
     fn postgres(code: &str) -> Option<String> {
         of_postgres(code, "said the server").map(|error| error.to_string())
     }

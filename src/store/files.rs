@@ -1,17 +1,17 @@
-//! The database file is private: it holds what people decide, and the hashes of their tokens.
+//! Keeps the database file private: it contains decisions and the hashes of tokens.
 
 use super::StoreError;
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Only the owner reads and writes.
+/// Only the owner may read and write.
 const PRIVATE: u32 = 0o600;
 
-/// Creates the file, so that it is never open to others, not even for a moment, or tightens one that an earlier release has created.
-/// `SQLite` gives the files beside it (`-wal`, `-shm`) the same permissions.
+/// Creates the file with private permissions from the start, or restricts those of a file that an earlier release created. `SQLite`
+/// gives its other files (`-wal`, `-shm`) the same permissions.
 pub(super) fn keep_private(file: &Path) -> Result<(), StoreError> {
-    // a database in memory is refused later, as one that loses what it acknowledged
+    // a database in memory is refused later, because it would lose acknowledged commits
     if file.as_os_str().is_empty() || file.to_string_lossy().starts_with("file:") {
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) fn keep_private(file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The file that was opened, so that nobody writes into one that was moved or deleted meanwhile: such commits would be lost.
+/// Identifies the file that was opened. Commits into a file that was moved or deleted meanwhile would be lost.
 #[derive(Debug, Clone)]
 pub(super) struct Opened {
     file: PathBuf,
@@ -53,7 +53,7 @@ impl Opened {
         }
     }
 
-    /// Whether the path still leads to the file that was opened.
+    /// Checks that the path still leads to the file that was opened.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.identity == identity(&self.file) {
             return Ok(());
@@ -70,7 +70,7 @@ fn identity(file: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// The database file and those that `SQLite` keeps beside it.
+/// The database file and the files that `SQLite` creates next to it.
 fn beside(file: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|end| {
         let mut name = file.as_os_str().to_owned();
@@ -79,7 +79,7 @@ fn beside(file: &Path) -> [PathBuf; 3] {
     })
 }
 
-/// Somebody else's file cannot be tightened; `countersign doctor` says so.
+/// The permissions of another user's file cannot be changed; `countersign doctor` reports it.
 fn tighten(file: &Path) {
     if !is_open_to_others(file) {
         return;
@@ -99,7 +99,7 @@ fn is_open_to_others(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
-/// The files of a database that other users of the machine may read.
+/// The files of a database that other users of the machine can read.
 pub(super) fn open_to_others(file: &Path) -> Vec<PathBuf> {
     let mut files = beside(file).to_vec();
     files.retain(|one| is_open_to_others(one));

@@ -1,4 +1,4 @@
-//! Home tabs that somebody has opened lately: one list for all replicas.
+//! Recently opened Home tabs, shared by all replicas.
 
 use super::{StoreError, Tx, on_db, sql};
 use crate::domain::time::Timestamp;
@@ -14,7 +14,7 @@ sql! {
 }
 
 impl Tx {
-    /// Somebody looks at their Home in this way; those opened before `closed` are forgotten.
+    /// Records that an account opened its Home tab with this look. Removes tabs opened up to `closed`.
     pub async fn open_home(
         &mut self,
         account: &str,
@@ -36,7 +36,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Accounts whose Home was opened after then, with how they look at it; the latest first.
+    /// Accounts whose Home tab was opened after `after`, each with its look; the latest first.
     pub async fn open_homes(
         &mut self,
         after: Timestamp,
@@ -49,7 +49,7 @@ impl Tx {
             .await)
     }
 
-    /// Whether a Home showed something else, and is still looked at in this way; from now on it shows this.
+    /// Stores what a Home tab displays. Returns whether it displayed something else before and still has this look.
     pub async fn show_home(
         &mut self,
         account: &str,
@@ -66,7 +66,7 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    /// What a Home shows is not known.
+    /// Marks the displayed content of a Home tab as unknown.
     pub async fn lose_home(&mut self, account: &str) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(UNKNOWN)
             .bind(account)
@@ -75,7 +75,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// A Home can never be published.
+    /// Removes a Home tab that can never be published.
     pub async fn forget_home(&mut self, account: &str) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(FORGET)
             .bind(account)

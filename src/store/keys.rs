@@ -1,11 +1,11 @@
-//! A list of texts as a parameter: JSON on `SQLite`, a typed array on Postgres. A JSON list would make Postgres plan for a hundred rows
-//! and read through whole tables.
+//! A list of texts as a parameter: JSON on `SQLite`, a typed array on Postgres. For a JSON list, Postgres would estimate a hundred
+//! rows and scan whole tables.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Encode, Postgres, Sqlite, Type};
 
-/// Ids, or what else a statement looks rows up by.
+/// Ids, or other texts that a statement looks rows up by.
 #[derive(Debug, Clone)]
 pub(super) struct Keys(Vec<String>);
 

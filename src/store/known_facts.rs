@@ -8,7 +8,7 @@ sql! {
 }
 
 impl Tx {
-    /// A fact.
+    /// The value of a fact, if known.
     pub async fn fact(&mut self, name: &str) -> Result<Option<String>, StoreError> {
         let row: Option<(String,)> = on_db!(self, |c| sqlx::query_as(GET)
             .bind(name)
@@ -17,7 +17,7 @@ impl Tx {
         Ok(row.map(|(value,)| value))
     }
 
-    /// Learns a fact.
+    /// Stores a fact.
     pub async fn learn(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(SET)
             .bind(name)

@@ -7,7 +7,8 @@ use crate::domain::action::RequestType;
 use crate::domain::principal::Principal;
 use crate::domain::request::Status;
 
-/// The keys of one page. `SQLite` lists row ids, which its indexes hold: a request is then read without a look at the index of its id.
+/// The keys of one page. On `SQLite` they are row ids, which the indexes contain, so that reading a request needs no lookup in the
+/// index of its id.
 macro_rules! page {
     ($key:literal, $filter:literal) => {
         concat!(
@@ -21,12 +22,12 @@ macro_rules! page {
 }
 
 sql! {
-    // each filter has its own text, since a condition that may be NULL uses no index
+    // each filter has its own text, because a condition that may be NULL uses no index
     LIST_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "");
     LIST_BY_KIND_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "kind = $3 AND ");
     LIST_BY_STATUS_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "status = $3 AND ");
     LIST_BY_STATUS_AND_KIND_SQLITE @sqlite = page!("CAST(rowid AS TEXT)", "status = $3 AND kind = $4 AND ");
-    // one person's own are few enough to be looked through
+    // one requester has few enough requests to scan
     LIST_BY_REQUESTER_SQLITE @sqlite = page!("CAST(rowid AS TEXT)",
         "requester = $3 AND (CAST($4 AS TEXT) IS NULL OR status = $4) AND (CAST($5 AS TEXT) IS NULL OR kind = $5) AND ");
     LIST_POSTGRES @postgres = page!("id", "");
@@ -40,31 +41,31 @@ sql! {
 /// Which requests to list.
 #[derive(Debug, Clone, Copy)]
 pub struct ListQuery<'a> {
-    /// In one of these states; empty means any.
+    /// Only these statuses; empty means any.
     pub statuses: &'a [Status],
-    /// Of this type.
+    /// Only this request type.
     pub kind: Option<RequestType>,
-    /// Asked for by this principal.
+    /// Only requests of this requester.
     pub requester: Option<&'a Principal>,
-    /// With a number below this.
+    /// Only numbers below this one.
     pub below: i64,
-    /// At most this many.
+    /// Maximum number of requests.
     pub limit: i64,
 }
 
-/// One page of the store.
+/// One page of the list.
 #[derive(Debug)]
 pub struct Listed {
-    /// The requests that could be read, newest first.
+    /// The readable requests, newest first.
     pub rows: Vec<Loaded>,
-    /// How many there are, readable or not.
+    /// The number of rows on the page, including unreadable ones.
     pub looked_at: usize,
-    /// The lowest number among them, readable or not; the next page is below it.
+    /// The lowest number on the page, including unreadable rows; the next page is below it.
     pub last: Option<i64>,
 }
 
 impl Tx {
-    /// The readable requests of one page with their votes, newest first.
+    /// The readable requests of one page with their decisions, newest first.
     pub async fn list(
         &mut self,
         query: ListQuery<'_>,
@@ -73,7 +74,7 @@ impl Tx {
         Ok(self.list_page(query, payload).await?.rows)
     }
 
-    /// One page with its votes, newest first, and where it ends.
+    /// One page with its decisions, newest first, and where it ends.
     pub async fn list_page(
         &mut self,
         query: ListQuery<'_>,

@@ -1,4 +1,4 @@
-//! SQL, rows and the unit of work, over `SQLite` and Postgres. No rule of the product lives here.
+//! SQL, rows and transactions, over `SQLite` and Postgres. This module contains no business rules.
 
 mod address;
 mod aside;
@@ -53,7 +53,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a column holds, turned into a domain value; an unreadable one is an error, never a default.
+/// Converts a column into a domain value. An unreadable value is an error and never becomes a default.
 pub(crate) fn read<T, E: std::fmt::Display>(
     what: &str,
     value: Result<T, E>,
@@ -61,7 +61,7 @@ pub(crate) fn read<T, E: std::fmt::Display>(
     value.map_err(|error| StoreError::Unreadable(format!("{what}: {error}")))
 }
 
-/// JSON as it is stored.
+/// Serialises a value to JSON for storage.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     read("JSON", serde_json::to_string(value))
 }
@@ -69,42 +69,42 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, StoreError> 
 /// One of the two databases.
 #[derive(Debug, Clone)]
 pub enum Db {
-    /// Embedded: one writer that shares its commits, and readers of their own.
+    /// An embedded database: one writer, which commits several transactions together, and separate readers.
     Sqlite {
-        /// The one writer.
+        /// The only connection that writes.
         writer: writer::Writer,
-        /// Readers, which cannot write.
+        /// Read-only connections.
         readers: SqlitePool,
         /// Rows that this release cannot read.
         aside: Aside,
     },
-    /// A server, for many replicas.
+    /// A Postgres server, for many replicas.
     Postgres {
-        /// Connections, each with its time-outs.
+        /// The connections, each with its timeouts.
         pool: PgPool,
-        /// Host and port, or the socket's folder, for error messages.
+        /// Host and port, or the folder of the socket, for error messages.
         address: Arc<str>,
         /// Rows that this release cannot read.
         aside: Aside,
     },
 }
 
-/// The connection that a unit runs on.
+/// The connection that a transaction runs on.
 pub(crate) enum Conn {
     Write(writer::Lease),
     Read(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// One unit of work. Nothing of it stays unless its commit succeeds.
+/// One transaction. Its changes are lost unless the commit succeeds.
 pub struct Tx {
     pub(crate) conn: Conn,
     pub(crate) failed: bool,
     pub(crate) aside: Aside,
 }
 
-/// Runs the same expression on whichever database. An error makes the unit uncommittable, since Postgres would answer Ok to a
-/// commit and keep nothing, where `SQLite` would keep the rest.
+/// Runs the same expression on either database. After an error, the transaction can no longer be committed: Postgres would report
+/// success for the commit and keep nothing, and `SQLite` would keep the other changes.
 macro_rules! on_db {
     ($tx:expr, |$c:ident| $run:expr) => {{
         let tx: &mut $crate::store::Tx = $tx;
@@ -134,18 +134,18 @@ macro_rules! on_db {
 }
 pub(crate) use on_db;
 
-/// Where a statement runs.
+/// Which database a statement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// The same text on both.
+    /// The same text on both databases.
     Both,
-    /// A true difference, its `SQLite` side.
+    /// The `SQLite` text of a statement that differs between the databases.
     Sqlite,
-    /// A true difference, its Postgres side.
+    /// The Postgres text of a statement that differs between the databases.
     Postgres,
 }
 
-/// Declares a file's statements and lists them for the prepare-all test.
+/// Declares the statements of a file and lists them for the test that prepares all statements.
 macro_rules! sql {
     (@on) => { $crate::store::On::Both };
     (@on sqlite) => { $crate::store::On::Sqlite };
@@ -158,7 +158,7 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// Every statement of the product, by file, for the test that prepares all of them.
+/// All statements, by file, for the test that prepares all of them.
 pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     stored_responses::STATEMENTS,
     audit::STATEMENTS,
@@ -181,7 +181,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
 ];
 
 impl Db {
-    /// Begins a unit that may write.
+    /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let conn = match self {
             Self::Sqlite { writer, .. } => Conn::Write(writer.lease().await?),
@@ -194,7 +194,7 @@ impl Db {
         Ok(self.unit_on(conn))
     }
 
-    /// A snapshot to read from; it cannot write.
+    /// Begins a read-only transaction on a snapshot.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         let conn = match self {
             Self::Sqlite { readers, .. } => {
@@ -218,14 +218,15 @@ impl Db {
         }
     }
 
-    /// Rows that this release cannot read, as far as they were met.
+    /// The rows that this release could not read so far.
     pub fn aside(&self) -> &Aside {
         match self {
             Self::Sqlite { aside, .. } | Self::Postgres { aside, .. } => aside,
         }
     }
 
-    /// A pool only says that no connection became free in time; where it has room for more, the server is asked why it has none.
+    /// Replaces the pool's error by the cause. The pool only reports that no connection became free in time. If it has room for
+    /// more connections, the server refused them, so this asks the server why.
     async fn explained<T>(&self, begun: Result<T, StoreError>) -> Result<T, StoreError> {
         let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self)
         else {
@@ -239,7 +240,7 @@ impl Db {
         Err(error)
     }
 
-    /// Why no connection can be opened now; none where one can.
+    /// Why no connection can be opened now; `None` if one can be opened.
     pub async fn why_no_connection(&self) -> Option<StoreError> {
         let Self::Postgres { pool, .. } = self else {
             return None;
@@ -248,7 +249,8 @@ impl Db {
         (!matches!(error, StoreError::Crowded)).then_some(error)
     }
 
-    /// Runs one use case as one unit: Ok commits, Err leaves nothing. Nothing waits for ever for a server that has silently gone away.
+    /// Runs one use case as one transaction: `Ok` commits, `Err` rolls back. A deadline ensures that no call waits forever for a
+    /// server that disappeared.
     pub async fn transaction<T, E: From<StoreError>>(
         &self,
         use_case: impl AsyncFnOnce(&mut Tx) -> Result<T, E>,
@@ -264,7 +266,7 @@ impl Db {
             .unwrap_or_else(|_| Err(StoreError::TooSlow("there was no answer".to_owned()).into()))
     }
 
-    /// The database's files that other users of the machine may read; none on a server.
+    /// The database's files that other users of the machine can read; empty for Postgres.
     pub fn files_open_to_others(&self) -> Vec<std::path::PathBuf> {
         match self {
             Self::Sqlite { readers, .. } => {
@@ -274,7 +276,7 @@ impl Db {
         }
     }
 
-    /// What the database's own clock shows; none where it has the machine's.
+    /// The time of the database's own clock; `None` for `SQLite`, which uses the machine's clock.
     pub async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
@@ -283,7 +285,7 @@ impl Db {
         Ok(Some(Timestamp(ms)))
     }
 
-    /// What is wrong with the store's own tasks, a sentence each.
+    /// What is degraded in the store's own tasks, one sentence each.
     pub fn degraded(&self) -> Vec<String> {
         match self {
             Self::Sqlite { writer, .. } => writer.degraded(),
@@ -291,12 +293,12 @@ impl Db {
         }
     }
 
-    /// Whether other processes may serve the same database.
+    /// Whether other replicas may use the same database.
     pub fn has_replicas(&self) -> bool {
         matches!(self, Self::Postgres { .. })
     }
 
-    /// How many units can decide at once without waiting for each other.
+    /// How many transactions can decide at once without waiting for each other.
     pub fn deciders(&self) -> usize {
         match self {
             Self::Sqlite { .. } => 1,
@@ -304,7 +306,7 @@ impl Db {
         }
     }
 
-    /// Waits for open units and closes every connection.
+    /// Waits for open transactions and closes all connections.
     pub async fn close(&self) {
         match self {
             Self::Sqlite {
@@ -318,14 +320,14 @@ impl Db {
     }
 }
 
-/// Longer than any unit takes; a commit that comes later would promise what nobody waits for any more.
+/// Longer than any transaction takes. After this time no caller waits for the result, so a later commit would be useless.
 const UNIT_DEADLINE: Duration = Duration::from_mins(1);
 
-/// A snapshot that cannot write.
+/// Begins a read-only snapshot.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Carries a beginning through although its caller gives up meanwhile: half begun, the connection would go back to the pool with an
-/// open transaction that nobody knows of.
+/// Completes the begin of a transaction even if the caller gives up. Otherwise, the connection could return to the pool with an
+/// open transaction.
 async fn whole<T: Send + 'static>(
     begin: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -334,7 +336,7 @@ async fn whole<T: Send + 'static>(
 }
 
 impl Tx {
-    /// Keeps what the unit did, on disk.
+    /// Commits the transaction durably.
     pub async fn commit(self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::Failed);

@@ -1,5 +1,5 @@
-//! Telling other replicas what has changed: Postgres's LISTEN and NOTIFY, never inside a unit (a NOTIFY at commit serialises all
-//! commits of the server).
+//! Notifies other replicas of changes with LISTEN and NOTIFY of Postgres. It never does so inside a transaction, because a NOTIFY
+//! at commit serialises all commits of the server.
 
 use super::dialect::{self, on};
 use super::keys::Keys;
@@ -9,21 +9,21 @@ use sqlx::Executor;
 use sqlx::postgres::PgListener;
 use std::time::Duration;
 
-/// Ids in one notification: Postgres takes payloads below 8,000 bytes.
+/// Maximum number of ids in one notification: Postgres accepts payloads below 8,000 bytes.
 const IDS_PER_NOTIFICATION: usize = 200;
 
-/// A connection that was quiet for so long is checked.
+/// After this time without a notification, the connection is checked.
 const QUIET: Duration = Duration::from_secs(30);
 /// How long the check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What other replicas tell; on `SQLite` nobody does.
+/// Notifications of other replicas; `SQLite` has none.
 #[derive(Debug)]
 pub struct Wakes(PgListener);
 
 impl Wakes {
-    /// The next requests that have changed elsewhere. A connection that says nothing for a while is asked whether it still lives: the
-    /// network may have dropped it without a word.
+    /// The next requests that changed on another replica. After a quiet period it checks the connection, because the network may
+    /// have dropped it silently.
     pub async fn next(&mut self) -> Result<Vec<RequestId>, StoreError> {
         let told = loop {
             match tokio::time::timeout(QUIET, self.0.recv()).await {
@@ -52,7 +52,7 @@ impl Wakes {
 }
 
 impl Db {
-    /// Listens for what other replicas change.
+    /// Listens for changes of other replicas.
     pub async fn listen(&self) -> Result<Option<Wakes>, StoreError> {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
@@ -65,7 +65,7 @@ impl Db {
         Ok(Some(Wakes(listener)))
     }
 
-    /// Tells other replicas which requests have changed; none where something else has.
+    /// Notifies other replicas which requests changed; an empty list means that something else changed.
     pub async fn notify(&self, changed: &[RequestId]) -> Result<(), StoreError> {
         let Self::Postgres { pool, .. } = self else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! One-off messages that left with a commit and wait for their delivery.
+//! The outbox: one-off messages that were stored in a transaction and wait for delivery.
 
 use super::dialect::{self, on};
 use super::pauses::ChannelLane;
@@ -11,7 +11,7 @@ sql! {
     INSERT = "INSERT INTO outbox (id, lane, message, request_id, channel, due_at, attempt, failures, made_at)
         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $6)";
     DELIVERED = "DELETE FROM outbox WHERE id = $1 AND attempt = $2";
-    /// The channel is written here for messages of an older release, which did not.
+    /// Also stores the channel, because an older release did not.
     PUT_OFF = "UPDATE outbox SET due_at = $3, failures = failures + 1, trouble = $4, channel = $5 WHERE id = $1 AND attempt = $2";
     RELEASE = "UPDATE outbox SET due_at = $3, trouble = coalesce($4, trouble) WHERE id = $1 AND attempt = $2";
     SET_ASIDE = "UPDATE outbox SET due_at = NULL, set_aside_at = $2, trouble = $3 WHERE id = $1";
@@ -19,7 +19,7 @@ sql! {
     COUNT_SET_ASIDE = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
     UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2) AND due_at IS NOT NULL";
     TOLD = "UPDATE outbox SET told_at = $2 WHERE id = $1 AND told_at IS NULL";
-    /// What waits for a paused channel is not due.
+    /// Messages for a paused channel are not due.
     NEXT_DUE = "SELECT min(o.due_at) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND NOT EXISTS
         (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert' AND p.until > $2)";
     UNHEARD = "SELECT count(*), max(o.trouble) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND (o.trouble IS NOT NULL OR EXISTS
@@ -30,15 +30,15 @@ sql! {
 /// A message, claimed until the end of a lease.
 #[derive(Debug, Clone)]
 pub struct DueMessage {
-    /// Its id.
+    /// The message's id.
     pub id: OutboxId,
-    /// What to say.
+    /// What to send.
     pub message: Message,
-    /// How many failed calls in a row.
+    /// Number of failed calls in a row.
     pub failures: i64,
-    /// When it was written.
+    /// When the message was stored.
     pub made_at: Timestamp,
-    /// Where it is the probe of a channel: how many calls to that channel have failed in a row.
+    /// If this message is the probe of a channel: the number of failed calls in a row to that channel.
     pub probes_after: Option<i64>,
     attempt: i64,
 }
@@ -46,14 +46,14 @@ pub struct DueMessage {
 /// Rows that were claimed together.
 #[derive(Debug, Clone)]
 pub struct Claimed<T> {
-    /// Those to be worked on.
+    /// The readable rows.
     pub due: Vec<T>,
-    /// How many could not be read and were set aside.
+    /// How many rows were unreadable and were set aside.
     pub set_aside: usize,
 }
 
 impl<T> Claimed<T> {
-    /// None.
+    /// Nothing was claimed.
     pub fn none() -> Self {
         Self {
             due: Vec::new(),
@@ -61,7 +61,7 @@ impl<T> Claimed<T> {
         }
     }
 
-    /// How many rows were claimed, the unreadable included.
+    /// How many rows were claimed, including unreadable ones.
     pub fn count(&self) -> i64 {
         i64::try_from(self.due.len() + self.set_aside).unwrap_or(i64::MAX)
     }
@@ -82,7 +82,7 @@ fn message_of(row: &Row, probes_after: Option<i64>) -> Result<DueMessage, Unread
 }
 
 impl Tx {
-    /// Puts a message into the outbox, in the commit of what it tells.
+    /// Stores a message in the outbox, in the same transaction as its cause.
     pub async fn send(
         &mut self,
         id: &OutboxId,
@@ -102,8 +102,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Claims messages of a lane that are due, until `lease_end`; of a channel that failed last one alone, as a probe. Unreadable ones
-    /// are set aside.
+    /// Claims due messages of a lane until `lease_end`. For a channel whose last call failed, it claims only one message, as a
+    /// probe. Unreadable messages are set aside.
     pub async fn claim_messages(
         &mut self,
         lane: Lane,
@@ -175,7 +175,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Messages that were set aside until then are due: another release may be able to read them.
+    /// Marks messages that were set aside up to `until` as due, because another release may be able to read them.
     pub async fn retry_set_aside_messages(
         &mut self,
         now: Timestamp,
@@ -189,7 +189,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// How many messages this release cannot read, or does not know the lane of.
+    /// How many messages this release cannot read, or are in an unknown lane.
     pub async fn set_aside_messages(&mut self) -> Result<i64, StoreError> {
         let mut count = 0;
         for text in [COUNT_SET_ASIDE, UNKNOWN_LANES] {
@@ -199,7 +199,7 @@ impl Tx {
         Ok(count)
     }
 
-    /// It has been delivered. Nothing happens after the lease was lost.
+    /// Removes a delivered message. Does nothing if the lease was lost.
     pub async fn delivered(&mut self, message: &DueMessage) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(DELIVERED)
             .bind(message.id.as_str())
@@ -209,7 +209,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// It failed: tried again at `due`, or given up for this reason. Says whether the lease still held.
+    /// Records a failure: the message is due again at `due`, or given up if `due` is `None`. Returns whether the lease was still
+    /// held.
     pub async fn put_off_message(
         &mut self,
         message: &DueMessage,
@@ -228,7 +229,7 @@ impl Tx {
         Ok(rows > 0)
     }
 
-    /// It was not tried after all: due at this time, which does not count as a failure.
+    /// Returns a claimed message that was not tried. It is due again at the given time; this does not count as a failure.
     pub async fn release_message(
         &mut self,
         message: &DueMessage,
@@ -245,7 +246,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Whether administrators are to be told now that Slack refuses this message for what it says: once.
+    /// Whether to notify administrators that Slack refuses this message because of its content; true only once per message.
     pub async fn tell_of_message(
         &mut self,
         message: &DueMessage,
@@ -274,7 +275,8 @@ impl Tx {
         Ok(due.map(Timestamp))
     }
 
-    /// How many messages of a lane could not be delivered yet, or wait for a channel that refuses, and why one of them.
+    /// How many messages of a lane could not be delivered yet or wait for a channel that refuses them, and the error of one of
+    /// them.
     pub async fn undeliverable(&mut self, lane: Lane) -> Result<(i64, Option<String>), StoreError> {
         on_db!(self, |c| sqlx::query_as(UNHEARD)
             .bind(lane as i64)

@@ -1,5 +1,5 @@
-//! Channels where calls to Slack failed last. Nothing goes there but one probe at a time, so that a channel that refuses delays nothing
-//! that goes elsewhere.
+//! Channels whose last call to Slack failed. Only one probe at a time is sent to such a channel, so that it does not delay messages
+//! to other channels.
 
 use super::{StoreError, Tx, on_db, sql};
 use crate::domain::id::ChannelId;
@@ -11,7 +11,7 @@ sql! {
     RESUME = "DELETE FROM channel_pauses WHERE channel = $1 AND lane = $2";
     RESUME_ALL = "DELETE FROM channel_pauses";
     TOLD = "UPDATE channel_pauses SET told_at = $3 WHERE channel = $1 AND lane = $2 AND told_at IS NULL";
-    /// Whoever moves the end of the pause has the probe until then.
+    /// The worker that moves the end of the pause owns the probe until then.
     PROBE = "UPDATE channel_pauses SET until = $4 WHERE channel = $1 AND lane = $2 AND until <= $3";
     OVER_FOR_ALERTS = "SELECT p.channel, p.failures FROM channel_pauses p WHERE p.lane = 'alert' AND p.until <= $1
         AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = 0 AND o.channel = p.channel AND o.due_at <= $1) ORDER BY p.until LIMIT $2";
@@ -21,14 +21,14 @@ sql! {
         AND EXISTS (SELECT 1 FROM cards c WHERE c.channel = p.channel AND c.due_at <= $1 AND c.ts IS NOT NULL) ORDER BY p.until LIMIT $2";
 }
 
-/// What goes to a channel; each kind pauses by itself.
+/// What is sent to a channel. Each kind is paused separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelLane {
     /// Alerts of the outbox.
     Alert,
     /// New cards.
     Post,
-    /// Changes of cards.
+    /// Updates of cards.
     Update,
 }
 
@@ -42,7 +42,7 @@ impl ChannelLane {
     }
 }
 
-/// A channel whose pause is over: what is claimed for it is a probe.
+/// A channel whose pause is over: the next message claimed for it is a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Probe {
     pub(super) channel: String,
@@ -50,7 +50,7 @@ pub(super) struct Probe {
 }
 
 impl Tx {
-    /// Takes the probes of channels whose pause is over, until `lease_end`.
+    /// Claims the probes of channels whose pause is over, until `lease_end`.
     pub(super) async fn probes(
         &mut self,
         lane: ChannelLane,
@@ -85,7 +85,7 @@ impl Tx {
         Ok(probes)
     }
 
-    /// A call to a channel failed, so often in a row: nothing goes there until then, and then one probe.
+    /// Pauses a channel after this many failed calls in a row. After the pause, one probe is sent.
     pub async fn pause_channel(
         &mut self,
         channel: &ChannelId,
@@ -103,7 +103,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// A probe has arrived: everything that waits for the channel is due.
+    /// Ends the pause after a successful probe: everything that waits for the channel is due.
     pub async fn resume_channel(
         &mut self,
         channel: &ChannelId,
@@ -117,7 +117,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// No channel is paused any more: the operator has fixed the reason.
+    /// Ends all pauses, because the operator fixed the cause.
     pub(super) async fn resume_channels(&mut self) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(RESUME_ALL)
             .execute(c)
@@ -125,7 +125,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Whether administrators are to be told now that a channel refuses alerts: once for each outage of the channel.
+    /// Whether to notify administrators that a channel refuses alerts; true only once per outage.
     pub async fn tell_of_channel(
         &mut self,
         channel: &ChannelId,

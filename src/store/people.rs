@@ -1,4 +1,4 @@
-//! What is known of people besides the configuration: Slack's accounts and groups, and what is too new for older requests.
+//! The Slack directory: accounts, groups, and recent memberships.
 
 use super::dialect::{self, on};
 use super::{StoreError, Tx, json, on_db, read, sql};
@@ -32,7 +32,7 @@ sql! {
 }
 
 impl Tx {
-    /// Everything that is known of people besides the configuration.
+    /// The stored Slack directory.
     pub async fn slack_directory(&mut self) -> Result<SlackDirectory, StoreError> {
         let (version,): (i64,) = on_db!(self, |c| sqlx::query_as(VERSION).fetch_one(c).await)?;
         Ok(SlackDirectory {
@@ -53,7 +53,7 @@ impl Tx {
                     accounts: read("accounts of a group", serde_json::from_str(&accounts))?,
                     people: read("people of a group", serde_json::from_str(&people))?,
                     synced_at: Timestamp(synced_at),
-                    // the release before knows nobody who came lately
+                    // the previous release does not store recent accounts
                     recent: read("recent accounts of a group", recent)?.unwrap_or_default(),
                 };
                 Ok((id, group))
@@ -96,7 +96,7 @@ impl Tx {
         Ok(recent_memberships?.into_iter().collect())
     }
 
-    /// Saves what differs; another version makes every replica read it anew.
+    /// Saves what differs. The new version makes every replica reload the Slack directory.
     pub async fn save_slack_directory(
         &mut self,
         before: &SlackDirectory,
@@ -204,7 +204,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The accounts of which Slack was asked alone after that time, with when.
+    /// The accounts that were synced individually after `since`, each with the time.
     pub async fn accounts_heard_since(
         &mut self,
         since: Timestamp,
@@ -223,7 +223,7 @@ impl Tx {
             .collect()
     }
 
-    /// Remembers when Slack was asked about this account alone.
+    /// Records that this account was synced individually.
     pub async fn account_heard(
         &mut self,
         account: &SyncedAccount,
@@ -241,7 +241,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// When Slack last told of each group.
+    /// When each group was last synced.
     pub async fn groups_synced(&mut self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         let rows: Vec<(String, i64)> =
             on_db!(self, |c| sqlx::query_as(GROUPS_SYNCED).fetch_all(c).await)?;
@@ -251,7 +251,7 @@ impl Tx {
             .collect())
     }
 
-    /// When Slack last listed its members.
+    /// When the members were last synced.
     pub async fn members_synced(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let row: Option<(i64,)> = on_db!(self, |c| sqlx::query_as(MEMBERS_SYNCED)
             .fetch_optional(c)
@@ -259,7 +259,7 @@ impl Tx {
         Ok(row.map(|(at,)| Timestamp(at)))
     }
 
-    /// Remembers when Slack listed its members.
+    /// Records when the members were synced.
     pub async fn set_members_synced(&mut self, at: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(SET_MEMBERS_SYNCED)
             .bind(at.0)

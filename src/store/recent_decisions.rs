@@ -1,4 +1,4 @@
-//! What somebody decided on lately.
+//! The requests that a person decided on recently.
 
 use super::{StoreError, Tx, on_db, read, sql};
 use crate::domain::id::{PersonId, RequestId};
@@ -8,7 +8,7 @@ sql! {
 }
 
 impl Tx {
-    /// The requests that somebody decided on, newest decision first.
+    /// The requests that a person decided on, newest decision first.
     pub async fn decided_by(
         &mut self,
         person: &PersonId,

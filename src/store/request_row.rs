@@ -1,4 +1,4 @@
-//! A request's row, read strictly: what this release does not understand could restrict who may approve, so nothing of it is guessed.
+//! A request's row, read strictly: an unknown value could restrict who may approve, so nothing is guessed.
 
 use super::{Loaded, StoreError, read};
 use crate::domain::decision::{Decision, DecisionKind, Via};
@@ -129,7 +129,8 @@ fn outcome(text: Option<&str>) -> Option<Outcome> {
     }
 }
 
-/// A vote as the database lists it; its memberships are JSON within JSON, so that one broken row does not fail the whole statement.
+/// A decision as the database returns it. Its memberships are JSON within JSON, so that one broken row does not fail the whole
+/// statement.
 #[derive(Deserialize)]
 struct StoredVote {
     by: PersonId,
@@ -158,7 +159,7 @@ impl StoredVote {
     }
 }
 
-/// Policies that are only shown and never gate: one that does not read is left out.
+/// Observed policies are displayed but never gate, so unreadable ones are left out.
 fn displayed(observed: &str) -> Vec<PinnedPolicy> {
     let stored: Vec<serde_json::Value> = serde_json::from_str(observed).unwrap_or_default();
     let read = stored.into_iter().map(serde_json::from_value);

@@ -1,4 +1,4 @@
-//! Requests with their votes and payloads.
+//! Requests with their decisions and payloads.
 
 use super::dialect::{self, on};
 use super::keys::Keys;
@@ -28,18 +28,18 @@ sql! {
     CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2 AND at = $5";
 }
 
-/// A request as it is stored, with its votes, oldest first.
+/// A request as stored, with its decisions, oldest first.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The request; its payload is empty where it was not asked for.
+    /// The request; its payload is empty if it was not loaded.
     pub request: Request,
-    /// The votes.
+    /// The decisions, oldest first.
     pub decisions: Vec<Decision>,
-    /// The versions of the rules at that moment.
+    /// The versions of the configuration and the Slack directory at the time of loading.
     pub config: ConfigVersions,
 }
 
-/// The columns that hold a state: end, execution, outcome.
+/// The columns that store a state: end, execution, outcome.
 fn columns(state: &State) -> (Option<i64>, Option<i64>, Option<&'static str>) {
     let ends_at = state.ends_at().map(|at| at.0);
     match state {
@@ -114,7 +114,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Saves the state, the gates and the times of a request; its version grows by one.
+    /// Saves a request's state, policies and times, and increments its version.
     pub async fn save_request(&mut self, request: &mut Request) -> Result<(), StoreError> {
         let (ends_at, executed_at, outcome) = columns(&request.state);
         let (gates, bypassed) = (json(&request.gates)?, json(&request.bypassed)?);
@@ -134,7 +134,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Locks the rules (shared, unless the unit holds them exclusively) and these requests, in one order, until the unit ends.
+    /// Locks these requests, in a fixed order, until the transaction ends. With `config`, it first takes the configuration lock
+    /// shared; a transaction that holds it exclusively passes `false`.
     pub async fn lock_requests(
         &mut self,
         ids: &[&RequestId],
@@ -144,7 +145,7 @@ impl Tx {
             self.lock_config_shared().await?;
         }
         if !self.locks_rows() || ids.is_empty() {
-            return Ok(()); // an SQLite unit that may write is alone
+            return Ok(()); // a writing SQLite transaction runs alone
         }
         let ids = Keys::of(ids);
         on_db!(self, |c| sqlx::query(dialect::LOCK_REQUESTS)
@@ -154,7 +155,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Requests by id with their votes; unknown ids are left out, and so is what this release cannot read.
+    /// The requests with these ids, with their decisions; leaves out unknown ids and requests that this release cannot read.
     pub async fn requests(
         &mut self,
         ids: &[&RequestId],
@@ -168,7 +169,7 @@ impl Tx {
         self.read_requests(text, &Keys::of(ids), payload).await
     }
 
-    /// The readable requests with these keys, by a text that reads them.
+    /// The readable requests with these keys, loaded by the given statement.
     pub(super) async fn read_requests(
         &mut self,
         text: &'static str,
@@ -224,7 +225,7 @@ impl Tx {
         Ok(count)
     }
 
-    /// How many requests this principal has submitted after `since`.
+    /// How many requests this principal submitted after `since`.
     pub async fn asked_since(
         &mut self,
         principal: &Principal,
@@ -238,7 +239,8 @@ impl Tx {
         Ok(count)
     }
 
-    /// Requests that time has ended by `now`, the longest overdue first. What cannot be read stays overdue, and takes no place of others.
+    /// Requests whose time is over at `now`, the longest overdue first. Unreadable requests stay overdue, so `limit` is extended by
+    /// their number.
     pub async fn ending(
         &mut self,
         now: Timestamp,
@@ -257,7 +259,7 @@ impl Tx {
         Ok(ids.collect())
     }
 
-    /// Reads the payloads of requests that were read without.
+    /// Loads the payloads of requests that were loaded without.
     pub async fn read_payloads(&mut self, requests: &mut [Loaded]) -> Result<(), StoreError> {
         let text = on!(
             self,
@@ -275,7 +277,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps a vote's cut memberships for good (docs/decisions.md D18); `stored_as` is the id its author went by when they cast it.
+    /// Stores a decision's reduced memberships permanently (docs/decisions.md D18). `stored_as` is the approver's id in the stored
+    /// row.
     pub async fn reduce_decision(
         &mut self,
         request: &RequestId,

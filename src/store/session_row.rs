@@ -1,4 +1,4 @@
-//! A break-glass session's row, read strictly: a field that this release does not understand could narrow what the session lets pass.
+//! A break-glass session's row, read strictly: an unknown field could narrow what the session covers.
 
 use super::{StoreError, read};
 use crate::domain::break_glass::{
@@ -32,7 +32,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The session as it is at `now`.
+    /// The session, with its state at `now`.
     pub(super) fn session(self, now: Timestamp) -> Result<Session, StoreError> {
         let state = self.state(now)?;
         let request = match (&self.request_id, self.request_number) {
@@ -96,7 +96,7 @@ impl Row {
         })
     }
 
-    /// What became of the request for it, where that can never start it any more.
+    /// How the request for the session ended, if it can no longer start the session.
     fn not_started(&self, now: Timestamp) -> Result<Option<NotStarted>, StoreError> {
         let Some(status) = &self.request_status else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Break-glass sessions, what was done under them, and where their alerts stand in Slack.
+//! Break-glass sessions, their uses, and their alerts posted in Slack.
 
 use super::session_row::Row;
 use super::{StoreError, Tx, json, on_db, read, sql};
@@ -8,7 +8,7 @@ use crate::domain::principal::Principal;
 use crate::domain::request::Outcome;
 use crate::domain::time::Timestamp;
 
-/// The columns of a session, with what has become of the request for it.
+/// The columns of a session, with the status of the request for its start.
 macro_rules! session {
     ($rest:literal) => {
         concat!(
@@ -42,16 +42,16 @@ sql! {
     POSTS = "SELECT part, channel, ts, alert FROM session_posts WHERE session_id = $1 ORDER BY part";
 }
 
-/// An alert as it stands in Slack.
+/// An alert that was posted in Slack.
 #[derive(Debug, Clone)]
 pub struct SessionPost {
-    /// Which of a session's alerts it is.
+    /// Which of the session's alerts it is.
     pub part: String,
-    /// Where.
+    /// The channel.
     pub channel: ChannelId,
     /// Slack's id of the message.
     pub ts: String,
-    /// What it says.
+    /// The content of the alert.
     pub alert: SessionAlert,
 }
 
@@ -90,7 +90,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Saves where a session stands, and when its owed review is asked for next.
+    /// Saves the state of a session, and the time of the next reminder of an owed review.
     pub async fn save_session(
         &mut self,
         session: &Session,
@@ -119,7 +119,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// One session, as it is at `now`.
+    /// One session, with its state at `now`.
     pub async fn session(
         &mut self,
         id: &SessionId,
@@ -136,7 +136,7 @@ impl Tx {
         .transpose()
     }
 
-    /// The same where it is one of many things that are shown or checked: an unreadable session is none.
+    /// Like [`Tx::session`], for callers that can continue without the session: an unreadable session is `None`.
     pub async fn readable_session(
         &mut self,
         id: &SessionId,
@@ -156,7 +156,7 @@ impl Tx {
         sessions.collect()
     }
 
-    /// The sessions that bypass policies at `now`; one that cannot be read bypasses nothing.
+    /// The sessions that bypass policies at `now`; an unreadable session bypasses nothing.
     pub async fn active_sessions(&mut self, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(ACTIVE)
             .bind(now.0)
@@ -165,7 +165,7 @@ impl Tx {
         Ok(self.readable_sessions(rows, now))
     }
 
-    /// Sessions that time has ended by `now` and nobody has closed yet.
+    /// Active sessions whose time is over at `now` and whose end is not stored yet.
     pub async fn lapsed_sessions(
         &mut self,
         now: Timestamp,
@@ -180,7 +180,7 @@ impl Tx {
         Ok(self.readable_sessions(rows, now))
     }
 
-    /// Sessions whose owed review is to be asked for by `now`.
+    /// Sessions whose reminder of an owed review is due at `now`.
     pub async fn nagging_sessions(
         &mut self,
         now: Timestamp,
@@ -195,7 +195,7 @@ impl Tx {
         Ok(self.readable_sessions(rows, now))
     }
 
-    /// Sessions that owe a review, the oldest reminder first.
+    /// Sessions that owe a review, the one with the earliest reminder first.
     pub async fn owed_sessions(
         &mut self,
         now: Timestamp,
@@ -208,7 +208,7 @@ impl Tx {
         Ok(self.readable_sessions(rows, now))
     }
 
-    /// A page of all sessions, newest first, below a cursor.
+    /// A page of all sessions, newest first, with ids below a cursor.
     pub async fn list_sessions(
         &mut self,
         below: &str,
@@ -223,7 +223,7 @@ impl Tx {
         Ok(self.readable_sessions(rows, now))
     }
 
-    /// An owed review is asked for again at this time.
+    /// Sets the time of the next reminder of an owed review.
     pub async fn remind_of_session(
         &mut self,
         id: &SessionId,
@@ -237,8 +237,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// What was let past policies under a session, oldest first. Whoever used it may not review it, so a use that cannot be read is an
-    /// error.
+    /// The uses of a session, oldest first. An unreadable use is an error, because whoever used the session may not review it.
     pub async fn uses_of(
         &mut self,
         session: &Session,
@@ -253,7 +252,7 @@ impl Tx {
             .collect()
     }
 
-    /// The same for display: a use that cannot be read is left out.
+    /// Like [`Tx::uses_of`], for display: leaves out unreadable uses.
     pub async fn readable_uses_of(
         &mut self,
         session: &Session,
@@ -280,7 +279,7 @@ impl Tx {
             .await)
     }
 
-    /// What a session has granted and nobody has executed ends with it.
+    /// Ends the grants of a session that nobody has executed, together with the session.
     pub async fn cut_grants_of(
         &mut self,
         id: &SessionId,
@@ -294,7 +293,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Remembers where an alert stands.
+    /// Remembers where an alert was posted.
     pub async fn keep_session_post(
         &mut self,
         session: &SessionId,
@@ -312,7 +311,7 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Where a session's alerts stand.
+    /// The posted alerts of a session.
     pub async fn session_posts(&mut self, id: &SessionId) -> Result<Vec<SessionPost>, StoreError> {
         let rows: Vec<(String, String, String, String)> = on_db!(self, |c| sqlx::query_as(POSTS)
             .bind(id.as_str())
@@ -335,7 +334,8 @@ impl Tx {
         Ok(posts.collect())
     }
 
-    /// Sessions that owe a review or are about to, and that their initiators must not escape: one that cannot be read is an error.
+    /// Sessions that owe a review or are about to. An unreadable session is an error, because it must not let an initiator avoid a
+    /// review.
     pub async fn unreviewed_sessions(
         &mut self,
         now: Timestamp,

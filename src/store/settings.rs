@@ -1,44 +1,46 @@
-//! What every connection to a Postgres server is set to, so that nobody who stops in a transaction stops the others for long.
+//! Settings of every connection to a Postgres server. They ensure that a replica that stops during a transaction does not block the
+//! others for long.
 
 use super::{StoreError, sql};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
 use std::time::Duration;
 
-/// What a pooler's user has to do.
+/// The hint for users of a connection pooler.
 pub(super) const USE_THE_SERVER: &str = "Countersign keeps state on its connections (LISTEN, prepared statements, time-outs), so a pooler that \
      changes servers between transactions does not work; let DATABASE_URL name the server itself, or a pool with pool_mode = session";
 
-/// How long one try to learn why there is no connection may take.
+/// Time limit for one attempt to find out why there is no connection.
 const ASK_WHY: Duration = Duration::from_secs(1);
 
 sql! {
-    // lock_timeout: longer than the 3 s that Slack waits, so that a click that has begun can still count, and shorter than the next.
-    // idle_in_transaction_session_timeout: a replica that stops in a transaction holds its locks for no longer; compiling the largest
-    // configuration between two statements takes less.
-    // statement_timeout: as long as a call of the API may take.
-    // keepalives: the server drops a replica whose machine is gone after 10 + 3 * 5 seconds, and its locks with it.
+    // lock_timeout: longer than the 3 s that Slack waits, so that a decision that has begun can still count, and shorter than the
+    // next timeout.
+    // idle_in_transaction_session_timeout: a replica that stops during a transaction holds its locks no longer than this; compiling
+    // the largest configuration between two statements takes less.
+    // statement_timeout: as long as an API call may take.
+    // keepalives: the server drops a replica whose machine is gone after 10 + 3 * 5 seconds, together with its locks.
     TIMEOUTS @postgres = "SELECT set_config('lock_timeout', '4s', false), set_config('statement_timeout', '15s', false),
         set_config('idle_in_transaction_session_timeout', '10s', false), set_config('tcp_keepalives_idle', '10', false),
         set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)";
-    // a migration may take long; one that waits for another replica's, or for a lock, gives up in time to tell
+    // a migration may take long; one that waits for another replica's migration, or for a lock, fails in time to report it
     MIGRATION_TIMEOUTS @postgres = "SELECT set_config('lock_timeout', '60s', false), set_config('statement_timeout', '0', false)";
     BACKEND @postgres = "SELECT pg_backend_pid()";
 }
 
-/// Sets the time-outs of a new connection.
+/// Sets the timeouts of a new connection.
 pub(super) async fn apply(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     conn.execute(sqlx::raw_sql(TIMEOUTS)).await.map(|_| ())
 }
 
-/// Lets a connection migrate; [`apply`] sets it back.
+/// Sets the timeouts for migrations; [`apply`] resets them.
 pub(super) async fn let_migrate(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     conn.execute(sqlx::raw_sql(MIGRATION_TIMEOUTS))
         .await
         .map(|_| ())
 }
 
-/// Two open connections that are served by one process of the server stand before a pooler that changes servers between transactions.
+/// Refuses a pooler that changes servers between transactions: it lets two open connections share one server process.
 pub(super) async fn refuse_poolers(
     one: &mut PgConnection,
     other: &mut PgConnection,
@@ -56,7 +58,7 @@ async fn backend(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
     conn.fetch_one(sqlx::raw_sql(BACKEND)).await?.try_get(0)
 }
 
-/// Host and port, or the socket's folder.
+/// Host and port, or the folder of the socket.
 pub(super) fn place(options: &PgConnectOptions) -> String {
     options.get_socket().map_or_else(
         || format!("{}:{}", options.get_host(), options.get_port()),
@@ -64,7 +66,7 @@ pub(super) fn place(options: &PgConnectOptions) -> String {
     )
 }
 
-/// Why no connection could be opened: the pool tries again until its time is over, and then only says that it is.
+/// Why no connection could be opened. The pool retries until its time is over, and then reports only that.
 pub(super) async fn why_not(pool: &PgPool) -> StoreError {
     let options = pool.connect_options();
     match tokio::time::timeout(ASK_WHY, options.connect()).await {
@@ -79,7 +81,7 @@ pub(super) async fn why_not(pool: &PgPool) -> StoreError {
     }
 }
 
-/// The error of opening, with the address and what to do.
+/// The error for a failed open, with address and hint.
 pub(super) fn cannot_open(address: &str, error: &StoreError) -> StoreError {
     let cause = error.cause();
     let hint = if cause.contains("refused") {

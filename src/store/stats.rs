@@ -1,4 +1,4 @@
-//! What statistics are made from: the latest requests, never more than a bounded number of them.
+//! Data for statistics: the latest requests, limited in number.
 
 use super::{StoreError, Tx, on_db, read, sql};
 use crate::domain::action::RequestType;
@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use serde::Deserialize;
 
 sql! {
-    // the inner limit keeps the cost flat, whatever the window; each row's decisions are found by their key
+    // the inner limit bounds the cost for any time range; the decisions of each row are found by their key
     ASKED_LATELY = "SELECT r.number, r.kind, r.status, r.gates, r.created_at, r.decided_at,
             (SELECT '[' || string_agg('{\"at\":' || d.at || ',\"teams\":' || d.teams || '}', ',') || ']' FROM decisions d
                 WHERE d.request_id = r.id) AS votes
@@ -62,10 +62,10 @@ impl LatestRow {
     }
 }
 
-/// What is still to be done; what is done is not counted, so that counting stays cheap.
+/// The work that is still to be done. Finished work is not counted, so that counting stays cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Requests that wait for people.
+    /// Pending requests.
     pub pending: i64,
     /// Messages to be delivered.
     pub messages: i64,
@@ -73,21 +73,21 @@ pub struct Backlog {
     pub undelivered: i64,
     /// Cards to be posted or updated.
     pub cards: i64,
-    /// Audit rows without a seal.
+    /// Unsealed audit rows.
     pub unsealed: i64,
 }
 
 /// The latest requests.
 #[derive(Debug, Clone)]
 pub struct Latest {
-    /// Those within the window.
+    /// The requests of the time range.
     pub asked: Vec<Asked>,
-    /// Whether older ones within the window may have been left out.
+    /// Whether older requests of the time range may be missing.
     pub cut: bool,
 }
 
 impl Tx {
-    /// What is still to be done.
+    /// The work that is still to be done.
     pub async fn backlog(&mut self) -> Result<Backlog, StoreError> {
         Ok(Backlog {
             pending: self.number(PENDING).await?,
@@ -103,17 +103,17 @@ impl Tx {
         Ok(number)
     }
 
-    /// The latest requests asked since then; at most `limit` are looked at.
+    /// The latest requests created since `since`; reads at most `limit`.
     pub async fn latest(&mut self, since: Timestamp, limit: i64) -> Result<Latest, StoreError> {
         let rows: Vec<LatestRow> = on_db!(self, |c| sqlx::query_as(ASKED_LATELY)
             .bind(since.0)
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        // all that were looked at are within, and there are more
+        // all rows that were read are in the time range, and there are older ones
         let cut = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit)
             && rows.iter().all(|row| row.number > 1);
-        // what does not read is reported where it is read as a request
+        // an unreadable row is reported where it is read as a request
         let asked = rows.into_iter().filter_map(|row| row.asked().ok());
         Ok(Latest {
             asked: asked.collect(),
@@ -121,7 +121,7 @@ impl Tx {
         })
     }
 
-    /// Since when requests are pending, the oldest first; at most `limit`.
+    /// When pending requests were created, the oldest first; at most `limit`.
     pub async fn pending_since(
         &mut self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! What has been answered to deliveries and idempotency keys, so that a repeated call changes nothing.
+//! Stored responses to deliveries and idempotency keys, so that a repeated call changes nothing.
 
 use super::dialect::{self, on};
 use super::keys::Keys;
@@ -10,22 +10,22 @@ sql! {
     FORGET = "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE keep_until <= $1 LIMIT $2)";
 }
 
-/// A kept answer.
+/// A stored response.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredResponse {
-    /// The delivery's or the caller's key.
+    /// The key of the delivery, or the idempotency key of the caller.
     pub key: String,
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the content of the call.
     pub fingerprint: String,
-    /// The answer, as the use case writes it.
+    /// The response, in the form that the use case writes.
     pub answer: String,
-    /// Until when it is kept.
+    /// When it may be deleted, in milliseconds since the Unix epoch.
     #[sqlx(skip)]
     pub keep_until: i64,
 }
 
 impl Tx {
-    /// Answers kept under these keys.
+    /// The stored responses of these keys.
     pub async fn answers(&mut self, keys: &[&str]) -> Result<Vec<StoredResponse>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -42,7 +42,7 @@ impl Tx {
             .await)
     }
 
-    /// Takes a key for this unit; false when somebody had it before (waits for a unit that is about to take it).
+    /// Claims a key; `false` if it was claimed before. Waits for another transaction that is about to claim it.
     pub async fn claim_answer(&mut self, answer: &StoredResponse) -> Result<bool, StoreError> {
         let taken = on_db!(self, |c| sqlx::query(CLAIM)
             .bind(&answer.key)
@@ -55,7 +55,7 @@ impl Tx {
         Ok(taken == 1)
     }
 
-    /// Forgets answers whose time is over, at most `limit`; says how many.
+    /// Deletes stored responses whose time is over, at most `limit`. Returns how many.
     pub async fn forget_answers(&mut self, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
         on_db!(self, |c| sqlx::query(FORGET)
             .bind(now.0)

@@ -1,4 +1,4 @@
-//! API tokens; of a secret only its hash is stored.
+//! API tokens. Only the hash of a secret is stored.
 
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::id::PersonId;
@@ -68,21 +68,21 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Every token that reads, revoked ones too, oldest first.
+    /// All readable tokens, including revoked ones, oldest first.
     pub async fn tokens(&mut self) -> Result<Vec<Token>, StoreError> {
         let rows: Vec<TokenRow> = on_db!(self, |c| sqlx::query_as(ALL).fetch_all(c).await)?;
         let tokens = rows.into_iter().filter_map(|row| self.readable_token(row));
         Ok(tokens.collect())
     }
 
-    /// Every token that is not revoked, oldest first.
+    /// All tokens that are not revoked, oldest first.
     pub async fn live_tokens(&mut self) -> Result<Vec<Token>, StoreError> {
         let mut tokens = self.tokens().await?;
         tokens.retain(|token| token.revoked_at.is_none());
         Ok(tokens)
     }
 
-    /// The people who answer for a principal by a token that could be used at some time from `from` to `to`, each once, by id.
+    /// The people who own a principal through a token that was usable at some time from `from` to `to`; unique and sorted by id.
     pub async fn token_owners(
         &mut self,
         principal: &Principal,
@@ -102,7 +102,7 @@ impl Tx {
         Ok(owners.into_iter().collect())
     }
 
-    /// Other people answer for a token.
+    /// Replaces the owners of a token.
     pub async fn set_token_owners(
         &mut self,
         id: &str,
@@ -126,13 +126,13 @@ impl Tx {
         Ok(row.and_then(|row| self.readable_token(row)))
     }
 
-    /// A token that cannot be read is no token: a scope that this release does not know could be narrower than it looks.
+    /// An unreadable token is ignored: an unknown scope could be narrower than it looks.
     fn readable_token(&self, row: TokenRow) -> Option<Token> {
         let id = row.id.clone();
         self.readable("tokens", &id, row.token())
     }
 
-    /// Revokes a token; false when there is none, or it was revoked before.
+    /// Revokes a token. Returns `false` if it does not exist or was already revoked.
     pub async fn revoke_token(&mut self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         let revoked = on_db!(self, |c| sqlx::query(REVOKE)
             .bind(id)
@@ -143,7 +143,7 @@ impl Tx {
         Ok(revoked == 1)
     }
 
-    /// Notes that a token was used, unless that was noted after `unless_since`.
+    /// Records that a token was used, unless a use was recorded after `unless_since`.
     pub async fn token_used(
         &mut self,
         id: &str,

@@ -1,4 +1,4 @@
-//! What Slack has not taken: messages that were given up and cards that are behind, for the operator who mends it.
+//! Undeliverable messages and outdated cards, for the operator.
 
 use super::{StoreError, Tx, on_db, sql};
 use crate::domain::time::Timestamp;
@@ -14,22 +14,22 @@ sql! {
 /// A message that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadMessage {
-    /// Whether the security channel was to hear it.
+    /// Whether the message is an alert for the security channel.
     pub is_alert: bool,
-    /// Why it was given up.
+    /// Why the message was given up.
     pub trouble: String,
-    /// When it was written.
+    /// When the message was stored.
     pub made_at: Timestamp,
 }
 
-/// A card that is behind.
+/// A card whose last call to Slack failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StuckCard {
     /// The number of its request.
     pub number: i64,
-    /// Where it should be.
+    /// The channel.
     pub channel: String,
-    /// Why it is not.
+    /// The last delivery error.
     pub trouble: String,
 }
 
@@ -49,7 +49,7 @@ impl Tx {
         Ok(rows.into_iter().map(message).collect())
     }
 
-    /// Cards that Slack did not take when they were last tried.
+    /// Cards whose last call to Slack failed.
     pub async fn stuck_cards(&mut self, limit: i64) -> Result<Vec<StuckCard>, StoreError> {
         let rows: Vec<(i64, String, String)> = on_db!(self, |c| sqlx::query_as(STUCK_CARDS)
             .bind(limit)
@@ -63,7 +63,7 @@ impl Tx {
         Ok(rows.into_iter().map(card).collect())
     }
 
-    /// All of them are due now; says how many.
+    /// Marks all of them as due now. Returns how many.
     pub async fn retry_undelivered(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         self.resume_channels().await?;
         let mut due = 0;

@@ -1,22 +1,22 @@
-//! A stored row that this release cannot read: a newer release, or somebody else, has written it. Such a row is set aside and reported;
-//! it never stops the rows beside it, and it is never dropped.
+//! A stored row that this release cannot read, because a newer release wrote it or someone edited it. Such a row is set aside and
+//! reported. It never stops the processing of other rows, and is never deleted.
 
 use super::StoreError;
 use std::fmt;
 
-/// Counts rows that could not be read, by table.
+/// Metric: unreadable rows, by table.
 pub const UNREADABLE_ROWS: &str = "countersign_unreadable_rows_total";
 
 /// A row that this release cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The table it is in.
+    /// The table.
     pub table: &'static str,
-    /// Its key, as it is stored.
+    /// The row's key, as stored.
     pub row: String,
-    /// The column that does not read.
+    /// The unreadable column.
     pub column: &'static str,
-    /// Why it does not read.
+    /// Why the column is unreadable.
     pub reason: String,
 }
 
@@ -36,7 +36,7 @@ impl Unreadable {
         })
     }
 
-    /// Logs and counts the row; `consequence` says what happens to it, such as "set aside".
+    /// Logs and counts the row. `consequence` says what happens to it, such as "set aside".
     pub fn report(&self, consequence: &'static str) {
         metrics::counter!(UNREADABLE_ROWS, "table" => self.table).increment(1);
         tracing::error!(

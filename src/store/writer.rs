@@ -1,4 +1,4 @@
-//! The one writer of an `SQLite` file: it lends its connection to each waiting use case in turn, then commits for all of them.
+//! The only writer of an `SQLite` file. It lends its connection to each waiting use case in turn, then commits for all of them.
 
 use super::StoreError;
 use super::files::Opened;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// Most use cases that share a commit: bounds how long the first of them waits for its answer.
+/// Maximum number of use cases that share a commit; limits how long the first of them waits for its result.
 const SHARED: usize = 64;
-/// How long a use case waits for its turn before it is told that the writer is busy.
+/// How long a use case waits for its turn before it fails because the writer is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many may wait in line.
+/// Maximum length of the queue.
 const LINE: usize = 1024;
 
 type Ack = oneshot::Sender<Result<(), StoreError>>;
@@ -24,7 +24,8 @@ enum Back {
     Undo(SqliteConnection),
 }
 
-/// The connection, lent to one use case. Dropped without `commit` (an error, a panic, a cancelled handler), its changes are undone.
+/// The connection, lent to one use case. If it is dropped without `commit` (an error, a panic, a cancelled handler), its changes
+/// are undone.
 pub(crate) struct Lease {
     lent: Option<(SqliteConnection, oneshot::Sender<Back>)>,
 }
@@ -58,7 +59,7 @@ enum Ask {
     Close(oneshot::Sender<()>),
 }
 
-/// A handle on the writer's task.
+/// A handle of the writer's task.
 #[derive(Debug, Clone)]
 pub struct Writer {
     asks: mpsc::Sender<Ask>,
@@ -76,7 +77,7 @@ impl Writer {
         let mut opened = Some(conn);
         let serve = move || serve(options.clone(), opened.take(), line.clone());
         let supervisor = Supervisor::default();
-        // it ends when it is closed: whoever waits in line is served before
+        // the token is never cancelled: `close` ends the task after the queue was served
         let stop = CancellationToken::new();
         tokio::spawn(supervisor.clone().supervise("database writer", stop, serve));
         Ok(Self {
@@ -86,7 +87,7 @@ impl Writer {
         })
     }
 
-    /// What is wrong with the task, a sentence each.
+    /// What is degraded in the task, one sentence each.
     pub(crate) fn degraded(&self) -> Vec<String> {
         self.supervisor.degraded()
     }
@@ -102,7 +103,7 @@ impl Writer {
         lent.ok().flatten().unwrap_or(Err(StoreError::Writer))
     }
 
-    /// Ends after everybody in line has been served.
+    /// Stops the writer after the whole queue was served.
     pub(crate) async fn close(&self) {
         let (closed, done) = oneshot::channel();
         if self.asks.send(Ask::Close(closed)).await.is_ok() {
@@ -165,14 +166,15 @@ async fn serve(
     }
 }
 
-/// Begins the commit that the use cases share, and the first of them.
+/// Begins the shared commit and its first use case.
 const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT one";
-/// Undoes one of them.
+/// Undoes one use case.
 const UNDO: &str = "ROLLBACK TO one";
 
 type Closing = Option<oneshot::Sender<()>>;
 
-/// One shared commit. On any error the connection is closed, which rolls back, and everybody in it is told so.
+/// One shared commit. On any error, the connection is closed, which rolls back, and every use case of the commit receives the
+/// error.
 async fn share(
     mut conn: SqliteConnection,
     first: Asker,
@@ -182,7 +184,7 @@ async fn share(
     let (mut next, mut step) = (Some(first), BEGIN);
     let mut closing = None;
     while let Some(ask) = next {
-        // whoever has given up meanwhile would only hold up those behind them
+        // skip callers that gave up, so that they do not delay the others
         if ask.is_closed() {
             next = following(line, acks.len(), &mut closing);
             continue;
@@ -193,7 +195,7 @@ async fn share(
             return Err(error);
         }
         let (home, back) = oneshot::channel();
-        // an asker that went away hands it straight back
+        // if the caller gave up, the dropped lease returns the connection
         drop(ask.send(Ok(Lease {
             lent: Some((conn, home)),
         })));
@@ -207,7 +209,7 @@ async fn share(
         next = following(line, acks.len(), &mut closing);
     }
     match step {
-        BEGIN => return Ok((conn, closing)), // nobody was left
+        BEGIN => return Ok((conn, closing)), // all callers gave up
         UNDO => conn.execute(step).await.map(|_| ())?,
         _ => {}
     }
@@ -215,7 +217,7 @@ async fn share(
     Ok((conn, closing))
 }
 
-/// Who is served next in the same commit.
+/// The next use case for the same commit.
 fn following(
     line: &mut mpsc::Receiver<Ask>,
     served: usize,

@@ -1,4 +1,5 @@
-//! What the security channel hears: the facts of one event as they were, so that a late delivery says the same (docs/decisions.md D28).
+//! The alerts of the security channel. An alert contains the facts of one event as they were, so that a late delivery says the same
+//! (docs/decisions.md D28).
 
 use super::{Session, SessionScope, SessionStatus, SessionUse};
 use crate::domain::compiled_config::CompiledConfig;
@@ -6,32 +7,32 @@ use crate::domain::id::{PersonId, RequestId, SessionId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Uses that one message lists; the rest is counted.
+/// Maximum number of uses that one message lists; the others are only counted.
 const LIST_LIMIT: usize = 30;
 
-/// One event of a session, with everything that is said about it.
+/// One event of a session, with everything that the alert displays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionAlert {
-    /// The session.
+    /// The session's id.
     pub session: SessionId,
-    /// Who started it, by name.
+    /// The initiator's name.
     pub initiator: String,
-    /// Its justification.
+    /// The justification.
     pub reason: String,
-    /// What it covers.
+    /// Actions and resources that the session covers.
     pub scope: SessionScope,
-    /// Who may act under it, by name.
+    /// The responders' names.
     pub responders: Vec<String>,
-    /// What has happened.
+    /// What happened.
     pub event: SessionEvent,
-    /// When, so that a late alert does not read as news.
+    /// When it happened; displayed so that a late alert is recognisable.
     pub at: Timestamp,
     /// People who are mentioned in the channel.
     pub mentioned: Vec<PersonId>,
 }
 
-/// What has happened to a session.
+/// What happened to a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -39,80 +40,80 @@ pub struct SessionAlert {
     rename_all_fields = "camelCase"
 )]
 pub enum SessionEvent {
-    /// It has begun.
+    /// The session started.
     Started {
-        /// When it will end.
+        /// When the session will end.
         until: Timestamp,
     },
-    /// A request went past policies.
+    /// A request bypassed policies.
     Used {
-        /// The request.
+        /// The request's id.
         request: RequestId,
-        /// What was asked, by whom.
+        /// The request, in one line.
         line: UseLine,
-        /// The policies it went past, each with what was missing.
+        /// The bypassed policies, each with what was missing.
         bypassed: Vec<Bypassed>,
-        /// Policies that gate it all the same.
+        /// The names of policies that still gate the request.
         gated: Vec<String>,
     },
-    /// It is over.
+    /// The session ended.
     Ended {
-        /// Who revoked it; nobody where its time was over.
+        /// The name of the person who revoked it; `None` if its time was over.
         revoked_by: Option<String>,
-        /// Whether that was its initiator; names alone do not tell.
+        /// Whether the initiator revoked it. Names are not unique, so `revoked_by` does not say it.
         #[serde(default)]
         by_initiator: bool,
-        /// When it began.
+        /// When the session started.
         from: Timestamp,
-        /// When it ended.
+        /// When the session ended.
         at: Timestamp,
-        /// What was done under it.
+        /// The uses of the session.
         uses: Vec<UseLine>,
-        /// How many more there are than are listed.
+        /// How many uses are not listed.
         more: usize,
     },
-    /// Something granted under it was completed after its end.
+    /// An execution granted under the session was completed after the session's end.
     CompletedLate {
-        /// What.
+        /// The request, in one line.
         line: UseLine,
-        /// When the session had ended.
+        /// When the session ended.
         ended_at: Timestamp,
     },
-    /// Somebody has looked into it.
+    /// The session was reviewed.
     Reviewed {
-        /// Who.
+        /// The reviewer's name.
         by: String,
-        /// What they found.
+        /// The review note.
         note: String,
     },
-    /// Its review has been owed for a long time.
+    /// The session's review is overdue.
     ReviewOwed {
-        /// When it ended.
+        /// When the session ended.
         ended_at: Timestamp,
     },
 }
 
-/// A policy that was bypassed.
+/// A bypassed policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bypassed {
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// What it had needed.
+    /// What was missing, one phrase each.
     pub missing: Vec<String>,
 }
 
-/// One use in a line.
+/// One use, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UseLine {
     /// The request's number.
     pub number: i64,
-    /// The responder, by name.
+    /// The responder's name.
     pub who: String,
     /// The action's name.
     pub action: String,
-    /// On what; empty where it has no target.
+    /// The target; empty if there is none.
     pub target: String,
-    /// Where it stood at that moment: `bypassed`, `executed`, `succeeded`.
+    /// The status at the time of the event: `bypassed`, `executed`, `succeeded`.
     pub status: String,
 }
 
@@ -146,7 +147,8 @@ impl SessionAlert {
 }
 
 impl SessionEvent {
-    /// Which of a session's alerts it is; none for one that asks nobody for anything, and so needs no looking after.
+    /// The key of the alert among the session's posted alerts. `None` if the alert asks nobody to do anything, so that it never
+    /// needs an update.
     pub fn part(&self) -> Option<&'static str> {
         match self {
             Self::Started { .. } => Some("started"),
@@ -156,7 +158,7 @@ impl SessionEvent {
         }
     }
 
-    /// While its session stands so, the alert asks people to do something.
+    /// The session status in which the alert asks people to do something.
     pub fn asks_while(&self) -> Option<SessionStatus> {
         match self {
             Self::Started { .. } => Some(SessionStatus::Active),
@@ -167,7 +169,7 @@ impl SessionEvent {
 }
 
 impl UseLine {
-    /// A use, in a line.
+    /// One use, in one line.
     pub fn of(one: &SessionUse, config: &CompiledConfig) -> Self {
         let action = config.action(&one.action);
         Self {
@@ -182,7 +184,7 @@ impl UseLine {
         }
     }
 
-    /// As many of these as one message lists, and how many more there are.
+    /// The uses that one message lists, and how many more there are.
     pub fn some_of(uses: &[SessionUse], config: &CompiledConfig) -> (Vec<Self>, usize) {
         let listed: Vec<Self> = uses
             .iter()

@@ -1,4 +1,4 @@
-//! Break-glass (specification: Break-Glass Override; docs/decisions.md D27): what a session covers, how it lives, and who may do what with it.
+//! Break-glass (docs/break-glass.md; docs/decisions.md D27): what a session covers, its states, and who may do what with it.
 
 mod alert;
 mod rights;
@@ -25,31 +25,31 @@ use std::collections::BTreeMap;
 /// A break-glass session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its id.
+    /// The session's id, `bg_...`.
     pub id: SessionId,
-    /// Who started it, or asked to.
+    /// The person who started the session, or requested its start.
     pub initiator: PersonId,
     /// The justification, in the initiator's words.
     pub reason: String,
-    /// What it covers.
+    /// Actions and resources that the session covers.
     pub scope: SessionScope,
-    /// Who may act under it: people and services.
+    /// The people and services that may act under the session.
     pub responders: Vec<Principal>,
-    /// How long it was to last.
+    /// How long the session was to last.
     pub duration: Span,
-    /// The security channel when it was asked for; used when the configuration names none any more.
+    /// The security channel when the start was requested; used if the configuration no longer names one.
     pub channel: ChannelId,
-    /// The request by which it was asked for, where policies gate the start.
+    /// The request for the start, if policies gate it.
     pub request: Option<AskedBy>,
-    /// When it was asked for.
+    /// When the start was requested.
     pub asked_at: Timestamp,
-    /// Where it stands.
+    /// The current state.
     pub state: SessionState,
 }
 
 impl Session {
-    /// The session as the directory is now: whoever was only known as a member of the workspace, and is listed by now, goes by the
-    /// listed id, so that nobody meets their own session as somebody else (threat R09).
+    /// Replaces ids of people by their current ones. Without this, an initiator who was first known as a workspace member and is
+    /// listed now could review their own session under the new id (threat R09).
     #[must_use]
     pub fn canonicalize_people(mut self, directory: &Directory) -> Self {
         self.initiator = directory.canonical(&self.initiator).clone();
@@ -61,40 +61,40 @@ impl Session {
     }
 }
 
-/// The request that carries a gated start.
+/// The request for a gated start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedBy {
-    /// Its id.
+    /// The request's id.
     pub id: RequestId,
-    /// Its number.
+    /// The request's number.
     pub number: i64,
 }
 
-/// One request that a session let past its policies.
+/// One request that a session let bypass policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionUse {
-    /// The request.
+    /// The request's id.
     pub request: RequestId,
-    /// Its number.
+    /// The request's number.
     pub number: i64,
-    /// What was asked for.
+    /// The action.
     pub action: super::id::ActionId,
-    /// On what.
+    /// The target.
     pub target: Target,
-    /// The responder whose call it was.
+    /// The responder who made the call.
     pub by: Principal,
-    /// For whom.
+    /// The person or service that the request is for.
     pub requester: Principal,
-    /// When.
+    /// When the request was created.
     pub at: Timestamp,
-    /// Where it stands.
+    /// The request's current status.
     pub status: Status,
-    /// How it ended, once that was reported.
+    /// The outcome, once it was reported.
     pub outcome: Option<Outcome>,
 }
 
 impl SessionUse {
-    /// The same with everybody under the id they go by now.
+    /// Replaces ids of people by their current ones.
     #[must_use]
     pub fn canonicalize_people(mut self, directory: &Directory) -> Self {
         directory.recognise(&mut self.by);
@@ -103,39 +103,38 @@ impl SessionUse {
     }
 }
 
-/// A session with everything that is shown of it.
+/// A session with everything that is displayed about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionDetails {
-    /// The session, as it is at that moment.
+    /// The session, with its state at the time of display.
     pub session: Session,
-    /// What was let past policies under it, oldest first, the first hundreds.
+    /// The uses, oldest first; limited to the first hundreds.
     pub uses: Vec<SessionUse>,
-    /// The people who answer, by a token, for services that could act under it.
+    /// The people who own, through a token, services that could act under the session.
     pub token_owners: Vec<PersonId>,
-    /// How everybody who occurs in it is called.
+    /// Display names of all principals that occur in the session.
     pub names: BTreeMap<Principal, String>,
 }
 
 impl SessionDetails {
-    /// How a principal is called.
+    /// The display name of a principal.
     pub fn name(&self, principal: &Principal) -> String {
         let named = self.names.get(principal).cloned();
         named.unwrap_or_else(|| principal.to_string())
     }
 
-    /// Everybody with a part in it besides initiator and responders: for whom something was done, and who answers for a service by a
-    /// token.
+    /// Everyone involved besides initiator and responders: the requesters of the uses, and the owners of services by token.
     pub fn involved(&self) -> Vec<Principal> {
         involved(&self.uses, &self.token_owners)
     }
 
-    /// How a person is called.
+    /// The display name of a person.
     pub fn name_of(&self, person: &PersonId) -> String {
         self.name(&Principal::Person(person.clone()))
     }
 }
 
-/// Everybody with a part in a session besides initiator and responders.
+/// Everyone involved in a session besides initiator and responders.
 pub fn involved(uses: &[SessionUse], token_owners: &[PersonId]) -> Vec<Principal> {
     let acted_for = uses.iter().map(|one| one.requester.clone());
     let owners = token_owners.iter().cloned().map(Principal::Person);

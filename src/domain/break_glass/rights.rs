@@ -12,11 +12,11 @@ use crate::domain::refusal::Refusal;
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
 
-/// So many people are named to somebody who may not do something.
+/// Maximum number of people that a refusal names.
 const NAMES_SHOWN: usize = 5;
 
 impl CompiledConfig {
-    /// The emergency door, if this person may open it.
+    /// Checks that this person may start a session, and returns the break-glass settings.
     pub fn may_start(&self, person: &PersonId) -> Result<&BreakGlassConfig, Refusal> {
         let Some(door) = &self.document().break_glass else {
             let why = "Break-glass is not set up here: the configuration has no `breakGlass`. Ask for an approval instead.";
@@ -42,8 +42,7 @@ impl CompiledConfig {
         )))
     }
 
-    /// The session among these that lets this caller past the policies of this action on this target now; of several the one that
-    /// lasts longest.
+    /// The session that covers this action of this caller on this target now; of several, the one that ends last.
     pub fn covering<'a>(
         &self,
         sessions: &'a [Session],
@@ -58,8 +57,8 @@ impl CompiledConfig {
             .max_by_key(|session| (session.state.ran().map(|(_, end)| end), &session.id))
     }
 
-    /// Whether this session covers this now: it is active, the caller a responder who is still there, and the scope fits. With the
-    /// emergency door taken out of the configuration none does.
+    /// Whether this session covers the call now: it is active, the caller is a responder who still exists, and the scope matches.
+    /// If break-glass was removed from the configuration, no session covers anything.
     pub fn covers(
         &self,
         session: &Session,
@@ -80,7 +79,7 @@ impl CompiledConfig {
             && session.scope.covers(action, target)
     }
 
-    /// Whether this principal may end the session before its time.
+    /// Checks that this principal may revoke the session.
     pub fn check_revoke(&self, session: &Session, principal: &Principal) -> Result<(), Refusal> {
         let own = principal.person() == Some(&session.initiator)
             || session.responders.contains(principal);
@@ -91,8 +90,8 @@ impl CompiledConfig {
         Err(Refusal::Forbidden(why.to_owned()))
     }
 
-    /// Whether this person may review the session: nobody who started it, acted under it, was acted for, or answers for a service
-    /// that could act under it. `involved` are those for whom something was done, and the owners by token.
+    /// Checks that this person may review the session. The initiator, the responders, the requesters of its uses and the owners of
+    /// services that could act under it may not. `involved` contains the requesters of the uses, and the owners by token.
     pub fn check_review(
         &self,
         session: &Session,
@@ -132,7 +131,7 @@ impl CompiledConfig {
         }
     }
 
-    /// Where everything about a session is announced: the security channel as it is now, else as it was when the session was asked for.
+    /// The channel for the session's alerts: the current security channel, or else the one when the start was requested.
     pub fn security_channel<'a>(&'a self, session: &'a Session) -> &'a ChannelId {
         self.document()
             .break_glass
@@ -140,13 +139,13 @@ impl CompiledConfig {
             .map_or(&session.channel, |door| &door.security_channel)
     }
 
-    /// The people who are told of everything about sessions besides.
+    /// The people who receive direct messages about sessions, in addition to the security channel.
     pub fn told_of_sessions(&self) -> Vec<&Person> {
         let door = self.document().break_glass.as_ref();
         door.map_or_else(Vec::new, |door| self.directory().among(&door.notify))
     }
 
-    /// Everybody who may change the configuration, for what must not go unheard.
+    /// Everyone who may change the configuration; they receive alerts that could not be delivered otherwise.
     pub fn administrators(&self) -> Vec<&Person> {
         let people = self.directory().people();
         people
@@ -154,7 +153,7 @@ impl CompiledConfig {
             .collect()
     }
 
-    /// How a principal is called.
+    /// The display name of a principal.
     pub fn name_of(&self, principal: &Principal) -> String {
         name_of(self.directory(), principal)
     }

@@ -1,4 +1,5 @@
-//! What a session covers. Every named field must contain the target's value; one that is left out does not restrict (docs/decisions.md D27).
+//! What a session covers. Every list that is given must contain the target's resource; a list that is left out does not restrict
+//! (docs/decisions.md D27).
 
 use crate::domain::action::{Action, must_be_named};
 use crate::domain::document::ActionGroup;
@@ -8,11 +9,11 @@ use crate::domain::target::Target;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// An action, or one of the two groups that may be covered as a whole; written `release.deploy`, `project`, `cluster`.
+/// An action, or one of the two groups that can be covered as a whole; written `release.deploy`, `project`, `cluster`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ScopeAction {
-    /// Every action of this group, but never one that a policy gates only by naming it.
+    /// Every action of this group, except actions that a policy gates only by naming them.
     Group(ActionGroup),
     /// This action.
     Action(ActionId),
@@ -45,11 +46,11 @@ impl fmt::Display for ScopeAction {
     }
 }
 
-/// What a session covers: these actions, on targets within all the lists that are given.
+/// What a session covers: these actions, on targets that match all the lists that are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionScope {
-    /// Actions and groups of actions.
+    /// Actions and action groups.
     pub actions: Vec<ScopeAction>,
     /// Only these projects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +64,8 @@ pub struct SessionScope {
 }
 
 impl SessionScope {
-    /// Whether this action on this target lies within it. A change of the rules and another session never do, whatever is named.
+    /// Whether the session covers this action on this target. It never covers a configuration change or the start of another
+    /// session, whatever it names.
     pub fn covers(&self, action: &Action, target: &Target) -> bool {
         !must_be_named(&action.id)
             && self.actions.iter().any(|named| match named {
@@ -73,7 +75,7 @@ impl SessionScope {
             && self.reach().contains(target)
     }
 
-    /// The resources it reaches.
+    /// The resources that the session covers.
     pub fn reach(&self) -> Reach {
         Reach {
             projects: self.projects.clone(),
@@ -83,7 +85,7 @@ impl SessionScope {
     }
 }
 
-/// `cluster.restart, cluster.sync; environments production`.
+/// Written as `cluster.restart, cluster.sync; environments production`.
 impl fmt::Display for SessionScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn named<T: AsRef<str>>(what: &str, list: Option<&Vec<T>>) -> Option<String> {

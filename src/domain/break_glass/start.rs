@@ -1,4 +1,4 @@
-//! The start of a session: what somebody asks for, and whether it keeps every rule. Every broken rule is told at once.
+//! Validates the start of a session. All violations are returned together.
 
 use super::scope::{ScopeAction, SessionScope};
 use crate::domain::action::must_be_named;
@@ -11,15 +11,15 @@ use crate::domain::text;
 use crate::domain::time::Span;
 use serde::{Deserialize, Serialize};
 
-/// Fewest letters and digits of a justification: a single word says something, a single sign does not.
+/// Minimum number of letters and digits of a justification: a single word is enough, a single character is not.
 const REASON_MIN_LETTERS: usize = 5;
-/// Most names in one list; a session that needs more is better named by environment.
+/// Maximum number of names in one list; a larger session should name environments instead.
 const NAME_LIMIT: usize = 200;
 
-/// What somebody asks for, before anything of it is believed.
+/// The unvalidated input of a session start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionAsk {
-    /// Why.
+    /// The justification.
     pub reason: String,
     /// Action ids, and the groups `project` and `cluster`.
     pub actions: Vec<String>,
@@ -29,30 +29,30 @@ pub struct SessionAsk {
     pub clusters: Option<Vec<String>>,
     /// Only these environments.
     pub environments: Option<Vec<String>>,
-    /// How long; the shortest there is when left out.
+    /// The duration; if left out, the minimum duration.
     pub duration: Option<Span>,
-    /// Who may act under it: people by id, services as `service:ci`; the initiator when empty.
+    /// Who may act under the session: people by id, services as `service:ci`. If empty, the initiator.
     pub responders: Vec<String>,
 }
 
-/// A start that keeps every rule. Where policies gate it, this is the payload that people approve.
+/// A valid start. If policies gate it, this is the payload that people approve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionStart {
-    /// The session it starts.
+    /// The id of the session to start.
     pub session: SessionId,
     /// The justification, trimmed.
     pub reason: String,
-    /// What it covers.
+    /// Actions and resources that the session covers.
     pub scope: SessionScope,
-    /// Who may act under it.
+    /// Who may act under the session.
     pub responders: Vec<Principal>,
-    /// How long it lasts.
+    /// How long the session lasts.
     pub duration: Span,
 }
 
 impl CompiledConfig {
-    /// Reads what somebody asks for.
+    /// Validates the input of a session start.
     pub fn read_start(
         &self,
         ask: &SessionAsk,
@@ -86,7 +86,7 @@ impl CompiledConfig {
         }
     }
 
-    /// What may have become wrong with a start since it was asked for: its bounds, and names that are gone.
+    /// What may have become invalid since the start was requested: its limits, and names that no longer exist.
     pub fn start_troubles(&self, start: &SessionStart, door: &BreakGlassConfig) -> Vec<Violation> {
         let mut broken = Vec::new();
         let SessionStart {
@@ -140,7 +140,7 @@ impl CompiledConfig {
         actions
     }
 
-    /// Another session and a change of the rules can never be covered (threat OP6).
+    /// A session can never cover a configuration change or the start of another session (threat OP6).
     fn action_trouble(&self, id: &ActionId) -> Option<Violation> {
         if must_be_named(id) {
             let message =
@@ -161,7 +161,7 @@ impl CompiledConfig {
         ))
     }
 
-    /// A list that is given must name something: what a script has computed to nothing must not widen a session.
+    /// A list that is given must not be empty: an empty list computed by a script must not widen the session.
     fn names<T>(
         level: Level,
         given: Option<&[String]>,

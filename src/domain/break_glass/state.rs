@@ -1,4 +1,4 @@
-//! The life of a session: which state follows which, and nothing else.
+//! The states of a session and the transitions between them.
 
 use crate::domain::ask::{Violation, ViolationCode};
 use crate::domain::id::PersonId;
@@ -8,24 +8,24 @@ use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use std::fmt;
 
-/// The name of a session's state, as stored and shown.
+/// The name of a session's state, as stored and displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionStatus {
-    /// Its start waits for approvers.
+    /// The start waits for decisions.
     Pending,
-    /// It bypasses policies.
+    /// The session bypasses policies.
     Active,
-    /// It is over, or was never started.
+    /// The session is over, or never started.
     Ended,
-    /// It is over, and somebody has looked into it.
+    /// The session is over and was reviewed.
     Reviewed,
 }
 
 impl SessionStatus {
-    /// All of them, in the order of a session's life.
+    /// All statuses, in the order of a session's life.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Active, Self::Ended, Self::Reviewed];
 
-    /// The word that is stored and shown.
+    /// The word that is stored and displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -42,28 +42,28 @@ impl fmt::Display for SessionStatus {
     }
 }
 
-/// Who or what ended a session that ran; stored and shown as `time`, or the principal.
+/// What ended a session that ran; stored and displayed as `time`, or as the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedBy {
-    /// Its time was over.
+    /// The session's time was over.
     Time,
-    /// It was revoked.
+    /// A principal revoked the session.
     Revoked(Principal),
 }
 
-/// Why a session never started: what became of the request for it.
+/// Why a session never started: how the request for it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotStarted {
-    /// An eligible person rejected it.
+    /// An eligible person rejected the request.
     Rejected,
-    /// It was taken back, or could not be started any more.
+    /// The request was cancelled, or the session could no longer be started.
     Cancelled,
-    /// Nobody decided in time.
+    /// The request was not decided in time.
     Expired,
 }
 
 impl NotStarted {
-    /// The word that is shown.
+    /// The word that is displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",
@@ -73,19 +73,19 @@ impl NotStarted {
     }
 }
 
-/// Somebody's look into a session that is over.
+/// The review of a session that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionReview {
-    /// Whose.
+    /// The reviewer.
     pub by: PersonId,
-    /// What they found.
+    /// What the reviewer found.
     pub note: String,
-    /// When.
+    /// When the review was written.
     pub at: Timestamp,
 }
 
 impl SessionReview {
-    /// What somebody found; a review that says nothing is none.
+    /// Creates a review; a blank note is a violation.
     pub fn new(by: &PersonId, note: &str, at: Timestamp) -> Result<Self, Vec<Violation>> {
         let note = text::said("note", Some(note)).map_err(|broken| vec![broken])?;
         let note = note.ok_or_else(|| {
@@ -102,49 +102,49 @@ impl SessionReview {
     }
 }
 
-/// Where a session stands; what a state does not have cannot be read from it.
+/// The state of a session. Each variant holds only the data that exists in that state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionState {
-    /// Its start waits for approvers.
+    /// The start waits for decisions.
     Pending,
-    /// The request for it ended otherwise; it owes no review.
+    /// The request for the session ended without starting it; no review is owed.
     NotStarted(NotStarted),
-    /// It bypasses policies from `from` on, until `until` (exclusive).
+    /// The session bypasses policies from `from` until `until` (exclusive).
     Active {
-        /// The first moment.
+        /// When the session started.
         from: Timestamp,
-        /// From this very millisecond on nothing is usable.
+        /// First moment at which the session no longer covers anything.
         until: Timestamp,
     },
-    /// It is over.
+    /// The session is over.
     Ended {
-        /// When it began.
+        /// When the session started.
         from: Timestamp,
-        /// When it ended.
+        /// When the session ended.
         at: Timestamp,
-        /// Why.
+        /// What ended it.
         by: EndedBy,
     },
-    /// It is over and reviewed.
+    /// The session is over and was reviewed.
     Reviewed {
-        /// When it began.
+        /// When the session started.
         from: Timestamp,
-        /// When it ended.
+        /// When the session ended.
         at: Timestamp,
-        /// Why.
+        /// What ended it.
         by: EndedBy,
-        /// What the reviewer found.
+        /// The review.
         review: SessionReview,
     },
 }
 
-/// The command does not fit the state, which is named.
+/// Error: the transition is not allowed in the current state, which it contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session is {0}")]
 pub struct WrongSessionState(pub SessionStatus);
 
 impl SessionState {
-    /// The state's name.
+    /// The name of the state.
     pub fn status(&self) -> SessionStatus {
         match self {
             Self::Pending => SessionStatus::Pending,
@@ -154,14 +154,15 @@ impl SessionState {
         }
     }
 
-    /// Names the reviewer by the id they go by now. Who ended it stays as it is stored: what is over is never written again.
+    /// Replaces the reviewer's id by their current one. `ended_by` stays as stored, because an ended session is never written
+    /// again.
     pub(super) fn recognise(&mut self, directory: &Directory) {
         if let Self::Reviewed { review, .. } = self {
             review.by = directory.canonical(&review.by).clone();
         }
     }
 
-    /// Its time begins, in the commit that lets it.
+    /// Starts a pending session at `now`.
     pub fn start(self, now: Timestamp, duration: Span) -> Result<Self, WrongSessionState> {
         match self {
             Self::Pending => Ok(Self::Active {
@@ -175,7 +176,7 @@ impl SessionState {
         }
     }
 
-    /// Somebody ends it before its time.
+    /// Ends an active session early.
     pub fn revoke(self, now: Timestamp, by: Principal) -> Result<Self, WrongSessionState> {
         match self {
             Self::Active { from, until } if now < until => Ok(Self::Ended {
@@ -190,7 +191,7 @@ impl SessionState {
         }
     }
 
-    /// Time ends it, at its very end, however late that is noticed.
+    /// Ends a session whose time is over. The end is the planned one, however late this is called.
     pub fn lapse(self, now: Timestamp) -> Result<Self, WrongSessionState> {
         match self {
             Self::Active { from, until } if until <= now => Ok(Self::Ended {
@@ -206,7 +207,7 @@ impl SessionState {
         }
     }
 
-    /// Somebody has looked into it.
+    /// Adds the review to an ended session.
     pub fn review(self, review: SessionReview) -> Result<Self, WrongSessionState> {
         match self {
             Self::Ended { from, at, by } => Ok(Self::Reviewed {
@@ -221,23 +222,23 @@ impl SessionState {
         }
     }
 
-    /// The state as it is at `now`: what time has ended reads as ended, whether or not a sweep has come by.
+    /// The state at `now`: a session whose time is over reads as ended, even before the sweep has stored that.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
         self.clone().lapse(now).unwrap_or(self)
     }
 
-    /// Whether it bypasses policies at `now`.
+    /// Whether the session bypasses policies at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         matches!(self, Self::Active { from, until } if *from <= now && now < *until)
     }
 
-    /// Whether a review is owed: it ran, it is over, and nobody has looked into it.
+    /// Whether a review is owed: the session ran, is over, and was not reviewed.
     pub fn owes_review(&self) -> bool {
         matches!(self, Self::Ended { .. })
     }
 
-    /// When it began and when it ends or ended; none for one that never ran.
+    /// When the session started and when it ends or ended; `None` if it never ran.
     pub fn ran(&self) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Pending | Self::NotStarted(_) => None,
@@ -247,7 +248,7 @@ impl SessionState {
         }
     }
 
-    /// Who or what ended it, as it is stored and shown.
+    /// What ended the session, as stored and displayed.
     pub fn ended_by(&self) -> Option<String> {
         match self {
             Self::Pending | Self::Active { .. } => None,

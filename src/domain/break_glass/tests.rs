@@ -1,4 +1,4 @@
-//! Sessions as tables and as schedules: what they cover, how they live, who may do what.
+//! Table tests and random schedules of sessions: what they cover, their states, and who may do what.
 
 use super::*;
 use crate::domain::action::{self, Action};
@@ -222,7 +222,7 @@ fn on_cluster() -> SessionScope {
     scope(serde_json::json!({"actions": ["cluster.restart"], "clusters": ["prod-eu-1"]}))
 }
 
-/// Each scope with an action, a target (project, cluster, environment; `-` for none) and whether it is covered.
+/// Each scope with an action, a target (project, cluster, environment; `-` for none) and whether the scope covers it.
 const COVERED: [(&str, &str, [&str; 3], bool); 15] = [
     (
         "cluster",
@@ -243,7 +243,7 @@ const COVERED: [(&str, &str, [&str; 3], bool); 15] = [
         ["-", "-", "production"],
         false,
     ),
-    // `prod` is not `production`, and not `prod-eu-1` either
+    // `prod` is neither `production` nor `prod-eu-1`
     (
         "environment",
         "cluster.restart",
@@ -306,7 +306,7 @@ fn session_scope_covers_exactly_what_it_names_op6() {
         let covers = scope.covers(&action(id), &target);
         assert_eq!(covers, covered, "{scope} / {id} / {target}");
     }
-    // even a scope that somebody has written by hand into the database opens neither
+    // even a scope that was written into the database by hand covers neither
     let forged = SessionScope {
         actions: vec![
             ScopeAction::Action(action::BREAK_GLASS.into()),
@@ -375,7 +375,7 @@ type Command = (
     fn(SessionState, Timestamp) -> Result<SessionState, WrongSessionState>,
 );
 
-/// Every state with every command, a millisecond before its end and at its end.
+/// Every state with every transition, one millisecond before the session ends and at that moment.
 #[test]
 fn state_transitions() {
     let review = SessionReview {
@@ -491,7 +491,7 @@ fn who_may_start_revoke_and_review() {
     ));
 }
 
-/// How many random schedules are played; CI plays a hundred thousand.
+/// How many random schedules run; CI runs a hundred thousand.
 fn schedules() -> u32 {
     let named = std::env::var("COUNTERSIGN_SCHEDULES").ok();
     named.and_then(|text| text.parse().ok()).unwrap_or(5_000)
@@ -503,7 +503,7 @@ enum Step {
     Revoke,
     Sweep,
     SessionReview,
-    /// The clock moves, also back.
+    /// Moves the clock, possibly back.
     Clock(i64),
 }
 
@@ -520,7 +520,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(schedules()))]
-    /// No use before the start, after the end, after a revocation; and one end, one review at most.
+    /// A session covers nothing before its start, after its end or after a revocation; it ends and is reviewed at most once.
     #[test]
     fn no_use_outside_a_session_on_any_schedule_b66(start in 0_i64..2_000_000, steps in prop::collection::vec(step(), 1..40)) {
         let until = start + LENGTH.0;

@@ -1,4 +1,4 @@
-//! Bindings, routes and the installation's own actions.
+//! Checks bindings, routes and custom actions.
 
 use super::{Checks, text};
 use crate::domain::action::{Action, catalogue};

@@ -1,4 +1,4 @@
-//! Resources, people, teams, services, administrators.
+//! Checks resources, people, teams, services and administrators.
 
 use super::{Checks, text};
 use crate::domain::document::{People, SlackIdentity, UserDocument};
@@ -129,7 +129,7 @@ impl Checks<'_> {
     }
 }
 
-/// A Slack account names a user and exactly one of workspace and enterprise.
+/// A Slack account names a user, and either a workspace or an enterprise.
 fn account(identity: &SlackIdentity) -> Result<(), String> {
     let tenant = match (&identity.team_id, &identity.enterprise_id) {
         (Some(team), None) => text::slack_id(team, "T"),

@@ -1,11 +1,11 @@
-//! Webhooks, reminders and the emergency door.
+//! Checks webhooks, reminders and break-glass.
 
 use super::{Checks, text};
 use crate::domain::document::Webhook;
 use std::collections::BTreeSet;
 use url::Url;
 
-/// What webhooks are told (docs/decisions.md D37).
+/// The events that webhooks can receive (docs/decisions.md D37).
 pub const WEBHOOK_EVENTS: [&str; 9] = [
     "request.created",
     "request.decided",
@@ -85,7 +85,8 @@ impl Checks<'_> {
     }
 }
 
-/// `https`, a host and no password; `http` only where private addresses are allowed on purpose.
+/// The URL must use `https`, name a host and contain no password. `http` is allowed only if private addresses are allowed
+/// explicitly.
 fn webhook_url(webhook: &Webhook) -> Result<(), String> {
     let url = Url::parse(&webhook.url).map_err(|error| format!("is no address ({error})"))?;
     match url.scheme() {

@@ -1,4 +1,5 @@
-//! Whether a document makes sense (docs/decisions.md D14, D37): every problem at once, each with its place and what to do.
+//! Checks whether a configuration makes sense (docs/decisions.md D14, D37). All config errors are reported at once, each with its
+//! path and a hint.
 
 mod bindings;
 mod directory;
@@ -46,7 +47,7 @@ pub(super) fn document(
     checks.problems
 }
 
-/// A document under examination.
+/// The checks of one document.
 struct Checks<'a> {
     document: &'a ConfigDocument,
     directory: &'a Directory,
@@ -70,7 +71,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Ids of one list: each well formed, none twice, none that differs from another in case alone.
+    /// Checks the ids of one list: each is well formed and unique, and no two differ only in case.
     fn ids<'b>(&mut self, list: &str, field: &str, ids: impl Iterator<Item = &'b str>) {
         let mut seen: HashMap<String, String> = HashMap::new();
         for (at, id) in ids.enumerate() {
@@ -91,7 +92,7 @@ impl Checks<'_> {
         self.expect(path, text::name(name));
     }
 
-    /// People, teams and roles that are named somewhere; each must exist.
+    /// Checks that people, teams and roles exist.
     fn named(&mut self, path: &str, people: &People) {
         self.users(&format!("{path}.users"), &people.users);
         self.teams(&format!("{path}.teams"), &people.teams);
@@ -105,7 +106,7 @@ impl Checks<'_> {
         }
     }
 
-    /// A listed person; or, where every member of the workspace is a person, whoever a Slack id may stand for.
+    /// Checks that a person exists. If all members of the workspace are people, any Slack user id is accepted.
     fn user(&self, id: &PersonId) -> Result<(), String> {
         let from_slack = self.document.directory.slack.members && text::slack_id(id.as_str(), "UW");
         if from_slack || self.directory.person(id).is_some() {

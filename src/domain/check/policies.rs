@@ -1,4 +1,4 @@
-//! Policy templates: approvers, quorum, conditions, times.
+//! Checks policies: approvers, quorum, conditions, times.
 
 use super::{Checks, text};
 use crate::domain::conditions::is_timed;
@@ -40,7 +40,7 @@ impl Checks<'_> {
         let before = self.problems.len();
         self.approvers(path, template);
         self.quorum(&format!("{path}.quorum"), &template.quorum);
-        // who is unknown cannot approve, and one problem is told once
+        // an unknown person cannot approve anyway; report only one error for it
         if self.problems.len() == before {
             self.satisfiable(path, template);
         }
@@ -117,7 +117,8 @@ impl Checks<'_> {
         );
     }
 
-    /// A quorum that the people there are could never meet. Where Slack may add people, that is only known when somebody asks.
+    /// Reports a quorum that the listed people could never meet. If Slack may add people, this is checked only when a request is
+    /// created.
     fn satisfiable(&mut self, path: &str, template: &PolicyTemplate) {
         let required = required(&template.quorum);
         let approvers = match &template.approvers {

@@ -1,4 +1,4 @@
-//! How ids, names and other texts of a document may look.
+//! Checks the form of ids, names and other texts of a document.
 
 use crate::domain::text::{self, TextFault};
 
@@ -6,7 +6,7 @@ const ID_LIMIT: usize = 100;
 const NAME_LIMIT: usize = 200;
 const DESCRIPTION_LIMIT: usize = 4_000;
 
-/// An id: ASCII without spaces, so that no two ids look alike and every one can be typed in a command.
+/// An id: ASCII without spaces, so that no two ids look alike and all can be typed in a command.
 pub(super) fn id(id: &str) -> Result<(), String> {
     if id.is_empty() {
         return Err("an id may not be empty".to_owned());
@@ -24,7 +24,7 @@ pub(super) fn id(id: &str) -> Result<(), String> {
     }
 }
 
-/// A name that is shown: 1 to 200 printable characters.
+/// A display name: 1 to 200 printable characters.
 pub(super) fn name(name: &str) -> Result<(), String> {
     if text::is_blank(name) || text::length(name) > NAME_LIMIT {
         return Err(format!("a name has 1 to {NAME_LIMIT} characters"));
@@ -32,18 +32,18 @@ pub(super) fn name(name: &str) -> Result<(), String> {
     text::check_line(name, NAME_LIMIT).map_err(|fault| fault.to_string())
 }
 
-/// A description: up to 4,000 characters, in lines.
+/// A description: up to 4,000 characters, on several lines.
 pub(super) fn description(text: &str) -> Result<(), String> {
     if text::length(text) > DESCRIPTION_LIMIT {
         return Err("a description has at most 4,000 characters".to_owned());
     }
-    // a file with the line ends of Windows is fine
+    // Windows line ends are allowed
     let plain = text::with_plain_line_ends(text);
     text::control_character(&plain, true)
         .map_or(Ok(()), |sign| Err(TextFault::Control(sign).to_string()))
 }
 
-/// A Slack id: one of these first letters, then capitals and digits.
+/// A Slack id: one of these first letters, then capital letters and digits.
 pub(super) fn slack_id(id: &str, first: &str) -> bool {
     let mut signs = id.chars();
     let starts = signs.next().is_some_and(|sign| first.contains(sign));
@@ -55,7 +55,7 @@ pub(super) fn slack_id(id: &str, first: &str) -> bool {
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// A channel's id; a name would change under our feet.
+/// A channel id; names are refused, because a channel can be renamed.
 pub(super) fn channel(id: &str) -> Result<(), String> {
     if slack_id(id, "CG") {
         Ok(())

@@ -1,4 +1,4 @@
-//! What an ask must keep, and who is excluded.
+//! Validation of asks, and who is excluded.
 
 use super::fixture::{NOON, ask, config};
 use crate::domain::ask::{AdmittedRequest, Ask, Violation, ViolationCode};
@@ -255,7 +255,8 @@ fn excluded(change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
     admitted.expect("admitted").excluded
 }
 
-/// B22, AP2: caller, requester, owners by token and by configuration, and authors; administrators are no exception (B18).
+/// B22, AP2: submitter, requester, owners by token and by configuration, and authors are excluded; administrators are no exception
+/// (B18).
 #[test]
 fn everyone_involved_is_excluded_b22() {
     let all = excluded(|ask| {

@@ -1,4 +1,4 @@
-//! Sentences, eligibility, memberships at execution, the smallest set.
+//! Texts, eligibility, memberships at execution, the smallest set.
 
 use super::fixture::{
     approval, approvals, approvers, directory, excluding, gate, quorum, template,
@@ -82,7 +82,7 @@ fn sentences_of_every_field() {
         told(&quorum("{minDistinctTeams: 3}"), &[]),
         "0 of 3 approvals; needs three more teams"
     );
-    // bob is in two teams and stands for one of them
+    // bob is in two teams and represents one of them
     assert_eq!(
         told(&quorum("{minDistinctTeams: 2}"), &["bob"]),
         "1 of 2 approvals; needs one more team"
@@ -101,7 +101,7 @@ fn sentences_of_every_field() {
 fn one_person_counts_once_b24() {
     let gate = quorum("{minApprovals: 2}");
     assert!(!one(&gate, &["bob", "bob"]).satisfied);
-    // both Slack accounts are the same person of the directory
+    // both Slack accounts belong to the same person of the directory
     let directory = directory();
     let account = |enterprise: Option<&str>, user: &str| crate::domain::people::SlackAccount {
         enterprise_id: enterprise.map(str::to_owned),
@@ -149,7 +149,7 @@ fn check(
     )
 }
 
-/// Every combination of `requesterCanApprove` over three stacked policies: the strictest wins.
+/// Every combination of `requesterCanApprove` over three policies: the strictest wins.
 #[test]
 fn the_strictest_requester_can_approve_wins_b25() {
     for bits in 0..8_u8 {
@@ -236,7 +236,7 @@ fn approvers_left_out_are_whom_the_quorum_requires() {
     }
 }
 
-/// Two policies, one shared approver: a vote counts only for the policy that names its author.
+/// Two policies with one common approver: an approval counts only for policies that name the approver.
 #[test]
 fn approval_counts_only_for_policies_whose_approvers_include_its_author_st10() {
     let mut sre = gate(template(
@@ -294,7 +294,7 @@ fn approval_keeps_the_memberships_of_its_time() {
         &PeopleInvolved::default(),
         &decisions
     ));
-    // at execution the team is gone, the approval itself is not, since anyone may approve
+    // at execution the team is gone; the approval still counts, because anyone may approve
     let left = cut(&decisions, &directory(), &gates);
     assert_eq!(left.len(), 1);
     assert!(left[0].teams.is_empty());
@@ -319,7 +319,7 @@ fn recheck_drops_approvals_of_removed_people() {
             .collect::<Vec<_>>(),
         ["carol"]
     );
-    // a membership that is new since the vote was cast is not added, and one that nobody asks for is not kept
+    // a membership gained after the decision is not added, and one that no policy asks for is not kept
     let mut late = approvals(&["bob"]);
     late[0].teams.clear();
     assert!(cut(&late, &directory(), &gates).is_empty());
@@ -462,7 +462,7 @@ fn the_smallest_set_is_the_smallest() {
         set(&[cross], &[], &["alice", "bob"]).is_empty(),
         "nothing is missing"
     );
-    // bob alone serves both
+    // bob alone meets both
     let both = [
         quorum("{requiredTeamIds: [sre]}"),
         quorum("{requiredTeamIds: [security]}"),

@@ -1,4 +1,4 @@
-//! What would happen and why; what a change changes.
+//! What would happen to an ask and why, and what a configuration change changes.
 
 use super::fixture::{ACME, NOON, ask, config, document};
 use crate::domain::diff::{Difference, diff};
@@ -150,7 +150,7 @@ fn equal_documents_have_no_difference_and_others_always_one() {
     assert_eq!(routes.touches, ["routes"]);
 }
 
-/// B48: hours are policy; a change of them is told like any other weakening.
+/// B48: hours are part of a policy; changing them is announced like any other weakening.
 #[test]
 fn weakened_policy_is_announced_b48() {
     type Edit = fn(&mut crate::domain::document::PolicyTemplate);

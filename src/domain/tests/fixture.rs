@@ -1,4 +1,4 @@
-//! A small organization, and short ways to write gates, votes and asks.
+//! A small organization, and short helpers for policies, decisions and asks.
 
 use crate::domain::ask::Ask;
 use crate::domain::compiled_config::{CompiledConfig, ConfigError};
@@ -90,7 +90,7 @@ pub(super) fn gate(template: PolicyTemplate) -> PinnedPolicy {
     }
 }
 
-/// A gate with a quorum written in YAML.
+/// A pinned policy with a quorum written in YAML.
 pub(super) fn quorum(yaml: &str) -> PinnedPolicy {
     gate(template(
         "gate",
@@ -106,7 +106,7 @@ pub(super) fn approvers(teams: &[&str], users: &[&str]) -> Approvers {
     })
 }
 
-/// An approval with the memberships its author has in this directory.
+/// An approval, with the memberships that the approver has in this directory.
 pub(super) fn approval(directory: &Directory, by: &str) -> Decision {
     let person = directory.person(&by.into()).expect("a person");
     Decision {

@@ -1,4 +1,4 @@
-//! Tests of the policy engine that need more than one of its files.
+//! Tests of the domain that involve several of its files.
 
 mod admission;
 mod decide;

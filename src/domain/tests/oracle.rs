@@ -1,5 +1,5 @@
-//! A second, slow implementation of the quorum in a few lines, against random cases. `COUNTERSIGN_ORACLE_CASES=1000000 cargo test
-//! --release oracle` runs it in full.
+//! Compares the quorum with a second, slow and short implementation on random cases. To run it in full:
+//! `COUNTERSIGN_ORACLE_CASES=1000000 cargo test --release oracle`.
 
 use super::fixture::{approvers, gate, template};
 use crate::domain::decision::{Decision, DecisionKind, Via};
@@ -10,7 +10,7 @@ use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::progress::all_satisfied;
 use crate::domain::satisfiable;
 
-/// A small generator of random numbers (xorshift), so that a case can be named by its number.
+/// A small random number generator (xorshift), so that a case is identified by its number.
 struct Random(u64);
 
 impl Random {
@@ -74,7 +74,7 @@ fn decisions(random: &mut Random) -> Vec<Decision> {
         .collect()
 }
 
-/// Whether so many of the votes can each be given a team of its own: every way is tried.
+/// How many of the decisions can each get a team of its own; tries all assignments.
 fn teams_apart(decisions: &[&Decision], taken: &mut Vec<String>) -> usize {
     let Some((first, rest)) = decisions.split_first() else {
         return taken.len();
@@ -129,7 +129,7 @@ fn by_hand(gates: &[PinnedPolicy], excluded: &PeopleInvolved, decisions: &[Decis
     })
 }
 
-/// In a large directory the first few who would do are proof enough; those who matter may be the very last.
+/// In a large directory, the check stops early if the first people suffice; the necessary people may also be the very last ones.
 #[test]
 fn preselection_of_approvers_leaves_nobody_out() {
     let mut document = super::fixture::document("");
@@ -176,7 +176,7 @@ fn preselection_of_approvers_leaves_nobody_out() {
     assert_eq!(says("{requiredTeamIds: [near]}", &["p0001"]), "");
 }
 
-/// ST10: all stacked policies are satisfied by people as each demands.
+/// ST10: people satisfy all policies, each as it demands.
 #[test]
 fn the_oracle_agrees_st10() {
     let cases =

@@ -1,4 +1,4 @@
-//! What holds for every quorum, every set of votes and every exclusion.
+//! Properties that hold for every quorum, every set of decisions and all exclusions.
 
 use super::fixture::{approval, approvals, approvers, directory, excluding, gate, template};
 use crate::domain::document::{Approvers, Quorum};
@@ -68,12 +68,12 @@ proptest! {
         prop_assert_eq!(facts(&by), facts(&sorted));
     }
 
-    /// AP2, B22: nobody of the exclusion set counts, unless every stacked policy lets the requester approve.
+    /// AP2, B22: no approval of an excluded person counts, unless every policy lets the requester approve.
     #[test]
     fn the_excluded_never_count_unless_all_policies_say_so_ap2(gates in gates(), by in some(PEOPLE, 5), out in some(PEOPLE, 5)) {
         let others: Vec<&str> = by.iter().copied().filter(|id| !out.contains(id)).collect();
         let lifted = gates.iter().all(|gate| gate.template.requester_can_approve);
-        // everybody approves, the excluded as well; the same must come out as if only those had who count
+        // everyone approves, including the excluded people; the result must be the same as if only the others had
         let with_the_excluded = all_satisfied(&gates, &excluding(&out), &approvals(&by));
         let counted = if lifted { by } else { others };
         let nobody_excluded = all_satisfied(&gates, &excluding(&[]), &approvals(&counted));

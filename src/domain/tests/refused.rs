@@ -1,4 +1,4 @@
-//! Refused at save: every problem, with its place and what to do.
+//! Invalid configurations: every config error, with its path and hint.
 
 use super::fixture::{compile, document};
 use crate::domain::compiled_config::CompiledConfig;
@@ -14,7 +14,7 @@ fn problems(more: &str) -> Vec<String> {
         .collect()
 }
 
-/// One template with these fields.
+/// The config errors of one policy with these fields.
 fn policy(fields: &str) -> Vec<String> {
     problems(&format!(
         "policies: [{{id: gate, name: Gate, scope: project, {fields}}}]"

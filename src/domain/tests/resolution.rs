@@ -1,4 +1,4 @@
-//! Which policies gate what, where cards go, who administers.
+//! Which policies gate which requests, where cards go, and who administers.
 
 use super::fixture::{NOON, config};
 use crate::domain::compiled_config::CompiledConfig;
@@ -94,7 +94,7 @@ fn every_level_stacks() {
     assert_eq!(names(&observed), ["deploys @ organization"]);
 }
 
-/// AP11, B49: a caller who leaves a cluster's environment out misses no policy.
+/// AP11, B49: a caller who leaves out a cluster's environment avoids no policy.
 #[test]
 fn a_cluster_brings_its_environment_ap11_b49() {
     let config = config(LEVELS);
@@ -134,14 +134,14 @@ fn configuration_and_break_glass_are_gated_by_name_alone() {
         names(&gates),
         ["repair @ environment production, environment staging"]
     );
-    // the same question without a target asks the same
+    // the same action without a target
     let without = config.resolve(
         &"environment.policy_update".into(),
         &Target::default(),
         NOON,
     );
     assert_eq!(without.0, gates);
-    // with one it is an action like any other
+    // with a target, it is an action like any other
     assert_eq!(
         gating(
             &config,
@@ -257,7 +257,7 @@ fn administrators_are_those_who_are_named_b43() {
     assert_eq!(empty.actions().len(), 16);
 }
 
-/// R03: what a target leaves out may be any of it, so that nothing is gained by leaving it out.
+/// R03: a level that the target leaves out may mean any resource of it, so leaving it out avoids no policy.
 #[test]
 fn level_left_out_matches_every_binding_of_it_r03() {
     let config = config(

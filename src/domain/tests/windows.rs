@@ -1,5 +1,5 @@
-//! Windows of time, against a second implementation of time zones. `COUNTERSIGN_ORACLE_ALL=1 cargo test --release oracle_of_windows`
-//! goes through two days around every transition, minute by minute.
+//! Compares time windows with a second implementation of time zones. To check two days around every transition, minute by minute:
+//! `COUNTERSIGN_ORACLE_ALL=1 cargo test --release oracle_of_windows`.
 
 use super::fixture::NOON;
 use crate::domain::conditions::{applies_at, applies_to, next_edge, week_picture};
@@ -44,7 +44,7 @@ fn the_specifications_off_hours_gate_weekend_nights_b65() {
     assert!(week_picture(&Conditions::default()).ends_with("168 of 168 hours"));
 }
 
-/// Windows and the fields beside them must both hold.
+/// Both the windows and the other time fields must match.
 #[test]
 fn windows_are_alternatives_and_other_conditions_narrow_b65() {
     let narrowed = conditions(
@@ -101,7 +101,7 @@ fn unreadable_window_counts_as_matching_st7() {
     }
 }
 
-/// B64: names are compared whole.
+/// B64: names are compared as a whole.
 #[test]
 fn prod_is_not_nonprod_b64() {
     let prod = conditions("{environments: [prod]}");
@@ -116,7 +116,7 @@ fn prod_is_not_nonprod_b64() {
     assert!(applies_to(&Conditions::default(), None));
 }
 
-/// In Berlin the hour from 2 to 3 does not come on 2026-03-29 and comes twice on 2026-10-25.
+/// In Berlin, the hour from 2 to 3 does not occur on 2026-03-29 and occurs twice on 2026-10-25.
 #[test]
 fn a_gap_and_an_overlap_st7() {
     let night = conditions("{timezone: Europe/Berlin, startHour: 2, endHour: 3}");
@@ -140,7 +140,7 @@ fn a_gap_and_an_overlap_st7() {
     );
 }
 
-/// Windows that begin and end at every hour, wrap, and open on some days alone.
+/// Windows that begin and end at every hour, pass midnight, and open only on some days.
 fn patterns() -> Vec<&'static str> {
     vec![
         "startHour: 2, endHour: 3",
@@ -149,7 +149,7 @@ fn patterns() -> Vec<&'static str> {
     ]
 }
 
-/// The oracle's own reading of these patterns, hour by hour.
+/// The oracle's own implementation of these patterns, hour by hour.
 fn by_hand(pattern: usize, day: i8, hour: i8) -> bool {
     let (sunday, saturday, monday, thursday) = (7, 6, 1, 4);
     match pattern {
@@ -167,7 +167,7 @@ fn by_hand(pattern: usize, day: i8, hour: i8) -> bool {
     }
 }
 
-/// ST7: membership is the oracle's, in every zone, around every transition from 2020 to 2030.
+/// ST7: membership agrees with the oracle in every zone, around every transition from 2020 to 2030.
 #[test]
 fn oracle_of_windows_st7() {
     let all = std::env::var_os("COUNTERSIGN_ORACLE_ALL").is_some();
@@ -217,7 +217,7 @@ fn oracle_of_windows_st7() {
     assert!(checked > 100_000, "only {checked} moments checked");
 }
 
-/// An edge is where the answer changes, in zones with half and quarter hours too.
+/// An edge is where the answer changes, also in zones with half and quarter hours.
 #[test]
 fn edges_are_where_the_answer_changes() {
     for zone in [
