@@ -37,7 +37,7 @@ enum Verb {
     /// End a session before its time
     Revoke(RevokeArgs),
     /// Mark a session that is over as reviewed
-    SessionReview(ReviewArgs),
+    Review(ReviewArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -132,7 +132,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
             let path = format!("/v1/break-glass/{}/revoke", args.id);
             change(&args.server, path, &json!({}), args.json).await
         }
-        Verb::SessionReview(args) => {
+        Verb::Review(args) => {
             let path = format!("/v1/break-glass/{}/review", args.id);
             change(&args.server, path, &json!({"note": args.note}), args.json).await
         }

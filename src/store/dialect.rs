@@ -17,10 +17,10 @@ macro_rules! requests {
             "SELECT r.id, r.number, r.version, r.status, r.action, r.target, r.requester, r.submitted_by, r.authors, r.reason,
                 r.digest, r.gates, r.observed, r.bypassed, r.excluded, r.session_id, r.ends_at, r.created_at, r.decided_at,
                 r.executed_at, r.outcome, r.replaces,
-                (SELECT coalesce(max(c.version), CAST(0 AS BIGINT)) FROM config c) AS rules,
+                (SELECT coalesce(max(c.version), CAST(0 AS BIGINT)) FROM config c) AS config,
                 (SELECT coalesce(max(v.version), CAST(0 AS BIGINT)) FROM directory_versions v) AS directory,
                 CASE WHEN CAST($2 AS BIGINT) = 1 THEN (SELECT p.content FROM payloads p WHERE p.request_id = r.id) END AS payload,
-                coalesce((", $decisions, " FROM decisions d WHERE d.request_id = r.id), '[]') AS votes
+                coalesce((", $decisions, " FROM decisions d WHERE d.request_id = r.id), '[]') AS decisions
              FROM requests r WHERE ")
     };
 }

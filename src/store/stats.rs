@@ -13,7 +13,7 @@ sql! {
     // the inner limit bounds the cost for any time range; the decisions of each row are found by their key
     ASKED_LATELY = "SELECT r.number, r.kind, r.status, r.gates, r.created_at, r.decided_at,
             (SELECT '[' || string_agg('{\"at\":' || d.at || ',\"teams\":' || d.teams || '}', ',') || ']' FROM decisions d
-                WHERE d.request_id = r.id) AS votes
+                WHERE d.request_id = r.id) AS decisions
         FROM (SELECT id, number, kind, status, gates, created_at, decided_at FROM requests ORDER BY number DESC LIMIT $2) AS r
         WHERE r.created_at >= $1";
     PENDING_SINCE = "SELECT created_at FROM requests WHERE status = 'pending' AND ends_at > $1 ORDER BY number LIMIT $2";

@@ -24,7 +24,7 @@ impl Dispatcher {
         if !form.action.is_empty() {
             let reply = match self.submit(&account, &form, Via::Command, delivery).await {
                 Ok(submitted) => return reply(&submitted),
-                Err(Refused::CompiledConfig(refusal)) => refusal,
+                Err(Refused::Refusal(refusal)) => refusal,
                 Err(Refused::Otherwise(reply)) => return reply,
             };
             let missing =
@@ -69,13 +69,13 @@ impl Dispatcher {
         match self.submit(account, &form, Via::Modal, delivery).await {
             Ok(submitted) => reply(&submitted),
             Err(Refused::Otherwise(reply)) => reply,
-            Err(Refused::CompiledConfig(Refusal::Violations(broken))) => {
+            Err(Refused::Refusal(Refusal::Violations(broken))) => {
                 match self.0.app.compiled_config().await {
                     Ok(config) => Reply::Fields(request_form::beside(&broken, &form, &config)),
                     Err(error) => failed(&error),
                 }
             }
-            Err(Refused::CompiledConfig(refusal)) => super::refused(&refusal),
+            Err(Refused::Refusal(refusal)) => super::refused(&refusal),
         }
     }
 
@@ -98,7 +98,7 @@ impl Dispatcher {
             .submit(&caller, submission, Some(once(delivery)))
             .await;
         submitted.map_err(|error| match error {
-            AppError::Refused(refusal) => Refused::CompiledConfig(refusal),
+            AppError::Refused(refusal) => Refused::Refusal(refusal),
             error => Refused::Otherwise(failed(&error)),
         })
     }
@@ -107,7 +107,7 @@ impl Dispatcher {
 /// Why nothing was asked.
 enum Refused {
     /// It breaks rules.
-    CompiledConfig(Refusal),
+    Refusal(Refusal),
     /// Anything else, ready to be told.
     Otherwise(Reply),
 }

@@ -101,7 +101,7 @@ fn card_in(shown: &RequestDetails, room: Room, audience: Audience) -> Message {
 /// Where another organization reads along, the content is for Review alone.
 fn offer_to(shown: &RequestDetails, audience: Audience) -> Offer {
     match (content::offer(shown), audience) {
-        (Offer::Whole, Audience::Shared) if shown.request.payload != "null" => Offer::SessionReview,
+        (Offer::Whole, Audience::Shared) if shown.request.payload != "null" => Offer::Review,
         (offer, _) => offer,
     }
 }
@@ -149,7 +149,7 @@ fn break_glass(shown: &RequestDetails) -> Vec<Value> {
 pub(super) fn facts(shown: &RequestDetails, offer: Offer) -> Value {
     let request = &shown.request;
     let target = &request.target;
-    let most = if offer == Offer::SessionReview {
+    let most = if offer == Offer::Review {
         100
     } else {
         usize::MAX
@@ -186,16 +186,16 @@ fn what_runs(shown: &RequestDetails, room: Room, offer: Offer, audience: Audienc
     let size = payload.len();
     let readable = audience == Audience::Own && shown.difference.is_some();
     match offer {
-        Offer::SessionReview if readable => what_changes(shown, room),
+        Offer::Review if readable => what_changes(shown, room),
         Offer::Hidden => vec![blocks::context(&[format!(
             "What runs ({size} bytes) is kept out of Slack by a policy; its digest is {}.",
             code(shown.request.digest.as_str())
         )])],
-        Offer::SessionReview if shown.is_pending() => vec![blocks::context(&[format!(
+        Offer::Review if shown.is_pending() => vec![blocks::context(&[format!(
             "What runs ({size} bytes, digest {}) is not shown here: press Review to read all of it and decide.",
             code(shown.request.digest.short())
         )])],
-        Offer::SessionReview => vec![blocks::context(&[format!(
+        Offer::Review => vec![blocks::context(&[format!(
             "What ran or would have run: {size} bytes, digest {}.",
             code(shown.request.digest.short())
         )])],
@@ -299,7 +299,7 @@ fn footer(shown: &RequestDetails, audience: Audience) -> String {
 fn buttons(shown: &RequestDetails, offer: Offer) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
-    let first = if offer == Offer::SessionReview {
+    let first = if offer == Offer::Review {
         blocks::button("review", "Review", &value, &format!("Review {about}"))
     } else {
         approve_button(shown)

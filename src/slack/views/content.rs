@@ -23,7 +23,7 @@ pub enum Offer {
     /// All of it stands on the card, so Approve may stand there too.
     Whole,
     /// Not all of it: Review takes the place of Approve.
-    SessionReview,
+    Review,
     /// A policy keeps it from Slack; the card says so and keeps Approve.
     Hidden,
 }
@@ -36,7 +36,7 @@ pub fn offer(shown: &RequestDetails) -> Offer {
         ShowPayload::Never => Offer::Hidden,
         // a difference reads better than the document, and is not the document
         ShowPayload::Card if fits(shown) && shown.difference.is_none() => Offer::Whole,
-        ShowPayload::Card | ShowPayload::Details => Offer::SessionReview,
+        ShowPayload::Card | ShowPayload::Details => Offer::Review,
     }
 }
 

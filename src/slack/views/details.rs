@@ -137,7 +137,7 @@ fn add_decision(view: &mut Value, shown: &RequestDetails) {
     let option =
         |value: &str, words: &str| json!({ "text": blocks::plain_text(words), "value": value });
     let mut options = Vec::new();
-    if content::offer(shown) != Offer::SessionReview {
+    if content::offer(shown) != Offer::Review {
         options.push(option("approve", "Approve"));
     }
     options.push(option("reject", "Reject; one rejection ends it"));
@@ -160,7 +160,7 @@ fn add_decision(view: &mut Value, shown: &RequestDetails) {
         },
     });
     if let Some(blocks) = view["blocks"].as_array_mut() {
-        if content::offer(shown) == Offer::SessionReview {
+        if content::offer(shown) == Offer::Review {
             let label = format!("Review request {}", shown.request.number);
             let mut review = blocks::section("To approve, read all of what runs first.");
             review["accessory"] = blocks::button("review", "Review", &card_value(shown), &label);

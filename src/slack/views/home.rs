@@ -221,7 +221,7 @@ fn decide(shown: &RequestDetails) -> Vec<Value> {
     let said = match content::offer(shown) {
         Offer::Hidden => true,
         Offer::Whole => shown.request.payload == "null",
-        Offer::SessionReview => false,
+        Offer::Review => false,
     };
     let first = if said && line(shown, "").chars().count() < LINE {
         card::approve_button(shown)

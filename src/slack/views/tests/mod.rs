@@ -220,7 +220,7 @@ fn a_configuration_change_reads_as_what_differs() {
     after.bindings.pop();
     let mut shown = with_payload(r#"{"document":{},"madeFrom":1}"#);
     shown.difference = Some(diff(&before, &after));
-    assert_eq!(content::offer(&shown), Offer::SessionReview);
+    assert_eq!(content::offer(&shown), Offer::Review);
     insta::assert_snapshot!("change", message(&card(&shown)));
 }
 
@@ -304,7 +304,7 @@ fn a_critical_action_has_no_green_button_and_asks() {
 fn what_does_not_fit_is_reviewed_sl9() {
     let long = format!("\"{}\"", "rm -rf / ".repeat(400));
     let shown = with_payload(&long);
-    assert_eq!(content::offer(&shown), Offer::SessionReview);
+    assert_eq!(content::offer(&shown), Offer::Review);
     let card = message(&card(&shown));
     assert!(card.contains("[Review] [Reject] [Details]"), "{card}");
     assert!(!card.contains("[Approve"), "{card}");
@@ -397,7 +397,7 @@ fn a_text_is_read_line_by_line_and_nothing_in_it_is_unseen_b13_sl9() {
 fn a_long_text_is_reviewed_sl9() {
     for long in ["x\n".repeat(61), "long ".repeat(800), "a\n".repeat(300_000)] {
         let shown = with_payload(&text_payload(&long));
-        assert_eq!(content::offer(&shown), Offer::SessionReview);
+        assert_eq!(content::offer(&shown), Offer::Review);
         let card = message(&card(&shown));
         assert!(card.contains("[Review]") && !card.contains("[Approve"));
     }
