@@ -1,5 +1,5 @@
-//! Rows that this release cannot read, for `/readyz` and `doctor`. A row is remembered from the first failed read until it can be
-//! read.
+//! Rows that this release cannot read, for `/readyz` and `doctor`. A row is remembered from the first failed read until all of
+//! it can be read.
 
 use super::{StoreError, Tx, Unreadable};
 use std::collections::BTreeMap;
@@ -93,15 +93,27 @@ impl Tx {
         row: &str,
         value: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &value {
-            Ok(_) => self.aside.reads(table, row),
-            Err(StoreError::Unreadable(reason)) => self.aside.set_aside(Unreadable {
+        if value.is_ok() {
+            self.aside.reads(table, row);
+        }
+        self.part(table, row, value)
+    }
+
+    /// For some columns of a row: unreadable ones are remembered, reported and returned as an error. Readable ones say nothing about
+    /// the other columns, so the row stays remembered.
+    pub(super) fn part<T>(
+        &self,
+        table: &'static str,
+        row: &str,
+        value: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Err(StoreError::Unreadable(reason)) = &value {
+            self.aside.set_aside(Unreadable {
                 table,
                 row: row.to_owned(),
                 column: "row",
                 reason: reason.clone(),
-            }),
-            Err(_) => {}
+            });
         }
         value
     }

@@ -254,7 +254,7 @@ impl Tx {
             .await)?;
         let ids = rows.into_iter().filter_map(|(id,)| {
             let read = read("id", id.parse());
-            self.readable("requests", &id, read)
+            self.part("requests", &id, read).ok()
         });
         Ok(ids.collect())
     }

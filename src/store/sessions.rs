@@ -247,7 +247,7 @@ impl Tx {
         rows.into_iter()
             .map(|row| {
                 let id = row.0.clone();
-                self.sole("requests", &id, one_use(row))
+                self.part("requests", &id, one_use(row))
             })
             .collect()
     }
@@ -261,7 +261,7 @@ impl Tx {
         let rows = self.use_rows(session, limit).await?;
         let uses = rows.into_iter().filter_map(|row| {
             let id = row.0.clone();
-            self.readable("requests", &id, one_use(row))
+            self.part("requests", &id, one_use(row)).ok()
         });
         Ok(uses.collect())
     }

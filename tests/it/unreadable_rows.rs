@@ -154,6 +154,23 @@ on_both! {
         world.finish().await;
     }
 
+    /// A session shows some columns of the requests that used it; that those can be read says nothing about the others.
+    async fn an_unreadable_request_stays_reported_while_a_part_of_it_is_read_r04(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        let session = crate::break_glass::opened(&world, &dan).await;
+        assert_eq!(dan.submit(command()).await.ok()["status"], "bypassed");
+        world.settle().await;
+        world.database.execute("UPDATE requests SET gates = '[{\"later\":1}]' WHERE status = 'bypassed'").await.expect("a row");
+        assert_eq!(numbers(&dan, "/v1/requests").await, Vec::<i64>::new());
+        let said = world.degraded().await;
+        assert!(said.iter().any(|why| why.starts_with("1 request cannot be read")), "{said:?}");
+        assert_eq!(dan.get(&format!("/v1/break-glass/{session}")).await.status, 200);
+        assert_eq!(world.degraded().await, said);
+        world.database.execute("UPDATE requests SET gates = '[]' WHERE status = 'bypassed'").await.expect("a row");
+        world.finish().await;
+    }
+
     async fn an_unreadable_token_is_no_token_r04(kind) {
         let world = world!(kind);
         let [alice, bob] = [world.person("alice").await, world.person("bob").await];
