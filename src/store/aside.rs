@@ -25,6 +25,32 @@ pub struct SetAside {
     pub first: String,
 }
 
+/// Where a page of overdue rows ended: the time and the id of its last row. The default is before the first page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepCursor {
+    pub(super) at: i64,
+    pub(super) id: String,
+}
+
+impl Default for SweepCursor {
+    fn default() -> Self {
+        Self {
+            at: i64::MIN,
+            id: String::new(),
+        }
+    }
+}
+
+impl SweepCursor {
+    /// Where to continue after a page of `rows` rows with this last row; `None` if the page was not full.
+    pub(super) fn after(last: Option<(i64, &str)>, rows: usize, limit: i64) -> Option<Self> {
+        let is_full = i64::try_from(rows).is_ok_and(|rows| rows >= limit);
+        let (at, id) = last.filter(|_| is_full)?;
+        let id = id.to_owned();
+        Some(Self { at, id })
+    }
+}
+
 impl Aside {
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
