@@ -5,6 +5,7 @@ use crate::domain::audit::AuditEventKind;
 use crate::domain::decision::Via;
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
+use crate::store::SweepCursor;
 use serde_json::json;
 
 /// Most requests that one unit ends; the next unit goes on.
@@ -13,25 +14,27 @@ const BATCH_SIZE: i64 = 64;
 const FORGET_BATCH_SIZE: i64 = 1_000;
 
 impl App {
-    /// Expires what is overdue. Says whether there may be more.
+    /// Expires what is overdue, page by page until something of a page has expired: however many requests cannot be read, they hold
+    /// none of the others back. Says whether there may be more.
     pub async fn expire_overdue(&self) -> Result<bool, AppError> {
-        let overdue = self
-            .0
-            .db
-            .read()
-            .await?
-            .ending(self.now(), BATCH_SIZE)
-            .await?;
-        if overdue.is_empty() {
-            return Ok(false);
-        }
-        match self.expire(&overdue).await {
-            Ok(moved) => {
-                self.notify_changes(&moved);
-                Ok(i64::try_from(moved.len()).unwrap_or(BATCH_SIZE) >= BATCH_SIZE)
+        let mut after = SweepCursor::default();
+        loop {
+            let mut tx = self.0.db.read().await?;
+            let page = tx.ending(self.now(), &after, BATCH_SIZE).await?;
+            drop(tx);
+            match self.expire(&page.ids).await {
+                Ok(moved) if !moved.is_empty() => {
+                    self.notify_changes(&moved);
+                    return Ok(page.next.is_some());
+                }
+                Ok(_) => {}
+                Err(AppError::Internal(_)) => return self.expire_one_by_one(&page.ids).await,
+                Err(error) => return Err(error),
             }
-            Err(AppError::Internal(_)) => self.expire_one_by_one(&overdue).await,
-            Err(error) => Err(error),
+            let Some(next) = page.next else {
+                return Ok(false);
+            };
+            after = next;
         }
     }
 
@@ -65,6 +68,9 @@ impl App {
     }
 
     async fn expire(&self, overdue: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
+        if overdue.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<&RequestId> = overdue.iter().collect();
         self.0
             .db

@@ -46,8 +46,8 @@ impl Channels {
             Ok(audience) => return Ok(audience),
             Err(drops) => drops,
         };
-        let asked = tokio::time::timeout(LOOKUP_TIMEOUT, slack.channel_info(channel)).await;
-        let audience = match asked.unwrap_or(Err(SlackError::TimedOut)) {
+        let asked = slack.channel_info_within(LOOKUP_TIMEOUT, channel).await;
+        let audience = match asked {
             Ok(channel) if channel.is_ext_shared == Some(false) => Audience::Own,
             // what Slack does not tell is not known to be ours alone
             Ok(_) => Audience::Shared,

@@ -1,5 +1,5 @@
-//! Rows that this release cannot read, for `/readyz` and `doctor`. A row is remembered from the first failed read until it can be
-//! read.
+//! Rows that this release cannot read, for `/readyz` and `doctor`. A row is remembered from the first failed read until all of
+//! it can be read.
 
 use super::{StoreError, Tx, Unreadable};
 use std::collections::BTreeMap;
@@ -23,6 +23,32 @@ pub struct SetAside {
     pub rows: usize,
     /// What is wrong with the first row.
     pub first: String,
+}
+
+/// Where a page of overdue rows ended: the time and the id of its last row. The default is before the first page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepCursor {
+    pub(super) at: i64,
+    pub(super) id: String,
+}
+
+impl Default for SweepCursor {
+    fn default() -> Self {
+        Self {
+            at: i64::MIN,
+            id: String::new(),
+        }
+    }
+}
+
+impl SweepCursor {
+    /// Where to continue after a page of `rows` rows with this last row; `None` if the page was not full.
+    pub(super) fn after(last: Option<(i64, &str)>, rows: usize, limit: i64) -> Option<Self> {
+        let is_full = i64::try_from(rows).is_ok_and(|rows| rows >= limit);
+        let (at, id) = last.filter(|_| is_full)?;
+        let id = id.to_owned();
+        Some(Self { at, id })
+    }
 }
 
 impl Aside {
@@ -93,15 +119,27 @@ impl Tx {
         row: &str,
         value: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &value {
-            Ok(_) => self.aside.reads(table, row),
-            Err(StoreError::Unreadable(reason)) => self.aside.set_aside(Unreadable {
+        if value.is_ok() {
+            self.aside.reads(table, row);
+        }
+        self.part(table, row, value)
+    }
+
+    /// For some columns of a row: unreadable ones are remembered, reported and returned as an error. Readable ones say nothing about
+    /// the other columns, so the row stays remembered.
+    pub(super) fn part<T>(
+        &self,
+        table: &'static str,
+        row: &str,
+        value: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Err(StoreError::Unreadable(reason)) = &value {
+            self.aside.set_aside(Unreadable {
                 table,
                 row: row.to_owned(),
                 column: "row",
                 reason: reason.clone(),
-            }),
-            Err(_) => {}
+            });
         }
         value
     }

@@ -19,7 +19,8 @@ sql! {
         WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     RELEASE = "UPDATE cards SET due_at = $4, trouble = $5 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     /// A card that was never posted is useless once its request can be neither decided nor executed.
-    GIVE_UP_ENDED = "UPDATE cards SET due_at = NULL, trouble = $2, attempt = attempt + 1 WHERE channel = $1 AND due_at IS NOT NULL AND ts IS NULL
+    GIVE_UP_ENDED = "UPDATE cards SET due_at = NULL, trouble = $2, attempt = attempt + 1, set_aside_at = NULL
+        WHERE channel = $1 AND due_at IS NOT NULL AND ts IS NULL
             AND (CAST($3 AS TEXT) IS NULL OR request_id = $3)
             AND EXISTS (SELECT 1 FROM requests r WHERE r.id = cards.request_id
                 AND r.status IN ('rejected', 'cancelled', 'expired', 'executed', 'completed'))";

@@ -114,57 +114,57 @@ sql! {
     NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
 
     /// Claiming moves the due time of work to the end of the lease. The attempt number rejects results of a worker whose lease was
-    /// lost (NO8).
-    CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    /// lost (NO8). A claimed row is no longer set aside; reading it sets it aside again if need be.
+    CLAIM_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
             ORDER BY c.due_at LIMIT $3)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    PROBE_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    PROBE_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
             ORDER BY c.due_at LIMIT 1)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
             ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    PROBE_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    PROBE_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
             ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
             ORDER BY c.due_at LIMIT $3)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    PROBE_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    PROBE_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
             ORDER BY c.due_at LIMIT 1)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
             ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    PROBE_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1 WHERE (request_id, channel) IN
+    PROBE_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
             ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
         RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
-    CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+    CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = $4 AND o.due_at <= $1 AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert')
             ORDER BY o.due_at, o.id LIMIT $3)
         RETURNING id, message, attempt, failures, made_at, channel";
-    PROBE_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+    PROBE_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = 0 AND o.channel = $3 AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT 1)
         RETURNING id, message, attempt, failures, made_at, channel";
-    CLAIM_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+    CLAIM_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = $4 AND o.due_at <= $1 AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert')
             ORDER BY o.due_at, o.id LIMIT $3 FOR UPDATE OF o SKIP LOCKED)
         RETURNING id, message, attempt, failures, made_at, channel";
-    PROBE_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1 WHERE id IN
+    PROBE_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = 0 AND o.channel = $3 AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED)
         RETURNING id, message, attempt, failures, made_at, channel";
     SEAL_SQLITE @sqlite = "UPDATE audit SET seal = x.s, hash = x.h

@@ -31,7 +31,7 @@ mod undelivered;
 mod unreadable;
 mod writer;
 
-pub use aside::{Aside, SetAside};
+pub use aside::{Aside, SetAside, SweepCursor};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
@@ -41,7 +41,7 @@ pub use list::{ListQuery, Listed};
 pub use notify::Wakes;
 pub use outbox::{Claimed, DueMessage};
 pub use pauses::ChannelLane;
-pub use requests::Loaded;
+pub use requests::{Loaded, OverdueRequests};
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use stored_responses::StoredResponse;

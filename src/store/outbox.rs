@@ -102,8 +102,8 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// Claims due messages of a lane until `lease_end`. For a channel whose last call failed, it claims only one message, as a
-    /// probe. Unreadable messages are set aside.
+    /// Claims at most `limit` due messages of a lane until `lease_end`. For a channel whose last call failed, it claims only one
+    /// message, as a probe. Unreadable messages are set aside.
     pub async fn claim_messages(
         &mut self,
         lane: Lane,
@@ -113,8 +113,9 @@ impl Tx {
     ) -> Result<Claimed<DueMessage>, StoreError> {
         let mut claimed = Claimed::none();
         if lane == Lane::Alert {
+            // only a share of the claim, so that refusing channels do not use all of it
             let probes = self
-                .probes(ChannelLane::Alert, now, lease_end, limit)
+                .probes(ChannelLane::Alert, now, lease_end, (limit + 3) / 4)
                 .await?;
             for probe in probes {
                 let text = on!(
@@ -132,6 +133,7 @@ impl Tx {
                     .await?;
             }
         }
+        let left = limit - claimed.count();
         let text = on!(
             self,
             dialect::CLAIM_OUTBOX_SQLITE,
@@ -140,7 +142,7 @@ impl Tx {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
             .bind(now.0)
             .bind(lease_end.0)
-            .bind(limit)
+            .bind(left.max(0))
             .bind(lane as i64)
             .fetch_all(c)
             .await)?;

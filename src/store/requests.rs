@@ -3,7 +3,7 @@
 use super::dialect::{self, on};
 use super::keys::Keys;
 use super::request_row::Row;
-use super::{StoreError, Tx, json, on_db, read, sql};
+use super::{StoreError, SweepCursor, Tx, json, on_db, read, sql};
 use crate::domain::action::RequestType;
 use crate::domain::decision::Decision;
 use crate::domain::id::{PersonId, RequestId};
@@ -24,7 +24,7 @@ sql! {
     IDENTICAL = "SELECT id FROM requests WHERE status = 'pending' AND digest = $1 AND requester = $2 ORDER BY number DESC LIMIT 1";
     PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
     ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
-    ENDING = "SELECT id FROM requests WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2";
+    ENDING = "SELECT ends_at, id FROM requests WHERE ends_at <= $1 AND (ends_at, id) > ($2, $3) ORDER BY ends_at, id LIMIT $4";
     CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2 AND at = $5";
 }
 
@@ -37,6 +37,15 @@ pub struct Loaded {
     pub decisions: Vec<Decision>,
     /// The versions of the configuration and the Slack directory at the time of loading.
     pub config: ConfigVersions,
+}
+
+/// A page of overdue requests.
+#[derive(Debug, Clone)]
+pub struct OverdueRequests {
+    /// Their ids, the longest overdue first.
+    pub ids: Vec<RequestId>,
+    /// Where the next page starts; `None` after the last page.
+    pub next: Option<SweepCursor>,
 }
 
 /// The columns that store a state: end, execution, outcome.
@@ -239,24 +248,32 @@ impl Tx {
         Ok(count)
     }
 
-    /// Requests whose time is over at `now`, the longest overdue first. Unreadable requests stay overdue, so `limit` is extended by
-    /// their number.
+    /// A page of the requests whose time is over at `now`. Unreadable requests stay overdue, so `limit` is extended by the number of
+    /// those that are known.
     pub async fn ending(
         &mut self,
         now: Timestamp,
+        after: &SweepCursor,
         limit: i64,
-    ) -> Result<Vec<RequestId>, StoreError> {
+    ) -> Result<OverdueRequests, StoreError> {
         let limit = self.beyond_aside("requests", limit);
-        let rows: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(ENDING)
+        let rows: Vec<(i64, String)> = on_db!(self, |c| sqlx::query_as(ENDING)
             .bind(now.0)
+            .bind(after.at)
+            .bind(&after.id)
             .bind(limit)
             .fetch_all(c)
             .await)?;
-        let ids = rows.into_iter().filter_map(|(id,)| {
+        let last = rows.last().map(|(at, id)| (*at, id.as_str()));
+        let next = SweepCursor::after(last, rows.len(), limit);
+        let ids = rows.into_iter().filter_map(|(_, id)| {
             let read = read("id", id.parse());
-            self.readable("requests", &id, read)
+            self.part("requests", &id, read).ok()
         });
-        Ok(ids.collect())
+        Ok(OverdueRequests {
+            ids: ids.collect(),
+            next,
+        })
     }
 
     /// Loads the payloads of requests that were loaded without.

@@ -1,7 +1,7 @@
 //! Break-glass sessions, their uses, and their alerts posted in Slack.
 
 use super::session_row::Row;
-use super::{StoreError, Tx, json, on_db, read, sql};
+use super::{StoreError, SweepCursor, Tx, json, on_db, read, sql};
 use crate::domain::break_glass::{Session, SessionAlert, SessionState, SessionUse};
 use crate::domain::id::{ChannelId, RequestId, SessionId};
 use crate::domain::principal::Principal;
@@ -13,7 +13,7 @@ macro_rules! session {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.status, s.initiator, s.reason, s.scope, s.responders, s.duration, s.channel, s.request_id, s.asked_at,
-                s.starts_at, s.ends_at, s.ended_by, s.reviewer, s.review_note, s.reviewed_at,
+                s.starts_at, s.ends_at, s.ended_by, s.reviewer, s.review_note, s.reviewed_at, s.remind_at,
                 r.number AS request_number, r.status AS request_status, r.ends_at AS request_ends_at
             FROM sessions s LEFT JOIN requests r ON r.id = s.request_id ",
             $rest
@@ -28,8 +28,8 @@ sql! {
         reviewed_at = $8, remind_at = $9 WHERE id = $1";
     GET = session!("WHERE s.id = $1");
     ACTIVE = session!("WHERE s.status = 'active' AND s.ends_at > $1 ORDER BY s.ends_at");
-    LAPSED = session!("WHERE s.status = 'active' AND s.ends_at <= $1 ORDER BY s.ends_at LIMIT $2");
-    NAGGING = session!("WHERE s.remind_at <= $1 ORDER BY s.remind_at LIMIT $2");
+    LAPSED = session!("WHERE s.status = 'active' AND s.ends_at <= $1 AND (s.ends_at, s.id) > ($2, $3) ORDER BY s.ends_at, s.id LIMIT $4");
+    NAGGING = session!("WHERE s.remind_at <= $1 AND (s.remind_at, s.id) > ($2, $3) ORDER BY s.remind_at, s.id LIMIT $4");
     OWED = session!("WHERE s.remind_at IS NOT NULL ORDER BY s.remind_at LIMIT $1");
     LIST = session!("WHERE s.id < $1 ORDER BY s.id DESC LIMIT $2");
     REMIND_AT = "UPDATE sessions SET remind_at = $2 WHERE id = $1 AND remind_at IS NOT NULL";
@@ -156,6 +156,37 @@ impl Tx {
         sessions.collect()
     }
 
+    /// Overdue sessions of the first page that contains a readable one. Unreadable sessions stay overdue, so `limit` is extended by
+    /// the number of those that are known.
+    async fn overdue_sessions(
+        &mut self,
+        text: &'static str,
+        due: fn(&Row) -> Option<i64>,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let limit = self.beyond_aside("sessions", limit);
+        let mut after = SweepCursor::default();
+        loop {
+            let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(text)
+                .bind(now.0)
+                .bind(after.at)
+                .bind(&after.id)
+                .bind(limit)
+                .fetch_all(c)
+                .await)?;
+            let last = rows
+                .last()
+                .and_then(|row| Some((due(row)?, row.id.as_str())));
+            let next = SweepCursor::after(last, rows.len(), limit);
+            let sessions = self.readable_sessions(rows, now);
+            match next {
+                Some(next) if sessions.is_empty() => after = next,
+                _ => return Ok(sessions),
+            }
+        }
+    }
+
     /// The sessions that bypass policies at `now`; an unreadable session bypasses nothing.
     pub async fn active_sessions(&mut self, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(ACTIVE)
@@ -171,13 +202,8 @@ impl Tx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
-        let limit = self.beyond_aside("sessions", limit);
-        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(LAPSED)
-            .bind(now.0)
-            .bind(limit)
-            .fetch_all(c)
-            .await)?;
-        Ok(self.readable_sessions(rows, now))
+        self.overdue_sessions(LAPSED, |row| row.ends_at, now, limit)
+            .await
     }
 
     /// Sessions whose reminder of an owed review is due at `now`.
@@ -186,13 +212,8 @@ impl Tx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
-        let limit = self.beyond_aside("sessions", limit);
-        let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(NAGGING)
-            .bind(now.0)
-            .bind(limit)
-            .fetch_all(c)
-            .await)?;
-        Ok(self.readable_sessions(rows, now))
+        self.overdue_sessions(NAGGING, |row| row.remind_at, now, limit)
+            .await
     }
 
     /// Sessions that owe a review, the one with the earliest reminder first.
@@ -247,7 +268,7 @@ impl Tx {
         rows.into_iter()
             .map(|row| {
                 let id = row.0.clone();
-                self.sole("requests", &id, one_use(row))
+                self.part("requests", &id, one_use(row))
             })
             .collect()
     }
@@ -261,7 +282,7 @@ impl Tx {
         let rows = self.use_rows(session, limit).await?;
         let uses = rows.into_iter().filter_map(|row| {
             let id = row.0.clone();
-            self.readable("requests", &id, one_use(row))
+            self.part("requests", &id, one_use(row)).ok()
         });
         Ok(uses.collect())
     }
@@ -345,8 +366,11 @@ impl Tx {
             .bind(limit)
             .fetch_all(c)
             .await)?;
+        let first = SweepCursor::default();
         let lapsed: Vec<Row> = on_db!(self, |c| sqlx::query_as(LAPSED)
             .bind(now.0)
+            .bind(first.at)
+            .bind(&first.id)
             .bind(limit)
             .fetch_all(c)
             .await)?;

@@ -7,7 +7,7 @@ use super::undelivered::{Settled, Undelivered};
 use crate::app::{AppError, RequestRef};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::slack::reply::Posted;
 use crate::slack::views;
 use crate::store::{ChannelLane, Direct, DueMessage, SessionPost};
@@ -18,6 +18,9 @@ use std::collections::BTreeSet;
 const BATCH_SIZE: i64 = 8;
 /// Longer than opening a conversation and posting into it, or bringing a session's three alerts up to date, may take.
 const LEASE_DURATION: Span = Span::seconds(20);
+/// Alerts go out one after the other: no further one is begun so long after they were claimed, so that the last one ends within the
+/// lease. What is claimed and not begun is given back.
+const BEGIN_WITHIN: Span = Span::seconds(10);
 
 /// A message that is kept up to date after its delivery.
 enum Kept {
@@ -75,7 +78,7 @@ impl Workers {
         ticked
     }
 
-    /// Delivers messages of a lane that are due, about `limit`; says how many it took up.
+    /// Delivers messages of a lane that are due, at most `limit`; says how many it took up.
     async fn deliver_some(&self, lane: Lane, limit: i64) -> Result<i64, AppError> {
         let now = self.app.now();
         let mut tx = self.app.db().read().await?;
@@ -94,7 +97,8 @@ impl Workers {
             })
             .await?;
         if lane == Lane::Alert {
-            self.deliver_in_order(&claimed.due).await?;
+            let begin_until = now.plus(BEGIN_WITHIN);
+            self.deliver_in_order(&claimed.due, begin_until).await?;
         } else {
             for result in join_all(claimed.due.iter().map(|one| self.deliver_and_settle(one))).await
             {
@@ -105,14 +109,19 @@ impl Workers {
     }
 
     /// Alerts read in the order of what happened. A channel whose alert failed is left alone for the rest of the batch; where Slack
-    /// cannot be reached, nothing else is tried.
-    async fn deliver_in_order(&self, due: &[DueMessage]) -> Result<(), AppError> {
+    /// cannot be reached, nothing else is tried; and from `begin_until` on, only the first is.
+    async fn deliver_in_order(
+        &self,
+        due: &[DueMessage],
+        begin_until: Timestamp,
+    ) -> Result<(), AppError> {
         let mut in_order: Vec<&DueMessage> = due.iter().collect();
         in_order.sort_by(|a, b| a.id.cmp(&b.id));
         let (mut stalled, mut reachable, mut untried) = (BTreeSet::new(), true, Vec::new());
+        let mut in_time = true;
         for one in in_order {
             let channel = one.message.channel();
-            if !reachable || channel.is_some_and(|channel| stalled.contains(channel)) {
+            if !in_time || !reachable || channel.is_some_and(|channel| stalled.contains(channel)) {
                 untried.push(one);
                 continue;
             }
@@ -121,6 +130,7 @@ impl Workers {
                 Settled::ChannelFails => stalled.extend(channel),
                 Settled::Unreachable => reachable = false,
             }
+            in_time = self.app.now() < begin_until;
         }
         self.release(&untried, reachable).await
     }

@@ -39,10 +39,15 @@ fn archive(world: &World, channel: &str, is_archived: bool) {
 
 /// Alerts leave for the security channel, in one commit.
 async fn alert(world: &World, texts: impl Iterator<Item = String>) {
+    alert_to(world, SECURITY, texts).await;
+}
+
+/// Alerts leave for a channel, in one commit.
+async fn alert_to(world: &World, channel: &str, texts: impl Iterator<Item = String>) {
     let now = world.app().now();
     let alerts: Vec<(OutboxId, Message)> = texts
         .map(|text| {
-            let channel = SECURITY.into();
+            let channel = channel.into();
             (
                 OutboxId::from_uuid(uuid::Uuid::now_v7()),
                 Message::Alert { channel, text },

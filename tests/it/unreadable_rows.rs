@@ -125,6 +125,24 @@ on_both! {
         world.finish().await;
     }
 
+    /// More of them than this process remembers.
+    async fn any_number_of_unreadable_requests_holds_back_none_behind_them_r04(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        alice.submit(deploy()).await.ok();
+        world.settle().await;
+        let copies = "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
+                gates, observed, bypassed, excluded, ends_at, created_at)
+            WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 2199)
+            SELECT 'req_01k8z0v3c5d7e9f1g2h3j4' || n.i, n.i, 1, r.status, r.kind, r.action, r.target, r.requester, r.submitted_by, r.authors,
+                r.reason, r.digest, '[{\"later\":1}]', r.observed, r.bypassed, r.excluded, r.ends_at - 1, r.created_at
+            FROM requests r, n WHERE r.number = 1";
+        assert_eq!(world.database.execute(copies).await.expect("copies"), 1_200);
+        world.passes(Span::hours(25)).await;
+        assert_eq!(world.database.text("SELECT status FROM requests WHERE number = 1").await, "expired");
+        world.finish().await;
+    }
+
     async fn an_unreadable_session_lets_nobody_past_and_fails_no_submit_r04(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
@@ -151,6 +169,23 @@ on_both! {
         let moved = "UPDATE requests SET session_id = 'bg_01k8z0v3c5d7e9f1g2h3j4k5m6' WHERE status = 'bypassed'";
         world.database.execute(moved).await.expect("a row");
         assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "409 session_ended");
+        world.finish().await;
+    }
+
+    /// A session shows some columns of the requests that used it; that those can be read says nothing about the others.
+    async fn an_unreadable_request_stays_reported_while_a_part_of_it_is_read_r04(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        let session = crate::break_glass::opened(&world, &dan).await;
+        assert_eq!(dan.submit(command()).await.ok()["status"], "bypassed");
+        world.settle().await;
+        world.database.execute("UPDATE requests SET gates = '[{\"later\":1}]' WHERE status = 'bypassed'").await.expect("a row");
+        assert_eq!(numbers(&dan, "/v1/requests").await, Vec::<i64>::new());
+        let said = world.degraded().await;
+        assert!(said.iter().any(|why| why.starts_with("1 request cannot be read")), "{said:?}");
+        assert_eq!(dan.get(&format!("/v1/break-glass/{session}")).await.status, 200);
+        assert_eq!(world.degraded().await, said);
+        world.database.execute("UPDATE requests SET gates = '[]' WHERE status = 'bypassed'").await.expect("a row");
         world.finish().await;
     }
 

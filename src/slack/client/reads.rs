@@ -1,6 +1,7 @@
 //! Lists and single objects that are read of a workspace, besides what a delivery needs.
 
-use super::Slack;
+use super::{Slack, address};
+use crate::net::Unreached;
 use crate::slack::error::SlackError;
 use crate::slack::reply::{
     Channel, ChannelInfo, ChannelPage, Cursor, SlackUser, UserGroup, UserGroupsReply,
@@ -57,6 +58,28 @@ impl Slack {
         let params = vec![("channel", Some(channel.to_owned()))];
         let reply: ChannelInfo = self.get("conversations.info", &params).await?;
         Ok(reply.channel)
+    }
+
+    /// The same with less patience. A look-up posts nothing, so one that is not answered in time counts as no connection: whatever
+    /// waits for it may be tried again by any replica, and nothing is known against the channel.
+    pub(in crate::slack) async fn channel_info_within(
+        &self,
+        patience: Duration,
+        channel: &str,
+    ) -> Result<Channel, SlackError> {
+        let asked = tokio::time::timeout(patience, self.channel_info(channel)).await;
+        let answer = asked.unwrap_or_else(|_| {
+            // the call was dropped before it could count itself
+            self.reach.learn(Some(&SlackError::TimedOut));
+            Err(SlackError::TimedOut)
+        });
+        answer.map_err(|error| match error {
+            SlackError::TimedOut => SlackError::Transport(Unreached {
+                what: format!("{} did not answer in time", address(&self.base)),
+                hint: "check this replica's network, proxy and DNS".to_owned(),
+            }),
+            other => other,
+        })
     }
 
     /// The user groups, those that are switched off included.

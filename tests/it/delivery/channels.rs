@@ -1,6 +1,6 @@
 //! A channel that refuses delays nothing that goes elsewhere (threats R05, R13, R14, R24).
 
-use super::{POST, PROD, SECURITY, alert, archive, posts_to};
+use super::{POST, PROD, SECURITY, alert, alert_to, archive, posts_to};
 use crate::break_glass::{opened, said};
 use crate::database::on_both;
 use crate::world::{DEPLOY, World, world};
@@ -120,6 +120,26 @@ on_both! {
         world.passes(Span::seconds(45)).await;
         assert_eq!(world.slack.cards("prod-approvals").len(), 1);
         assert!(world.card().contains(&format!("*#{REQUESTS}* ")), "{}", world.card());
+        world.finish().await;
+    }
+
+    /// One alert hangs until the lease of all is over, and another replica delivers them meanwhile.
+    async fn no_alert_is_begun_late_in_its_lease(kind) {
+        let world = world!(kind);
+        let (replica, _) = world.replica().await;
+        alert(&world, ["it hangs".to_owned()].into_iter()).await;
+        alert_to(&world, PROD, ["behind it".to_owned()].into_iter()).await;
+        world.slack.fail_next_of(POST, Fault::Timeout);
+        let overtaken = async {
+            world.slack.wait_for_calls(POST, 1).await.expect("it hangs");
+            world.clock.advance(Span::seconds(20));
+            replica.workers.settle().await.expect("the workers work");
+            assert_eq!(posts_to(&world, PROD), 1);
+            world.slack.release_hung();
+        };
+        tokio::join!(world.settle(), overtaken);
+        assert_eq!(posts_to(&world, PROD), 1, "it is said once");
+        replica.stop().await;
         world.finish().await;
     }
 

@@ -74,4 +74,32 @@ on_both! {
         carrying.abort();
         world.finish().await;
     }
+
+    /// Connections come about, and nothing is ever answered.
+    async fn a_replica_whose_look_ups_are_never_answered_is_cut_off_and_pauses_no_channel(kind) {
+        let world = world!(kind);
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let slack: url::Url = world.slack.api_url().parse().expect("an address");
+        let cut_api = format!("http://{address}{}", slack.path());
+        let cut = bot_at(world.database.again().await, &world.clock, &cut_api, Wire::Http).await;
+        cut.recall_installation().await.expect("known from the database");
+        let (url, _server) = serve(&cut).await;
+        let alice = Api::new(&url, &world.token_of("alice", Scope::ALL).await);
+        for release in ["v1", "v2", "v3"] {
+            let mut ask = deploy();
+            ask["release"] = release.into();
+            alice.submit(ask).await.ok();
+        }
+        cut.workers.settle().await.expect("the workers work");
+        assert_eq!(world.database.count("SELECT count(*) FROM channel_pauses").await, 0);
+        let degraded = cut.app.degraded().await.expect("an answer");
+        assert!(degraded.iter().any(|one| one.starts_with("this replica cannot reach Slack")), "{degraded:?}");
+        world.clock.advance(Span::seconds(1));
+        world.bot.workers.settle().await.expect("the workers work");
+        assert_eq!(world.slack.cards("prod-approvals").len(), 3, "nothing keeps the healthy one back");
+        cut.stop().await;
+        drop(silent);
+        world.finish().await;
+    }
 }

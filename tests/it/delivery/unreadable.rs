@@ -80,4 +80,32 @@ on_both! {
         world.passes(Span::minutes(5)).await;
         world.finish().await;
     }
+
+    /// It was set aside once, became readable, and nobody can deliver it: it is not retried for ever.
+    async fn a_message_that_was_set_aside_and_is_given_up_stays_given_up_r04(kind) {
+        let world = world!(kind);
+        for release in ["v1", "v2"] {
+            world.types("alice", &DEPLOY.replace("v1.4.2", release)).await;
+        }
+        let row = "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at) VALUES ('ID', 2, 'x', NULL, 1, 0, 0, 1)";
+        world.database.execute(&row.replace("ID", &fresh_id())).await.expect("a row");
+        world.settle().await;
+        let set_aside = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
+        assert_eq!(world.database.count(set_aside).await, 1);
+        // news of a request that cannot be read
+        let readable = "UPDATE outbox SET message = '{\"kind\":\"news\",\"to\":\"alice\",\"request\":\"' || (SELECT id FROM requests WHERE number = 1) || '\"}'";
+        world.database.execute(readable).await.expect("a row");
+        world.database.execute("UPDATE requests SET target = 'x' WHERE number = 1").await.expect("a row");
+        world.passes(Span::minutes(6)).await;
+        let given_up = "SELECT count(*) FROM outbox WHERE due_at IS NULL AND trouble LIKE '%cannot read it%'";
+        assert_eq!((world.database.count(given_up).await, world.database.count(set_aside).await), (1, 0));
+        let attempts = "SELECT attempt FROM outbox";
+        let before = world.database.count(attempts).await;
+        world.passes(Span::minutes(6)).await;
+        assert_eq!(world.database.count(attempts).await, before, "it is tried again");
+        world.database.execute("DELETE FROM outbox").await.expect("cleared");
+        let readable = "UPDATE requests SET target = (SELECT r.target FROM requests r WHERE r.number = 2) WHERE number = 1";
+        world.database.execute(readable).await.expect("a row");
+        world.finish().await;
+    }
 }
