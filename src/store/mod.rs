@@ -281,7 +281,8 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
+        let asked = sqlx::query_as(dialect::CLOCK).fetch_one(pool);
+        let (ms,): (i64,) = answered(asked).await?;
         Ok(Some(Timestamp(ms)))
     }
 
@@ -306,7 +307,7 @@ impl Db {
         }
     }
 
-    /// Waits for open transactions and closes all connections.
+    /// Waits for open transactions and closes all connections. A server that disappeared does not keep it waiting.
     pub async fn close(&self) {
         match self {
             Self::Sqlite {
@@ -315,13 +316,29 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool, .. } => pool.close().await,
+            Self::Postgres { pool, address, .. } => {
+                let closed = tokio::time::timeout(ANSWER_DEADLINE, pool.close()).await;
+                if closed.is_err() {
+                    tracing::warn!(%address, "the connections to the database were not closed in time");
+                }
+            }
         }
     }
 }
 
 /// Longer than any transaction takes. After this time no caller waits for the result, so a later commit would be useless.
 const UNIT_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long the server may take to answer a question outside a transaction, or to take leave.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The answer to a question outside a transaction. A server that disappeared does not keep the caller waiting.
+async fn answered<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(ANSWER_DEADLINE, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::TooSlow("there was no answer".to_owned())),
+    }
+}
 
 /// Begins a read-only snapshot.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
