@@ -84,6 +84,8 @@ pub enum Db {
         pool: PgPool,
         /// Host and port, or the folder of the socket, for error messages.
         address: Arc<str>,
+        /// Why there was no connection when it was last asked.
+        last_why: Arc<settings::LastWhy>,
         /// Rows that this release cannot read.
         aside: Aside,
     },
@@ -228,24 +230,34 @@ impl Db {
     /// Replaces the pool's error by the cause. The pool only reports that no connection became free in time. If it has room for
     /// more connections, the server refused them, so this asks the server why.
     async fn explained<T>(&self, begun: Result<T, StoreError>) -> Result<T, StoreError> {
-        let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self)
+        let Self::Postgres {
+            pool,
+            address,
+            last_why,
+            ..
+        } = self
         else {
+            return begun;
+        };
+        let Err(StoreError::Crowded) = &begun else {
             return begun;
         };
         if pool.size() >= pool.options().get_max_connections() {
             return begun;
         }
-        let error = settings::why_not(pool).await;
-        tracing::warn!(%address, %error, "no connection to the database");
+        let (error, asked_now) = last_why.ask(pool).await;
+        if asked_now {
+            tracing::warn!(%address, %error, "no connection to the database");
+        }
         Err(error)
     }
 
     /// Why no connection can be opened now; `None` if one can be opened.
     pub async fn why_no_connection(&self) -> Option<StoreError> {
-        let Self::Postgres { pool, .. } = self else {
+        let Self::Postgres { pool, last_why, .. } = self else {
             return None;
         };
-        let error = settings::why_not(pool).await;
+        let (error, _) = last_why.ask(pool).await;
         (!matches!(error, StoreError::Crowded)).then_some(error)
     }
 
