@@ -123,3 +123,21 @@ pub(super) fn cannot_open(address: &str, error: &StoreError) -> StoreError {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::postgres::PgPoolOptions;
+
+    #[tokio::test]
+    async fn one_look_up_tells_everybody_why_there_is_no_connection_f1() {
+        let nobody = PgConnectOptions::new().host("127.0.0.1").port(1);
+        let pool = PgPoolOptions::new().connect_lazy_with(nobody);
+        let last = LastWhy::default();
+        let (one, other) = tokio::join!(last.ask(&pool), last.ask(&pool));
+        assert!(one.1 != other.1, "one of them asked the server");
+        assert_eq!(one.0.to_string(), other.0.to_string());
+        let said = one.0.to_string();
+        assert!(said.starts_with("the database does not answer"), "{said}");
+    }
+}
