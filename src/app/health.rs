@@ -7,7 +7,7 @@ use crate::store::{ListQuery, SetAside};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The name of the fact that is written to prove that writing works.
+/// The facts that prove that writing works are named so, with an id of their own behind it.
 const WRITE_PROBE: &str = "write_probe";
 /// How long a proof holds, in milliseconds; however often somebody asks, the database is written once a second.
 const PROOF_HOLDS: u64 = 1_000;
@@ -85,28 +85,32 @@ impl App {
     /// Whether the database tells the rules and takes a commit of this replica now; asked at most once a second, however many ask.
     pub async fn prove_writable(&self) -> Result<(), String> {
         let mut proof = self.0.proof.lock().await;
-        let now = self.now();
         if let Some((at, result)) = &*proof
-            && now.0.abs_diff(at.0) < PROOF_HOLDS
+            && self.now().0.abs_diff(at.0) < PROOF_HOLDS
         {
             return result.clone();
         }
-        let result = match tokio::time::timeout(PROBE_DEADLINE, self.write_probe(now)).await {
+        let result = match tokio::time::timeout(PROBE_DEADLINE, self.write_probe()).await {
             Ok(written) => written.map_err(|error| error.to_string()),
             Err(_) => Err(self.why_silent().await),
         };
-        *proof = Some((now, result.clone()));
+        // it holds from its end on: after a slow probe, those who waited for it would otherwise probe again, one after the other
+        *proof = Some((self.now(), result.clone()));
         result
     }
 
-    /// A commit that takes the locks that every submit and decision takes.
-    async fn write_probe(&self, now: Timestamp) -> Result<(), AppError> {
+    /// A commit that takes the locks that every submit and decision takes. Its fact is its own and gone with the commit, so that a
+    /// replica that stops in the middle holds up no other one's probe.
+    async fn write_probe(&self) -> Result<(), AppError> {
         self.compiled_config().await?;
+        let now = self.now();
+        let name = format!("{WRITE_PROBE}_{}", self.0.ids.next(now));
         self.0
             .db
             .transaction(async |tx| {
                 tx.lock_config_shared().await?;
-                Ok(tx.learn(WRITE_PROBE, &now.0.to_string()).await?)
+                tx.learn(&name, &now.0.to_string()).await?;
+                Ok(tx.forget_fact(&name).await?)
             })
             .await
     }

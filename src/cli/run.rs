@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::progress::Progress;
 use super::request::{of_status, submit};
-use super::wait::{self, Stops, Waited};
+use super::wait::{self, Stop, Stops, Waited};
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::domain::digest::Digest;
@@ -51,6 +51,8 @@ pub struct Args {
 
 /// How long after a stop the answer to what was just asked is awaited, so that it can be taken back.
 const LAST_WORD: Duration = Duration::from_secs(2);
+/// How long after a stop the answer to an execution is awaited: if the grant was taken, that nothing ran is to be reported.
+const LAST_GRANT: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,7 +105,7 @@ async fn run(args: Args) -> Result<u8, Not> {
     // from here on a stop takes back what was asked, also while it is being asked
     let mut stops = Stops::listen()?;
     let view = begun(&client, &args, &mut stops, &mut progress).await?;
-    let executed = grant(&client, view, deadline, &mut stops, &mut progress).await?;
+    let (executed, stopped) = grant(&client, view, deadline, &mut stops, &mut progress).await?;
     let approved = match command(&executed, &args.command) {
         Ok(approved) => approved,
         Err(why) => {
@@ -118,7 +120,7 @@ async fn run(args: Args) -> Result<u8, Not> {
         }
     };
     // who wanted to stop a moment ago does not want it to run now
-    if let Some(stop) = stops.next().now_or_never() {
+    if let Some(stop) = stopped.or_else(|| stops.next().now_or_never()) {
         report(
             &client,
             &executed.request,
@@ -191,14 +193,15 @@ async fn begun(
     Err(Not::Ended(ExitStatus::Cancelled, why))
 }
 
-/// Waits for the grant and takes it; what is sent back to wait is waited for again.
+/// Waits for the grant and takes it; what is sent back to wait is waited for again. Also tells whether somebody wanted to stop while it
+/// was being taken.
 async fn grant(
     client: &Client,
     mut view: RequestView,
     deadline: Option<Instant>,
     stops: &mut Stops,
     progress: &mut Progress,
-) -> Result<ExecutedView, Not> {
+) -> Result<(ExecutedView, Option<Stop>), Not> {
     // random for each process, so that nobody else's execution is taken for this one's
     let key = fresh_key();
     loop {
@@ -210,28 +213,20 @@ async fn grant(
                 let why = format!("nobody decided on #{number} in time");
                 return Err(Not::Ended(ExitStatus::TooLate, why));
             }
-            Waited::Stopped(stop) => {
-                if !wait::wants_cancel(stop, &view, progress).await {
-                    let why = format!(
-                        "#{number} still waits; go on with `countersign run --request {number}`"
-                    );
-                    return Err(Not::Ended(ExitStatus::Pending, why));
-                }
-                wait::cancel(client, &view, progress).await;
-                return Err(Not::Ended(
-                    ExitStatus::Cancelled,
-                    format!("#{number} was cancelled"),
-                ));
-            }
+            Waited::Stopped(stop) => return Err(stopped(client, &view, stop, progress).await),
         }
         ungranted(&view)?;
-        match execute(client, &view, &key, deadline).await {
-            Ok(executed) => return Ok(executed),
+        let (answer, stop) = take(client, &view, &key, deadline, stops).await;
+        match answer {
+            Ok(executed) => return Ok((executed, stop)),
             Err(CliError::Refused(problem)) => {
                 view = super::show::read(client, &view.id).await?;
                 if problem.code != "requirements_changed" {
                     ungranted(&view)?;
                     return Err(CliError::Refused(problem).into());
+                }
+                if let Some(stop) = stop {
+                    return Err(stopped(client, &view, stop, progress).await);
                 }
                 // whatever it is by now, approved again perhaps, the next round finds out
                 progress.note(&problem.detail);
@@ -239,6 +234,17 @@ async fn grant(
             Err(trouble) => return Err(trouble.into()),
         }
     }
+}
+
+/// Somebody wants to stop before anything was executed: the request is cancelled, too, unless the terminal says no.
+async fn stopped(client: &Client, view: &RequestView, stop: Stop, progress: &mut Progress) -> Not {
+    let number = view.number;
+    if !wait::wants_cancel(stop, view, progress).await {
+        let why = format!("#{number} still waits; go on with `countersign run --request {number}`");
+        return Not::Ended(ExitStatus::Pending, why);
+    }
+    wait::cancel(client, view, progress).await;
+    Not::Ended(ExitStatus::Cancelled, format!("#{number} was cancelled"))
 }
 
 /// What is not granted is not executed, and says why.
@@ -263,6 +269,29 @@ fn ungranted(view: &RequestView) -> Result<(), Not> {
         None => format!("#{} is {}", view.number, view.status),
     };
     Err(Not::Ended(ending, why))
+}
+
+/// Executes; also tells whether somebody wanted to stop meanwhile, from when on the answer is awaited for a short time only.
+async fn take(
+    client: &Client,
+    view: &RequestView,
+    key: &str,
+    deadline: Option<Instant>,
+    stops: &mut Stops,
+) -> (Result<ExecutedView, CliError>, Option<Stop>) {
+    let mut answer = pin!(execute(client, view, key, deadline));
+    let stop = tokio::select! {
+        answer = &mut answer => return (answer, None),
+        stop = stops.next() => stop,
+    };
+    let in_time = tokio::time::timeout(LAST_GRANT, answer).await;
+    let answer = in_time.unwrap_or_else(|_| {
+        let number = view.number;
+        Err(CliError::NoAnswer(format!(
+            "stopped before the server answered; #{number} may count as executed"
+        )))
+    });
+    (answer, Some(stop))
 }
 
 async fn execute(

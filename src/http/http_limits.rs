@@ -178,9 +178,14 @@ async fn within(State(api): State<Api>, request: Request, next: Next) -> Respons
     let Some(_upload) = bounds.transfers.take(upload) else {
         return Problem::busy().into_response();
     };
+    let changes_nothing = request.method().is_safe();
     let answer = tokio::time::timeout(longest, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::busy().into_response());
+    if !changes_nothing {
+        // what has been done is not answered with "busy": the answer to an execution is given only once
+        return large_answer::always_sent(answer, &bounds.transfers);
+    }
     large_answer::bounded(answer, &bounds.transfers)
         .unwrap_or_else(|| Problem::busy().into_response())
 }

@@ -32,26 +32,44 @@ impl Memory {
 
 /// The answer, counted until the server has buffered its last part; none where there is no memory for it.
 pub fn bounded(answer: Response, memory: &Memory) -> Option<Response> {
-    let size = answer.body().size_hint().exact();
-    let size = size.and_then(|size| usize::try_from(size).ok());
-    let Some(size) = size.filter(|size| *size > SMALL) else {
+    let Some(size) = counted_size(&answer) else {
         return Some(answer);
     };
     let permit = memory.take(size)?;
-    Some(answer.map(|body| {
+    Some(in_parts(answer, Some(permit)))
+}
+
+/// The answer, counted as [`bounded`] does where there is memory for it, and sent all the same where there is none.
+pub fn always_sent(answer: Response, memory: &Memory) -> Response {
+    match counted_size(&answer) {
+        Some(size) => in_parts(answer, memory.take(size)),
+        None => answer,
+    }
+}
+
+/// The size of an answer that is large enough to be counted.
+fn counted_size(answer: &Response) -> Option<usize> {
+    let size = answer.body().size_hint().exact()?;
+    let size = usize::try_from(size).ok()?;
+    (size > SMALL).then_some(size)
+}
+
+/// The answer, which keeps the permit until its last part is wanted.
+fn in_parts(answer: Response, permit: Option<OwnedSemaphorePermit>) -> Response {
+    answer.map(|body| {
         Body::new(Parts {
             body,
             rest: Bytes::new(),
             _permit: permit,
         })
-    }))
+    })
 }
 
 /// A body that is given in small parts, so that it is held until the last one is wanted.
 struct Parts {
     body: Body,
     rest: Bytes,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl HttpBody for Parts {
@@ -117,5 +135,21 @@ mod tests {
         assert_eq!(parts.concat(), text.as_bytes());
         drop(body);
         assert!(bounded(answer(), &memory).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_answer_to_a_change_is_sent_although_there_is_no_memory_r16() {
+        let memory = Memory::new(200 * 1024);
+        let text = "0123456789".repeat(15 * 1024);
+        let first = always_sent(text.clone().into_response(), &memory);
+        assert!(
+            bounded(text.clone().into_response(), &memory).is_none(),
+            "the first one is counted"
+        );
+        let second = always_sent(text.clone().into_response(), &memory);
+        let second = second.into_body().collect().await.expect("no error");
+        assert_eq!(second.to_bytes(), text.as_bytes());
+        drop(first);
+        assert!(bounded(text.into_response(), &memory).is_some());
     }
 }

@@ -4,7 +4,7 @@ use super::Api;
 use super::access::Open;
 use super::problem::Problem;
 use super::route;
-use crate::app::LogLimit;
+use crate::app::{AppError, LogLimit};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,10 +12,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::OnceLock;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Anybody can ask for the metrics.
 static UNCOUNTED: LogLimit = LogLimit::new();
+
+/// How long each reading may take that a probe waits for, after the proof that writing works.
+const READING_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Where metrics are served.
 pub(super) const METRICS: &str = "/metrics";
@@ -58,15 +62,22 @@ async fn health(api: &Api) -> Result<Readiness, String> {
     let troubles = api.troubles.borrow().clone();
     api.app.ready().await?;
     troubles.unready.map_or(Ok(()), Err)?;
-    let own = api
-        .app
-        .degraded()
-        .await
-        .map_err(|error| error.to_string())?;
+    let own = in_time(api.app.degraded()).await?;
     Ok(Readiness {
         ready: true,
         degraded: [troubles.degraded, own].concat(),
     })
+}
+
+/// What was read, or why it was not.
+async fn in_time<T>(reading: impl Future<Output = Result<T, AppError>>) -> Result<T, String> {
+    match tokio::time::timeout(READING_DEADLINE, reading).await {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err(format!(
+            "the database was not read within {} s: it is overloaded",
+            READING_DEADLINE.as_secs()
+        )),
+    }
 }
 
 /// Metrics, in the text format of Prometheus
@@ -76,7 +87,7 @@ pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
     let health = health(&api).await;
     let degraded = health.as_ref().map_or(0, |health| health.degraded.len());
     api.app.measure_health(health.is_ok(), degraded);
-    if let Err(error) = api.app.measure_backlog().await {
+    if let Err(error) = in_time(api.app.measure_backlog()).await {
         // the other numbers are wanted all the more now
         if let Some(left_out) = UNCOUNTED.admit() {
             tracing::warn!(%error, left_out, "cannot count what is still to be done");

@@ -7,6 +7,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, SqliteConnection};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum number of connections to a Postgres server, per replica.
@@ -70,6 +71,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     Ok(Db::Postgres {
         pool,
         address: address.into(),
+        last_why: Arc::default(),
         aside: Aside::default(),
     })
 }

@@ -5,6 +5,7 @@ use super::{StoreError, Tx, on_db, sql};
 sql! {
     GET = "SELECT value FROM facts WHERE name = $1";
     SET = "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    FORGET = "DELETE FROM facts WHERE name = $1";
 }
 
 impl Tx {
@@ -22,6 +23,15 @@ impl Tx {
         on_db!(self, |c| sqlx::query(SET)
             .bind(name)
             .bind(value)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Forgets a fact.
+    pub async fn forget_fact(&mut self, name: &str) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(FORGET)
+            .bind(name)
             .execute(c)
             .await
             .map(|_| ()))

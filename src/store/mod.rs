@@ -84,6 +84,8 @@ pub enum Db {
         pool: PgPool,
         /// Host and port, or the folder of the socket, for error messages.
         address: Arc<str>,
+        /// Why there was no connection when it was last asked.
+        last_why: Arc<settings::LastWhy>,
         /// Rows that this release cannot read.
         aside: Aside,
     },
@@ -228,24 +230,34 @@ impl Db {
     /// Replaces the pool's error by the cause. The pool only reports that no connection became free in time. If it has room for
     /// more connections, the server refused them, so this asks the server why.
     async fn explained<T>(&self, begun: Result<T, StoreError>) -> Result<T, StoreError> {
-        let (Err(StoreError::Crowded), Self::Postgres { pool, address, .. }) = (&begun, self)
+        let Self::Postgres {
+            pool,
+            address,
+            last_why,
+            ..
+        } = self
         else {
+            return begun;
+        };
+        let Err(StoreError::Crowded) = &begun else {
             return begun;
         };
         if pool.size() >= pool.options().get_max_connections() {
             return begun;
         }
-        let error = settings::why_not(pool).await;
-        tracing::warn!(%address, %error, "no connection to the database");
+        let (error, asked_now) = last_why.ask(pool).await;
+        if asked_now {
+            tracing::warn!(%address, %error, "no connection to the database");
+        }
         Err(error)
     }
 
     /// Why no connection can be opened now; `None` if one can be opened.
     pub async fn why_no_connection(&self) -> Option<StoreError> {
-        let Self::Postgres { pool, .. } = self else {
+        let Self::Postgres { pool, last_why, .. } = self else {
             return None;
         };
-        let error = settings::why_not(pool).await;
+        let (error, _) = last_why.ask(pool).await;
         (!matches!(error, StoreError::Crowded)).then_some(error)
     }
 
@@ -281,7 +293,8 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let (ms,): (i64,) = sqlx::query_as(dialect::CLOCK).fetch_one(pool).await?;
+        let asked = sqlx::query_as(dialect::CLOCK).fetch_one(pool);
+        let (ms,): (i64,) = answered(asked).await?;
         Ok(Some(Timestamp(ms)))
     }
 
@@ -306,7 +319,7 @@ impl Db {
         }
     }
 
-    /// Waits for open transactions and closes all connections.
+    /// Waits for open transactions and closes all connections. A server that disappeared does not keep it waiting.
     pub async fn close(&self) {
         match self {
             Self::Sqlite {
@@ -315,13 +328,29 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool, .. } => pool.close().await,
+            Self::Postgres { pool, address, .. } => {
+                let closed = tokio::time::timeout(ANSWER_DEADLINE, pool.close()).await;
+                if closed.is_err() {
+                    tracing::warn!(%address, "the connections to the database were not closed in time");
+                }
+            }
         }
     }
 }
 
 /// Longer than any transaction takes. After this time no caller waits for the result, so a later commit would be useless.
 const UNIT_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long the server may take to answer a question outside a transaction, or to take leave.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The answer to a question outside a transaction. A server that disappeared does not keep the caller waiting.
+async fn answered<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(ANSWER_DEADLINE, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::TooSlow("there was no answer".to_owned())),
+    }
+}
 
 /// Begins a read-only snapshot.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

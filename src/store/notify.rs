@@ -3,7 +3,7 @@
 
 use super::dialect::{self, on};
 use super::keys::Keys;
-use super::{Db, StoreError, Tx, on_db, read};
+use super::{Db, StoreError, Tx, answered, on_db, read};
 use crate::domain::id::RequestId;
 use sqlx::Executor;
 use sqlx::postgres::PgListener;
@@ -75,10 +75,10 @@ impl Db {
         let besides = changed.is_empty().then_some(nothing);
         for some in named.chain(besides) {
             let ids: Vec<&str> = some.iter().map(RequestId::as_str).collect();
-            sqlx::query(dialect::NOTIFY)
+            let told = sqlx::query(dialect::NOTIFY)
                 .bind(ids.join(","))
-                .execute(pool)
-                .await?;
+                .execute(pool);
+            answered(told).await?;
         }
         Ok(())
     }

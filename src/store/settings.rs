@@ -4,7 +4,8 @@
 use super::{StoreError, sql};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 
 /// The hint for users of a connection pooler.
 pub(super) const USE_THE_SERVER: &str = "Countersign keeps state on its connections (LISTEN, prepared statements, time-outs), so a pooler that \
@@ -12,6 +13,28 @@ pub(super) const USE_THE_SERVER: &str = "Countersign keeps state on its connecti
 
 /// Time limit for one attempt to find out why there is no connection.
 const ASK_WHY: Duration = Duration::from_secs(1);
+/// How long what was found out is told to others.
+const WHY_HOLDS: Duration = Duration::from_secs(2);
+
+/// When it was last asked why there is no connection, and the answer. However many transactions cannot begin, one connection at a
+/// time is opened to find out.
+#[derive(Debug, Default)]
+pub struct LastWhy(Mutex<Option<(Instant, StoreError)>>);
+
+impl LastWhy {
+    /// Why no connection can be opened, and whether the server was asked for it just now.
+    pub(super) async fn ask(&self, pool: &PgPool) -> (StoreError, bool) {
+        let mut last = self.0.lock().await;
+        if let Some((at, error)) = &*last
+            && at.elapsed() < WHY_HOLDS
+        {
+            return (error.clone(), false);
+        }
+        let error = why_not(pool).await;
+        *last = Some((Instant::now(), error.clone()));
+        (error, true)
+    }
+}
 
 sql! {
     // lock_timeout: longer than the 3 s that Slack waits, so that a decision that has begun can still count, and shorter than the
@@ -98,5 +121,23 @@ pub(super) fn cannot_open(address: &str, error: &StoreError) -> StoreError {
             "the database server at {address} does not answer: {cause}{hint}"
         )),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::postgres::PgPoolOptions;
+
+    #[tokio::test]
+    async fn one_look_up_tells_everybody_why_there_is_no_connection_f1() {
+        let nobody = PgConnectOptions::new().host("127.0.0.1").port(1);
+        let pool = PgPoolOptions::new().connect_lazy_with(nobody);
+        let last = LastWhy::default();
+        let (one, other) = tokio::join!(last.ask(&pool), last.ask(&pool));
+        assert!(one.1 != other.1, "one of them asked the server");
+        assert_eq!(one.0.to_string(), other.0.to_string());
+        let said = one.0.to_string();
+        assert!(said.starts_with("the database does not answer"), "{said}");
     }
 }

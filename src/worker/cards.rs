@@ -4,7 +4,7 @@
 use super::Workers;
 use super::pace::Pace;
 use super::pause::{next_probe, next_try, next_try_elsewhere, next_try_of_ours};
-use super::ticked::Ticked;
+use super::ticked::{Ticked, in_time};
 use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
@@ -30,9 +30,9 @@ impl Workers {
 
     pub(super) async fn tick_cards(&self) -> Ticked {
         let mut ticked = Ticked::default();
-        let posted = self.tick_some(&self.posts, Card::ToPost).await;
+        let posted = in_time(self.tick_some(&self.posts, Card::ToPost)).await;
         ticked.take_in(&self.app, "posting cards", posted);
-        let updated = self.tick_some(&self.updates, Card::ToUpdate).await;
+        let updated = in_time(self.tick_some(&self.updates, Card::ToUpdate)).await;
         ticked.take_in(&self.app, "updating cards", updated);
         ticked
     }

@@ -18,7 +18,7 @@ use egress::Egress;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
-use ticked::Ticked;
+use ticked::{Ticked, in_time};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -141,7 +141,7 @@ impl Workers {
     /// Home tabs that somebody looks at are published anew where they show something else by now.
     async fn tick_homes(&self) -> Ticked {
         let allowed = self.homes.take(HOMES_AT_ONCE, self.app.now());
-        let looked_at = self.dispatcher.refresh_homes(allowed).await;
+        let looked_at = in_time(self.dispatcher.refresh_homes(allowed)).await;
         let used = looked_at.as_ref().map_or(0, |count| *count);
         self.homes.give_back(allowed - used);
         let mut ticked = Ticked::default();

@@ -2,7 +2,7 @@
 
 use super::Workers;
 use super::cards::{hash_of, is_due};
-use super::ticked::Ticked;
+use super::ticked::{Ticked, in_time};
 use super::undelivered::{Settled, Undelivered};
 use crate::app::{AppError, RequestRef};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
@@ -65,11 +65,11 @@ impl Workers {
     pub(super) async fn tick_messages(&self) -> Ticked {
         let mut ticked = Ticked::default();
         // at no pace but Slack's own
-        let alerts = self.deliver_some(Lane::Alert, BATCH_SIZE).await;
+        let alerts = in_time(self.deliver_some(Lane::Alert, BATCH_SIZE)).await;
         ticked.take_in(&self.app, "alerts", alerts.map(|count| count > 0));
         let allowed = self.messages.take(BATCH_SIZE, self.app.now());
         if allowed > 0 {
-            let delivered = self.deliver_some(Lane::Direct, allowed).await;
+            let delivered = in_time(self.deliver_some(Lane::Direct, allowed)).await;
             let used = delivered.as_ref().map_or(0, |count| *count);
             self.messages.give_back(allowed - used);
             let more = delivered.map(|count| count > 0);

@@ -1,6 +1,18 @@
 //! What the steps of a tick have come to: one that fails does not stop the others.
 
 use crate::app::{App, AppError};
+use futures::FutureExt as _;
+use std::time::Duration;
+
+/// Longer than any step takes that has an answer to each of its questions.
+const STEP_DEADLINE: Duration = Duration::from_mins(1);
+
+/// What a step has done; it fails if a database or a network that vanished silently keeps it waiting.
+pub(super) fn in_time<T>(
+    step: impl Future<Output = Result<T, AppError>>,
+) -> impl Future<Output = Result<T, AppError>> {
+    tokio::time::timeout(STEP_DEADLINE, step).map(|done| done.unwrap_or(Err(AppError::Busy)))
+}
 
 /// What a tick has come to.
 #[derive(Debug, Default)]

@@ -213,6 +213,15 @@ on_both! {
         world.finish().await;
     }
 
+    async fn a_probe_of_readiness_leaves_no_row_behind_f1(kind) {
+        let world = world!(kind);
+        world.clock.advance(Span::seconds(1));
+        assert_eq!(probe(&world.url).await, (200, String::new()));
+        let left = "SELECT count(*) FROM facts WHERE name LIKE 'write_probe%'";
+        assert_eq!(world.database.count(left).await, 0);
+        world.finish().await;
+    }
+
     async fn a_replica_that_stood_still_says_so_for_a_while_f1(kind) {
         let machine = Arc::new(Mutex::new(Machine { wall: crate::world::MONDAY, steady: Span(0) }));
         let shown = machine.clone();
