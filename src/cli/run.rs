@@ -1,4 +1,4 @@
-//! `countersign run`: one line in front of a risky command.
+//! `countersign run`: runs a risky command only after its approval.
 
 use super::ask::On;
 use super::child;
@@ -30,16 +30,16 @@ pub struct Args {
     action: Option<String>,
     #[command(flatten)]
     on: On,
-    /// Take up a request that exists, instead of asking
+    /// Use an existing request instead of creating one
     #[arg(long, value_name = "ID", conflicts_with = "action", value_parser = super::show::request_id)]
     request: Option<String>,
     /// Wait at most this long, such as 30m; then cancel
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Makes a repeated call ask once; what was executed is not run again
+    /// Idempotency key: retrying creates one request and never runs an executed one again
     #[arg(long, value_name = "KEY", conflicts_with = "request")]
     idempotency_key: Option<String>,
-    /// Say nothing while waiting
+    /// Print nothing while waiting
     #[arg(long, short)]
     quiet: bool,
     /// The command, after --
@@ -49,7 +49,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// How long after a stop the answer to what was just asked is awaited, so that it can be taken back.
+/// After a stop signal, how long to wait for the response to a call in progress, so that its request can be cancelled.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
@@ -63,7 +63,7 @@ Exit status: the command's own (128+n for a signal). Not run: 120 rejected; 121 
 timed out; 122 cancelled; 123 policy violations; 124 no answer from the server; 125 the grant was
 refused; 126, 127 as a shell.";
 
-/// Asks, waits, runs, reports.
+/// Creates a request, waits, runs the command and reports the outcome.
 pub async fn main(args: Args) -> ExitCode {
     let status = match run(args).await {
         Ok(status) => status,
@@ -100,7 +100,7 @@ async fn run(args: Args) -> Result<u8, Not> {
     let client = Client::open(&args.server)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let mut progress = Progress::new(args.quiet);
-    // from here on a stop takes back what was asked, also while it is being asked
+    // from here on a stop signal cancels the request, even while it is being created
     let mut stops = Stops::listen()?;
     let view = begun(&client, &args, &mut stops, &mut progress).await?;
     let executed = grant(&client, view, deadline, &mut stops, &mut progress).await?;
@@ -117,7 +117,7 @@ async fn run(args: Args) -> Result<u8, Not> {
             return Err(Not::Ended(ExitStatus::Refused, why));
         }
     };
-    // who wanted to stop a moment ago does not want it to run now
+    // whoever sent a stop signal a moment ago does not want the command to run now
     if let Some(stop) = stops.next().now_or_never() {
         report(
             &client,
@@ -169,7 +169,7 @@ async fn begin(client: &Client, args: &Args) -> Result<RequestView, CliError> {
     submit(client, &body, key).await
 }
 
-/// Begins, unless a stop comes first; what was asked by then is taken back.
+/// Creates the request, unless a stop signal comes first; a request that was created by then is cancelled.
 async fn begun(
     client: &Client,
     args: &Args,
@@ -191,7 +191,7 @@ async fn begun(
     Err(Not::Ended(ExitStatus::Cancelled, why))
 }
 
-/// Waits for the grant and takes it; what is sent back to wait is waited for again.
+/// Waits for the grant and claims it. If the request becomes pending again, it waits again.
 async fn grant(
     client: &Client,
     mut view: RequestView,
@@ -199,7 +199,7 @@ async fn grant(
     stops: &mut Stops,
     progress: &mut Progress,
 ) -> Result<ExecutedView, Not> {
-    // random for each process, so that nobody else's execution is taken for this one's
+    // random per process, so that another process's execution is never taken for this one's
     let key = fresh_key();
     loop {
         let number = view.number;
@@ -233,7 +233,7 @@ async fn grant(
                     ungranted(&view)?;
                     return Err(CliError::Refused(problem).into());
                 }
-                // whatever it is by now, approved again perhaps, the next round finds out
+                // the next round reads the current status, which may be approved again
                 progress.note(&problem.detail);
             }
             Err(trouble) => return Err(trouble.into()),
@@ -241,7 +241,7 @@ async fn grant(
     }
 }
 
-/// What is not granted is not executed, and says why.
+/// Refuses to execute a request that is not granted, with the reason.
 fn ungranted(view: &RequestView) -> Result<(), Not> {
     let ending = match view.status.as_str() {
         "allowed" | "approved" | "bypassed" => return Ok(()),
@@ -282,13 +282,13 @@ async fn execute(
     client.read(&call, left.max(RETRY_PERIOD)).await
 }
 
-/// What may run.
+/// The part of the approved content that says what to run.
 #[derive(Deserialize)]
 struct Content {
     payload: Value,
 }
 
-/// The command to run: that of the content whose digest was approved, which must be the one that was asked for.
+/// The command to run. It comes from the content whose digest was approved, and must equal the command that was requested.
 fn command(executed: &ExecutedView, asked: &[String]) -> Result<Vec<String>, String> {
     let content = executed.content.get();
     let digest = Digest::of(content.as_bytes());
@@ -308,7 +308,7 @@ fn command(executed: &ExecutedView, asked: &[String]) -> Result<Vec<String>, Str
     }
 }
 
-/// Tells how it ended; that it could not be told changes nothing about how it ended.
+/// Reports the outcome; a failed report does not change the outcome.
 async fn report(client: &Client, view: &RequestView, outcome: &str, message: &str) {
     let call = Call::post(
         format!("/v1/requests/{}/complete", view.id),
