@@ -1,20 +1,20 @@
-//! Slack's limits, as its reference states them. Lengths count characters.
+//! Slack's limits, from its reference. Lengths are in characters unless a name or comment says bytes.
 
 /// Blocks in a message.
 pub const MESSAGE_BLOCKS: usize = 50;
 /// Blocks in a modal or on Home.
 pub const VIEW_BLOCKS: usize = 100;
-/// All the text in a message's blocks; not documented, seen as `msg_blocks_too_long`.
+/// Text in all blocks of a message; undocumented, observed as `msg_blocks_too_long`.
 pub const MESSAGE_BLOCKS_TEXT: usize = 13_200;
-/// `text` of a new message.
+/// Length of `text` in a new message.
 pub const MESSAGE_TEXT: usize = 40_000;
-/// `text` of an update.
+/// Length of `text` in an update.
 pub const UPDATE_TEXT: usize = 4_000;
 /// Attachments of a message.
 pub const ATTACHMENTS: usize = 100;
-/// Bytes of `metadata`.
+/// Size of `metadata`, in bytes.
 pub const METADATA_BYTES: usize = 8_192;
-/// `block_id`, `action_id`, `callback_id`, `external_id`.
+/// Length of `block_id`, `action_id`, `callback_id` and `external_id`.
 pub const ID: usize = 255;
 /// A section's text.
 pub const SECTION_TEXT: usize = 3_000;
@@ -36,7 +36,7 @@ pub const LABEL: usize = 2_000;
 pub const IMAGE_TEXT: usize = 2_000;
 /// Urls of images, buttons and options.
 pub const URL: usize = 3_000;
-/// A markdown block, and all of them together.
+/// Length of a markdown block, and of all markdown blocks together.
 pub const MARKDOWN: usize = 12_000;
 /// A button's text.
 pub const BUTTON_TEXT: usize = 75;
@@ -68,15 +68,15 @@ pub const CONFIRM_BUTTON: usize = 30;
 pub const VIEW_TITLE: usize = 24;
 /// `private_metadata`.
 pub const PRIVATE_METADATA: usize = 3_000;
-/// Bytes of a view's JSON.
+/// Size of a view's JSON, in bytes.
 pub const VIEW_BYTES: usize = 250_000;
-/// Views on one stack.
+/// Views in one stack.
 pub const VIEW_STACK: usize = 3;
-/// A `trigger_id`'s life.
+/// Lifetime of a `trigger_id`, in milliseconds.
 pub const TRIGGER_LIFE_MS: i64 = 3_000;
-/// A `response_url`'s life.
+/// Lifetime of a `response_url`, in milliseconds.
 pub const REPLY_LIFE_MS: i64 = 30 * 60 * 1_000;
 /// Uses of a `response_url`.
 pub const REPLY_USES: u32 = 5;
-/// How long Slack waits for the app's answer.
+/// How long Slack waits for the app's answer to a delivery.
 pub const ACK: std::time::Duration = std::time::Duration::from_secs(3);
