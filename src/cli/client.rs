@@ -241,7 +241,7 @@ fn passes(trouble: &CliError) -> bool {
     }
 }
 
-/// Tells responses, problem documents and everything else apart. Anything that is not clearly from the API counts as no answer.
+/// Distinguishes responses, problem documents and everything else. Anything that is not clearly from the API counts as no answer.
 fn sort(
     base: &Url,
     status: StatusCode,

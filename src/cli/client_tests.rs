@@ -1,4 +1,4 @@
-//! The client tells responses, refusals and missing answers apart.
+//! The client distinguishes responses, refusals and missing answers.
 
 use super::*;
 use crate::cli::exit_status::ExitStatus;

@@ -1,4 +1,4 @@
-//! `countersign request`: creates a request, and waits for the decision if told to.
+//! `countersign request`: creates a request, and waits for the decision with `--wait`.
 
 use super::ask::Ask;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};

@@ -117,7 +117,7 @@ async fn run(args: Args) -> Result<u8, Not> {
             return Err(Not::Ended(ExitStatus::Refused, why));
         }
     };
-    // whoever sent a stop signal a moment ago does not want the command to run now
+    // a stop signal that arrived a moment ago still prevents the run
     if let Some(stop) = stops.next().now_or_never() {
         report(
             &client,

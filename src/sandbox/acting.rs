@@ -38,7 +38,7 @@ pub enum ActError {
         /// The action ids that exist.
         there: String,
     },
-    /// The person has no such view open.
+    /// The person does not have this view open.
     #[error("the user has no such view open")]
     NoView,
     /// The client would not submit the form; errors by block id.
@@ -68,7 +68,7 @@ pub enum Place<'a> {
         /// The message's `ts`.
         ts: &'a str,
     },
-    /// In the modal on top.
+    /// In the topmost modal.
     Modal,
     /// On the Home tab.
     Home,
@@ -102,13 +102,13 @@ pub type Edit = Box<dyn FnOnce(&mut Value) + Send>;
 /// Changes an interaction after Slack built it and before it is signed, to test what attackers would like to send.
 #[derive(Default)]
 pub struct Forge {
-    /// `actions[0].value`.
+    /// Replaces `actions[0].value`.
     pub value: Option<String>,
-    /// `team.id` and `user.team_id`.
+    /// Replaces `team.id` and `user.team_id`.
     pub team_id: Option<String>,
-    /// `api_app_id`.
+    /// Replaces `api_app_id`.
     pub app_id: Option<String>,
-    /// `user.id`.
+    /// Replaces `user.id`.
     pub user_id: Option<String>,
     /// Replaces `message`, by a stale or foreign one.
     pub message: Option<Value>,

@@ -147,7 +147,7 @@ pub struct Group {
     pub users: Vec<String>,
     /// Id of the group's workspace.
     pub team_id: String,
-    /// User id of whoever changed it last.
+    /// User id of the last editor.
     pub updated_by: String,
     /// Time of the last change, in seconds since 1970.
     pub updated_at: i64,

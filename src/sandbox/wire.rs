@@ -61,7 +61,7 @@ impl Connected<IncomingStream<'_, Wire>> for Cut {
     }
 }
 
-/// One connection.
+/// One connection, which can be cut.
 pub(super) struct Line {
     tcp: TcpStream,
     cut: Cut,

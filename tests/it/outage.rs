@@ -173,7 +173,7 @@ on_both! {
             world.clicks("bob", "approve").await;
             let now = cards(&world);
             assert!(now[0].contains("0 of 2") && now[1].contains("1 of 2"), "{fault:?} {now:#?}");
-            // a click on the copy is no second decision, and removes the copy
+            // a click on the copy is not a second decision, and removes the copy
             let copy = world.slack.cards("prod-approvals").remove(0);
             world.slack.click("bob", &copy.channel, &copy.ts, "approve").await.expect("an answer");
             world.settle().await;
