@@ -1,4 +1,4 @@
-//! `countersign apply`: makes the stored configuration that of a file, through the API, and shows the difference first.
+//! `countersign apply`: replaces the stored configuration by that of a file, through the API, and prints the difference first.
 
 use super::client::{Call, Client, RETRY_PERIOD};
 use super::error::CliError;
@@ -28,13 +28,13 @@ pub struct Args {
     /// The configuration file
     #[arg(long, short, value_name = "FILE")]
     file: PathBuf,
-    /// Only show the difference
+    /// Show the difference without applying it
     #[arg(long)]
     dry_run: bool,
-    /// Why, for the people who decide
+    /// Reason, for the people who decide
     #[arg(long)]
     reason: Option<String>,
-    /// Print the difference and what became of it as JSON
+    /// Print the difference and the outcome as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -48,15 +48,15 @@ struct Report<'a> {
     outcome: &'static str,
     changes: &'a [Line],
     weakens: &'a [String],
-    /// The request that the change has become.
+    /// The request that the change became, where a policy gates it.
     request: Option<&'a RequestView>,
 }
 
-/// Applies a file.
+/// Runs `countersign apply`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let source = Source::open(&args.file).map_err(|faults| CliError::Usage(faults.to_string()))?;
-    // what the rules refuse, the server would refuse as well: told with its line before anybody is asked, and in a dry run too
+    // compiled here first, so that config errors have their lines and are reported before the server is called, also in a dry run
     if let Err(faults) = source.compile(0, &BTreeMap::new()) {
         return Err(CliError::Usage(faults.to_string()));
     }
@@ -138,7 +138,7 @@ fn change(
     Ok(Call::put(format!("/v1/config{query}"), body, version))
 }
 
-/// What the server found wrong, with the lines of the file.
+/// The config errors that the server found, with the lines of the file.
 fn located(source: &Source, problem: Problem) -> CliError {
     if problem.problems.is_empty() {
         return CliError::Refused(problem);
@@ -154,7 +154,7 @@ fn located(source: &Source, problem: Problem) -> CliError {
     CliError::Usage(source.locate(&flaws).to_string())
 }
 
-/// The difference in colours, and below it what it weakens.
+/// The difference in colours, followed by what it weakens.
 pub(super) fn text(difference: &Difference) -> String {
     let mut lines = Vec::new();
     for line in &difference.lines {
@@ -172,7 +172,7 @@ pub(super) fn text(difference: &Difference) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The week that each policy gates whose hours are new or have changed.
+/// The week of each policy whose hours are new or have changed.
 fn weeks(before: &ConfigDocument, after: &ConfigDocument) -> String {
     let same = |policy: &&PolicyTemplate| {
         let old = before.policies.iter().find(|old| old.id == policy.id);

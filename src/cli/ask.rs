@@ -1,4 +1,4 @@
-//! What `request`, `run` and `explain` take alike.
+//! Arguments that `request`, `run` and `explain` share.
 
 use super::error::CliError;
 use crate::domain::content::{Text, is_content_type};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// What is asked.
+/// A new request, as the command line describes it.
 #[derive(Debug, clap::Args)]
 pub struct Ask {
     /// The action, such as release.deploy
@@ -17,7 +17,7 @@ pub struct Ask {
     pub on: On,
 }
 
-/// What is asked, besides the action.
+/// Everything about a new request except its action.
 #[derive(Debug, Default, clap::Args)]
 pub struct On {
     /// The project
@@ -32,19 +32,19 @@ pub struct On {
     /// The release
     #[arg(long)]
     release: Option<String>,
-    /// Why, for the people who decide
+    /// Reason, for the people who decide
     #[arg(long)]
     reason: Option<String>,
-    /// What would run or change: a JSON document, or a text such as a diff or a manifest; - reads standard input
+    /// Payload: a JSON document, or text such as a diff or a manifest; - reads standard input
     #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
-    /// The payload is a text of this type, such as text/x-diff; left out, the file's ending and its content tell
+    /// Content type of a text payload, such as text/x-diff; by default taken from the file's extension and content
     #[arg(long, value_name = "TYPE", requires = "payload", value_parser = content_type)]
     content_type: Option<String>,
-    /// For whom, when not for yourself (needs the scope requests:act-for)
+    /// Person the request is for, if not you (needs the scope requests:act-for)
     #[arg(long, value_name = "USER")]
     requester: Option<String>,
-    /// Who wrote what would run; they may not approve it (repeatable)
+    /// Author of what would run; may not approve it (repeatable)
     #[arg(long = "author", value_name = "USER")]
     authors: Vec<String>,
     /// The request that this one replaces
@@ -53,7 +53,7 @@ pub struct On {
 }
 
 impl On {
-    /// The body of the call; `command` is what would run.
+    /// The body of the API call; `command` is what would run.
     pub fn body(&self, action: &str, command: Option<&[String]>) -> Result<Value, CliError> {
         let mut body = Map::new();
         let texts = [
@@ -83,13 +83,13 @@ impl On {
         Ok(Value::Object(body))
     }
 
-    /// Whether standard input is read as the payload, and so is not there for a command.
+    /// Whether the payload is read from standard input, which the command then cannot read.
     pub fn reads_input(&self) -> bool {
         self.payload.as_deref() == Some(Path::new("-"))
     }
 }
 
-/// People approve the very command; without one the document alone.
+/// The payload: people approve the exact command; without a command the document alone.
 fn payload(command: Option<&[String]>, input: Option<Value>) -> Option<Value> {
     let Some(command) = command else { return input };
     let mut payload = Map::new();
@@ -108,7 +108,7 @@ fn content_type(text: &str) -> Result<String, String> {
     }
 }
 
-/// Files with these endings are texts, whatever is in them.
+/// File extensions that are always sent as text, with their content types.
 const TEXTS: [(&str, &str); 5] = [
     ("diff", "text/x-diff"),
     ("patch", "text/x-diff"),
@@ -132,7 +132,7 @@ fn read(path: &Path, kind: Option<&str>) -> Result<Value, CliError> {
     document(text, ending, kind).map_err(|error| unread(&error))
 }
 
-/// The payload that a file makes. JSON that could not be approved is refused, and never sent as a text instead.
+/// The payload that a file makes. JSON that could not be approved is refused; it is never sent as text instead.
 fn document(
     text: String,
     ending: Option<&str>,
@@ -153,7 +153,7 @@ fn document(
         });
     }
     let payload: Payload = serde_json::from_str(&text)?;
-    // a document that has no canonical form could not be approved either
+    // a document without a canonical form could not be approved either
     canonical(&payload.0)?;
     Ok(payload.0)
 }
@@ -224,7 +224,7 @@ mod tests {
             made("a: 1", Some("yml"), None),
             text("application/yaml", "a: 1")
         );
-        // JSON's own rounding would change what a manifest says
+        // rounding by a JSON parser would change the meaning of this manifest
         assert_eq!(
             made("1.10", Some("yaml"), None),
             text("application/yaml", "1.10")

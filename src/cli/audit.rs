@@ -1,4 +1,4 @@
-//! `countersign audit`: the log, read and checked at the database.
+//! `countersign audit`: reads and verifies the audit log, directly in the database.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -8,7 +8,7 @@ use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;
 use serde_json::Value;
 
-/// Lines that are read at once.
+/// Audit rows per query.
 const BATCH_SIZE: u32 = 1_000;
 
 /// Arguments of `audit`.
@@ -23,19 +23,19 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the whole chain; exit 1 where a row does not fit
+    /// Verify the whole chain; exit 1 if a row does not match
     Verify,
-    /// Print every sealed row as JSON Lines; exit 1 where a row does not fit
+    /// Print every sealed row as JSON Lines; exit 1 if a row does not match
     Export,
-    /// Print the latest events; exit 1 where a row of the log does not fit
+    /// Print the latest events; exit 1 if a row of the log does not match
     Show {
-        /// How many
+        /// Number of events
         #[arg(long, short = 'n', default_value_t = 20)]
         last: u32,
     },
 }
 
-/// Carries out a command.
+/// Runs a subcommand of `countersign audit`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let app = open().await?;
     let done = match args.command {
@@ -61,7 +61,7 @@ async fn verify(app: &App) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// Says on standard error which row was changed, if one was. Whoever reads only the exit status learns of it, too.
+/// Reports the changed row, if any, on standard error. The exit status reports it too, for scripts that read nothing else.
 fn broken(found: &Verified) -> Option<ExitStatus> {
     let (place, id) = found.broken_at.as_ref()?;
     output::tell(&format!(
@@ -73,7 +73,7 @@ fn broken(found: &Verified) -> Option<ExitStatus> {
     Some(ExitStatus::Refused)
 }
 
-/// Prints every row, also those of a log that was changed: they are evidence.
+/// Prints every row, even of a log that was changed: the rows are evidence.
 async fn export(app: &App) -> Result<ExitStatus, CliError> {
     let found = app.verify_audit().await.map_err(told)?;
     let mut after = 0;
@@ -112,7 +112,7 @@ async fn show(app: &App, last: u32) -> Result<ExitStatus, CliError> {
     Ok(broken(&found).unwrap_or(ExitStatus::Done))
 }
 
-/// One event for people; a break-glass event is marked in words and colour.
+/// One event as text; a break-glass event is marked by a word and a colour.
 fn text(line: &AuditLine) -> String {
     let part = |key: &str| line.event[key].as_str().unwrap_or("-").to_owned();
     let event = part("event");

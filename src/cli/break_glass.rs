@@ -1,4 +1,4 @@
-//! `countersign break-glass`: the emergency door for people who live in a terminal.
+//! `countersign break-glass`: starts, lists, ends and reviews break-glass sessions from a terminal.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
 use super::error::CliError;
@@ -30,41 +30,41 @@ Everything is announced, recorded, and reviewed by somebody who took no part in 
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Start a session; exit status 7 where policies gate that and it waits for approvals
+    /// Start a session; exit status 7 if policies gate the start and it waits for approvals
     Start(StartArgs),
-    /// Show the sessions, newest first
+    /// List sessions, newest first
     Status(StatusArgs),
-    /// End a session before its time
+    /// End a session early
     Revoke(RevokeArgs),
-    /// Mark a session that is over as reviewed
+    /// Mark an ended session as reviewed
     Review(ReviewArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct StartArgs {
-    /// What the emergency is; everybody will read it
+    /// Reason; everyone can read it
     #[arg(long)]
     reason: String,
-    /// An action it covers, or one of the groups cluster and project; may be given several times
+    /// Action that the session covers, or one of the groups cluster and project (repeatable)
     #[arg(long = "action", value_name = "ACTION", required = true)]
     actions: Vec<String>,
-    /// Only this cluster; may be given several times
+    /// Limit the session to this cluster (repeatable)
     #[arg(long = "cluster", value_name = "CLUSTER")]
     clusters: Vec<String>,
-    /// Only this environment; may be given several times
+    /// Limit the session to this environment (repeatable)
     #[arg(
         long = "environment",
         visible_alias = "env",
         value_name = "ENVIRONMENT"
     )]
     environments: Vec<String>,
-    /// Only this project; may be given several times
+    /// Limit the session to this project (repeatable)
     #[arg(long = "project", value_name = "PROJECT")]
     projects: Vec<String>,
-    /// How long, such as 1h; the shortest that is allowed when left out
+    /// Duration, such as 1h (default: the shortest that is allowed)
     #[arg(long = "for", value_name = "TIME")]
     duration: Option<String>,
-    /// Who acts under it: a person, or service:NAME; may be given several times; you alone when left out
+    /// Responder: a person, or service:NAME (repeatable; default: you alone)
     #[arg(long = "responder", value_name = "WHO")]
     responders: Vec<String>,
     /// Print the session as JSON
@@ -76,10 +76,10 @@ struct StartArgs {
 
 #[derive(Debug, clap::Args)]
 struct StatusArgs {
-    /// Only this session
+    /// Show only this session
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// How many, 1 to 100
+    /// Number of sessions, 1 to 100
     #[arg(long, default_value_t = 20)]
     limit: u32,
     /// Print as JSON
@@ -91,7 +91,7 @@ struct StatusArgs {
 
 #[derive(Debug, clap::Args)]
 struct RevokeArgs {
-    /// The session
+    /// The session's id
     #[arg(value_name = "ID", value_parser = session_id)]
     id: String,
     /// Print the session as JSON
@@ -103,10 +103,10 @@ struct RevokeArgs {
 
 #[derive(Debug, clap::Args)]
 struct ReviewArgs {
-    /// The session
+    /// The session's id
     #[arg(value_name = "ID", value_parser = session_id)]
     id: String,
-    /// What you found
+    /// Review note: what you found
     #[arg(long)]
     note: String,
     /// Print the session as JSON
@@ -116,14 +116,14 @@ struct ReviewArgs {
     server: ClientArgs,
 }
 
-/// An id goes into an address, so nothing else may.
+/// Accepts nothing but a session id, because the id becomes part of a URL.
 fn session_id(text: &str) -> Result<String, String> {
     text.parse::<crate::domain::id::SessionId>()
         .map(|id| id.to_string())
         .map_err(|_| "it begins with bg_; `countersign break-glass status` shows it".to_owned())
 }
 
-/// Carries out what was asked.
+/// Runs a subcommand of `countersign break-glass`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     match args.verb {
         Verb::Start(args) => start(args).await,
@@ -213,7 +213,7 @@ fn print(view: &SessionView, as_json: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A session for people, some lines long.
+/// A session as text, several lines long.
 fn text(view: &SessionView) -> String {
     let plain = |text: &str| style::plain(text);
     let stands = match (view.status.as_str(), &view.ends_at, &view.ended_by) {

@@ -1,4 +1,4 @@
-//! `countersign cancel`: takes a request back.
+//! `countersign cancel`: withdraws a request.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
 use super::error::CliError;
@@ -26,7 +26,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// Takes a request back.
+/// Runs `countersign cancel`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let path = format!("/v1/requests/{}/cancel", args.id);

@@ -1,4 +1,4 @@
-//! The command that was approved: started with our standard streams, handed our signals, and ended as it ends.
+//! Runs the approved command: it inherits our standard streams, receives our signals, and its exit status becomes ours.
 
 use super::wait::{Stop, Stops};
 use crate::config::client::WITHHELD;
@@ -11,19 +11,19 @@ use tokio::process::Command;
 /// Why a command was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStarted {
-    /// There is no such program.
+    /// The program does not exist.
     #[error("{0}: no such command")]
     Missing(String),
-    /// It cannot be run.
+    /// The program cannot be run.
     #[error("{0}: {1}")]
     Unrunnable(String, std::io::Error),
-    /// No program is named.
+    /// The command is empty.
     #[error("the approved command is empty")]
     Empty,
 }
 
 impl NotStarted {
-    /// The status a shell would give.
+    /// The exit status that a shell would use.
     pub fn status(&self) -> u8 {
         match self {
             Self::Missing(_) => 127,
@@ -32,7 +32,7 @@ impl NotStarted {
     }
 }
 
-/// Runs the command to its end.
+/// Runs the command and waits for its end.
 pub async fn run(argv: &[String], stops: &mut Stops) -> Result<ExitStatus, NotStarted> {
     let [program, arguments @ ..] = argv else {
         return Err(NotStarted::Empty);
@@ -43,7 +43,7 @@ pub async fn run(argv: &[String], stops: &mut Stops) -> Result<ExitStatus, NotSt
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    // it runs what was approved, and needs nothing that opens more (threat R08)
+    // the approved command does not need the secrets that authorize more calls (threat R08)
     for secret in WITHHELD {
         command.env_remove(secret);
     }
@@ -60,7 +60,7 @@ pub async fn run(argv: &[String], stops: &mut Stops) -> Result<ExitStatus, NotSt
     }
 }
 
-/// A terminal sends what is typed to the whole group, so handing it on would deliver it twice.
+/// Forwards a signal. A terminal signals the whole process group, so its signals are not forwarded: they would arrive twice.
 fn hand_on(pid: u32, stop: Stop) {
     let typed = matches!(stop, Stop::Interrupt | Stop::Quit) && std::io::stdin().is_terminal();
     let signal = match stop {
@@ -77,7 +77,7 @@ fn hand_on(pid: u32, stop: Stop) {
     }
 }
 
-/// The status to exit with: the command's own, or 128 and the signal that ended it.
+/// The exit status: the command's own, or 128 plus the signal that ended it.
 pub fn status_of(status: ExitStatus) -> u8 {
     let code = status
         .code()

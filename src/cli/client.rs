@@ -1,4 +1,4 @@
-//! Calls of the API, with time-outs and patience.
+//! The API client: calls with timeouts and retries.
 
 use super::error::CliError;
 use crate::config::client::{ClientArgs, ClientSettings};
@@ -20,14 +20,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// How long a server that does not answer is asked again, as long as nothing is stored.
+/// How long a call is retried while the server does not answer and nothing is stored yet.
 pub const RETRY_PERIOD: Duration = Duration::from_secs(10);
-/// How long one call may take, besides what it waits for.
+/// The timeout of one call, in addition to the time that the server is asked to wait.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer that is read.
+/// The largest response body that is read, in bytes.
 const RESPONSE_LIMIT: usize = 32 * 1024 * 1024;
 
-/// A server, and the token to speak to it.
+/// A server, and the token to call it with.
 pub struct Client {
     base: Url,
     authorization: HeaderValue,
@@ -35,7 +35,7 @@ pub struct Client {
     hyper: Hyper<HttpsConnector<Connector>, Full<Bytes>>,
 }
 
-/// One call.
+/// One API call.
 #[derive(Debug, Clone)]
 pub struct Call {
     method: Method,
@@ -46,19 +46,19 @@ pub struct Call {
     waits: Duration,
 }
 
-/// A successful answer.
+/// A successful response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// HTTP status.
     pub status: StatusCode,
-    /// Its version, where it has one.
+    /// Version of the returned object (`ETag`), if it has one.
     pub etag: Option<String>,
-    /// Its body.
+    /// Response body.
     pub body: Bytes,
 }
 
 impl Call {
-    /// Reads something.
+    /// A call that reads (GET).
     pub fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -70,7 +70,7 @@ impl Call {
         }
     }
 
-    /// Does something, once, however often it is tried.
+    /// A call that changes something (POST). Retries with the same idempotency key have effect once.
     pub fn post(path: impl Into<String>, body: &serde_json::Value, key: String) -> Self {
         Self {
             method: Method::POST,
@@ -80,7 +80,7 @@ impl Call {
         }
     }
 
-    /// Replaces something that was made from `version`.
+    /// A call that replaces something (PUT), provided that it still has this version.
     pub fn put(path: impl Into<String>, body: String, version: String) -> Self {
         Self {
             method: Method::PUT,
@@ -90,7 +90,7 @@ impl Call {
         }
     }
 
-    /// The server may take this much longer to answer.
+    /// Gives the server this much longer to answer.
     #[must_use]
     pub fn waiting(mut self, wait: Duration) -> Self {
         self.waits = wait;
@@ -98,20 +98,20 @@ impl Call {
     }
 }
 
-/// A key that nobody has used before.
+/// A new random idempotency key.
 pub fn fresh_key() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
 impl Client {
-    /// The server and the token that arguments and environment name.
+    /// A client for the server and the token that arguments and environment name.
     pub fn open(args: &ClientArgs) -> Result<Self, CliError> {
         let settings = ClientSettings::read(args, environment)
             .map_err(|complaints| CliError::Usage(complaints.to_string()))?;
         Self::new(settings.url.url().as_str(), &settings.token)
     }
 
-    /// This server, with this token.
+    /// A client for this server and token.
     pub fn new(url: &str, token: &SecretString) -> Result<Self, CliError> {
         let base = Url::parse(url)
             .ok()
@@ -141,7 +141,7 @@ impl Client {
         })
     }
 
-    /// Calls, and calls again while there is no answer and `patience` lasts.
+    /// Calls the server, and retries while there is no answer and `patience` lasts.
     pub async fn call(&self, call: &Call, patience: Duration) -> Result<Answer, CliError> {
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(200);
@@ -159,7 +159,7 @@ impl Client {
         }
     }
 
-    /// Calls and reads the answer.
+    /// Calls the server and parses the response.
     pub async fn read<T: DeserializeOwned>(
         &self,
         call: &Call,
@@ -232,7 +232,7 @@ impl Client {
     }
 }
 
-/// Whether it is worth trying again: nothing was answered, or the server asks for it.
+/// Whether a retry makes sense: there was no answer, or the server asks for a retry.
 fn passes(trouble: &CliError) -> bool {
     match trouble {
         CliError::NoAnswer(_) => true,
@@ -241,7 +241,7 @@ fn passes(trouble: &CliError) -> bool {
     }
 }
 
-/// Tells answers, problems and everything else apart. What is not clearly an answer of the API is none.
+/// Distinguishes responses, problem documents and everything else. Anything that is not clearly from the API counts as no answer.
 fn sort(
     base: &Url,
     status: StatusCode,

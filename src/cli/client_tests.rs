@@ -1,4 +1,4 @@
-//! What is an answer, what is a refusal, and what promises nothing.
+//! The client distinguishes responses, refusals and missing answers.
 
 use super::*;
 use crate::cli::exit_status::ExitStatus;
@@ -36,7 +36,7 @@ fn only_a_problem_document_refuses_and_nothing_else_is_believed_ap7() {
         ending(sorted(409, PROBLEM_JSON, &json(&refusal))),
         Some(ExitStatus::Refused)
     );
-    // a proxy's page, a redirect, a broken answer: the server has not answered
+    // a proxy's page, a redirect or a truncated response: the server has not answered
     assert_eq!(
         ending(sorted(404, "text/html", "<h1>Not Found</h1>")),
         Some(ExitStatus::NoAnswer)

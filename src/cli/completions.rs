@@ -1,4 +1,4 @@
-//! `countersign completions` and `countersign man`, from the command line's own definition.
+//! `countersign completions` and `countersign man`, generated from the command line's own definition.
 
 use super::Cli;
 use super::error::CliError;
@@ -13,7 +13,7 @@ use clap_complete::Shell;
     after_help = "Examples:\n  countersign completions bash > /etc/bash_completion.d/countersign\n  source <(countersign completions zsh)"
 )]
 pub struct Args {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 
@@ -35,7 +35,7 @@ pub fn man() -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// A command and those below it, `token create` among them.
+/// Renders a command and its subcommands, such as `token create`.
 fn render(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     clap_mangen::Man::new(command.clone()).render(page)?;
     let below = command.get_subcommands();

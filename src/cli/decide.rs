@@ -1,4 +1,4 @@
-//! `countersign approve` and `reject`: what was shown is what is decided on.
+//! `countersign approve` and `reject`. A decision is always about the content that was shown.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
 use super::error::CliError;
@@ -22,13 +22,13 @@ pub struct Args {
     /// The request's number or id
     #[arg(value_parser = request_id)]
     id: String,
-    /// Why, for everybody who sees the request
+    /// Comment, for everyone who sees the request
     #[arg(long, short)]
     comment: Option<String>,
-    /// Decide only on this content
+    /// Decide only if the content has this digest
     #[arg(long)]
     digest: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
     /// Print the request as JSON
@@ -38,7 +38,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// Decides.
+/// Runs `countersign approve` or `reject`.
 pub async fn main(args: Args, verdict: DecisionKind) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let seen = show::read(&client, &args.id).await?;
@@ -66,7 +66,7 @@ pub async fn main(args: Args, verdict: DecisionKind) -> Result<ExitStatus, CliEr
     Ok(ExitStatus::Done)
 }
 
-/// The digest of what was shown goes with the decision, unless another one was asked for.
+/// The body of the decision, with the digest of the request that was shown unless `--digest` names another one.
 fn body(args: &Args, verdict: DecisionKind, seen: &RequestView) -> Value {
     let verdict = match verdict {
         DecisionKind::Approve => "approve",
@@ -89,7 +89,7 @@ async fn confirmed(view: &RequestView, verdict: DecisionKind) -> bool {
         DecisionKind::Reject => style::bad("Reject"),
     };
     let question = format!("{verb} it? [y/N] ");
-    // no answer is no
+    // no answer counts as no
     let answer = tokio::task::spawn_blocking(move || ask(&question)).await;
     matches!(answer.ok().flatten().as_deref(), Some("y" | "yes"))
 }

@@ -1,4 +1,4 @@
-//! `countersign demo`: the bot together with a local Slack workspace in the browser; no account, no configuration.
+//! `countersign demo`: the bot with a local Slack workspace in the browser; it needs no account and no configuration.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -41,13 +41,13 @@ pub struct Args {
     log: LogArgs,
 }
 
-/// Runs the demo until it is told to stop.
+/// Runs the demo until it is stopped.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let log = LogSettings::read(&args.log)
         .map_err(|complaints| CliError::Usage(SettingErrors(complaints).to_string()))?;
     log.start().map_err(cannot_start)?;
     let (database_url, _temporary) = database(&args)?;
-    // both sides of a local conversation: made anew each time, so that nothing can be replayed into another run
+    // both sides share new secrets in each run, so that nothing can be replayed into another run
     let (signing_secret, bot_token) = (secret(""), secret("xoxb-sandbox-"));
     let clock = Clock::System;
     let sandbox = Sandbox::start(Setup {
@@ -86,7 +86,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         .await
         .map_err(|error| taken("--port", args.port, &error))?;
     sandbox.set_bot_url(&format!("http://{address}"));
-    // the workspace begins empty each time, the database may not
+    // the workspace is empty at each start, but the database may hold pending requests
     bot.workers.post_anew().await.map_err(cannot_start)?;
     bot.start_work();
     bot.learn_installation().await.map_err(cannot_start)?;
@@ -120,16 +120,16 @@ fn secret(prefix: &str) -> SecretString {
     format!("{prefix}{}", uuid::Uuid::new_v4().simple()).into()
 }
 
-/// A folder that goes with the demo, however it ends.
+/// A temporary folder that is removed when the demo ends, whatever the reason.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0); // it lies in the temporary folder, which the system empties
+        let _ = std::fs::remove_dir_all(&self.0); // the system empties the temporary folder
     }
 }
 
-/// The database, and the folder to throw away afterwards.
+/// The database, and the temporary folder to remove afterwards.
 fn database(args: &Args) -> Result<(String, Option<Temporary>), CliError> {
     if let Some(named) = &args.database {
         return Ok((named.clone(), None));
@@ -143,7 +143,7 @@ fn database(args: &Args) -> Result<(String, Option<Temporary>), CliError> {
     Ok((url, Some(Temporary(folder))))
 }
 
-/// How this program was called, so that what is printed can be copied.
+/// How this program was called, so that the printed commands can be copied.
 fn program() -> String {
     let called = std::env::args().next();
     called.unwrap_or_else(|| "countersign".to_owned())

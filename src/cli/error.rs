@@ -1,26 +1,26 @@
-//! What can go wrong at the command line, told so that one knows what to do.
+//! Errors of the command line, with what to do about them.
 
 use super::exit_status::ExitStatus;
 use super::{output, style};
 use crate::http::problem::Problem;
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum CliError {
-    /// It was called wrongly, or something on this machine is missing.
+    /// The command was called wrongly, or something on this machine is missing.
     Usage(String),
-    /// No answer came, or one that promises nothing.
+    /// There was no answer, or one that is not from the API.
     NoAnswer(String),
-    /// The server said no.
+    /// The server refused the call.
     Refused(Problem),
-    /// Whoever read standard output has gone away.
+    /// The reader of standard output has closed it.
     OutputClosed,
-    /// Standard output takes nothing more, for this reason.
+    /// Standard output cannot be written, for this reason.
     OutputFailed(String),
 }
 
 impl CliError {
-    /// How the command ends because of it.
+    /// How the command ends because of this error.
     pub fn ending(&self) -> ExitStatus {
         match self {
             Self::Usage(_) | Self::OutputFailed(_) => ExitStatus::Usage,
@@ -31,7 +31,7 @@ impl CliError {
         }
     }
 
-    /// Tells it on standard error; a reader that has gone away wants to hear nothing more.
+    /// Prints the error on standard error, except when the reader of the output has gone.
     pub fn tell(&self) -> ExitStatus {
         if !matches!(self, Self::OutputClosed) {
             output::tell(&self.text());
@@ -41,7 +41,7 @@ impl CliError {
 
     fn text(&self) -> String {
         let (first, more) = match self {
-            // a file's faults come a line each, and are read so
+            // several config errors come one per line, so they are printed that way
             Self::Usage(text) => {
                 let mut lines = text.lines().map(str::to_owned);
                 (lines.next().unwrap_or_default(), lines.collect())

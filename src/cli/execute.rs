@@ -1,4 +1,4 @@
-//! `countersign execute` and `complete`, for who carries out by hand what was approved.
+//! `countersign execute` and `complete`, for people who run an approved operation by hand.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
 use super::error::CliError;
@@ -20,20 +20,20 @@ pub struct ExecuteArgs {
     /// The request's number or id
     #[arg(value_parser = request_id)]
     id: String,
-    /// The digest of what you are about to do; left out: that of the request
+    /// Digest of what you are about to do (default: that of the request)
     #[arg(long)]
     digest: Option<String>,
-    /// The same key gets the same answer again
+    /// Idempotency key: retrying with the same key returns the same response
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// Print the whole answer as JSON
+    /// Print the whole response as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: ClientArgs,
 }
 
-/// Takes what was approved.
+/// Runs `countersign execute`.
 pub async fn execute(args: ExecuteArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let digest = match args.digest {
@@ -54,7 +54,7 @@ pub async fn execute(args: ExecuteArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// What was handed out and could not be printed is handed out again for the same key.
+/// Prints the command that repeats this execution: the same idempotency key returns content that could not be printed.
 fn tell_again(executed: &ExecutedView, key: &str) {
     output::tell(&format!(
         "#{number} counts as executed, but its content could not be printed. Print it again with:\n  \
@@ -73,10 +73,10 @@ pub struct CompleteArgs {
     /// The request's number or id
     #[arg(value_parser = request_id)]
     id: String,
-    /// How it ended
+    /// Outcome of the execution
     #[arg(value_parser = ["succeeded", "failed"])]
     outcome: String,
-    /// More about it
+    /// Details about the outcome
     #[arg(long, short)]
     message: Option<String>,
     /// Print the request as JSON
@@ -86,7 +86,7 @@ pub struct CompleteArgs {
     server: ClientArgs,
 }
 
-/// Reports how an execution ended.
+/// Runs `countersign complete`.
 pub async fn complete(args: CompleteArgs) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let mut body = Map::new();

@@ -1,35 +1,35 @@
-//! How a command ends, as a number for scripts (docs/decisions.md D35).
+//! Exit statuses, for scripts (docs/decisions.md D35).
 
-/// How asking ended.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// Allowed, approved or bypassed; or simply done.
+    /// The request is allowed, approved or bypassed, or the command did what it should.
     Done,
-    /// Rejected by a person.
+    /// A person rejected the request.
     Rejected,
-    /// The call was understood and refused.
+    /// The server understood the call and refused it.
     Refused,
     /// The command was called wrongly.
     Usage,
-    /// Nobody decided in time.
+    /// The request was not decided in time.
     TooLate,
-    /// Taken back.
+    /// The request was cancelled.
     Cancelled,
-    /// The request breaks rules.
+    /// The request violates policies.
     Violations,
     /// The server did not answer.
     NoAnswer,
-    /// It waits for its approvers.
+    /// The request is pending.
     Pending,
-    /// Whoever read standard output has gone away.
+    /// The reader of standard output has closed it.
     OutputClosed,
 }
 
-/// What a shell shows for a program that SIGPIPE ended.
+/// The status that a shell shows for a program that SIGPIPE ended.
 const READER_GONE: u8 = 141;
 
 impl ExitStatus {
-    /// The status of `request`.
+    /// The exit status of `request`.
     pub fn of_request(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -44,21 +44,21 @@ impl ExitStatus {
         }
     }
 
-    /// The status of `run` when its command was not run.
+    /// The exit status of `run` if its command did not run.
     pub fn of_run(self) -> u8 {
         match self {
             Self::Rejected => 120,
-            // left waiting: it was not decided while somebody waited
+            // the request was still pending when the wait ended
             Self::TooLate | Self::Pending => 121,
             Self::Cancelled => 122,
             Self::Violations => 123,
             Self::NoAnswer => 124,
-            // nothing ran, so it must not read as success either
+            // nothing ran, so the status must not mean success
             Self::Refused | Self::Usage | Self::Done | Self::OutputClosed => 125,
         }
     }
 
-    /// The status of every other command: like that of `request`, but what is refused is 1.
+    /// The exit status of every other command: like that of `request`, except that a refusal is 1.
     pub fn of_command(self) -> u8 {
         match self {
             Self::Refused => 1,
@@ -79,7 +79,7 @@ impl ExitStatus {
 mod tests {
     use super::*;
 
-    /// Each ending with its status for `request`, for `run` and for the other commands.
+    /// Each variant with its status for `request`, for `run` and for the other commands.
     const TABLE: [(ExitStatus, u8, u8, u8); 10] = [
         (ExitStatus::Done, 0, 125, 0),
         (ExitStatus::Rejected, 1, 120, 1),

@@ -1,4 +1,4 @@
-//! `countersign explain`: what would happen, without asking.
+//! `countersign explain`: predicts what a request would need, without creating it.
 
 use super::ask::Ask;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
@@ -20,14 +20,14 @@ use crate::http::{ExplainedView, GatingPolicy};
 pub struct Args {
     #[command(flatten)]
     ask: Ask,
-    /// Print the answer as JSON
+    /// Print the response as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: ClientArgs,
 }
 
-/// Explains.
+/// Runs `countersign explain`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let body = args.ask.on.body(&args.ask.action, None)?;
@@ -87,7 +87,7 @@ fn applying(gate: &GatingPolicy, head: &str) -> Vec<String> {
     lines
 }
 
-/// The hours in which a policy gates, as a picture.
+/// The hours in which a policy gates, drawn as a week.
 fn week(hours: Option<&Conditions>) -> Vec<String> {
     let picture = hours.map(conditions::week_picture).unwrap_or_default();
     let lines = picture.lines();

@@ -1,4 +1,4 @@
-//! `countersign inbox`: requests, newest first.
+//! `countersign inbox`: lists requests, newest first.
 
 use super::client::{Call, Client, RETRY_PERIOD};
 use super::error::CliError;
@@ -15,19 +15,19 @@ use crate::http::RequestPage;
     after_help = "Examples:\n  countersign inbox\n  countersign inbox --type release --can-approve alice\n  countersign inbox --status approved,rejected --limit 50 --json"
 )]
 pub struct Args {
-    /// Statuses, with commas between them
+    /// Statuses, separated by commas
     #[arg(long, default_value = "pending")]
     status: String,
-    /// Only of this type: release, promotion, rollback, project, cluster or security
+    /// Only requests of this type: release, promotion, rollback, project, cluster or security
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
-    /// Only what this person could approve now
+    /// Only requests that this person could approve now
     #[arg(long, value_name = "USER")]
     can_approve: Option<String>,
-    /// How many, 1 to 100
+    /// Number of requests, 1 to 100
     #[arg(long, default_value_t = 20)]
     limit: u32,
-    /// Where to go on, from the end of a page
+    /// Cursor of the next page, from the end of the previous one
     #[arg(long)]
     cursor: Option<String>,
     /// Print the page as JSON
@@ -37,7 +37,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// Lists requests.
+/// Runs `countersign inbox`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let path = path(&args)?;

@@ -1,4 +1,4 @@
-//! `countersign init`: writes a first configuration from what the workspace knows.
+//! `countersign init`: writes a first configuration from what the Slack workspace contains.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -14,7 +14,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A larger directory is nothing to read through: only members of user groups and administrators are listed.
+/// In a larger workspace only administrators and members of user groups are listed, so that people can still read the file.
 const MANY: usize = 500;
 
 /// Arguments of `init`.
@@ -23,30 +23,30 @@ const MANY: usize = 500;
     after_help = "Examples:\n  countersign init\n  countersign init --channel approvals --administrator alice --project api-platform --out countersign.yaml\n\nIt reads members, user groups and channels with SLACK_BOT_TOKEN of the environment (.env is not read), and changes nothing in Slack. On a terminal it asks for what is left out."
 )]
 pub struct Args {
-    /// Where to write; - prints
+    /// Output file; - prints to standard output
     #[arg(long, value_name = "FILE", default_value = "countersign.yaml")]
     out: PathBuf,
-    /// The organization's name; the workspace's when left out
+    /// Name of the organization (default: that of the workspace)
     #[arg(long)]
     organization: Option<String>,
-    /// The channel of the cards, by name or id
+    /// Channel for the cards, by name or id
     #[arg(long)]
     channel: Option<String>,
-    /// Who may change the configuration, by handle or id; may be given more than once
+    /// Person who may change the configuration, by handle or id (repeatable)
     #[arg(long = "administrator", value_name = "PERSON")]
     administrators: Vec<String>,
-    /// An environment; may be given more than once, the gated one last
+    /// Environment (repeatable; the last one is gated)
     #[arg(long = "environment", value_name = "NAME", default_values = ["development", "staging", "production"])]
     environments: Vec<String>,
-    /// A project; may be given more than once
+    /// Project (repeatable)
     #[arg(long = "project", value_name = "NAME")]
     projects: Vec<String>,
-    /// Where Slack's Web API is
+    /// Base URL of Slack's Web API
     #[arg(long, value_name = "URL", env = "SLACK_API_URL", default_value = "https://slack.com/api", hide_env_values = true, value_parser = BaseUrl::parse)]
     slack_api_url: BaseUrl,
 }
 
-/// What the workspace knows.
+/// What the Slack workspace contains.
 struct Workspace {
     name: String,
     team_id: String,
@@ -55,7 +55,7 @@ struct Workspace {
     channels: Vec<Channel>,
 }
 
-/// Writes the configuration.
+/// Runs `countersign init`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     if args.out.exists() {
         let file = args.out.display();
@@ -79,7 +79,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let draft = draft(&args, &workspace, &answers);
     let yaml = draft.yaml();
     let file = args.out.display().to_string();
-    // what is written must load; a fault here is ours, and better told now than at the start of `serve`
+    // the generated file must load; an error in it is a bug, better reported now than at the start of `serve`
     Source::read(file.clone(), &yaml)
         .and_then(|source| source.compile(0, &BTreeMap::new()))
         .map_err(|faults| CliError::Usage(faults.to_string()))?;
@@ -93,7 +93,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// A file that only its owner reads from the first byte on; it lists people and their accounts.
+/// Writes a file that only its owner can read from the first byte on, because it lists people and their accounts.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -108,7 +108,7 @@ async fn read(slack: &Slack) -> Result<Workspace, SlackError> {
     let auth = slack.auth_test().await?;
     let groups = match patiently(|| slack.all_user_groups(&auth.team_id)).await {
         Ok(groups) => groups,
-        // workspaces without a paid plan have none
+        // workspaces without a paid plan have no user groups
         Err(SlackError::Other(code)) if code == "plan_upgrade_required" => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -124,7 +124,7 @@ async fn read(slack: &Slack) -> Result<Workspace, SlackError> {
     })
 }
 
-/// Who can approve at all: full, active members of this workspace.
+/// The people who can approve: full, active members of this workspace.
 fn full_members(all: Vec<SlackUser>, team_id: &str) -> Vec<SlackUser> {
     let is = |flag: Option<bool>| flag.unwrap_or(false);
     let full = |user: &SlackUser| {
@@ -144,7 +144,7 @@ fn full_members(all: Vec<SlackUser>, team_id: &str) -> Vec<SlackUser> {
     all.into_iter().filter(full).collect()
 }
 
-/// What was asked, or given by flags.
+/// The answers, from prompts or flags.
 struct Answers {
     organization: String,
     channel: Channel,
@@ -233,7 +233,7 @@ impl Workspace {
         })
     }
 
-    /// The Slack id of somebody.
+    /// The Slack user id of a person that is named by handle or id.
     fn member(&self, wanted: &str) -> Result<String, CliError> {
         let wanted = wanted.trim().trim_start_matches('@');
         let fits =
@@ -364,7 +364,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// What somebody types; the answer in brackets when they only press Enter.
+/// Asks a question; an empty line selects the default, which is shown in brackets.
 async fn ask(question: &str, otherwise: &str) -> String {
     let prompt = if otherwise.is_empty() {
         format!("{question}: ")

@@ -1,4 +1,4 @@
-//! `countersign manifest`: the Slack app's manifest.
+//! `countersign manifest`: prints the Slack app's manifest.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -13,7 +13,7 @@ use crate::config::settings::BaseUrl;
     after_help = "Examples:\n  countersign manifest --url https://countersign.example.com > manifest.yaml\n  countersign manifest --socket-mode > manifest.yaml\n\nPaste it at https://api.slack.com/apps: Create New App, From a manifest."
 )]
 pub struct Args {
-    /// Where Slack reaches the bot; /slack/events is added
+    /// Base URL where Slack reaches the bot; /slack/events is appended
     #[arg(long, value_parser = BaseUrl::parse)]
     url: Option<BaseUrl>,
     /// For a server that Slack cannot reach: the bot opens the connection
@@ -21,7 +21,7 @@ pub struct Args {
     socket_mode: bool,
 }
 
-/// Prints the manifest.
+/// Runs `countersign manifest`.
 pub fn main(args: &Args) -> Result<ExitStatus, CliError> {
     let text = args
         .url

@@ -1,4 +1,4 @@
-//! The command line (docs/decisions.md D35): thin, one file per command. The client commands here speak to a server through its API.
+//! The command line (docs/decisions.md D35): one short file per command. The client commands call a server through its API.
 
 mod apply;
 mod ask;
@@ -41,7 +41,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -68,7 +68,7 @@ Secrets come from the environment alone, since arguments are seen by everybody o
 They are also read from a file .env in the working directory, where the environment does not set them.
 HTTPS_PROXY, ALL_PROXY and NO_PROXY say which proxy leads to Slack: http://USER:PASSWORD@HOST:PORT";
 
-/// The commands.
+/// All commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the bot together with a local Slack workspace in the browser
@@ -77,9 +77,9 @@ pub enum Command {
     /// Run the bot for your Slack workspace
     #[command(after_help = SERVE)]
     Serve(ServeArgs),
-    /// Ask for something to be allowed
+    /// Create a request
     Request(request::Args),
-    /// Ask, wait, run a command once it is approved, and report how it ended
+    /// Create a request, wait, run the command once it is approved, and report the outcome
     Run(run::Args),
     /// List requests
     Inbox(inbox::Args),
@@ -89,28 +89,28 @@ pub enum Command {
     Approve(decide::Args),
     /// Reject a request
     Reject(decide::Args),
-    /// Take a request back
+    /// Cancel a request
     Cancel(cancel::Args),
-    /// Take what was approved, once, and print it
+    /// Claim an approved request (once) and print its payload
     Execute(execute::ExecuteArgs),
-    /// Report how an execution ended
+    /// Report the outcome of an execution
     Complete(execute::CompleteArgs),
-    /// Start, end and review break-glass sessions
+    /// Start, list, end and review break-glass sessions
     #[command(name = "break-glass")]
     BreakGlass(break_glass::Args),
-    /// Tell which policies would gate a request, and who could approve it
+    /// Show which policies would gate a request and who could approve it
     Explain(explain::Args),
-    /// Change the stored configuration to that of a file
+    /// Apply a configuration file
     Apply(apply::Args),
-    /// Make, list and revoke API tokens
+    /// Create, list and revoke API tokens
     Token(token::Args),
-    /// Read and check the audit log
+    /// Read and verify the audit log
     Audit(audit::Args),
-    /// Get back in after a lock-out, or void permissions after restoring a back-up
+    /// Recover from a lock-out, or void permissions after restoring a backup
     Recover(recover::Args),
-    /// Write a first configuration from what the workspace knows
+    /// Write a first configuration from what the Slack workspace contains
     Init(init::Args),
-    /// Look at everything that has to work, and say how to mend what does not
+    /// Check the installation and suggest fixes
     Doctor(doctor::Args),
     /// Print the Slack app's manifest
     Manifest(manifest::Args),
@@ -121,8 +121,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it runs beside the bot's own database and secrets. The commands that speak to a server read no file of whatever
-    /// directory they are called in: it would name another server, which would receive the token (threat R08).
+    /// Whether the command uses the bot's own database and secrets. Client commands do not read `.env` of the working directory: it could
+    /// name another server, which would receive the token (threat R08).
     fn reads_dotenv(&self) -> bool {
         match self {
             #[cfg(feature = "sandbox")]
@@ -152,8 +152,8 @@ impl Command {
     }
 }
 
-/// Reads the command line and, for the commands that read it, `.env`. Call it before any thread starts: it sets environment
-/// variables. An error is the status to exit with; everything has been told by then.
+/// Parses the command line and reads `.env` for the commands that use it. Call it before any thread starts: it sets environment variables.
+/// An error is the exit status; its message has been printed.
 pub fn parse() -> Result<Cli, ExitCode> {
     let cli = arguments()?;
     if !cli.command.reads_dotenv() {
@@ -164,13 +164,13 @@ pub fn parse() -> Result<Cli, ExitCode> {
         Err(warning @ NotRead::Unreadable(_)) => output::tell(&format!("warning: {warning}")),
         Err(NotRead::Faulty(faults)) => return Err(usage(faults.to_string())),
     }
-    // once more, for the arguments that variables stand for
+    // parsed again, because `.env` may have set variables that arguments default to
     arguments()
 }
 
 fn arguments() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|answer| {
-        // help and version, too, are printed and can fail
+        // printing help or the version can fail, too
         let printed = answer.print().map_err(|error| output::failed(&error));
         let status = u8::try_from(answer.exit_code()).unwrap_or(2);
         match printed {
@@ -180,12 +180,12 @@ fn arguments() -> Result<Cli, ExitCode> {
     })
 }
 
-/// The program was called wrongly.
+/// Reports wrong usage of the program.
 pub fn usage(why: impl Into<String>) -> ExitCode {
     ExitCode::from(CliError::Usage(why.into()).tell().of_command())
 }
 
-/// Carries out a command; what goes wrong is told on standard error.
+/// Runs a command and prints its error on standard error.
 pub async fn main(cli: Cli) -> ExitCode {
     use crate::domain::decision::DecisionKind;
     let done = match cli.command {

@@ -1,11 +1,11 @@
-//! What is told while somebody waits: on a terminal a line that is drawn anew, in a pipe one line for each change.
+//! Progress while a command waits: a terminal shows one line that is redrawn, a pipe receives one line per change.
 
 use super::{output, style};
 use crate::http::view::{DecisionView, RequestView};
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-/// Tells on standard error how far a request is.
+/// Prints the progress of a request on standard error.
 pub struct Progress {
     terminal: bool,
     quiet: bool,
@@ -15,7 +15,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Tells it as standard error can take it; `quiet` tells nothing.
+    /// Picks the form that standard error supports; `quiet` prints nothing.
     pub fn new(quiet: bool) -> Self {
         Self {
             terminal: std::io::stderr().is_terminal(),
@@ -26,13 +26,13 @@ impl Progress {
         }
     }
 
-    /// Tells what has changed since the last time.
+    /// Prints what has changed since the last call.
     pub fn tell(&mut self, view: &RequestView) {
         if self.quiet || self.told == Some(view.version) {
             return;
         }
         let first = self.told.is_none();
-        // by who decided: decisions of one moment may change their places when another one comes
+        // compared by approver: the order of simultaneous decisions may change when another one arrives
         let mut fresh = view.decisions.clone();
         fresh.retain(|decision| self.decided.insert(decision.approver.id.clone()));
         let lines = if self.terminal {
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Tells something besides.
+    /// Prints a further line.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
             self.clear();
@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// Takes the drawn line away, so that others can write.
+    /// Erases the redrawn line, so that other output can follow.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
             output::draw("\r\u{1b}[2K");
@@ -72,7 +72,7 @@ impl Progress {
     }
 }
 
-/// One line that says what is asked: `#42 release.deploy api / production (High), for Alice`.
+/// One line that describes the request: `#42 release.deploy api / production (High), for Alice`.
 pub fn headline(view: &RequestView) -> String {
     let target = target(view);
     let on = if target.is_empty() {
@@ -90,7 +90,7 @@ pub fn headline(view: &RequestView) -> String {
     )
 }
 
-/// The target in one piece: `api / production`.
+/// The target as one text: `api / production`.
 pub fn target(view: &RequestView) -> String {
     let target = &view.target;
     let parts = [
@@ -120,7 +120,7 @@ pub fn decision(decision: &DecisionView) -> String {
     format!("  {verdict} by {name}{comment}")
 }
 
-/// What is missing, in words.
+/// What is missing, as text.
 pub fn missing(view: &RequestView) -> String {
     let open = view.policies.iter().filter(|policy| !policy.satisfied);
     let parts: Vec<String> = open

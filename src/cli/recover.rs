@@ -1,4 +1,4 @@
-//! `countersign recover`: the operator's way back in, at the database.
+//! `countersign recover`: lets the operator regain control, directly in the database.
 
 use super::apply;
 use super::error::CliError;
@@ -13,7 +13,7 @@ use crate::domain::refusal::Refusal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What is told of a restored back-up where no reason is given.
+/// The reason that is recorded for a restored backup if none is given.
 const RESTORED: &str = "a back-up was restored";
 
 /// Arguments of `recover`.
@@ -23,18 +23,18 @@ const RESTORED: &str = "a back-up was restored";
     after_help = "Examples:\n  countersign recover --config countersign.yaml --reason 'the last administrator has left'\n  countersign recover --restored --reason 'disk failure on 12 May'\n\nThis opens the database named by DATABASE_URL, also while `countersign serve` runs. It asks no administrator and no policy; it is\naudited as prominent, and the security channel is told. See docs/recovery.md.\n\n--restored cancels every open request, pending ones too: it may have been approved and executed after the back-up was made, which the\nback-up does not know. It revokes every API token, since a token that was revoked after the back-up works again. It prints what it\ncancelled and revoked; make new tokens with `countersign token create`."
 )]
 pub struct Args {
-    /// Put this configuration into force, whatever gates it
+    /// Put this configuration into force, whatever policies gate it
     #[arg(long, value_name = "FILE", requires = "reason")]
     config: Option<PathBuf>,
-    /// After restoring a back-up: cancel every open request, revoke every API token, end every break-glass session
+    /// After restoring a backup: cancel every open request, revoke every API token, end every break-glass session
     #[arg(long)]
     restored: bool,
-    /// Why; it is announced, and stays in the audit log
+    /// Reason; it is announced and stays in the audit log
     #[arg(long)]
     reason: Option<String>,
 }
 
-/// Carries it out.
+/// Runs `countersign recover`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let reason = args.reason.as_deref().unwrap_or(RESTORED);
     match &args.config {
@@ -45,7 +45,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
 
 async fn put_into_force(file: &Path, reason: &str) -> Result<ExitStatus, CliError> {
     let source = Source::open(file).map_err(|faults| CliError::Usage(faults.to_string()))?;
-    // told with its line, before anything is opened
+    // config errors are reported with their lines before the database is opened
     if let Err(faults) = source.compile(0, &BTreeMap::new()) {
         return Err(CliError::Usage(faults.to_string()));
     }
@@ -81,7 +81,7 @@ fn tell(recovered: &Recovered) -> Result<(), CliError> {
     let holds = format!("It holds now, as version {}.", recovered.config.version);
     output::tell(&style::good(&holds));
     tell_where(recovered.announced.as_ref());
-    // last: it holds, whether or not somebody reads the difference
+    // printed last: the change is in force even if nobody reads the difference
     difference.map_or(Ok(()), |difference| output::text(&apply::text(&difference)))
 }
 

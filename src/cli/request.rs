@@ -1,4 +1,4 @@
-//! `countersign request`: asks, and waits where it is told to.
+//! `countersign request`: creates a request, and waits for the decision with `--wait`.
 
 use super::ask::Ask;
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
@@ -25,7 +25,7 @@ pub struct Args {
     /// Wait at most this long, such as 30m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "wait")]
     timeout: Option<Duration>,
-    /// Makes a repeated call ask once
+    /// Idempotency key: retrying with the same key creates one request
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Print the request as JSON
@@ -49,7 +49,7 @@ Exit status: 0 allowed, approved or bypassed; 1 rejected; 2 wrong call; 3 expire
 4 cancelled; 5 policy violations; 6 no answer from the server; 7 pending (without --wait).
 0 alone is no licence to run anything: use `countersign run`, or `execute` and then `complete`.";
 
-/// Asks.
+/// Runs `countersign request`.
 pub async fn main(args: Args) -> ExitCode {
     let ending = ask(args).await.unwrap_or_else(|trouble| trouble.tell());
     ExitCode::from(ending.of_request())
@@ -68,7 +68,7 @@ async fn ask(args: Args) -> Result<ExitStatus, CliError> {
     Ok(ending)
 }
 
-/// Sends a request; the same key asks once, however often it is sent.
+/// Creates a request; retries with the same key create it once.
 pub async fn submit(
     client: &Client,
     body: &serde_json::Value,
@@ -122,10 +122,10 @@ fn print(view: &RequestView, json: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What a status means for who asked. Nothing unknown reads as approved.
+/// The meaning of a status for the requester. An unknown status never reads as approved.
 pub fn of_status(status: &str) -> ExitStatus {
     match status {
-        // executed and completed were granted before
+        // executed and completed requests were granted before
         "allowed" | "approved" | "bypassed" | "executed" | "completed" => ExitStatus::Done,
         "pending" => ExitStatus::Pending,
         "rejected" => ExitStatus::Rejected,

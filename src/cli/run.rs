@@ -1,4 +1,4 @@
-//! `countersign run`: one line in front of a risky command.
+//! `countersign run`: runs a risky command only after its approval.
 
 use super::ask::On;
 use super::child;
@@ -30,16 +30,16 @@ pub struct Args {
     action: Option<String>,
     #[command(flatten)]
     on: On,
-    /// Take up a request that exists, instead of asking
+    /// Use an existing request instead of creating one
     #[arg(long, value_name = "ID", conflicts_with = "action", value_parser = super::show::request_id)]
     request: Option<String>,
     /// Wait at most this long, such as 30m; then cancel
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Makes a repeated call ask once; what was executed is not run again
+    /// Idempotency key: retrying creates one request and never runs an executed one again
     #[arg(long, value_name = "KEY", conflicts_with = "request")]
     idempotency_key: Option<String>,
-    /// Say nothing while waiting
+    /// Print nothing while waiting
     #[arg(long, short)]
     quiet: bool,
     /// The command, after --
@@ -49,7 +49,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// How long after a stop the answer to what was just asked is awaited, so that it can be taken back.
+/// After a stop signal, how long to wait for the response to a call in progress, so that its request can be cancelled.
 const LAST_WORD: Duration = Duration::from_secs(2);
 /// How long after a stop the answer to an execution is awaited: if the grant was taken, that nothing ran is to be reported.
 const LAST_GRANT: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ Exit status: the command's own (128+n for a signal). Not run: 120 rejected; 121 
 timed out; 122 cancelled; 123 policy violations; 124 no answer from the server; 125 the grant was
 refused; 126, 127 as a shell.";
 
-/// Asks, waits, runs, reports.
+/// Creates a request, waits, runs the command and reports the outcome.
 pub async fn main(args: Args) -> ExitCode {
     let status = match run(args).await {
         Ok(status) => status,
@@ -102,7 +102,7 @@ async fn run(args: Args) -> Result<u8, Not> {
     let client = Client::open(&args.server)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let mut progress = Progress::new(args.quiet);
-    // from here on a stop takes back what was asked, also while it is being asked
+    // from here on a stop signal cancels the request, even while it is being created
     let mut stops = Stops::listen()?;
     let view = begun(&client, &args, &mut stops, &mut progress).await?;
     let (executed, stopped) = grant(&client, view, deadline, &mut stops, &mut progress).await?;
@@ -119,7 +119,7 @@ async fn run(args: Args) -> Result<u8, Not> {
             return Err(Not::Ended(ExitStatus::Refused, why));
         }
     };
-    // who wanted to stop a moment ago does not want it to run now
+    // a stop signal that arrived a moment ago still prevents the run
     if let Some(stop) = stopped.or_else(|| stops.next().now_or_never()) {
         report(
             &client,
@@ -171,7 +171,7 @@ async fn begin(client: &Client, args: &Args) -> Result<RequestView, CliError> {
     submit(client, &body, key).await
 }
 
-/// Begins, unless a stop comes first; what was asked by then is taken back.
+/// Creates the request, unless a stop signal comes first; a request that was created by then is cancelled.
 async fn begun(
     client: &Client,
     args: &Args,
@@ -193,8 +193,8 @@ async fn begun(
     Err(Not::Ended(ExitStatus::Cancelled, why))
 }
 
-/// Waits for the grant and takes it; what is sent back to wait is waited for again. Also tells whether somebody wanted to stop while it
-/// was being taken.
+/// Waits for the grant and claims it. If the request becomes pending again, it waits again. Also returns a stop signal that arrived
+/// while the grant was being claimed.
 async fn grant(
     client: &Client,
     mut view: RequestView,
@@ -202,7 +202,7 @@ async fn grant(
     stops: &mut Stops,
     progress: &mut Progress,
 ) -> Result<(ExecutedView, Option<Stop>), Not> {
-    // random for each process, so that nobody else's execution is taken for this one's
+    // random per process, so that another process's execution is never taken for this one's
     let key = fresh_key();
     loop {
         let number = view.number;
@@ -228,7 +228,7 @@ async fn grant(
                 if let Some(stop) = stop {
                     return Err(stopped(client, &view, stop, progress).await);
                 }
-                // whatever it is by now, approved again perhaps, the next round finds out
+                // the next round reads the current status, which may be approved again
                 progress.note(&problem.detail);
             }
             Err(trouble) => return Err(trouble.into()),
@@ -236,7 +236,7 @@ async fn grant(
     }
 }
 
-/// Somebody wants to stop before anything was executed: the request is cancelled, too, unless the terminal says no.
+/// Stops before anything was executed: the request is cancelled, too, unless the terminal says no.
 async fn stopped(client: &Client, view: &RequestView, stop: Stop, progress: &mut Progress) -> Not {
     let number = view.number;
     if !wait::wants_cancel(stop, view, progress).await {
@@ -247,7 +247,7 @@ async fn stopped(client: &Client, view: &RequestView, stop: Stop, progress: &mut
     Not::Ended(ExitStatus::Cancelled, format!("#{number} was cancelled"))
 }
 
-/// What is not granted is not executed, and says why.
+/// Refuses to execute a request that is not granted, with the reason.
 fn ungranted(view: &RequestView) -> Result<(), Not> {
     let ending = match view.status.as_str() {
         "allowed" | "approved" | "bypassed" => return Ok(()),
@@ -311,13 +311,13 @@ async fn execute(
     client.read(&call, left.max(RETRY_PERIOD)).await
 }
 
-/// What may run.
+/// The part of the approved content that says what to run.
 #[derive(Deserialize)]
 struct Content {
     payload: Value,
 }
 
-/// The command to run: that of the content whose digest was approved, which must be the one that was asked for.
+/// The command to run. It comes from the content whose digest was approved, and must equal the command that was requested.
 fn command(executed: &ExecutedView, asked: &[String]) -> Result<Vec<String>, String> {
     let content = executed.content.get();
     let digest = Digest::of(content.as_bytes());
@@ -337,7 +337,7 @@ fn command(executed: &ExecutedView, asked: &[String]) -> Result<Vec<String>, Str
     }
 }
 
-/// Tells how it ended; that it could not be told changes nothing about how it ended.
+/// Reports the outcome; a failed report does not change the outcome.
 async fn report(client: &Client, view: &RequestView, outcome: &str, message: &str) {
     let call = Call::post(
         format!("/v1/requests/{}/complete", view.id),

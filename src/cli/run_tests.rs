@@ -1,4 +1,4 @@
-//! Nothing runs but what was approved, and nothing ungranted runs.
+//! Only the approved command runs, and nothing runs without a grant.
 
 use super::*;
 use crate::cli::progress::tests::view;

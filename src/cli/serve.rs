@@ -1,4 +1,4 @@
-//! `countersign serve`: the bot.
+//! `countersign serve`: runs the bot.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -15,7 +15,7 @@ use crate::slack::signature::SigningSecrets;
 use secrecy::ExposeSecret;
 use std::path::Path;
 
-/// Serves until it is told to stop.
+/// Serves until it receives a stop signal.
 pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
     let settings = Settings::read(&args, environment)
         .map_err(|complaints| CliError::Usage(complaints.to_string()))?;
@@ -79,7 +79,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// The signing secrets; none where Slack sends over sockets alone.
+/// The signing secrets; none if Slack sends through Socket Mode only.
 fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, CliError> {
     let secrets = settings.slack.signing_secrets.clone();
     if secrets.is_empty() && settings.slack.app_token.is_some() {
@@ -88,7 +88,7 @@ fn signing_secrets(settings: &Settings) -> Result<Option<SigningSecrets>, CliErr
     SigningSecrets::new(secrets).map(Some).map_err(cannot_start)
 }
 
-/// Loads the file into an empty store, or applies it once; what is wrong with it is told with its lines.
+/// Loads the file into an empty store, or applies it once; config errors are reported with their lines.
 pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), CliError> {
     let file = path.display().to_string();
     match bot.app.load_file(source.document().clone(), &file).await {
@@ -115,7 +115,7 @@ pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), C
     Ok(())
 }
 
-/// Says aloud what the stored configuration asks for in vain, wherever it came from.
+/// Warns of keys in the stored configuration that this release does not implement, wherever the configuration came from.
 async fn warn_of_unbuilt(bot: &Bot) -> Result<(), AppError> {
     let config = bot.app.config().await?;
     for key in not_carried_out(&config.document) {
@@ -135,7 +135,7 @@ fn busy(settings: &Settings, error: &std::io::Error) -> CliError {
     ))
 }
 
-/// What keeps the bot from starting, in words.
+/// Turns what prevents the start into an error message.
 pub(super) fn cannot_start(error: impl std::fmt::Display) -> CliError {
     CliError::Usage(format!("Countersign cannot start: {error}"))
 }

@@ -1,4 +1,4 @@
-//! A bot that serves until it is told to stop, as `serve` and `demo` run it.
+//! A bot that serves until it receives a stop signal, for `serve` and `demo`.
 
 use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
@@ -17,45 +17,45 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long open requests (long polls, above all) may still take once the bot is told to stop.
+/// How long open calls (mostly long polls) may continue after a stop signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// The most connections at once, however many files the process may open.
+/// The largest number of connections at once, even if the process may open more files.
 const MOST_CONNECTIONS: u64 = 25_000;
-/// Files that are kept for the database, for Slack and for everything else.
+/// File descriptors reserved for the database, for Slack and for everything else.
 const OTHER_FILES: u64 = 256;
-/// Connections at the administrators' own address.
+/// The largest number of connections at the administrators' own address.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// Upper bounds, in seconds; Slack waits for three.
+/// Bounds of the histogram of decision times, in seconds; Slack waits three seconds.
 const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
-/// What `serve` and `demo` decide differently.
+/// Settings in which `serve` and `demo` differ.
 pub struct Start<'a> {
-    /// The database.
+    /// Database URL.
     pub database_url: &'a str,
-    /// The bot token.
+    /// Slack bot token.
     pub bot_token: SecretString,
-    /// The base address of Slack's Web API.
+    /// Base URL of Slack's Web API.
     pub slack_api_url: String,
-    /// The signing secrets, where Slack sends over HTTP.
+    /// Signing secrets; none if Slack sends through Socket Mode only.
     pub signing_secrets: Option<SigningSecrets>,
-    /// The app-level token, where Slack sends over sockets.
+    /// App-level token, for Socket Mode.
     pub app_token: Option<SecretString>,
-    /// The app's id, where it is configured.
+    /// Slack app id, if configured.
     pub app_id: Option<String>,
-    /// Where `/metrics` is served.
+    /// Address at which `/metrics` is served.
     pub metrics_at: MetricsAddress,
 }
 
-/// Opens the database and wires the bot.
+/// Opens the database and builds the bot.
 pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(DECIDE_SECONDS.to_owned()), &DECIDE_BUCKETS)
         .map_err(|error| AppError::Internal(error.to_string()))?
         .build_recorder();
     let handle = metrics.handle();
-    // a second recorder in one process (tests) is of no use and does no harm
+    // a second recorder in one process (tests) is refused, which does no harm
     let _ = metrics::set_global_recorder(metrics);
     describe_metrics();
     Bot::new(Parts {
@@ -73,7 +73,8 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
     .map(|bot| bot.bounded(Bounds::for_connections(connections())))
 }
 
-/// How many connections this process can serve at once. Without a limit, strangers take every file it may open, and Slack none.
+/// How many connections this process can serve at once. Without a limit, strangers could take every file descriptor and leave none to
+/// Slack.
 fn connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -84,7 +85,7 @@ fn connections() -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    // no limit is more than enough
+    // without a limit there are more than enough
     let files = files.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
     usize::try_from(files.clamp(16, MOST_CONNECTIONS)).unwrap_or(16)
 }
@@ -96,7 +97,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// None yet.
+    /// Starts with no servers.
     pub fn new() -> Self {
         Self {
             stop: CancellationToken::new(),
@@ -104,12 +105,12 @@ impl Servers {
         }
     }
 
-    /// Serves the public on an address; answers with the address it got.
+    /// Serves the public router on an address and returns the bound address.
     pub async fn serve(&self, listen: SocketAddr, router: Router) -> std::io::Result<SocketAddr> {
         self.serve_within(listen, router, connections()).await
     }
 
-    /// Serves the administrators on an address of their own.
+    /// Serves the administrators' router on its own address.
     pub async fn serve_admin(
         &self,
         listen: SocketAddr,
@@ -132,7 +133,7 @@ impl Servers {
         Ok(address)
     }
 
-    /// Takes no more, and lets what is open end.
+    /// Stops accepting connections and lets open calls end.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -145,7 +146,7 @@ impl Servers {
     }
 }
 
-/// Ends on Ctrl-C or SIGTERM.
+/// Returns after Ctrl-C or SIGTERM.
 pub async fn told_to_stop() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! `countersign show`: one request, with everything that decides about it.
+//! `countersign show`: prints one request with its policies and decisions.
 
 use super::client::{Call, Client, RETRY_PERIOD};
 use super::error::CliError;
@@ -26,7 +26,7 @@ pub struct Args {
     server: ClientArgs,
 }
 
-/// Shows a request.
+/// Runs `countersign show`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let client = Client::open(&args.server)?;
     let view = read(&client, &args.id).await?;
@@ -38,7 +38,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Done)
 }
 
-/// Reads an id or a number, as it may stand in a path.
+/// Accepts a request id or number, which may become part of a URL.
 pub fn request_id(text: &str) -> Result<String, String> {
     match text.parse::<RequestRef>() {
         Ok(RequestRef::Number(number)) => Ok(number.to_string()),
@@ -47,7 +47,7 @@ pub fn request_id(text: &str) -> Result<String, String> {
     }
 }
 
-/// The request as it is now.
+/// Reads the request as it is now.
 pub async fn read(client: &Client, id: &str) -> Result<RequestView, CliError> {
     client
         .read(&Call::get(format!("/v1/requests/{id}")), RETRY_PERIOD)
@@ -62,7 +62,7 @@ pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The request for people.
+/// The request as text.
 pub fn text(view: &RequestView) -> String {
     let mut lines = vec![headline(view)];
     lines.push(format!("  id       {}", view.id));
@@ -128,7 +128,7 @@ fn payload(view: &RequestView) -> Vec<String> {
     command.into_iter().chain([kind]).chain(lines).collect()
 }
 
-/// One policy and its tree.
+/// One policy with its explanation tree.
 pub fn policy(policy: &PolicyView) -> Vec<String> {
     let mut lines = vec![format!(
         "{} {}",

@@ -1,4 +1,4 @@
-//! Colours, never as the only sign, and text of others made safe for a terminal.
+//! Colours, which are never the only mark, and text from other people made safe for a terminal.
 
 use crate::domain::text::is_invisible;
 use anstyle::{AnsiColor, Style};
@@ -7,32 +7,32 @@ fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Something good.
+/// Styles a success.
 pub fn good(text: &str) -> String {
     paint(AnsiColor::Green.on_default(), text)
 }
 
-/// Something bad.
+/// Styles a failure.
 pub fn bad(text: &str) -> String {
     paint(AnsiColor::Red.on_default().bold(), text)
 }
 
-/// Something that waits.
+/// Styles something pending.
 pub fn waiting(text: &str) -> String {
     paint(AnsiColor::Yellow.on_default(), text)
 }
 
-/// A heading.
+/// Styles a heading.
 pub fn strong(text: &str) -> String {
     paint(Style::new().bold(), text)
 }
 
-/// Something by the way.
+/// Styles a side note.
 pub fn dim(text: &str) -> String {
     paint(Style::new().dimmed(), text)
 }
 
-/// A status in its colour.
+/// Styles a status in its colour.
 pub fn status(text: &str) -> String {
     match text {
         "allowed" | "bypassed" | "approved" | "executed" | "completed" => good(text),
@@ -42,7 +42,7 @@ pub fn status(text: &str) -> String {
     }
 }
 
-/// Text of others as one harmless piece: control characters and those that turn or hide text are shown as what they are.
+/// Makes text from other people safe: control characters and characters that reorder or hide text become visible escapes.
 pub fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! `countersign token`: API tokens, made and revoked at the database.
+//! `countersign token`: creates, lists and revokes API tokens, directly in the database.
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
@@ -37,15 +37,15 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a token; it is printed once, alone, on standard output
+    /// Create a token; only the token is printed on standard output, and only once
     Create(Create),
-    /// List all tokens, without their secrets: whose they are, what they may do, when they were last used
+    /// List all tokens without their secrets: principal, scopes and last use
     List {
         /// Print them as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a token, at once and at every replica
+    /// Revoke a token at once, on every replica
     Revoke {
         /// The token's id, as `list` prints it
         id: TokenId,
@@ -56,25 +56,25 @@ enum Command {
 #[command(after_help = CREATE)]
 #[command(group = clap::ArgGroup::new("whose").required(true).args(["user", "service"]))]
 struct Create {
-    /// What it is for
+    /// Name that says what the token is for
     #[arg(long)]
     name: String,
-    /// The person it speaks for
+    /// Person that the token acts as
     #[arg(long)]
     user: Option<String>,
-    /// The service it speaks for
+    /// Service that the token acts as
     #[arg(long)]
     service: Option<String>,
-    /// Somebody who answers for the service, and so cannot approve what it asks for; may be given more than once
+    /// Owner of the service, who therefore cannot approve its requests (repeatable)
     #[arg(long = "owner", requires = "service")]
     owners: Vec<String>,
-    /// What it may do, separated by commas: requests:read, requests:write, requests:execute, requests:act-for, decisions:write,
-    /// config:read, config:write, audit:read, break-glass:write
+    /// Scopes, separated by commas: requests:read, requests:write, requests:execute, requests:act-for, decisions:write, config:read,
+    /// config:write, audit:read, break-glass:write
     #[arg(long, value_delimiter = ',', required = true)]
     scopes: Vec<Scope>,
 }
 
-/// Carries out a command.
+/// Runs a subcommand of `countersign token`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let app = open().await?;
     let done = run(&app, args.command).await;
@@ -82,14 +82,14 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     done.map(|()| ExitStatus::Done)
 }
 
-/// The use cases over the database that the environment names.
+/// Opens the use cases on the database that the environment names.
 pub(super) async fn open() -> Result<App, CliError> {
     App::start(database().await?, Clock::System)
         .await
         .map_err(told)
 }
 
-/// The same for the operator alone, whether or not the stored rules can be read.
+/// The same for the operator only: it opens even if the stored configuration cannot be read.
 pub(super) async fn open_past_rules() -> Result<App, CliError> {
     App::open(database().await?, Clock::System)
         .await
@@ -104,7 +104,7 @@ async fn database() -> Result<Db, CliError> {
         .map_err(|error| CliError::Usage(error.to_string()))
 }
 
-/// What the use case said, in words.
+/// Turns an error of a use case into a command line error.
 pub(super) fn told(error: AppError) -> CliError {
     CliError::Usage(match error {
         AppError::Refused(refusal) => format!("{}\n  {}", refusal.title(), refusal.detail()),
@@ -172,7 +172,7 @@ impl From<Create> for NewToken {
     }
 }
 
-/// A token as the API would show it.
+/// A token in the form that the API uses.
 fn document(token: &Token) -> Value {
     let moment = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
     json!({

@@ -1,4 +1,4 @@
-//! Waiting for a decision: long polls that outlive a restart of the server, a deadline, and signals.
+//! Waiting for a decision: long polls that survive a restart of the server, a deadline, and stop signals.
 
 use super::client::{Call, Client, RETRY_PERIOD, fresh_key};
 use super::error::CliError;
@@ -12,26 +12,26 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::time::Instant;
 
-/// One long poll.
+/// The length of one long poll.
 const POLL: Duration = Duration::from_secs(30);
-/// How long after a request must have ended a silent server is given up.
+/// How long after the latest end of a request a silent server is given up.
 const GRACE: Span = Span::minutes(1);
 
 /// A signal that asks a process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Ctrl-C.
+    /// SIGINT: Ctrl-C.
     Interrupt,
-    /// A polite end.
+    /// SIGTERM.
     Terminate,
-    /// The terminal is gone.
+    /// SIGHUP: the terminal was closed.
     HangUp,
-    /// Ctrl-\.
+    /// SIGQUIT: Ctrl-\.
     Quit,
 }
 
 impl Stop {
-    /// The status of a process that was stopped by it.
+    /// The exit status of a process that this signal stopped.
     pub fn status(self) -> u8 {
         match self {
             Self::HangUp => 129,
@@ -42,7 +42,7 @@ impl Stop {
     }
 }
 
-/// The signals that ask to stop; from its making on they stop nothing by themselves.
+/// Listens for stop signals. While it exists, they do not end the process by themselves.
 pub struct Stops {
     interrupt: Stream,
     terminate: Stream,
@@ -51,7 +51,7 @@ pub struct Stops {
 }
 
 impl Stops {
-    /// Listens from now on.
+    /// Starts listening.
     pub fn listen() -> Result<Self, CliError> {
         let listen = |kind| {
             signal(kind)
@@ -65,7 +65,7 @@ impl Stops {
         })
     }
 
-    /// The next one.
+    /// The next stop signal.
     pub async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,
@@ -80,13 +80,13 @@ impl Stops {
 pub enum Waited {
     /// The request has left `pending`.
     Settled(Box<RequestView>),
-    /// Time is over.
+    /// The deadline has passed.
     TimedOut,
-    /// Somebody wants to stop.
+    /// A stop signal arrived.
     Stopped(Stop),
 }
 
-/// Waits until the request has left `pending`, telling every change.
+/// Waits until the request has left `pending`, and prints every change.
 pub async fn settle(
     client: &Client,
     mut view: RequestView,
@@ -139,7 +139,7 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// A request that must have expired by now needs nobody who waits for a server that does not come back.
+/// Whether to give up on a silent server, because the request must have expired by now.
 fn given_up(view: &RequestView, now: Timestamp) -> bool {
     let expiry = view.expires_at.as_deref();
     expiry
@@ -148,7 +148,7 @@ fn given_up(view: &RequestView, now: Timestamp) -> bool {
         .is_none_or(|expiry| expiry.plus(GRACE) < now)
 }
 
-/// Takes the request back; says what became of it.
+/// Cancels the request and prints what became of it.
 pub async fn cancel(client: &Client, view: &RequestView, progress: &mut Progress) -> bool {
     let call = Call::post(
         format!("/v1/requests/{}/cancel", view.id),
@@ -168,14 +168,14 @@ pub async fn cancel(client: &Client, view: &RequestView, progress: &mut Progress
     }
 }
 
-/// After a stop: whether the request is to be cancelled too. On a terminal a Ctrl-C asks; everything else means yes.
+/// Whether a stop signal should cancel the request as well. Ctrl-C on a terminal asks; everything else means yes.
 pub async fn wants_cancel(stop: Stop, view: &RequestView, progress: &mut Progress) -> bool {
     progress.clear();
     if stop != Stop::Interrupt || !std::io::stdin().is_terminal() {
         return true;
     }
     let question = format!("Cancel request #{} too? [Y/n] ", view.number);
-    // a question that nobody can answer is answered with yes
+    // no answer counts as yes
     tokio::task::spawn_blocking(move || ask(&question))
         .await
         .ok()
@@ -183,7 +183,7 @@ pub async fn wants_cancel(stop: Stop, view: &RequestView, progress: &mut Progres
         .is_none_or(|answer| !matches!(answer.as_str(), "n" | "no"))
 }
 
-/// Asks on the terminal; the answer in lower case.
+/// Asks on the terminal and returns the answer in lower case.
 pub fn ask(question: &str) -> Option<String> {
     output::draw(question);
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! What people do: commands, clicks, forms. Each finishes when the bot has answered, and at the latest after three seconds.
+//! Actions of people: commands, clicks, forms. Each returns when the bot has answered, and fails after three seconds.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use super::payload;
 use super::state::{ChannelKind, State, User, View};
 use super::{Sandbox, limits};
 
-/// Why a person could not do that, or what they see instead of an effect.
+/// Why a person cannot do something, or what they see in place of the effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActError {
-    /// Nobody has this id or handle.
+    /// No user has this id or handle.
     #[error("there is no user {0}")]
     NoUser(String),
-    /// A bot, a deactivated account, or a guest where guests may not.
+    /// A bot, a deactivated account, or a guest where guests are not allowed.
     #[error("{0} cannot do this")]
     MayNot(String),
-    /// No such channel, or the person cannot see it.
+    /// The channel does not exist, or the person cannot see it.
     #[error("there is no channel {0} for this user")]
     NoChannel(String),
-    /// No such message, or it is somebody else's ephemeral.
+    /// The message does not exist, or is an ephemeral message for another person.
     #[error("there is no message {ts} in {channel} for this user")]
     NoMessage {
         /// The channel's id.
@@ -30,30 +30,30 @@ pub enum ActError {
         /// The message's `ts`.
         ts: String,
     },
-    /// The message or view has no such element.
+    /// The message or view does not have this element.
     #[error("there is nothing called {wanted} here; there is: {there}")]
     NoElement {
-        /// The action id asked for.
+        /// The action id that was asked for.
         wanted: String,
-        /// The action ids that are there.
+        /// The action ids that exist.
         there: String,
     },
-    /// The person has no such view open.
+    /// The person does not have this view open.
     #[error("the user has no such view open")]
     NoView,
-    /// The client does not send a form like this.
+    /// The client would not submit the form; errors by block id.
     #[error("the form cannot be sent: {0:?}")]
     Form(BTreeMap<String, String>),
-    /// Nobody said where the bot is.
+    /// The bot's base URL is not set.
     #[error("the bot's address is not known")]
     NoBot,
-    /// No answer within three seconds.
+    /// The bot did not answer within three seconds.
     #[error("the bot did not answer in time: operation_timeout")]
     Timeout,
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     #[error("the bot could not be reached: {0}")]
     Unreachable(String),
-    /// The bot answered something Slack does not take.
+    /// The bot's answer is one that Slack does not accept.
     #[error("the bot's answer is not valid: {0}")]
     BadAnswer(String),
 }
@@ -68,22 +68,22 @@ pub enum Place<'a> {
         /// The message's `ts`.
         ts: &'a str,
     },
-    /// In the modal on top.
+    /// In the topmost modal.
     Modal,
     /// On the Home tab.
     Home,
 }
 
-/// Which element, and what is chosen in it.
+/// An element, and what is chosen in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Element<'a> {
     /// Its action id.
     pub action_id: &'a str,
-    /// Its block, when several have an element of this name.
+    /// Its block id, if several elements have this action id.
     pub block_id: Option<&'a str>,
-    /// A button's value, when several have this name.
+    /// A button's value, if several buttons have this action id.
     pub value: Option<&'a str>,
-    /// The value of the option chosen in a select, radio or overflow.
+    /// The value of the option chosen in a select, radio buttons or an overflow menu.
     pub option: Option<&'a str>,
 }
 
@@ -96,23 +96,23 @@ impl<'a> From<&'a str> for Element<'a> {
     }
 }
 
-/// Any change to an interaction's JSON.
+/// Any change of an interaction's JSON.
 pub type Edit = Box<dyn FnOnce(&mut Value) + Send>;
 
-/// Changes an interaction after Slack built it and before it is signed: what an attacker would like to be able to send.
+/// Changes an interaction after Slack built it and before it is signed, to test what attackers would like to send.
 #[derive(Default)]
 pub struct Forge {
-    /// `actions[0].value`.
+    /// Replaces `actions[0].value`.
     pub value: Option<String>,
-    /// `team.id` and `user.team_id`.
+    /// Replaces `team.id` and `user.team_id`.
     pub team_id: Option<String>,
-    /// `api_app_id`.
+    /// Replaces `api_app_id`.
     pub app_id: Option<String>,
-    /// `user.id`.
+    /// Replaces `user.id`.
     pub user_id: Option<String>,
-    /// `message`: a stale or foreign one.
+    /// Replaces `message`, by a stale or foreign one.
     pub message: Option<Value>,
-    /// Anything else.
+    /// Any other change.
     pub edit: Option<Edit>,
 }
 
@@ -141,7 +141,7 @@ impl Forge {
 }
 
 impl Sandbox {
-    /// A slash command in the first public channel the person can see.
+    /// Types a slash command in the first public channel that the person can see.
     ///
     /// # Errors
     /// [`ActError`].
@@ -164,7 +164,7 @@ impl Sandbox {
         self.command_in(user, &first, command, text).await
     }
 
-    /// A slash command in a channel (id or name).
+    /// Types a slash command in a channel (id or name).
     ///
     /// # Errors
     /// [`ActError`].
@@ -180,7 +180,7 @@ impl Sandbox {
         Ok(CommandAnswer::read(self, answer))
     }
 
-    /// The delivery of a slash command, not sent yet.
+    /// The delivery of a slash command, without sending it.
     ///
     /// # Errors
     /// [`ActError`].
@@ -261,7 +261,7 @@ impl Sandbox {
         self.send(&self.event_delivery(event)).await
     }
 
-    /// The delivery of an event, not sent yet.
+    /// The delivery of an event, without sending it.
     pub fn event_delivery(&self, event: &Value) -> Delivery {
         let now_ms = self.now_ms();
         let body = self.change(|state| payload::event_callback(state, event, now_ms));
@@ -279,7 +279,7 @@ impl Sandbox {
         again
     }
 
-    /// Writes a plain message; the bot does not listen to those.
+    /// Posts a plain message; the bot does not read those.
     ///
     /// # Errors
     /// [`ActError`].
@@ -304,7 +304,7 @@ impl Sandbox {
     }
 }
 
-/// A person who can use the client now.
+/// A person who can use the Slack client now.
 pub(super) fn person(state: &State, user: &str) -> Result<User, ActError> {
     let person = state
         .user(user)
@@ -315,7 +315,7 @@ pub(super) fn person(state: &State, user: &str) -> Result<User, ActError> {
     Ok(person.clone())
 }
 
-/// The view a person has on top.
+/// The topmost modal of a person.
 pub(super) fn top<'a>(state: &'a State, user: &str) -> Result<&'a View, ActError> {
     state
         .modals

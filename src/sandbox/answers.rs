@@ -1,4 +1,4 @@
-//! What the bot's answers do in the workspace.
+//! Applies the bot's answers to the workspace.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::deliver::{After, Answer};
 use super::state::{Message, State};
 use super::{Sandbox, blocks, render};
 
-/// What the bot answered to a slash command.
+/// The bot's answer to a slash command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandAnswer {
     /// HTTP status.
     pub status: u16,
-    /// The body as it came.
+    /// The body as it was received.
     pub body: String,
-    /// What the person reads at once; `None` when the bot only acknowledged.
+    /// The message that the person reads at once; `None` if the bot only acknowledged.
     pub message: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl CommandAnswer {
 }
 
 impl Sandbox {
-    /// Lets an answer have its effect.
+    /// Applies an answer to the workspace.
     pub(super) fn apply(&self, after: &After, answer: &Answer) -> Result<(), ActError> {
         if !answer.is_ack() {
             return Ok(());
@@ -67,7 +67,7 @@ impl Sandbox {
     }
 }
 
-/// The message in the answer to a command, and whether everybody sees it.
+/// The message in the answer to a command, and whether everyone sees it.
 fn spoken(answer: &Answer) -> Option<(Message, bool)> {
     if answer.body.trim().is_empty() {
         return None;
@@ -139,7 +139,7 @@ fn submitted(
     }
 }
 
-/// Errors stand beside input blocks; a key that names none is a mistake Slack shows as trouble.
+/// Shows field errors beside input blocks. Slack rejects an answer whose keys name other blocks.
 fn show_errors(state: &mut State, view_id: &str, errors: &Value) -> Result<(), ActError> {
     let errors: BTreeMap<String, String> = serde_json::from_value(errors.clone())
         .map_err(|_| ActError::BadAnswer("errors is no map of texts".to_owned()))?;

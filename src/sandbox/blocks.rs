@@ -1,4 +1,4 @@
-//! Block Kit, checked as Slack checks it: messages, modals and Home.
+//! Checks Block Kit as Slack does: messages, modals and Home tabs.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::api::ApiError;
 use super::elements::{check_button, check_element};
 use super::limits;
 
-/// What is wrong, each with its JSON pointer.
+/// Validation errors, each with its JSON pointer.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<String>);
 
@@ -17,7 +17,7 @@ impl Problems {
         self.0.push(format!("[ERROR] {what} [json-pointer:{at}]"));
     }
 
-    /// The first of them.
+    /// The first error.
     pub(super) fn first(self) -> Option<String> {
         self.0.into_iter().next()
     }
@@ -33,7 +33,7 @@ impl Problems {
         }
     }
 
-    /// A string of 1..=`max` characters.
+    /// Requires a string of 1..=`max` characters.
     pub(super) fn string(&mut self, value: &Value, max: usize, at: &str) {
         match value.as_str() {
             None => self.add("must be a string", at),
@@ -45,14 +45,14 @@ impl Problems {
         }
     }
 
-    /// The same, when it is there at all.
+    /// The same for an optional field.
     pub(super) fn maybe_string(&mut self, owner: &Value, field: &str, max: usize, at: &str) {
         if let Some(value) = owner.get(field).filter(|value| !value.is_null()) {
             self.string(value, max, &format!("{at}/{field}"));
         }
     }
 
-    /// A text object; `mrkdwn` only where it is allowed.
+    /// Requires a text object; `mrkdwn` says whether Slack's markup is allowed in it.
     pub(super) fn text(&mut self, value: &Value, mrkdwn: bool, max: usize, at: &str) {
         match value["type"].as_str() {
             Some("plain_text") => {}
@@ -63,14 +63,14 @@ impl Problems {
         self.string(&value["text"], max, &format!("{at}/text"));
     }
 
-    /// A plain text object, when it is there at all.
+    /// The same for an optional plain text object.
     pub(super) fn maybe_plain(&mut self, owner: &Value, field: &str, max: usize, at: &str) {
         if let Some(value) = owner.get(field).filter(|value| !value.is_null()) {
             self.text(value, false, max, &format!("{at}/{field}"));
         }
     }
 
-    /// A list of 1..=`max` items, each looked at with its pointer.
+    /// Requires a list of 1..=`max` items and checks each with its pointer.
     pub(super) fn list(
         &mut self,
         value: &Value,
@@ -117,7 +117,7 @@ pub(super) fn check_message(blocks: &[Value]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Checks a modal or a Home view.
+/// Checks a modal or a Home tab.
 pub(super) fn check_view(view: &Value) -> Result<(), ApiError> {
     if view.to_string().len() > limits::VIEW_BYTES {
         return Err("view_too_large".into());
@@ -358,7 +358,7 @@ fn check_rich_text(block: &Value, at: &str, problems: &mut Problems) {
     );
 }
 
-/// All the characters people read in a block.
+/// The number of characters that people read in a block.
 fn text_length(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(text_length).sum(),

@@ -1,16 +1,16 @@
-//! What the bot called.
+//! The log of the bot's Web API calls.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-/// Calls that are remembered in full; the counts go on.
+/// How many calls are kept in full; the counts include all calls.
 const REMEMBERED: usize = 1_000;
 
-/// Mistakes that are remembered.
+/// How many of the bot's mistakes are kept.
 const MISTAKES: usize = 100;
 
-/// Refusals a correct bot never meets, whatever people do.
+/// Errors that a correct bot never causes, whatever people do.
 const OWN_FAULT: [&str; 12] = [
     "unknown_method",
     "not_authed",
@@ -29,13 +29,13 @@ const OWN_FAULT: [&str; 12] = [
 /// One call of the Web API.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `chat.postMessage`, or `response_url`.
+    /// The method: `chat.postMessage`, or `response_url`.
     pub method: String,
-    /// What was sent.
+    /// The arguments, without the token.
     pub args: Value,
-    /// When, by the workspace's clock, in milliseconds.
+    /// The workspace's time of the call, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The refusal, or the fault that was played; `None` when it went well.
+    /// The error or the fault; `None` if the call succeeded.
     pub error: Option<String>,
 }
 

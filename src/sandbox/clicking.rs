@@ -1,4 +1,4 @@
-//! Clicks: on messages, in modals, on Home.
+//! Clicks on messages, in modals and on the Home tab.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::state::{State, User, View};
 use super::{Sandbox, payload};
 
 impl Sandbox {
-    /// A click on a button of a message.
+    /// Clicks a button of a message.
     ///
     /// # Errors
     /// [`ActError`].
@@ -24,7 +24,7 @@ impl Sandbox {
             .await
     }
 
-    /// A click on a button of a message, forged.
+    /// Clicks a button of a message, with a forged interaction.
     ///
     /// # Errors
     /// [`ActError`].
@@ -45,7 +45,7 @@ impl Sandbox {
         .await
     }
 
-    /// A click in the modal on top.
+    /// Clicks in the topmost modal.
     ///
     /// # Errors
     /// [`ActError`].
@@ -54,7 +54,7 @@ impl Sandbox {
             .await
     }
 
-    /// A click on the Home tab; `value` tells equal buttons apart.
+    /// Clicks on the Home tab; `value` distinguishes buttons with the same action id.
     ///
     /// # Errors
     /// [`ActError`].
@@ -72,7 +72,7 @@ impl Sandbox {
             .await
     }
 
-    /// Any element anywhere, forged or not.
+    /// Uses any element anywhere, forged or not.
     ///
     /// # Errors
     /// [`ActError`].
@@ -87,7 +87,7 @@ impl Sandbox {
         self.send(&delivery).await
     }
 
-    /// The delivery of a click, not sent yet: to be sent late, twice, in another order, or with another signature.
+    /// The delivery of a click, without sending it, so that it can be sent late, twice, in another order or with another signature.
     ///
     /// # Errors
     /// [`ActError`].
@@ -162,13 +162,13 @@ impl Sandbox {
 }
 
 fn press_view(state: &State, payload: &mut Value, view: &View) -> Vec<Value> {
-    // fields left blank are no obstacle to a click inside the view
+    // blank fields do not prevent a click inside the view
     let values = state_values(&view.body, &Values::default()).unwrap_or_else(|_| json!({}));
     payload::on_view(payload, state, view, &values);
     view.body["blocks"].as_array().cloned().unwrap_or_default()
 }
 
-/// The entry of `actions[]`: the element as it stands there now, with what was chosen.
+/// The entry of `actions[]`: the element as it is now, with what was chosen.
 fn action(blocks: &[Value], wanted: Element<'_>, action_ts: &str) -> Result<Value, ActError> {
     let all = blocks.iter().flat_map(|block| {
         elements_of(block)

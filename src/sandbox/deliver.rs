@@ -1,4 +1,4 @@
-//! Signed deliveries to the bot, and its answers.
+//! Signed deliveries to the bot, and the bot's answers.
 
 use axum::body::Bytes;
 use axum::http::{Method, Request, header};
@@ -15,28 +15,28 @@ use super::{Sandbox, limits, lock};
 
 pub(super) type Client = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
 
-/// Deliveries that are kept to be sent again.
+/// How many deliveries are kept for sending them again.
 const REMEMBERED: usize = 100;
-/// Bytes of an answer that are read.
+/// How many bytes of an answer are read.
 const ANSWER_BYTES: usize = 1_000_000;
 
-/// One HTTP request to the bot, signed; can be sent again byte for byte.
+/// One signed HTTP request to the bot, which can be sent again byte for byte.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// `X-Slack-Request-Timestamp`, in seconds.
     pub timestamp: i64,
-    /// `X-Slack-Signature`.
+    /// `X-Slack-Signature`: `v0=` and 64 hex digits.
     pub signature: String,
-    /// Form or JSON.
+    /// `Content-Type`: form or JSON.
     pub content_type: &'static str,
-    /// Further headers: those of a retry.
+    /// Further headers, such as those of a retry.
     pub headers: Vec<(&'static str, String)>,
-    /// What is signed, byte for byte.
+    /// The signed bytes.
     pub body: Bytes,
     pub(super) after: After,
 }
 
-/// What the answer to a delivery does in the workspace.
+/// What the answer to a delivery changes in the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum After {
     Nothing,
@@ -44,7 +44,7 @@ pub(super) enum After {
     Submit { user: String, view_id: String },
 }
 
-/// What the bot answered.
+/// The bot's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
@@ -56,12 +56,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether Slack takes it as an acknowledgement.
+    /// Whether Slack counts the answer as an acknowledgement.
     pub fn is_ack(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The body as JSON, when it is some.
+    /// The body as JSON, if it is JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_str(&self.body).ok()
     }
@@ -70,7 +70,7 @@ impl Answer {
 /// Slack's signature: HMAC-SHA256 over `v0:{timestamp}:{body}`.
 ///
 /// # Panics
-/// Never: HMAC takes keys of every length.
+/// Never: HMAC accepts keys of every length.
 pub fn sign(secret: &str, timestamp: i64, body: &[u8]) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length");
@@ -86,23 +86,23 @@ pub(super) fn client() -> Client {
 }
 
 impl Sandbox {
-    /// A form, signed now.
+    /// A form, signed with the current time.
     pub(super) fn form(&self, fields: &[(&str, &str)], after: After) -> Delivery {
         let body = serde_urlencoded::to_string(fields).unwrap_or_default();
         self.signed("application/x-www-form-urlencoded", body.into(), after)
     }
 
-    /// An interaction: a form with the JSON in `payload`.
+    /// An interaction: a form with JSON in the field `payload`.
     pub(super) fn interaction(&self, payload: &Value, after: After) -> Delivery {
         self.form(&[("payload", &payload.to_string())], after)
     }
 
-    /// A JSON body, signed now.
+    /// A JSON body, signed with the current time.
     pub(super) fn json_delivery(&self, body: &Value) -> Delivery {
         self.signed("application/json", body.to_string().into(), After::Nothing)
     }
 
-    /// Any bytes as a signed delivery: for what Slack itself would never send.
+    /// Signs any bytes as a delivery, for bodies that Slack would never send.
     pub fn raw_delivery(&self, content_type: &'static str, body: impl Into<Bytes>) -> Delivery {
         self.signed(content_type, body.into(), After::Nothing)
     }
@@ -120,7 +120,7 @@ impl Sandbox {
         }
     }
 
-    /// The same body signed with the right secret for another time, in seconds.
+    /// The same body, correctly signed for another time (in seconds).
     #[must_use]
     pub fn resign(&self, delivery: &Delivery, timestamp: i64) -> Delivery {
         let signature = sign(
@@ -140,7 +140,7 @@ impl Sandbox {
         lock(&self.0.deliveries).iter().cloned().collect()
     }
 
-    /// Sends the same bytes with the same signature again, as a network or an attacker could; the answer changes nothing here.
+    /// Sends the same bytes with the same signature again, as a network or an attacker could. The answer does not change the workspace.
     ///
     /// # Errors
     /// When the bot does not answer in three seconds.
@@ -148,10 +148,10 @@ impl Sandbox {
         self.post(delivery).await
     }
 
-    /// Sends a delivery and lets the answer have its effect.
+    /// Sends a delivery and applies the answer to the workspace.
     ///
     /// # Errors
-    /// When the bot does not answer in three seconds, or answers what Slack would not take.
+    /// When the bot does not answer in three seconds, or its answer is one that Slack would not accept.
     pub async fn send(&self, delivery: &Delivery) -> Result<Answer, ActError> {
         {
             let mut sent = lock(&self.0.deliveries);

@@ -1,4 +1,4 @@
-//! Block Kit's elements and composition objects, checked as Slack checks them.
+//! Checks Block Kit elements and composition objects as Slack does.
 
 use std::collections::HashSet;
 
@@ -156,7 +156,7 @@ fn check_options(options: &Value, max: usize, at: &str, problems: &mut Problems)
     });
 }
 
-/// What Slack would not take of the options that were offered for a long list; none may be found.
+/// The first error that Slack would report for options offered in a long list; the list may be empty.
 pub(super) fn options_problem(options: &[Value]) -> Option<String> {
     if options.is_empty() {
         return None;
@@ -220,7 +220,7 @@ fn check_text_input(element: &Value, at: &str, problems: &mut Problems) {
     }
 }
 
-/// A value like `2026-11-23`: `d` stands for a digit.
+/// Checks a value like `2026-11-23`; in the pattern `d` stands for a digit.
 fn check_pattern(element: &Value, field: &str, pattern: &str, at: &str, problems: &mut Problems) {
     let Some(value) = element.get(field).filter(|value| !value.is_null()) else {
         return;

@@ -1,4 +1,4 @@
-//! The Web API misbehaves when told to.
+//! Faults: ways in which the Web API fails on request.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,26 +7,26 @@ use std::collections::{HashMap, VecDeque};
 pub enum Fault {
     /// 429 with `Retry-After`.
     RateLimited {
-        /// Seconds.
+        /// Seconds to wait.
         retry_after: u32,
     },
-    /// A bare HTTP status: 500, 502, 503.
+    /// A bare HTTP status, such as 500, 502 or 503.
     Http(u16),
-    /// `200 {"ok": false, "error": ..}`.
+    /// An error of the Web API: `200 {"ok": false, "error": ..}`.
     ApiError(String),
-    /// Nothing happens and no answer comes until [`super::Sandbox::release_hung`] or the client leaves.
+    /// No effect and no answer until [`super::Sandbox::release_hung`], or until the client disconnects.
     Timeout,
-    /// The call is carried out, but no answer comes.
+    /// The call takes effect, but no answer comes.
     TimeoutAfterEffect,
-    /// 200 with a body that is not JSON; the call is not carried out.
+    /// 200 with a body that is not JSON; the call has no effect.
     BadJson,
-    /// The call is carried out; its answer comes one byte a second.
+    /// The call takes effect; its answer arrives at one byte per second.
     SlowDrip,
-    /// The connection ends without an answer; the call is not carried out.
+    /// The connection ends without an answer; the call has no effect.
     Disconnect,
-    /// The call is carried out, then the connection ends without an answer.
+    /// The call takes effect, then the connection ends without an answer.
     DisconnectAfterEffect,
-    /// The call is carried out; the connection ends in the middle of the answer's body.
+    /// The call takes effect; the connection ends in the middle of the answer's body.
     CutMidBody,
     /// 302 to another address.
     Redirect(String),
@@ -38,7 +38,7 @@ impl Fault {
         Self::ApiError(code.to_owned())
     }
 
-    /// Whether the call is carried out although its answer is lost or spoiled.
+    /// Whether the call takes effect although its answer is lost or damaged.
     pub(super) fn has_effect(&self) -> bool {
         matches!(
             self,
@@ -50,7 +50,7 @@ impl Fault {
     }
 }
 
-/// The faults that wait for their call.
+/// Faults that are waiting for a call.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     any: VecDeque<Fault>,
@@ -63,10 +63,10 @@ pub(super) struct Faults {
     listed: HashMap<String, VecDeque<i64>>,
 }
 
-/// Slack takes about one message a second and channel.
+/// Slack accepts about one message per second and channel.
 const PACE_MS: i64 = 1_000;
 
-/// Methods of Slack's Tier 2, and how many calls of each it takes within a minute.
+/// Methods of Slack's Tier 2, and how many calls of each it accepts per minute.
 const TIER_2: [&str; 3] = ["auth.teams.list", "usergroups.list", "users.list"];
 const TIER_2_CALLS: usize = 20;
 const MINUTE_MS: i64 = 60_000;
@@ -91,8 +91,8 @@ impl Faults {
         *self = Self::default();
     }
 
-    /// The fault of this call, used up: an outage first, then the method's own queue, then anybody's, then the standing one; and
-    /// last Slack's own pace, where it is kept.
+    /// Takes the fault for this call. The order is: an outage, the queue of this method, the queue of any method, a permanent fault of the
+    /// method, and at last Slack's rate limits if they are enforced.
     pub(super) fn take(
         &mut self,
         method: &str,
@@ -141,7 +141,7 @@ impl Faults {
         None
     }
 
-    /// Faults that no call has met.
+    /// The number of faults that no call has met.
     pub(super) fn waiting(&self) -> usize {
         self.any.len() + self.next.values().map(VecDeque::len).sum::<usize>()
     }

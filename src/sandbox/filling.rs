@@ -1,4 +1,4 @@
-//! Modals: filling in, submitting, closing.
+//! Forms in modals: filling in, submitting, closing.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::elements::options_problem;
 use super::forms::{Values, state_values};
 use super::{Sandbox, payload};
 
-/// The block of a long list, once so much is typed that the client asks.
+/// The block of a long list, provided that enough was typed for the client to ask for options.
 fn long_list<'a>(view: &'a Value, action_id: &str, typed: &str) -> Result<&'a Value, ActError> {
     let missing = || ActError::NoElement {
         wanted: action_id.to_owned(),
@@ -30,7 +30,7 @@ fn long_list<'a>(view: &'a Value, action_id: &str, typed: &str) -> Result<&'a Va
     Ok(block)
 }
 
-/// The options of an answer, as Slack would take them.
+/// The options in an answer, checked as Slack does.
 fn offered(answer: &Answer) -> Result<Vec<Value>, ActError> {
     let bad = |what: String| Err(ActError::BadAnswer(what));
     let body = answer.json().unwrap_or_default();
@@ -44,7 +44,7 @@ fn offered(answer: &Answer) -> Result<Vec<Value>, ActError> {
 }
 
 impl Sandbox {
-    /// Fills in and submits the modal on top.
+    /// Fills in and submits the topmost modal.
     ///
     /// # Errors
     /// [`ActError`].
@@ -57,7 +57,7 @@ impl Sandbox {
         self.send(&delivery).await
     }
 
-    /// The delivery of a submit, forged or not, not sent yet.
+    /// The delivery of a submitted form, forged or not, without sending it.
     ///
     /// # Errors
     /// [`ActError`].
@@ -95,7 +95,7 @@ impl Sandbox {
         Ok(self.interaction(&payload, after))
     }
 
-    /// Types into a long list of the modal on top; what the bot offers there, as value and words.
+    /// Types into a long list of the topmost modal and returns the offered options, as value and text.
     ///
     /// # Errors
     /// [`ActError`].
@@ -134,7 +134,7 @@ impl Sandbox {
         Ok(options.iter().map(read).collect())
     }
 
-    /// Closes the modal on top; the bot hears of it only when it asked to. `None`: it did not ask.
+    /// Closes the topmost modal. The bot is notified only if it asked for that; otherwise the result is `None`.
     ///
     /// # Errors
     /// [`ActError`].

@@ -1,4 +1,4 @@
-//! What a person typed into a view, as Slack reports it: `state.values`.
+//! The values typed into a view, in the form in which Slack reports them: `state.values`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl Values {
         self
     }
 
-    /// Reads what the page sends.
+    /// Reads the values that the page sends.
     pub(super) fn from_json(value: &Value) -> Self {
         let fields = value.as_object().cloned().unwrap_or_default();
         Self(fields.into_iter().collect())
@@ -30,7 +30,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Values {
     }
 }
 
-/// The `state.values` of a view, or what is missing by block id, as the client says it before it sends anything.
+/// The `state.values` of a view, or errors by block id as the client shows them before it sends anything.
 pub(super) fn state_values(
     view: &Value,
     typed: &Values,
@@ -84,7 +84,7 @@ pub(super) fn elements_of(block: &Value) -> Vec<&Value> {
     }
 }
 
-/// The option of an element with this value, in full.
+/// The complete option of an element with this value.
 pub(super) fn option_of(element: &Value, value: &str) -> Option<Value> {
     let groups = element["option_groups"].as_array().into_iter().flatten();
     let grouped = groups
@@ -98,7 +98,7 @@ pub(super) fn option_of(element: &Value, value: &str) -> Option<Value> {
     all.find(|option| option["value"] == value).cloned()
 }
 
-/// What an element holds; `None` for one that holds nothing, like a button.
+/// The state of an element; `None` for an element without state, such as a button.
 fn element_state(element: &Value, given: Option<&Value>) -> Option<Result<Value, String>> {
     let kind = element["type"].as_str()?;
     let text = |initial: &str| given.cloned().unwrap_or_else(|| element[initial].clone());

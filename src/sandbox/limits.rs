@@ -1,82 +1,82 @@
-//! Slack's limits, as its reference states them. Lengths count characters.
+//! Slack's limits, from its reference. Lengths are in characters unless a name or comment says bytes.
 
-/// Blocks in a message.
+/// The most blocks in a message.
 pub const MESSAGE_BLOCKS: usize = 50;
-/// Blocks in a modal or on Home.
+/// The most blocks in a modal or on the Home tab.
 pub const VIEW_BLOCKS: usize = 100;
-/// All the text in a message's blocks; not documented, seen as `msg_blocks_too_long`.
+/// Text in all blocks of a message; undocumented, observed as `msg_blocks_too_long`.
 pub const MESSAGE_BLOCKS_TEXT: usize = 13_200;
-/// `text` of a new message.
+/// Length of `text` in a new message.
 pub const MESSAGE_TEXT: usize = 40_000;
-/// `text` of an update.
+/// Length of `text` in an update.
 pub const UPDATE_TEXT: usize = 4_000;
-/// Attachments of a message.
+/// The most attachments of a message.
 pub const ATTACHMENTS: usize = 100;
-/// Bytes of `metadata`.
+/// Size of `metadata`, in bytes.
 pub const METADATA_BYTES: usize = 8_192;
-/// `block_id`, `action_id`, `callback_id`, `external_id`.
+/// Length of `block_id`, `action_id`, `callback_id` and `external_id`.
 pub const ID: usize = 255;
-/// A section's text.
+/// Length of a section's text.
 pub const SECTION_TEXT: usize = 3_000;
-/// Fields of a section.
+/// The most fields of a section.
 pub const FIELDS: usize = 10;
-/// Text of one field.
+/// Length of one field's text.
 pub const FIELD_TEXT: usize = 2_000;
-/// A header's text.
+/// Length of a header's text.
 pub const HEADER_TEXT: usize = 150;
-/// Elements of a context block.
+/// The most elements of a context block.
 pub const CONTEXT_ELEMENTS: usize = 10;
-/// Text of one context element.
+/// Length of one context element's text.
 pub const CONTEXT_TEXT: usize = 2_000;
-/// Elements of an actions block.
+/// The most elements of an actions block.
 pub const ACTIONS_ELEMENTS: usize = 25;
-/// Label and hint of an input.
+/// Length of an input's label, and of its hint.
 pub const LABEL: usize = 2_000;
-/// An image's `alt_text` and title.
+/// Length of an image's `alt_text`, and of its title.
 pub const IMAGE_TEXT: usize = 2_000;
-/// Urls of images, buttons and options.
+/// Length of the URLs of images, buttons and options.
 pub const URL: usize = 3_000;
-/// A markdown block, and all of them together.
+/// Length of a markdown block, and of all markdown blocks together.
 pub const MARKDOWN: usize = 12_000;
-/// A button's text.
+/// Length of a button's text.
 pub const BUTTON_TEXT: usize = 75;
-/// A button's value.
+/// Length of a button's value.
 pub const BUTTON_VALUE: usize = 2_000;
-/// A button's `accessibility_label`.
+/// Length of a button's `accessibility_label`.
 pub const ACCESSIBILITY_LABEL: usize = 75;
-/// An option's text and description.
+/// Length of an option's text, and of its description.
 pub const OPTION_TEXT: usize = 75;
-/// An option's value.
+/// Length of an option's value.
 pub const OPTION_VALUE: usize = 150;
-/// Options of a select.
+/// The most options of a select.
 pub const OPTIONS: usize = 100;
-/// Options of radio buttons and checkboxes.
+/// The most options of radio buttons and checkboxes.
 pub const CHOICES: usize = 10;
-/// Options of an overflow menu.
+/// The most options of an overflow menu.
 pub const OVERFLOW: usize = 5;
-/// A placeholder.
+/// Length of a placeholder.
 pub const PLACEHOLDER: usize = 150;
-/// `max_length` of a plain text input.
+/// The largest `max_length` of a plain text input.
 pub const INPUT_LENGTH: u64 = 3_000;
-/// A confirm dialog's title.
+/// Length of a confirm dialog's title.
 pub const CONFIRM_TITLE: usize = 100;
-/// A confirm dialog's text.
+/// Length of a confirm dialog's text.
 pub const CONFIRM_TEXT: usize = 300;
-/// A confirm dialog's buttons.
+/// Length of a confirm dialog's buttons.
 pub const CONFIRM_BUTTON: usize = 30;
-/// A modal's title, submit and close.
+/// Length of a modal's title, submit and close texts.
 pub const VIEW_TITLE: usize = 24;
-/// `private_metadata`.
+/// Length of `private_metadata`.
 pub const PRIVATE_METADATA: usize = 3_000;
-/// Bytes of a view's JSON.
+/// Size of a view's JSON, in bytes.
 pub const VIEW_BYTES: usize = 250_000;
-/// Views on one stack.
+/// The most views in one stack.
 pub const VIEW_STACK: usize = 3;
-/// A `trigger_id`'s life.
+/// Lifetime of a `trigger_id`, in milliseconds.
 pub const TRIGGER_LIFE_MS: i64 = 3_000;
-/// A `response_url`'s life.
+/// Lifetime of a `response_url`, in milliseconds.
 pub const REPLY_LIFE_MS: i64 = 30 * 60 * 1_000;
-/// Uses of a `response_url`.
+/// How often a `response_url` can be used.
 pub const REPLY_USES: u32 = 5;
-/// How long Slack waits for the app's answer.
+/// How long Slack waits for the app's answer to a delivery.
 pub const ACK: std::time::Duration = std::time::Duration::from_secs(3);

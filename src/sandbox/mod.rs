@@ -1,7 +1,7 @@
-//! A local Slack workspace: state first, the Web API over it, signed deliveries to the bot, a web page on top.
+//! A local Slack workspace: its state, the Web API that changes it, signed deliveries to the bot, and a web page for people.
 //!
-//! `countersign demo` shows it to people and the tests act in it. It enforces Slack's limits and answers with Slack's own errors,
-//! so what works here has met the same refusals before; told to, it also fails as a network does ([`Fault`]).
+//! `countersign demo` shows it to people, and the tests use it. It enforces Slack's limits and returns Slack's own errors, so the bot has
+//! already met the refusals that it will meet in Slack. On request it also fails as a network does ([`Fault`]).
 
 mod acting;
 mod answers;
@@ -46,24 +46,24 @@ pub use reading::{ModalText, Shown};
 pub use seed::Seed;
 pub use state::{Channel, ChannelKind, Group, Install, Message, State, User, View};
 
-/// Milliseconds since 1970, as the workspace believes.
+/// Returns the workspace's time, in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What a workspace is started with.
+/// How a workspace starts.
 pub struct Setup {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who and what is there.
+    /// The people, channels and groups at the start.
     pub seed: Seed,
-    /// Where the bot listens, without `/slack/events`; may be told later by [`Sandbox::set_bot_url`].
+    /// The bot's base URL, without `/slack/events`; can be set later with [`Sandbox::set_bot_url`].
     pub bot_url: Option<String>,
-    /// Shared with the bot: signs what is delivered to it.
+    /// Signs deliveries to the bot, which knows the same secret.
     pub signing_secret: SecretString,
-    /// The bearer token the Web API accepts.
+    /// The bearer token that the Web API accepts.
     pub bot_token: SecretString,
-    /// The app-level token; with it the app is in Socket Mode, and nothing is sent over HTTP.
+    /// The app-level token. With it the app is in Socket Mode, and nothing is sent over HTTP.
     pub app_token: Option<SecretString>,
-    /// The workspace's time.
+    /// The workspace's clock.
     pub clock: Clock,
 }
 
@@ -90,7 +90,7 @@ struct Inner {
 }
 
 impl Sandbox {
-    /// Binds, and serves until [`Sandbox::stop`].
+    /// Binds the address and serves until [`Sandbox::stop`].
     ///
     /// # Errors
     /// When the address cannot be bound.
@@ -139,47 +139,47 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// The workspace's address, without a trailing slash; the page is there.
+    /// The workspace's base URL, without a trailing slash; it serves the page.
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// The base address of the Web API: what a bot is told as `SLACK_API_URL`.
+    /// The base URL of the Web API, for the bot's `SLACK_API_URL`.
     pub fn api_url(&self) -> String {
         format!("{}/api", self.0.url)
     }
 
-    /// Tells where the bot listens, without `/slack/events`.
+    /// Sets the bot's base URL, without `/slack/events`.
     pub fn set_bot_url(&self, url: &str) {
         let mut slot = lock(&self.0.bot_url);
         *slot = Some(url.trim_end_matches('/').to_owned());
     }
 
-    /// Ends every connection kindly and waits for the server to be gone.
+    /// Closes every connection gracefully and waits until the server has stopped.
     pub async fn stop(&self) {
         self.0.stop.cancel();
         self.0.release.notify_waiters();
         self.0.server.wait().await;
     }
 
-    /// The workspace's time in milliseconds.
+    /// The workspace's time, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         (self.0.clock)()
     }
 
-    /// Reads the state; keep the closure short, everybody waits for it.
+    /// Reads the state under its lock; keep the closure short.
     pub fn look<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         read(&lock(&self.0.state))
     }
 
-    /// Changes the state as an admin of the workspace could: archive a channel, deactivate a person, delete a card.
+    /// Changes the state as an administrator of the workspace could: archive a channel, deactivate a person, delete a card.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut lock(&self.0.state));
         self.0.version.send_modify(|version| *version += 1);
         changed
     }
 
-    /// Waits until the state shows something; checked after every change. `None` after five seconds.
+    /// Waits until `seen` finds something in the state, checked after every change. `None` after five seconds.
     pub async fn wait_for<T>(&self, mut seen: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let mut versions = self.0.version.subscribe();
         let waiting = async {
@@ -198,49 +198,49 @@ impl Sandbox {
             .ok()?
     }
 
-    /// The next call of any method goes wrong like this; several wait in a row.
+    /// The next call of any method fails like this. Several faults apply to successive calls.
     pub fn fail_next(&self, fault: Fault) {
         lock(&self.0.faults).push(None, fault);
     }
 
-    /// The next call of this method (`chat.postMessage`, or `response_url`) goes wrong like this.
+    /// The next call of this method (`chat.postMessage`, or `response_url`) fails like this.
     pub fn fail_next_of(&self, method: &str, fault: Fault) {
         lock(&self.0.faults).push(Some(method), fault);
     }
 
-    /// Every call of this method goes wrong like this, until [`Sandbox::clear_faults`].
+    /// Every call of this method fails like this, until [`Sandbox::clear_faults`].
     pub fn fail_always(&self, method: &str, fault: Fault) {
         lock(&self.0.faults).always(method, fault);
     }
 
-    /// Slack is down: every connection to the Web API and to response urls is cut.
+    /// An outage of Slack: every connection to the Web API and to response URLs is cut.
     pub fn set_outage(&self, down: bool) {
         lock(&self.0.faults).outage = down;
     }
 
-    /// Slack's own pace is kept: a second message to a channel within a second is refused (429, `Retry-After: 1`).
+    /// Enforces Slack's rate of messages: a second message to a channel within a second is refused (429, `Retry-After: 1`).
     pub fn set_paced(&self, paced: bool) {
         lock(&self.0.faults).paced = paced;
     }
 
-    /// Slack's own tiers are kept: the twenty-first call of a list within a minute is refused (429, `Retry-After`).
+    /// Enforces Slack's rate tiers: the twenty-first call of a list method within a minute is refused (429, `Retry-After`).
     pub fn set_tiers(&self, has_tiers: bool) {
         lock(&self.0.faults).has_tiers = has_tiers;
     }
 
-    /// Forgets all faults, ends an outage, and keeps no pace.
+    /// Removes all faults, ends an outage, and stops enforcing rates.
     pub fn clear_faults(&self) {
         lock(&self.0.faults).clear();
         self.release_hung();
     }
 
-    /// Ends the calls that hang after [`Fault::Timeout`]: their connections are cut.
+    /// Cuts the connections of calls that hang after [`Fault::Timeout`].
     pub fn release_hung(&self) {
         self.0.release.notify_waiters();
     }
 }
 
-/// A poisoned lock means a test failed while changing plain data; the others may go on reading it.
+/// A poisoned lock means that a test failed while it changed plain data; the others may still read it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
-//! Slack's `<...>` marks and entities, as plain text.
+//! Renders Slack's `<...>` markup and entities as plain text.
 
 use super::state::State;
 
-/// The text a person reads: mentions by name, links with their address, dates by their fallback.
+/// The text that a person reads: mentions by name, links with their address, dates by their fallback.
 pub(super) fn plain(state: &State, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -53,7 +53,7 @@ fn mark(state: &State, inner: &str) -> String {
     }
 }
 
-/// The three entities Slack knows, ampersand last.
+/// Replaces the three entities that Slack uses, the ampersand last.
 pub(super) fn unescape(text: &str) -> String {
     text.replace("&lt;", "<")
         .replace("&gt;", ">")

@@ -1,6 +1,6 @@
-//! The web page: pick who you are, read, click, type commands.
+//! The web page: choose who you are, read, click, type commands.
 //!
-//! It shows the state and calls the acting functions, nothing else; it has no login because everything here is pretend.
+//! It only shows the state and calls the functions for people's actions. It has no login, because nothing in the workspace is real.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use super::forms::Values;
 use super::state::{Channel, ChannelKind, Message, State, User};
 use super::{Sandbox, lock};
 
-/// How long a question about news is held open.
+/// How long a long poll for changes is held open.
 const NEWS: Duration = Duration::from_secs(25);
-/// Messages of a channel that are shown.
+/// How many messages of a channel are shown.
 const SHOWN: usize = 200;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -68,7 +68,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .layer(from_fn(same_origin))
 }
 
-/// Another site open in the same browser must not click here; browsers say where a request comes from.
+/// Refuses requests from other sites open in the same browser. Browsers send the origin of a request.
 async fn same_origin(headers: HeaderMap, request: Request, next: Next) -> Response {
     let site = headers
         .get("sec-fetch-site")
@@ -102,7 +102,7 @@ struct Asked {
     version: u64,
 }
 
-/// The state as one person sees it, at once when it is newer than `version`, else when something happens.
+/// The state as one person sees it: at once if it is newer than `version`, otherwise when something changes.
 async fn state(Shared(sandbox): Shared<Sandbox>, Query(asked): Query<Asked>) -> Response {
     let mut versions = sandbox.0.version.subscribe();
     let news = versions.wait_for(|version| *version > asked.version);
@@ -206,7 +206,7 @@ struct Said {
     text: String,
 }
 
-/// A line from the composer: a slash command, or a plain message.
+/// Handles a line from the composer: a slash command or a plain message.
 async fn say(Shared(sandbox): Shared<Sandbox>, Json(said): Json<Said>) -> Response {
     let line = said.text.trim();
     if !line.starts_with('/') {
@@ -276,7 +276,7 @@ struct Typed {
     letters: String,
 }
 
-/// What the bot offers in a long list for the letters typed so far.
+/// The options that the bot offers in a long list for the typed text.
 async fn suggest(Shared(sandbox): Shared<Sandbox>, Json(typed): Json<Typed>) -> Response {
     let offered = sandbox
         .suggest(&typed.user, &typed.action_id, &typed.letters)
@@ -301,7 +301,7 @@ async fn home(Shared(sandbox): Shared<Sandbox>, Json(who): Json<Who>) -> Respons
     told(sandbox.open_home(&who.user).await.map(Some))
 }
 
-/// What the page says after an act: nothing when it went well.
+/// The response after an action; empty if it succeeded.
 fn told(outcome: Result<Option<Answer>, ActError>) -> Response {
     let body = match outcome {
         Ok(None) => json!({"ok": true}),

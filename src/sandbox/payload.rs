@@ -1,14 +1,14 @@
-//! The JSON of interactions and events, as Slack builds it.
+//! Builds the JSON of interactions and events as Slack does.
 
 use serde_json::{Value, json};
 
 use super::api::message_json;
 use super::state::{Channel, ChannelKind, Install, Message, State, User, View};
 
-/// The token Slack still sends for old apps; nobody should look at it.
+/// The verification token that Slack still sends for old apps; apps should not use it.
 const OLD_TOKEN: &str = "verification-token-nobody-uses";
 
-/// What every interaction carries about the person, the workspace and the app.
+/// The fields that every interaction has: person, workspace and app.
 pub(super) fn envelope(install: &Install, kind: &str, user: &User, trigger_id: &str) -> Value {
     let own = user.team_id == install.team_id;
     let domain = if own {
@@ -37,7 +37,7 @@ pub(super) fn envelope(install: &Install, kind: &str, user: &User, trigger_id: &
     })
 }
 
-/// What a click on a message adds.
+/// The fields that a click on a message adds.
 pub(super) fn on_message(
     payload: &mut Value,
     state: &State,
@@ -63,13 +63,13 @@ pub(super) fn on_message(
     }
 }
 
-/// What a click in a view adds.
+/// The fields that a click in a view adds.
 pub(super) fn on_view(payload: &mut Value, state: &State, view: &View, values: &Value) {
     payload["container"] = json!({"type": "view", "view_id": view.id});
     payload["view"] = view_json(state, view, values);
 }
 
-/// A view as Slack shows it to the app.
+/// A view as Slack sends it to the app.
 pub(super) fn view_json(state: &State, view: &View, values: &Value) -> Value {
     let install = &state.install;
     let mut body = json!({
@@ -154,7 +154,7 @@ pub(super) fn event_callback(state: &mut State, event: &Value, now_ms: i64) -> V
         "event_time": now_ms.div_euclid(1000),
         "authorizations": [{
             "enterprise_id": install.enterprise_id,
-            // an install for the whole organization names no workspace
+            // an organization-wide installation does not name a workspace
             "team_id": install.enterprise_id.is_none().then_some(&install.team_id),
             "user_id": install.bot_user,
             "is_bot": true,
@@ -165,7 +165,7 @@ pub(super) fn event_callback(state: &mut State, event: &Value, now_ms: i64) -> V
     })
 }
 
-/// The name Slack sends: private conversations keep theirs to themselves.
+/// The channel name that Slack sends; for private conversations it is a placeholder.
 fn channel_name(channel: &Channel) -> &str {
     match channel.kind {
         ChannelKind::Public => &channel.name,

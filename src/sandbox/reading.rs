@@ -1,4 +1,4 @@
-//! What people see, as text.
+//! Reads what people see, as text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::forms::elements_of;
 use super::state::{Message, State};
 use super::{Sandbox, lock, render};
 
-/// A message as somebody reads it.
+/// A message as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The channel's id.
@@ -19,13 +19,13 @@ pub struct Shown {
     pub from: String,
     /// Blocks as lines, mentions by name.
     pub text: String,
-    /// The message's own `text`: what notifications and screen readers say.
+    /// The message's own `text`, which notifications and screen readers use.
     pub notification: String,
-    /// The action ids of what can be clicked.
+    /// The action ids of the elements that can be clicked.
     pub actions: Vec<String>,
-    /// The parent of a reply.
+    /// `ts` of the parent, if this is a reply.
     pub thread_ts: Option<String>,
-    /// It was changed after it was posted.
+    /// Whether it was changed after it was posted.
     pub is_edited: bool,
 }
 
@@ -35,16 +35,16 @@ impl fmt::Display for Shown {
     }
 }
 
-/// A modal as somebody reads it.
+/// A modal as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModalText {
-    /// `V...`.
+    /// View id: `V...`.
     pub id: String,
-    /// `callback_id`.
+    /// The view's `callback_id`.
     pub callback_id: String,
     /// Title, blocks, errors and buttons as lines.
     pub text: String,
-    /// What the bot said beside the fields, by block id.
+    /// Field errors from the bot, by block id.
     pub errors: BTreeMap<String, String>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for ModalText {
 }
 
 impl Sandbox {
-    /// What everybody sees in a channel (id or name), oldest first, replies included.
+    /// The messages of a channel (id or name) that everyone sees, oldest first, including replies.
     pub fn messages(&self, channel: &str) -> Vec<Shown> {
         self.look(|state| {
             let id = state
@@ -66,12 +66,12 @@ impl Sandbox {
         })
     }
 
-    /// The newest message of the bot in a channel that is no reply: the card.
+    /// The bot's newest message in a channel that is not a reply: the card.
     pub fn card(&self, channel: &str) -> Option<Shown> {
         self.cards(channel).pop()
     }
 
-    /// The bot's messages in a channel that are no replies, oldest first.
+    /// The bot's messages in a channel that are not replies, oldest first.
     pub fn cards(&self, channel: &str) -> Vec<Shown> {
         self.look(|state| {
             let id = state
@@ -85,7 +85,7 @@ impl Sandbox {
         })
     }
 
-    /// The replies below a message.
+    /// The replies to a message.
     pub fn thread(&self, channel: &str, ts: &str) -> Vec<Shown> {
         let all = self.messages(channel);
         all.into_iter()
@@ -93,7 +93,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// What only this person (id or handle) was shown, in any channel, oldest first.
+    /// The ephemeral messages of a person (id or handle) in all channels, oldest first.
     pub fn ephemerals(&self, user: &str) -> Vec<Shown> {
         self.look(|state| {
             let user = id_of(state, user);
@@ -118,7 +118,7 @@ impl Sandbox {
         })
     }
 
-    /// The modal a person has on top.
+    /// The topmost modal of a person.
     pub fn modal(&self, user: &str) -> Option<ModalText> {
         self.look(|state| {
             let view = state.modals.get(&id_of(state, user))?.last()?;
@@ -142,7 +142,7 @@ impl Sandbox {
         })
     }
 
-    /// A channel as a chat: `name: text`, ephemeral messages marked with whom they are for.
+    /// A channel as a chat: `name: text`; ephemeral messages are marked with their reader.
     pub fn transcript(&self, channel: &str) -> String {
         self.look(|state| {
             let Some(channel) = state.channel(channel) else {
@@ -167,12 +167,12 @@ impl Sandbox {
         })
     }
 
-    /// How often a method was called, whatever came of it.
+    /// How often a method was called, whether or not the calls succeeded.
     pub fn call_count(&self, method: &str) -> u64 {
         lock(&self.0.calls).count(method)
     }
 
-    /// Waits until a method has been called so often, whatever came of it. `None` after five seconds.
+    /// Waits until a method has been called this often, whether or not the calls succeeded. `None` after five seconds.
     pub async fn wait_for_calls(&self, method: &str, count: u64) -> Option<()> {
         self.wait_for(|_| (self.call_count(method) >= count).then_some(()))
             .await
@@ -183,7 +183,7 @@ impl Sandbox {
         lock(&self.0.calls).recent(method)
     }
 
-    /// What a test should not leave behind: calls that were the bot's own mistake, and faults that never met a call.
+    /// What no test should leave behind: calls that were the bot's own mistake, and faults that no call met.
     pub fn leftovers(&self) -> Vec<String> {
         let mut all = lock(&self.0.calls).mistakes().to_vec();
         let faults = lock(&self.0.faults);
@@ -196,7 +196,7 @@ impl Sandbox {
         all
     }
 
-    /// Forgets the bot's mistakes so far: for tests that provoke them.
+    /// Forgets the bot's mistakes so far, for tests that provoke them.
     pub fn forgive(&self) {
         lock(&self.0.calls).forgive();
     }

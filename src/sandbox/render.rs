@@ -1,11 +1,11 @@
-//! Blocks as plain lines, so that stories read like chat.
+//! Renders blocks as plain lines, so that tests read like a chat.
 
 use serde_json::Value;
 
 use super::mrkdwn::plain;
 use super::state::{Message, State, View};
 
-/// A message: its blocks, or its text when it has none.
+/// A message: its blocks, or its text if it has none.
 pub(super) fn message(state: &State, message: &Message) -> String {
     if message.blocks.is_empty() {
         return plain(state, &message.text);
@@ -13,7 +13,7 @@ pub(super) fn message(state: &State, message: &Message) -> String {
     blocks(state, &message.blocks)
 }
 
-/// A view: title, blocks, what the app said beside the fields, and the buttons below.
+/// A view: title, blocks, field errors and the buttons below.
 pub(super) fn view(state: &State, view: &View) -> String {
     let mut lines = Vec::new();
     if view.body["title"].is_object() {
@@ -37,7 +37,7 @@ pub(super) fn view(state: &State, view: &View) -> String {
     lines.join("\n")
 }
 
-/// Blocks, one or more lines each.
+/// Blocks as one or more lines each.
 pub(super) fn blocks(state: &State, blocks: &[Value]) -> String {
     let lines: Vec<_> = blocks
         .iter()
@@ -107,7 +107,7 @@ fn input(state: &State, block: &Value) -> Vec<String> {
     lines
 }
 
-/// A control: a button by its text, a choice by its options, a field by what stands in it.
+/// A control: a button by its text, a select by its options, an input by its content.
 fn control(state: &State, element: &Value) -> String {
     let first = |names: &[&str]| {
         let found = names
@@ -196,7 +196,7 @@ fn inline(state: &State, element: &Value) -> String {
     }
 }
 
-/// A text object: mrkdwn is resolved, plain text stands as it is.
+/// A text object: markup is resolved, plain text is unchanged.
 fn text(state: &State, object: &Value) -> String {
     let raw = word(object, "text");
     if object["type"] == "mrkdwn" {

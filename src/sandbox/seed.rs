@@ -1,11 +1,11 @@
-//! Who and what is in the workspace when it starts.
+//! The workspace's people, channels and groups at the start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::state::{Channel, ChannelKind, Group, Install, State, User};
 use super::tickets::Tickets;
 
-/// What the app was granted when it was installed.
+/// The scopes that were granted when the app was installed.
 const SCOPES: [&str; 7] = [
     "commands",
     "chat:write",
@@ -21,7 +21,7 @@ const SCOPES: [&str; 7] = [
 pub struct Seed(State);
 
 impl Seed {
-    /// A workspace `T01TEST` with our app and its bot, and nobody else.
+    /// The workspace `T01TEST` with the app and its bot, and without people.
     pub fn empty() -> Self {
         let install = Install {
             team_id: "T01TEST".to_owned(),
@@ -89,10 +89,10 @@ impl Seed {
         self
     }
 
-    /// Changes a person: a guest, a bot, somebody of another workspace.
+    /// Changes a person, for example to a guest, a bot, or a member of another workspace.
     ///
     /// # Panics
-    /// When there is no such person: a mistake in the seed.
+    /// When the person does not exist, which is a mistake in the seed.
     #[must_use]
     pub fn user_with(mut self, id: &str, change: impl FnOnce(&mut User)) -> Self {
         let user = self.0.users.get_mut(id);
@@ -100,7 +100,7 @@ impl Seed {
         self
     }
 
-    /// Adds a public channel with the bot and everybody of the workspace in it.
+    /// Adds a public channel with the bot and everyone in the workspace as members.
     #[must_use]
     pub fn channel(self, id: &str, name: &str) -> Self {
         let own = |user: &&User| !user.is_stranger && !user.deleted;
@@ -115,7 +115,7 @@ impl Seed {
         self.channel_with(id, name, ChannelKind::Public, &members)
     }
 
-    /// Adds a channel with these members (ids or handles); the bot is in it only when named.
+    /// Adds a channel with these members (ids or handles); the bot is a member only if it is named.
     #[must_use]
     pub fn channel_with(
         mut self,
@@ -163,7 +163,7 @@ impl Seed {
         self
     }
 
-    /// The app is installed for a whole organization, to which everybody belongs; call it after adding people.
+    /// Installs the app for a whole organization, to which everyone then belongs; call it after adding people.
     #[must_use]
     pub fn organization(mut self, enterprise_id: &str) -> Self {
         self.0.install.enterprise_id = Some(enterprise_id.to_owned());

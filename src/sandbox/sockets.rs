@@ -1,4 +1,4 @@
-//! Socket Mode: connections that the app opens with a ticket, envelopes to any one of them, and acks that come back.
+//! Socket Mode: connections that the app opens with a ticket, envelopes that go to any of them, and the acks that return.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use super::acting::ActError;
 use super::deliver::{Answer, Delivery};
 use super::{Sandbox, limits, lock};
 
-/// Connections that an app may have at once.
+/// The largest number of connections per app.
 const MOST: usize = 10;
 
-/// The app's connections and what was sent over them.
+/// The app's connections, and what was sent over them.
 pub(super) struct Sockets {
     app_token: SecretString,
     address: SocketAddr,
@@ -36,26 +36,26 @@ struct Links {
     sent: Vec<u64>,
 }
 
-/// One connection, as the workspace holds it.
+/// The workspace's side of one connection.
 struct Link {
     id: u64,
     orders: mpsc::UnboundedSender<Order>,
 }
 
-/// An envelope without an ack yet.
+/// An envelope that is not acknowledged yet.
 struct Waiting {
     link: u64,
     ack: oneshot::Sender<Option<Value>>,
 }
 
-/// What a connection is told to do.
+/// An instruction to a connection.
 enum Order {
     Say(String),
     Close,
     Cut,
 }
 
-/// Why an envelope got no ack.
+/// Why an envelope was not acknowledged.
 enum NoAck {
     Late,
     Lost,
@@ -77,7 +77,7 @@ impl Sockets {
         token == self.app_token.expose_secret()
     }
 
-    /// A fresh address, good for one connection.
+    /// A new ticket, valid for one connection.
     pub(super) fn ticket(&self) -> String {
         let mut links = lock(&self.links);
         links.serial += 1;
@@ -86,7 +86,7 @@ impl Sockets {
         format!("ws://{}/link/?ticket={ticket}&app_id=A01APP", self.address)
     }
 
-    /// Uses a ticket up; what the handshake is refused with, else.
+    /// Uses a ticket up; `Err` is the HTTP status that refuses the handshake.
     fn redeem(&self, query: &str) -> Result<(), u16> {
         let mut links = lock(&self.links);
         let ticket = query
@@ -161,7 +161,7 @@ impl Sandbox {
                     Some(Order::Say(text)) => fine = stream.send(Message::text(text)).await.is_ok(),
                     Some(Order::Close) => {
                         let _ = stream.close(None).await;
-                        // what was on its way is read until the other side has closed, too
+                        // frames that were already sent are read until the other side has closed, too
                         ordered.close();
                     }
                     Some(Order::Cut) => break,
@@ -196,7 +196,7 @@ impl Sandbox {
             .and_then(|id| links.waiting.remove(id));
         match waiting {
             Some(waiting) => {
-                let _ = waiting.ack.send(frame.get("payload").cloned()); // nobody waits for it after three seconds
+                let _ = waiting.ack.send(frame.get("payload").cloned()); // after three seconds no one waits for it
             }
             None => links.strange.push(text.chars().take(200).collect()),
         }
@@ -204,7 +204,7 @@ impl Sandbox {
         self.0.version.send_modify(|version| *version += 1);
     }
 
-    /// Sends an envelope over one of the connections. If that one breaks before the ack, Slack tries another one.
+    /// Sends an envelope over one of the connections. If that one breaks before the ack, another one is tried, as Slack does.
     pub(super) async fn post_envelope(&self, delivery: &Delivery) -> Result<Answer, ActError> {
         let nobody = || ActError::Unreachable("no socket is open".to_owned());
         for attempt in 0..3 {
@@ -248,13 +248,13 @@ impl Sandbox {
                     ""
                 });
             }
-            // each in turn, as Slack's choice is nothing to rely on
+            // in turn, because the bot must not rely on Slack's choice
             let turn = usize::try_from(links.serial).unwrap_or(0) / 2;
             let at = turn.checked_rem(links.open.len()).ok_or(NoAck::Nobody)?;
             let link = links.open[at].id;
             links.waiting.insert(id, Waiting { link, ack });
             links.sent.push(link);
-            let _ = links.open[at].orders.send(Order::Say(frame.to_string())); // gone: its ack is lost
+            let _ = links.open[at].orders.send(Order::Say(frame.to_string())); // if the connection is gone, so is the ack
         }
         match tokio::time::timeout(limits::ACK, acked).await {
             Ok(Ok(payload)) => Ok(payload),
@@ -263,7 +263,7 @@ impl Sandbox {
         }
     }
 
-    /// Over which connections envelopes went, oldest first, by number.
+    /// The numbers of the connections that carried envelopes, oldest first.
     pub fn envelopes(&self) -> Vec<u64> {
         self.0
             .sockets
@@ -271,7 +271,7 @@ impl Sandbox {
             .map_or_else(Vec::new, |sockets| lock(&sockets.links).sent.clone())
     }
 
-    /// How many sockets are open, by number.
+    /// The numbers of the open sockets.
     pub fn sockets(&self) -> Vec<u64> {
         let open = |sockets: &Sockets| {
             lock(&sockets.links)
@@ -283,7 +283,7 @@ impl Sandbox {
         self.0.sockets.as_ref().map_or_else(Vec::new, open)
     }
 
-    /// Waits until the open sockets are as wanted. `None` after five seconds.
+    /// Waits until the open sockets satisfy `wanted`. `None` after five seconds.
     pub async fn wait_for_sockets(&self, wanted: impl Fn(&[u64]) -> bool) -> Option<Vec<u64>> {
         self.wait_for(|_| {
             let open = self.sockets();
@@ -292,23 +292,23 @@ impl Sandbox {
         .await
     }
 
-    /// Tells a socket that it will be closed, and why: `warning`, `refresh_requested`, `link_disabled`.
+    /// Announces to a socket that it will be closed, and why: `warning`, `refresh_requested`, `link_disabled`.
     pub fn disconnect(&self, socket: u64, reason: &str) {
         let text = json!({"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-sandbox"}});
         self.order(socket, Order::Say(text.to_string()));
     }
 
-    /// Writes any text to a socket, as Slack never would.
+    /// Writes any text to a socket, even text that Slack would never send.
     pub fn write_to_socket(&self, socket: u64, text: &str) {
         self.order(socket, Order::Say(text.to_owned()));
     }
 
-    /// Closes a socket kindly.
+    /// Closes a socket gracefully.
     pub fn close_socket(&self, socket: u64) {
         self.order(socket, Order::Close);
     }
 
-    /// Drops a socket as a network would.
+    /// Drops a socket without closing it, as a broken network does.
     pub fn cut_socket(&self, socket: u64) {
         self.order(socket, Order::Cut);
     }
@@ -319,24 +319,24 @@ impl Sandbox {
         };
         let links = lock(&sockets.links);
         if let Some(link) = links.open.iter().find(|link| link.id == socket) {
-            let _ = link.orders.send(order); // it has gone by itself
+            let _ = link.orders.send(order); // the connection may have ended by itself
         }
     }
 
-    /// Waits for a frame that acknowledges nothing that was sent, and takes it. `None` after five seconds.
+    /// Waits for a frame that acknowledges nothing that was sent, and removes it. `None` after five seconds.
     pub async fn wait_for_strange_frame(&self) -> Option<String> {
         let sockets = self.0.sockets.as_ref()?;
         self.wait_for(|_| lock(&sockets.links).strange.pop()).await
     }
 
-    /// Frames that acknowledged nothing.
+    /// Frames that acknowledged nothing that was sent.
     pub fn strange_frames(&self) -> Vec<String> {
         let strange = |sockets: &Sockets| std::mem::take(&mut lock(&sockets.links).strange);
         self.0.sockets.as_ref().map_or_else(Vec::new, strange)
     }
 }
 
-/// What Slack wraps a delivery in; none for bytes that it would never send this way.
+/// The envelope of a delivery; `None` for bytes that Slack would never send over a socket.
 fn envelope(delivery: &Delivery) -> Option<Value> {
     if delivery.content_type == "application/json" {
         let payload: Value = serde_json::from_slice(&delivery.body).ok()?;

@@ -1,4 +1,4 @@
-//! What the workspace knows: plain data, changed by the Web API, by what people do, and by tests.
+//! The state of the workspace: plain data, changed by the Web API, by people's actions, and by tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,111 +6,111 @@ use serde_json::Value;
 
 use super::tickets::Tickets;
 
-/// A person or a bot, as `users.info` shows them.
+/// A person or a bot, with the fields of `users.info`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "Slack's user object is a row of flags"
 )]
 pub struct User {
-    /// `U...` or `W...`.
+    /// User id: `U...` or `W...`.
     pub id: String,
-    /// The workspace the person belongs to; another one than ours for a Slack Connect guest.
+    /// The person's workspace; for a Slack Connect guest it is another one than the app's.
     pub team_id: String,
-    /// The Enterprise Grid organisation, when there is one.
+    /// The Enterprise Grid organization, if any.
     pub enterprise: Option<String>,
     /// The handle: `alice`.
     pub name: String,
-    /// The name people read: `Alice Anderson`.
+    /// The displayed name: `Alice Anderson`.
     pub real_name: String,
     /// IANA time zone.
     pub tz: String,
-    /// A bot cannot click.
+    /// A bot; it cannot click.
     pub is_bot: bool,
     /// The account was deactivated.
     pub deleted: bool,
-    /// Multi-channel guest.
+    /// A multi-channel guest.
     pub is_restricted: bool,
-    /// Single-channel guest.
+    /// A single-channel guest.
     pub is_ultra_restricted: bool,
-    /// Somebody of another workspace, seen through a shared channel.
+    /// A member of another workspace, seen through a shared channel.
     pub is_stranger: bool,
-    /// Workspace admin.
+    /// A workspace administrator.
     pub is_admin: bool,
 }
 
 /// Who can see a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelKind {
-    /// Everybody of the workspace.
+    /// Everyone in the workspace.
     Public,
-    /// Its members.
+    /// The channel's members.
     Private,
-    /// Two people.
+    /// Two people: a direct message.
     Im,
 }
 
-/// A channel or a direct message, with what was said in it.
+/// A channel or a direct message, with its messages.
 #[derive(Debug, Clone)]
 pub struct Channel {
-    /// `C...` or `D...`.
+    /// Channel id: `C...` or `D...`.
     pub id: String,
-    /// Without `#`; `directmessage` for an IM, as Slack sends it.
+    /// The name without `#`; `directmessage` for a direct message, as Slack sends it.
     pub name: String,
-    /// Who can see it.
+    /// Who can see the channel.
     pub kind: ChannelKind,
-    /// User ids.
+    /// User ids of the members.
     pub members: BTreeSet<String>,
-    /// Nobody can post any more.
+    /// Archived: no one can post any more.
     pub is_archived: bool,
-    /// Shared with another organisation.
+    /// Shared with another organization.
     pub is_ext_shared: bool,
-    /// By `ts`, which is unique and rising.
+    /// The messages by `ts`, which is unique and increasing.
     pub messages: BTreeMap<String, Message>,
 }
 
 /// One message.
 #[derive(Debug, Clone, Default)]
 pub struct Message {
-    /// Identity and order in its channel: seconds and microseconds.
+    /// Identity and order in its channel: seconds and microseconds, as Slack writes them.
     pub ts: String,
     /// The author's user id.
     pub user: String,
-    /// Body, or the fallback of the blocks.
+    /// The body, or the fallback text of the blocks.
     pub text: String,
-    /// Block Kit, with block ids filled in.
+    /// Block Kit blocks; missing block ids are filled in.
     pub blocks: Vec<Value>,
-    /// The parent of a reply.
+    /// `ts` of the parent, if this is a reply.
     pub thread_ts: Option<String>,
-    /// `ts` of the last edit.
+    /// `ts` of the last edit, if any.
     pub edited: Option<String>,
-    /// An ephemeral message: the one person who sees it.
+    /// The only person who sees it, if this is an ephemeral message.
     pub only_for: Option<String>,
-    /// `{event_type, event_payload}`.
+    /// Metadata: `{event_type, event_payload}`.
     pub metadata: Option<Value>,
 }
 
-/// A modal or a Home view.
+/// A modal or a Home tab.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// `V...`.
+    /// View id: `V...`.
     pub id: String,
-    /// As the app gave it, with block ids filled in.
+    /// The view as the app sent it; missing block ids are filled in.
     pub body: Value,
-    /// Changes with every update.
+    /// Changes with every update of the view.
     pub hash: String,
-    /// The first view of the stack.
+    /// Id of the first view of the stack.
     pub root_id: String,
-    /// The view beneath.
+    /// Id of the view below.
     pub previous_id: Option<String>,
-    /// What the app said beside the fields, by block id.
+    /// Field errors from the app, by block id.
     pub errors: BTreeMap<String, String>,
-    /// What the app offered for the letters typed into long lists, by action id.
+    /// Options that the app offered for typed text in long lists, by action id.
     pub offered: BTreeMap<String, Vec<Value>>,
 }
 
 impl View {
-    /// The body with everything in its long lists that was offered so far: nothing else can be chosen there.
+    /// The body with all options offered so far in its long lists; no others can be chosen.
     pub(super) fn with_offered(&self) -> Value {
         let mut body = self.body.clone();
         let blocks = body["blocks"].as_array_mut().into_iter().flatten();
@@ -134,73 +134,73 @@ impl View {
     }
 }
 
-/// A user group ("subteam").
+/// A user group (Slack also calls it "subteam").
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// `S...`.
+    /// Group id: `S...`.
     pub id: String,
-    /// Without `@`.
+    /// The handle without `@`.
     pub handle: String,
-    /// The name people read.
+    /// The displayed name.
     pub name: String,
-    /// User ids.
+    /// User ids of the members.
     pub users: Vec<String>,
-    /// The workspace that it belongs to.
+    /// Id of the group's workspace.
     pub team_id: String,
-    /// Who changed it last.
+    /// User id of the last editor.
     pub updated_by: String,
-    /// When, in seconds.
+    /// Time of the last change, in seconds since 1970.
     pub updated_at: i64,
-    /// A disabled group resolves to nobody.
+    /// Disabled: the group resolves to no members.
     pub is_disabled: bool,
 }
 
 /// The workspace and the app installed in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Install {
-    /// `T...`.
+    /// Workspace id: `T...`.
     pub team_id: String,
     /// The workspace's name.
     pub team_name: String,
-    /// The part before `.slack.com`.
+    /// The subdomain: the part before `.slack.com`.
     pub domain: String,
-    /// `E...`, where the app is installed for a whole Enterprise Grid organization.
+    /// Organization id `E...`, if the app is installed for a whole Enterprise Grid organization.
     pub enterprise_id: Option<String>,
-    /// `A...`.
+    /// App id: `A...`.
     pub app_id: String,
-    /// `B...`.
+    /// Bot id: `B...`.
     pub bot_id: String,
-    /// The bot's user, `U...`.
+    /// User id of the bot: `U...`.
     pub bot_user: String,
 }
 
-/// Everything in the workspace.
+/// The whole state of the workspace.
 #[derive(Debug, Clone)]
 pub struct State {
-    /// Workspace and app.
+    /// The workspace and the app.
     pub install: Install,
-    /// By id.
+    /// People and bots by user id.
     pub users: BTreeMap<String, User>,
-    /// By id.
+    /// Channels and direct messages by channel id.
     pub channels: BTreeMap<String, Channel>,
-    /// By id.
+    /// User groups by group id.
     pub groups: BTreeMap<String, Group>,
-    /// Open modals per user, the top one last; at most three.
+    /// Open modals by user id, the top one last; at most three each.
     pub modals: HashMap<String, Vec<View>>,
-    /// Published Home views per user.
+    /// Published Home tabs by user id.
     pub homes: HashMap<String, View>,
-    /// What the bot token may do.
+    /// Scopes of the bot token.
     pub scopes: BTreeSet<String>,
-    /// Set to answer every call with this error: `token_revoked`, `account_inactive`.
+    /// If set, every call fails with this error: `token_revoked`, `account_inactive`.
     pub token_error: Option<String>,
-    /// One-time permissions: triggers and response urls.
+    /// Trigger ids and response URLs, which are valid for a short time.
     pub tickets: Tickets,
     pub(super) last_ts: i64,
     pub(super) serial: u64,
 }
 
 impl State {
-    /// The next message timestamp: unique and rising even when the clock stands still.
+    /// The next message timestamp: unique and increasing, even when the clock stands still.
     pub fn next_ts(&mut self, now_ms: i64) -> String {
         self.last_ts = (now_ms.saturating_mul(1000)).max(self.last_ts.saturating_add(1));
         format!(
@@ -210,7 +210,7 @@ impl State {
         )
     }
 
-    /// A number that was not used before in this workspace.
+    /// A number that was not used in this workspace before.
     pub fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
@@ -238,7 +238,7 @@ impl State {
         self.channels.get(channel)?.messages.get(ts)
     }
 
-    /// The direct message between the bot and a user, opened when there is none; its id is made from the user's.
+    /// The direct message between the bot and a user; opens it if there is none. Its id is derived from the user's id.
     pub fn open_im(&mut self, user: &str) -> String {
         let id = format!("D{}", user.get(1..).unwrap_or_default());
         let members = BTreeSet::from([self.install.bot_user.clone(), user.to_owned()]);
@@ -254,7 +254,7 @@ impl State {
         id
     }
 
-    /// Stores a message under a fresh `ts` and returns that `ts`; false channels are the caller's to check.
+    /// Stores a message under a new `ts` and returns that `ts`. The caller checks that the channel exists.
     pub fn post(&mut self, channel: &str, mut message: Message, now_ms: i64) -> String {
         let ts = self.next_ts(now_ms);
         message.ts.clone_from(&ts);
@@ -265,7 +265,7 @@ impl State {
         ts
     }
 
-    /// Gives a block id to each block without one, as Slack does when it stores them.
+    /// Fills in missing block ids, as Slack does when it stores blocks.
     pub fn name_blocks(&mut self, blocks: &mut [Value]) {
         for block in blocks {
             let named = block
@@ -279,13 +279,13 @@ impl State {
         }
     }
 
-    /// A view of anybody by its id.
+    /// Finds an open view by its id.
     pub fn view_mut(&mut self, id: &str) -> Option<&mut View> {
         let stacked = self.modals.values_mut().flatten();
         stacked.chain(self.homes.values_mut()).find(|v| v.id == id)
     }
 
-    /// A new view with its own id and hash; `root` and `previous` come from the stack it goes on.
+    /// Makes a new view with its own id and hash; `root_id` and `previous_id` come from the view below.
     pub fn new_view(&mut self, mut body: Value, below: Option<&View>, now_ms: i64) -> View {
         if let Some(blocks) = body.get_mut("blocks").and_then(Value::as_array_mut) {
             self.name_blocks(blocks);
@@ -302,7 +302,7 @@ impl State {
         }
     }
 
-    /// Puts another body into a view that is open; `None` when nobody has it open.
+    /// Replaces the body of an open view; `None` if the view is not open.
     pub fn replace_view(&mut self, id: &str, mut body: Value, now_ms: i64) -> Option<&View> {
         if let Some(blocks) = body.get_mut("blocks").and_then(Value::as_array_mut) {
             self.name_blocks(blocks);

@@ -1,28 +1,28 @@
-//! What may be used once or a few times for a short while: `trigger_id`s and `response_url`s.
+//! Tickets, which are valid for a few uses during a short time: `trigger_id`s and `response_url`s.
 
 use std::collections::BTreeMap;
 
 use super::limits;
 
-/// Why a ticket is not accepted.
+/// Why a ticket is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Never given out.
+    /// It was never issued.
     Unknown,
-    /// Too old.
+    /// It is too old.
     Expired,
-    /// Used up.
+    /// It is used up.
     Used,
 }
 
-/// What a `response_url` writes to.
+/// The target of a `response_url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The person the payload was about.
+    /// The person whose action created it.
     pub user: String,
-    /// Where it happened.
+    /// The channel of the action.
     pub channel: String,
-    /// The message that was clicked; `None` for a slash command.
+    /// `ts` of the clicked message; `None` for a slash command.
     pub message_ts: Option<String>,
     issued_ms: i64,
     used: u32,
@@ -35,7 +35,7 @@ struct Trigger {
     used: bool,
 }
 
-/// The tickets that are out, oldest first.
+/// The issued tickets, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Tickets {
     triggers: BTreeMap<u64, Trigger>,
@@ -44,7 +44,7 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// A new `trigger_id` for a person.
+    /// Issues a `trigger_id` for a person.
     pub fn trigger(&mut self, user: &str, now_ms: i64) -> String {
         let old = |trigger: &Trigger| trigger.issued_ms < now_ms.saturating_sub(60_000);
         while self
@@ -65,7 +65,7 @@ impl Tickets {
         format!("{}.{}.{:016x}", self.last, now_ms, scramble(self.last))
     }
 
-    /// Whose trigger this is; uses it up.
+    /// Uses a trigger up and returns its person.
     pub fn exchange(&mut self, trigger_id: &str, now_ms: i64) -> Result<String, Refused> {
         let number = number_of(trigger_id, '.').ok_or(Refused::Unknown)?;
         if number > self.last {
@@ -82,7 +82,7 @@ impl Tickets {
         Ok(trigger.user.clone())
     }
 
-    /// A new `response_url`, as the path below the sandbox's address.
+    /// Issues a `response_url`, as a path below the sandbox's base URL.
     pub fn reply_path(
         &mut self,
         user: &str,
@@ -116,7 +116,7 @@ impl Tickets {
         format!("/{kind}/{}-{:016x}", self.last, scramble(self.last))
     }
 
-    /// What a `response_url` writes to; counts one use.
+    /// The target of a `response_url`; counts one use.
     pub fn redeem(&mut self, ticket: &str, now_ms: i64) -> Result<Reply, Refused> {
         let number = number_of(ticket, '-').ok_or(Refused::Unknown)?;
         let reply = self.replies.get_mut(&number).ok_or(Refused::Unknown)?;
@@ -131,14 +131,14 @@ impl Tickets {
     }
 }
 
-/// The number in front, when the sign at the end belongs to it.
+/// The number at the start of a ticket, provided that the checksum at its end matches.
 fn number_of(ticket: &str, between: char) -> Option<u64> {
     let number = ticket.split(between).next()?.parse().ok()?;
     let sign = ticket.rsplit(between).next()?;
     (sign == format!("{:016x}", scramble(number))).then_some(number)
 }
 
-/// Makes neighbouring tickets look unlike each other; the sandbox keeps no secrets, so this need not be strong.
+/// Makes consecutive tickets look different. The sandbox keeps no secrets, so this need not be cryptographic.
 fn scramble(number: u64) -> u64 {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ (mixed >> 29)

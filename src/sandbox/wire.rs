@@ -1,4 +1,4 @@
-//! Connections that can be cut from inside a handler, as a network would do it.
+//! Connections that a handler can cut, as a network failure would.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Cuts the connection a request came in on.
+/// Cuts the connection of a request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    /// From now on the connection reads and writes nothing.
+    /// Cuts it: from now on the connection reads and writes nothing.
     pub(super) fn now(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -61,7 +61,7 @@ impl Connected<IncomingStream<'_, Wire>> for Cut {
     }
 }
 
-/// One connection.
+/// One connection, which can be cut.
 pub(super) struct Line {
     tcp: TcpStream,
     cut: Cut,

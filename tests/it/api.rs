@@ -1,4 +1,4 @@
-//! What pipelines and cluster tools live on: the HTTP API over real sockets, together with people who click in Slack.
+//! The HTTP API as pipelines and cluster tools use it, over real sockets, together with people who click in Slack.
 
 mod config;
 mod errors;
@@ -30,7 +30,7 @@ on_both! {
         let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
         world.settle().await;
 
-        // bob answers for ci, so two of SRE have to agree
+        // bob owns ci, so the two approvals must come from SRE
         assert_eq!(ci.execute(&id, &digest).await.outcome(), "409 request_closed");
         let waiter = ci.clone();
         let path = format!("/v1/requests/{id}?wait=30s");

@@ -1,22 +1,22 @@
-//! Keeps the arrows between the rooms true (docs/decisions.md D01): reads the source and refuses imports that point the wrong way.
+//! Checks the dependencies between modules (docs/decisions.md D01): reads the source and refuses imports that are not allowed.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, each with the rooms of ours that any file of it may name. What is not listed is refused, what is listed must be used.
+/// The modules, each with the modules that its files may import. An import that is not listed is refused; a listed one must be used.
 const ARROWS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("net", &[]),
-    // long-lived tasks, wherever they are
+    // runs long-lived tasks of all modules
     ("supervisor", &[]),
     ("store", &["domain", "supervisor"]),
     ("app", &["domain", "store", "supervisor"]),
     ("slack", &["domain", "app", "net", "supervisor"]),
     ("http", &["domain", "app"]),
     ("worker", &["domain", "app"]),
-    // it plays Slack to us, so it must not know what we think that Slack is
+    // it plays Slack for the bot, so it must not know the bot's view of Slack
     ("sandbox", &[]),
     (
         "bot",
@@ -27,28 +27,28 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("", &["cli", "config"]),
 ];
 
-/// Arrows that single files need: who names what, and why.
+/// Imports that only single files may use, with the reason.
 const EXCEPTIONS: [(&str, &[&str]); 13] = [
-    // delivery: what is due is a row, and it leaves through the client for Slack
+    // they deliver rows that are due, through the Slack client
     ("worker/cards.rs", &["slack", "store"]),
     ("worker/outbox.rs", &["slack", "store"]),
     ("worker/undelivered.rs", &["slack", "store"]),
     ("worker/pause.rs", &["slack"]),
     ("worker/sessions.rs", &["slack", "store"]),
     ("worker/mod.rs", &["slack"]),
-    // these open the database and put the house together
+    // they open the database and build the bot
     ("cli/server.rs", &["bot", "slack", "store"]),
     ("cli/serve.rs", &["bot", "slack"]),
     ("cli/demo.rs", &["bot", "slack", "sandbox"]),
     ("cli/token.rs", &["store"]),
-    // it looks at both sides by itself, as a doctor must
+    // it checks database and Slack separately
     ("cli/doctor/mod.rs", &["store"]),
     ("cli/doctor/workspace.rs", &["slack"]),
-    // it reads the workspace
+    // it reads the Slack workspace
     ("cli/init.rs", &["slack"]),
 ];
 
-/// Words that may stand in these places alone. A place is a path below `src`, or the beginning of one.
+/// Words that may appear only in these places. A place is a path below `src`, or the beginning of one.
 const ALONE: [(&str, &[&str]); 23] = [
     ("sqlx::", &["store/"]),
     ("SELECT ", &["store/"]),
@@ -72,11 +72,11 @@ const ALONE: [(&str, &[&str]); 23] = [
     ("utoipa::", &["http/"]),
     ("tokio_tungstenite::", &["slack/socket/", "sandbox/"]),
     ("clap::", &["cli/", "config/"]),
-    // what time it is, is asked in one file
+    // only one file reads the system's time
     ("SystemTime::now", &["app/clock.rs"]),
     ("Utc::now", &[]),
     ("Local::now", &[]),
-    // how long a click has waited in line, or a cause of failure is repeated, is no time that decides anything
+    // how long a click has waited in the queue decides nothing about requests
     (
         "Instant::now",
         &[
@@ -87,9 +87,9 @@ const ALONE: [(&str, &[&str]); 23] = [
             "store/settings.rs",
         ],
     ),
-    // these read the clock and roll the dice in one
+    // these read the clock and draw random numbers at the same time
     ("now_v7", &["cli/client.rs"]),
-    // whoever waits for time to pass has a reason; everybody else waits for something to happen
+    // waiting for time to pass needs a reason; all other code waits for events
     (
         "sleep(",
         &[
@@ -108,17 +108,17 @@ const ALONE: [(&str, &[&str]); 23] = [
     ),
     ("sleep_until(", &["cli/wait.rs"]),
     ("process::exit", &[]),
-    // these panic when nobody reads any more: see cli/output.rs
+    // these panic if the output is closed; cli/output.rs replaces them
     ("print!", &[]),
     ("println!", &[]),
     ("eprint!", &[]),
     ("eprintln!", &[]),
 ];
 
-/// Rooms of pure functions: what goes in decides what comes out.
+/// Modules of pure functions: their results depend on their arguments only.
 const PURE: [&str; 2] = ["domain/", "slack/views/"];
 
-/// What they must not know: IO, waiting, clocks, chance.
+/// What pure modules must not use: IO, waiting, clocks, random numbers.
 const IMPURE: [&str; 14] = [
     "async fn",
     "async {",
@@ -136,13 +136,13 @@ const IMPURE: [&str; 14] = [
     "tracing::",
 ];
 
-/// Larger files hide what they do; unit tests do not count.
+/// The longest file, in lines without unit tests; longer files hide what they do.
 const LONGEST_FILE: usize = 450;
 
-/// One document is read best in one file: declarations alone.
+/// A document format is easiest to read in one file, which contains only declarations.
 const LONG_ON_PURPOSE: [&str; 1] = ["domain/document.rs"];
 
-/// Which room a file belongs to.
+/// The module of a file.
 fn room_of(path: &str) -> &str {
     match path.split_once('/') {
         Some((room, _)) => room,
@@ -151,7 +151,7 @@ fn room_of(path: &str) -> &str {
     }
 }
 
-/// What is wrong with one file, a sentence each.
+/// The violations in one file, one sentence each.
 fn faults(path: &str, text: &str) -> Vec<String> {
     if is_test_file(path) {
         return Vec::new();
@@ -190,12 +190,12 @@ fn faults(path: &str, text: &str) -> Vec<String> {
     faults
 }
 
-/// Tests may do what code may not.
+/// Tests may use what code must not.
 fn is_test_file(path: &str) -> bool {
     path.ends_with("tests.rs") || path.contains("/tests/")
 }
 
-/// The text without comments and without the unit tests at its end, which may do what code may not.
+/// The text without comments and without the unit tests at its end.
 fn code_of(text: &str) -> String {
     uncommented(&text[..end_of_code(text)])
 }
@@ -211,7 +211,7 @@ fn uncommented(text: &str) -> String {
         .fold(String::new(), |code, line| code + line + "\n")
 }
 
-/// Whether `word` stands there as a word of its own.
+/// Whether `word` occurs as a whole word.
 fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
@@ -219,7 +219,7 @@ fn has_word(code: &str, word: &str) -> bool {
     })
 }
 
-/// The rooms that stand after `crate::`, `use crate::{..}` included.
+/// The modules that are named after `crate::`, also in `use crate::{..}`.
 fn rooms_named(code: &str) -> BTreeSet<String> {
     let name_of = |text: &str| -> String {
         let text = text.trim_start();
@@ -247,7 +247,7 @@ fn rooms_named(code: &str) -> BTreeSet<String> {
     rooms
 }
 
-/// The parts of a group of imports, without what is nested in them.
+/// The items of an import group, without nested groups.
 fn top_of_group(group: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut depth = 0_u32;
@@ -280,7 +280,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every source file below a folder of the repository: its path there, and its text.
+/// Every source file below a folder of the repository: its path and its text.
 pub fn every_file(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
@@ -331,7 +331,7 @@ fn every_allowed_import_is_used() {
     assert!(unused.is_empty(), "allowed, but not needed: {unused:?}");
 }
 
-/// Tests wait for what happens, never for time to pass.
+/// Tests wait for events and never for time to pass.
 #[test]
 fn no_test_sleeps() {
     let outside = every_file("tests");
@@ -346,7 +346,7 @@ fn no_test_sleeps() {
     });
     for (path, text) in outside.into_iter().chain(within) {
         if path == "it/architecture.rs" {
-            continue; // it says the words
+            continue; // this file contains the words
         }
         for word in ["sleep", "sleep_until"] {
             let call = format!("{word}(");

@@ -1,4 +1,4 @@
-//! The emergency door (specification: Break-Glass Override): what it lets through, when it shuts, and that everybody hears it.
+//! Break-glass (docs/break-glass.md): what a session bypasses, when it ends, and that every event sends an alert.
 
 mod alerts;
 mod gated;
@@ -14,13 +14,13 @@ use crate::database::on_both;
 use crate::world::{World, world};
 use serde_json::{Value, json};
 
-/// Dan's start: the production cluster, for an hour.
+/// A session start by dan: the production cluster, for an hour.
 pub fn start() -> Value {
     json!({"reason": "checkout is down", "duration": "1h",
         "scope": {"actions": ["cluster"], "clusters": ["prod-eu-1"]}})
 }
 
-/// Dan has opened the door.
+/// Dan starts a session; returns its id.
 pub async fn opened(world: &World, dan: &Api) -> String {
     let reply = dan.post("/v1/break-glass", start()).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
@@ -34,7 +34,7 @@ pub async fn revoke(api: &Api, id: &str) -> crate::client::Reply {
     api.post(&path, json!({})).await
 }
 
-/// Without what differs from run to run: ids, and the digests of what holds one.
+/// The text without what differs between runs: ids, and digests of content with ids.
 pub fn masked(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
@@ -46,7 +46,7 @@ pub fn masked(text: &str) -> String {
     kept + rest
 }
 
-/// What stands in a channel, oldest first.
+/// The messages of a channel, oldest first.
 pub fn said(world: &World, channel: &str) -> Vec<String> {
     let messages = world.slack.messages(channel);
     messages
@@ -55,7 +55,7 @@ pub fn said(world: &World, channel: &str) -> Vec<String> {
         .collect()
 }
 
-/// The audit rows of a kind, newest first, whole.
+/// The complete audit rows of an event, newest first.
 pub async fn rows(world: &World, what: &str) -> Vec<Value> {
     while world.app().seal().await.expect("sealed") {}
     let lines = world.app().audit(0, 1_000).await.expect("the log");
@@ -95,7 +95,7 @@ on_both! {
         let first = &world.slack.messages("security")[0];
         assert!(first.actions.is_empty(), "the button to end it is gone: {:?}", first.actions);
 
-        // the door is shut: the same again waits for people
+        // the session has ended: the same request is pending
         assert_eq!(dan.submit(command()).await.ok()["status"], "pending");
 
         let mallory = world.person("mallory").await;
@@ -112,7 +112,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// The specification's table: session id, justification, bypassed policies, actor, duration, prominent flag.
+    /// docs/break-glass.md lists the fields: session id, reason, bypassed policies, actor, duration, prominent flag.
     async fn every_row_has_the_fields_of_the_specification(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
@@ -131,7 +131,7 @@ on_both! {
             }
         }
         assert_eq!(rows(&world, "break_glass.ended").await[0]["detail"]["duration"], "25m");
-        // nothing else is highlighted
+        // no other row is prominent
         let token = &rows(&world, "token.created").await[0];
         assert_eq!(token["prominent"], json!(false));
         world.finish().await;

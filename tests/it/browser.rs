@@ -1,4 +1,4 @@
-//! The sandbox's page in a real browser: what somebody sees who tries Countersign for the first time.
+//! The sandbox's page in a real browser, as people see it who try Countersign for the first time.
 
 mod chrome;
 
@@ -13,7 +13,7 @@ const PHONE: Screen = Screen {
     dark: false,
 };
 
-/// A world with somebody looking at it, or the end of the test where there is no browser.
+/// A world with a browser that shows it, or the end of the test if there is no browser.
 macro_rules! looking {
     ($world:ident, $browser:ident) => {
         let $world = world!(Kind::Sqlite);
@@ -27,7 +27,7 @@ macro_rules! looking {
     };
 }
 
-/// Waits until it can be typed into: a form that is being closed, or Home, may still be in the way.
+/// Waits until the element accepts input: a closing form or the Home tab may still cover it.
 async fn focuses(browser: &mut Browser, what: &str) {
     let element = format!("document.querySelector('{what}')");
     browser
@@ -37,7 +37,7 @@ async fn focuses(browser: &mut Browser, what: &str) {
         .await;
 }
 
-/// Picks who to be, as a person does with the keyboard.
+/// Selects the person with the keyboard.
 async fn becomes(browser: &mut Browser, name: &str) {
     focuses(browser, "#me").await;
     browser.press(&name[..1]).await;
@@ -192,7 +192,7 @@ async fn everything_can_be_done_with_the_keyboard() {
         .await;
     world.settle().await;
     browser.reads("1 of 2 approvals").await;
-    // the card was written anew under the focus
+    // the update replaced the card while one of its buttons had the focus
     browser
         .until("document.activeElement.dataset.action === 'approve'")
         .await;
@@ -295,7 +295,7 @@ async fn a_phone_shows_the_whole_story() {
     finish(world, browser).await;
 }
 
-/// Every page that people meet, looked at.
+/// Shows every page once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forms_home_and_policies_in_a_browser() {
     looking!(world, browser);
@@ -372,7 +372,7 @@ async fn forms_home_and_policies_in_a_browser() {
     finish(world, browser).await;
 }
 
-/// A gated change of the rules as its approver sees it, and a policy that is only tried out.
+/// A gated configuration change as its approver sees it, and an observed policy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_the_rules_in_a_browser() {
     looking!(world, browser);
@@ -420,7 +420,7 @@ async fn a_change_of_the_rules_in_a_browser() {
     finish(world, browser).await;
 }
 
-/// The emergency door: its form, the alerts, what Home says, the end and the review.
+/// A break-glass session: its form, the alerts, the Home tab, the end and the review.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emergency_in_a_browser() {
     looking!(world, browser);
@@ -509,7 +509,7 @@ async fn news_disturbs_nobody() {
         .reads("Alice Anderson asks for Release Deploy")
         .await;
     let left = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 2)(document.querySelector('#messages'))";
-    browser.until(left).await; // the newest is what one sees
+    browser.until(left).await; // the newest message is visible
 
     browser.click("Details").await;
     browser.until("document.querySelector('#modal').open").await;
@@ -518,7 +518,7 @@ async fn news_disturbs_nobody() {
         .until("!document.querySelector('#modal').open")
         .await;
 
-    // a message arrives between the mouse's two halves of a click
+    // a message arrives between pressing and releasing the mouse button
     let at = browser.middle_of("Reject").await;
     browser.mouse("mousePressed", &at).await;
     say("in the middle of a click");
@@ -536,7 +536,7 @@ async fn news_disturbs_nobody() {
         .until("!document.querySelector('#modal').open")
         .await;
 
-    // the reader's place, and a line that is being written
+    // scroll position and half-typed text survive new messages
     browser
         .evaluate("document.querySelector('#messages').scrollTop = 0")
         .await;
@@ -559,7 +559,7 @@ async fn news_disturbs_nobody() {
     browser
         .until("document.querySelector('#messages').textContent.includes('half a thought')")
         .await;
-    browser.until(left).await; // one's own words are seen
+    browser.until(left).await; // the page scrolls to the person's own message
     finish(world, browser).await;
 }
 

@@ -1,4 +1,4 @@
-//! A program that speaks to the bot's API over a real socket, as a pipeline would.
+//! A client of the bot's API over a real socket, as in a pipeline.
 
 use crate::world::World;
 use countersign::domain::document::ConfigDocument;
@@ -8,14 +8,14 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-/// Everything a pipeline needs.
+/// The scopes that a pipeline needs.
 pub const PIPELINE: &[Scope] = &[
     Scope::RequestsRead,
     Scope::RequestsWrite,
     Scope::RequestsExecute,
 ];
 
-/// One caller: an address and a token.
+/// A client: base URL and token.
 #[derive(Clone)]
 pub struct Api {
     http: reqwest::Client,
@@ -23,17 +23,17 @@ pub struct Api {
     pub token: String,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
-    /// The body, or the text of a body that is no JSON.
+    /// The body, or its text if it is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// `409 already_reviewed`, or `200` alone.
+    /// Status and code, `409 already_reviewed`; or the status alone, `200`.
     pub fn outcome(&self) -> String {
         match self.body["code"].as_str() {
             Some(code) if self.status >= 400 => format!("{} {code}", self.status),
@@ -41,7 +41,7 @@ impl Reply {
         }
     }
 
-    /// The body of an answer that must be a success.
+    /// The body of a response that must be a success.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert!(self.status < 300, "{}: {}", self.status, self.body);
@@ -66,12 +66,12 @@ impl Api {
         }
     }
 
-    /// The same caller at another replica.
+    /// The same client at another replica.
     pub fn at(&self, url: &str) -> Self {
         Self::new(url, &self.token)
     }
 
-    /// A call with headers of its own.
+    /// A call with these headers.
     pub async fn call(
         &self,
         method: &str,
@@ -109,7 +109,7 @@ impl Api {
         self.call("POST", path, &[], Some(body.to_string())).await
     }
 
-    /// With an `Idempotency-Key`.
+    /// A POST call with an `Idempotency-Key`.
     pub async fn once(&self, key: &str, path: &str, body: Value) -> Reply {
         let key = [("idempotency-key", key)];
         self.call("POST", path, &key, Some(body.to_string())).await
@@ -140,18 +140,18 @@ impl Api {
 }
 
 impl World {
-    /// A person at the API, with every scope a person may have.
+    /// The API client of a person, with every scope that people may have.
     pub async fn person(&self, id: &str) -> Api {
         Api::new(&self.url, &self.token_of(id, Scope::ALL).await)
     }
 
-    /// The service `ci`, whose owner is bob.
+    /// The API client of the service `ci`, which bob owns.
     pub async fn pipeline(&self, scopes: &[Scope]) -> Api {
         let ci = Principal::Service("ci".into());
         Api::new(&self.url, &self.token(ci, &[], scopes).await)
     }
 
-    /// The operator changes the configuration past all gates.
+    /// The operator changes the configuration, whatever policies gate it.
     pub async fn reconfigure(&self, change: impl FnOnce(&mut Value)) {
         let stored = self.app().config().await.expect("a configuration");
         let mut document = serde_json::to_value(&stored.document).expect("JSON");
@@ -163,7 +163,7 @@ impl World {
             .expect("it holds");
     }
 
-    /// Dan is nobody any more.
+    /// Removes dan from the directory.
     pub async fn dan_leaves(&self) {
         self.reconfigure(|document| {
             let directory = &mut document["directory"];
@@ -172,7 +172,7 @@ impl World {
                 .expect("a list")
                 .retain(|user| user["id"] != "dan");
             directory["teams"][1]["members"] = json!(["carol"]);
-            // dan alone had this role
+            // dan was the only one with this role
             if let Some(break_glass) = document.get_mut("breakGlass") {
                 break_glass["allowed"] = json!({"teams": ["sre"]});
             }
@@ -181,18 +181,18 @@ impl World {
     }
 }
 
-/// The main story's release, by API.
+/// The release of the main story, for the API.
 pub fn deploy() -> Value {
     json!({"action": "release.deploy", "project": "api-platform", "environment": "production", "release": "v1.4.2",
         "reason": "hotfix for checkout", "payload": {"image": "api@sha256:1f0c", "steps": ["migrate", "roll"]}})
 }
 
-/// A command on the production cluster; one approval of SRE is enough.
+/// A command on the production cluster; it needs one approval from SRE.
 pub fn command() -> Value {
     json!({"action": "command.execute", "cluster": "prod-eu-1", "reason": "drain a node", "payload": {"command": ["drain", "node-7"]}})
 }
 
-/// A field of an answer, as text.
+/// A text field of a response.
 #[track_caller]
 pub fn text(body: &Value, field: &str) -> String {
     body[field]

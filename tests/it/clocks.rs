@@ -1,4 +1,4 @@
-//! A clock that jumps (threat ST6): whatever happens at a wrong hour, nothing is executed until two readings agree.
+//! A clock that jumps (threat ST6): nothing is executed until two readings agree.
 
 use crate::break_glass::opened;
 use crate::client::{command, deploy};
@@ -10,7 +10,7 @@ use countersign::domain::time::{Span, Timestamp};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
-/// The machine's clocks and the database's, set by hand.
+/// The clocks of the machine and of the database, set by hand.
 struct Hands {
     machine: Arc<Mutex<Machine>>,
     clock: Clock,
@@ -27,7 +27,7 @@ impl Hands {
         Self { machine, clock }
     }
 
-    /// Time passes, and the database's clock then shows what is `ahead` of the machine's.
+    /// Moves time; the database's clock then reads `ahead` milliseconds more than the machine's.
     fn reads(&self, after: Span, ahead: i64) {
         let now = {
             let mut machine = self.machine.lock().expect("the hands");
@@ -78,7 +78,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// Nor does a session let anybody past a policy then.
+    /// A session bypasses nothing in that state, either.
     async fn nothing_is_bypassed_while_the_clock_is_unsure_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
@@ -97,7 +97,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// The database's clock decides, wherever the machine's is.
+    /// The database's clock decides, whatever the machine's clock says.
     async fn an_approval_ends_by_the_databases_clock_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
@@ -108,7 +108,7 @@ on_both! {
         world.settle().await;
         world.clicks("bob", "approve").await;
         world.clicks("carol", "approve").await;
-        // somebody sets the wall clock back by the hour that the approval holds; the readings go on
+        // the wall clock is set back by the hour that the grant lasts; readings continue
         hands.machine.lock().expect("the hands").wall.0 -= 3_600_000;
         for _ in 0..361 {
             hands.reads(Span::seconds(10), 7_200_000 + 3_600_000);

@@ -1,4 +1,4 @@
-//! Standard output and standard error that nobody reads, or that are full: no command panics, and what was approved runs.
+//! Standard output and standard error that are closed or full: no command panics, and approved commands still run.
 
 use crate::client::{PIPELINE, command, deploy};
 use crate::database::{Kind, on_both};
@@ -11,14 +11,14 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// A pipe whose reader has gone away.
+/// A pipe whose reader has closed it.
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     writer.into()
 }
 
-/// A disk that takes nothing more.
+/// A full disk.
 fn full() -> Stdio {
     let full = File::options().write(true).open("/dev/full");
     full.expect("/dev/full").into()
@@ -59,7 +59,7 @@ impl Shell {
         output.expect("no panic").expect("it runs")
     }
 
-    /// Its status and what it tells.
+    /// The exit status and what is printed on standard error.
     async fn prints_to(&self, args: &[&str], out: Stdio) -> (Option<i32>, String) {
         let output = self.run(args, out, Stdio::piped()).await;
         let told = String::from_utf8(output.stderr).expect("UTF-8");
@@ -74,7 +74,7 @@ impl Drop for Shell {
     }
 }
 
-/// Commands that print whatever the world is like; each can be run several times.
+/// Commands that print in every state of the world; each can run several times.
 const READING: [&[&str]; 19] = [
     &["--help"],
     &["--version"],

@@ -1,4 +1,4 @@
-//! `countersign explain` and `countersign apply` as people type them: the real binary against a real server.
+//! `countersign explain` and `countersign apply` as people use them: the real binary against a real server.
 
 use crate::database::on_both;
 use crate::world::{World, world};
@@ -15,7 +15,7 @@ struct Shell {
     folder: PathBuf,
 }
 
-/// What a command said, and how it ended.
+/// The output and exit status of a command.
 struct Said {
     out: String,
     err: String,
@@ -34,7 +34,7 @@ impl From<Output> for Said {
 }
 
 impl Shell {
-    /// Carol, who administers, at a terminal.
+    /// The terminal of carol, an administrator.
     async fn of(world: &World) -> Self {
         let scopes = [Scope::RequestsRead, Scope::ConfigRead, Scope::ConfigWrite];
         let folder = std::env::temp_dir().join(uuid::Uuid::now_v7().to_string());

@@ -1,4 +1,4 @@
-//! An edit among thousands of policies costs what it changes, and no version of the configuration is lost.
+//! The cost of an edit among thousands of policies depends on what it changes, and no version of the configuration is lost.
 
 use crate::database::{fresh, on_both};
 use crate::large_configuration::with_policies;
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 const EDITS: u32 = 5;
 
-/// What the database holds of configurations, in bytes.
+/// The size of the stored configurations, in bytes.
 async fn stored_bytes(world: &World) -> i64 {
     let columns = [
         ("config", "document"),
@@ -52,7 +52,7 @@ on_both! {
         println!("{kind:?}: {size} bytes, an edit takes {took:?} and stores {grown} bytes; {}", peak_memory());
         assert!(grown < size / 100, "an edit of a document of {size} bytes stores {grown}");
 
-        // every version is there as it was, and known
+        // every version can be read unchanged, with its digest
         let mut tx = world.app().db().read().await.expect("a snapshot");
         for (at, document) in versions.iter().enumerate() {
             let version = i64::try_from(at).expect("a version") + 1;
@@ -62,10 +62,10 @@ on_both! {
         }
         assert_eq!(tx.config_at(99).await.expect("it reads"), None);
         drop(tx);
-        // the newest one is whole where the previous release reads it
+        // the newest version is complete where the previous release reads it
         let newest = world.database.text("SELECT document FROM config ORDER BY version DESC LIMIT 1").await;
         assert_eq!(serde_json::from_str::<ConfigDocument>(&newest).ok().as_ref(), versions.last());
-        // and another replica compiles the same rules from it
+        // another replica compiles the same configuration from it
         let (replica, _) = world.replica().await;
         assert_eq!(Some(&replica.app.config().await.expect("stored").document), versions.last());
         replica.stop().await;
@@ -84,7 +84,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// What is superseded moves; the version in force, and one that is not kept elsewhere, can not be deleted.
+    /// Superseded versions move to another table. The version in force, and one that is not stored there, cannot be deleted.
     async fn superseded_versions_are_final_r26(kind) {
         let world = world!(kind);
         let demo = world.app().config().await.expect("stored").document;
@@ -113,7 +113,7 @@ on_both! {
     }
 }
 
-/// The most memory that this process ever had, as Linux tells it.
+/// The peak memory of this process, as Linux reports it.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));

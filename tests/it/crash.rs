@@ -1,4 +1,4 @@
-//! The real program is killed at the worst moment, and what was acknowledged is still true afterwards.
+//! The real program is killed at the worst moment; everything that it acknowledged is still true afterwards.
 
 use crate::database::{Database, Kind, fresh, on_both};
 use countersign::sandbox::{Fault, Sandbox, Seed, Setup};
@@ -26,7 +26,7 @@ pub struct Ground {
     pub folder: PathBuf,
 }
 
-/// `countersign serve` as a process of its own.
+/// `countersign serve` as its own process.
 pub struct Serving {
     child: Child,
     log: UnboundedReceiver<Value>,
@@ -52,7 +52,7 @@ impl Ground {
         })
         .await
         .expect("a free port");
-        // no `.env` of the developer's is read there
+        // a folder without the developer's `.env`
         let folder =
             std::env::temp_dir().join(format!("countersign-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir(&folder).expect("a folder");
@@ -64,12 +64,12 @@ impl Ground {
         }
     }
 
-    /// Starts the bot; it serves, and the workspace knows where.
+    /// Starts the bot and tells the workspace its address.
     pub async fn serve(&self) -> Serving {
         self.serve_telling("info").await
     }
 
-    /// The same with so much in the log.
+    /// The same with this log level.
     pub async fn serve_telling(&self, log: &str) -> Serving {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/demo.yaml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
@@ -92,7 +92,7 @@ impl Ground {
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let read = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                let _ = tell.send(read); // nobody listens at the end
+                let _ = tell.send(read); // at the end there is no receiver
             }
         });
         let mut serving = Serving {
@@ -121,7 +121,7 @@ impl Ground {
         serving
     }
 
-    /// Waits for the card to show something; a lease of the dead process may have to end first.
+    /// Waits until the card contains a text; a lease of the killed process may have to expire first.
     pub async fn card_shows(&self, wanted: &str) -> String {
         for _ in 0..8 {
             let found = self.slack.wait_for(|state| {
@@ -141,7 +141,7 @@ impl Ground {
         );
     }
 
-    /// Locks what a decision needs, as a slow neighbour would, until the connection is dropped.
+    /// Locks what a decision needs, as another slow client would, until the connection is dropped.
     async fn stall(&self, kind: Kind) -> Box<dyn std::any::Any + Send> {
         match kind {
             Kind::Sqlite => {
@@ -196,7 +196,7 @@ impl Ground {
 }
 
 impl Serving {
-    /// The next line of the log with these words.
+    /// The next log line that contains these words.
     async fn says(&mut self, words: &str) -> Value {
         let mut before = Vec::new();
         let found = async {
@@ -219,12 +219,12 @@ impl Serving {
         found.unwrap_or_else(|| panic!("it never said {words:?} but {before:#?}"))
     }
 
-    /// kill -9.
+    /// Kills the process (kill -9).
     pub async fn dies(mut self) {
         self.child.kill().await.expect("it was alive");
     }
 
-    /// Ends kindly; everything it has logged since it began to serve.
+    /// Stops the process gracefully and returns everything it has logged since it began to serve.
     pub async fn ends_with_its_log(mut self) -> Vec<String> {
         self.terminate();
         self.ends().await;
@@ -275,7 +275,7 @@ on_both! {
         ground.clicks("bob").await;
         serving.dies().await;
         let serving = ground.serve().await;
-        // killed again, in another state, before Slack has come back
+        // killed again, in another state, before Slack works again
         ground.clicks("carol").await;
         serving.dies().await;
         ground.slack.clear_faults();
@@ -300,7 +300,7 @@ on_both! {
         let looked_up = ground.slack.call_count("users.info");
         let stalled = ground.stall(kind).await;
         let stopping = async {
-            // the click has come in, and now waits for the lock
+            // the click has been received and is waiting for the lock
             ground.slack.wait_for_calls("users.info", looked_up + 1).await.expect("bob is looked up");
             serving.terminate();
             serving.says("stopping").await;

@@ -1,11 +1,11 @@
-//! A fresh database for each test: an `SQLite` file, or a schema of its own on a real Postgres.
+//! A fresh database for each test: an `SQLite` file, or its own schema on a real Postgres.
 
 use countersign::store::Db;
 use sqlx::{Connection, Executor, PgConnection};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Connections a test's pool may open; the server has a hundred for all tests.
+/// The size of a test's connection pool; the server allows a hundred connections for all tests.
 const CONNECTIONS: u32 = 5;
 
 /// Which database a test runs on.
@@ -15,7 +15,7 @@ pub enum Kind {
     Postgres,
 }
 
-/// A database that is thrown away with the test.
+/// A database that is removed with the test.
 pub struct Database {
     pub url: String,
     pub db: Db,
@@ -23,14 +23,14 @@ pub struct Database {
     name: String,
 }
 
-/// A database that somebody holds.
+/// A database that another client has locked.
 pub enum Held {
     Sqlite(sqlx::SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Held {
-    /// They let go.
+    /// Releases the lock.
     pub async fn release(self) {
         match self {
             Self::Sqlite(mut conn) => {
@@ -43,7 +43,7 @@ impl Held {
     }
 }
 
-/// The Postgres server for tests; none where nobody answers (never in CI).
+/// The Postgres server for tests; `None` if there is none (never in CI).
 fn server() -> Option<String> {
     let named = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok();
     let url = named
@@ -75,7 +75,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 impl Database {
-    /// A fresh one, or nothing where there is no Postgres.
+    /// A fresh database, or `None` if there is no Postgres.
     pub async fn fresh(kind: Kind) -> Option<Self> {
         let name = fresh_name();
         let url = match kind {
@@ -105,14 +105,14 @@ impl Database {
         })
     }
 
-    /// Opens it once more, as another process would.
+    /// Opens the database again, as another process would.
     pub async fn again(&self) -> Db {
         Db::open_with(&self.url, CONNECTIONS)
             .await
             .expect("the same database")
     }
 
-    /// A connection past the store, for tests that look underneath. Statements must be plain SQL of both databases.
+    /// Runs a statement without the store, for tests that look at the tables. It must be plain SQL of both databases.
     pub async fn execute(&self, sql: &str) -> Result<u64, sqlx::Error> {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         match self.kind {
@@ -127,7 +127,7 @@ impl Database {
         }
     }
 
-    /// One number, past the store.
+    /// Reads one number without the store.
     pub async fn count(&self, sql: &str) -> i64 {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         let read = match self.kind {
@@ -145,7 +145,7 @@ impl Database {
         read.expect("a number")
     }
 
-    /// One text, past the store.
+    /// Reads one text without the store.
     pub async fn text(&self, sql: &str) -> String {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         let read = match self.kind {
@@ -163,7 +163,7 @@ impl Database {
         read.expect("a text")
     }
 
-    /// Somebody holds the database: no unit of work ends until they let go.
+    /// Locks the database: no transaction ends until the lock is released.
     pub async fn hold(&self) -> Held {
         match self.kind {
             Kind::Sqlite => {
@@ -183,7 +183,7 @@ impl Database {
         }
     }
 
-    /// Throws it away.
+    /// Removes the database.
     pub async fn drop(self) {
         self.db.close().await;
         match self.kind {
@@ -219,7 +219,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// The same through both doors of Slack's as well: `on_both_doors! { async fn name(stage) { .. } }`.
+/// The same, and over HTTP and Socket Mode as well: `on_both_doors! { async fn name(stage) { .. } }`.
 macro_rules! on_both_doors {
     ($($(#[$attribute:meta])* async fn $name:ident($stage:ident) $body:block)*) => {
         $(async fn $name($stage: $crate::world::Stage) $body)*
@@ -251,7 +251,7 @@ macro_rules! on_both_doors {
 }
 pub(crate) use on_both_doors;
 
-/// A fresh database, or the end of the test where there is no Postgres.
+/// A fresh database, or the end of the test if there is no Postgres.
 macro_rules! fresh {
     ($kind:expr) => {
         match $crate::database::Database::fresh($kind).await {

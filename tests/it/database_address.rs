@@ -1,4 +1,4 @@
-//! Opening a database: what is wrong is said with address, cause and hint, and never with the password (fields F3, F5, F8, threat R30).
+//! Opening a database: errors name address, cause and hint, and never the password (fields F3, F5, F8, threat R30).
 
 use crate::database::{Kind, fresh};
 use countersign::store::Db;
@@ -107,7 +107,7 @@ async fn the_database_file_and_those_beside_it_are_private_r30() {
     std::fs::remove_dir_all(folder).expect("it goes");
 }
 
-/// A pooler with one connection to the server, which it lends for one transaction each, as `PgBouncer` does.
+/// A pooler with one connection to the server, which it lends for one transaction at a time, as `PgBouncer` does.
 async fn pooler(server: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -131,7 +131,7 @@ async fn serve(
         let mut body = vec![0; usize::try_from(length).ok()? - 4];
         client.read_exact(&mut body).await.ok()?;
         if body.starts_with(&80_877_103_u32.to_be_bytes()) {
-            client.write_all(b"N").await.ok()?; // no TLS
+            client.write_all(b"N").await.ok()?; // refuses TLS
         } else {
             break [&length.to_be_bytes()[..], &body].concat();
         }
@@ -198,7 +198,7 @@ async fn a_pooler_in_transaction_mode_is_refused_with_what_to_do_f3() {
     database.drop().await;
 }
 
-/// What `PgBouncer` answers to a parameter that it does not know.
+/// The error that `PgBouncer` returns for an unknown parameter.
 #[tokio::test]
 async fn a_pooler_that_refuses_parameters_is_explained_f3() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

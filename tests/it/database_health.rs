@@ -1,5 +1,5 @@
-//! What the bot says while its database does not take its writes, does not answer, or is held by somebody; and while the bot itself
-//! stood still (field F1, threat R06).
+//! What the bot reports while its database accepts no writes, does not answer or is locked, and while the bot itself stood still (field F1,
+//! threat R06).
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::{Kind, fresh, on_both};
@@ -30,7 +30,7 @@ async fn probe(url: &str) -> (u16, String) {
     (reply.status, detail.to_owned())
 }
 
-/// A server that has become read-only for one user, as all of it does after a failover, and back.
+/// Makes a server read-only for one user, as a failover does for everyone, and undoes it.
 struct Failover {
     role: String,
     url: String,
@@ -73,7 +73,7 @@ impl Failover {
     }
 }
 
-/// A replica at another address of the same database.
+/// A replica that uses another address of the same database.
 async fn replica_at(world: &mut World, address: &str) -> (Bot, String) {
     let usual = std::mem::replace(&mut world.database.url, address.to_owned());
     let replica = world.replica().await;
@@ -81,7 +81,7 @@ async fn replica_at(world: &mut World, address: &str) -> (Bot, String) {
     replica
 }
 
-/// What `#0` cannot write is refused with a sentence, and can still be read.
+/// Writes are refused with this sentence, and reading still works.
 async fn nothing_is_written(world: &World, url: &str, sentence: &str) {
     world.clock.advance(Span::seconds(1));
     let (status, detail) = probe(url).await;
@@ -161,7 +161,7 @@ on_both! {
             assert!(detail.contains("the database does not answer: ") && detail.contains("refused"), "{detail}");
             world.slack.set_bot_url(&url);
             let click = world.click_of("bob", "approve", Forge::default());
-            let _ = world.slack.redeliver(&click).await; // not acknowledged in time, and told later
+            let _ = world.slack.redeliver(&click).await; // not acknowledged in time; the reply follows later
             replica.dispatcher.finish().await;
             let told = world.told("bob");
             assert!(told.last().is_some_and(|told| told.contains("Countersign's database does not answer")), "{told:?}");
@@ -194,7 +194,7 @@ on_both! {
     async fn whoever_holds_the_database_holds_up_others_for_seconds_and_readiness_notices_r06(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
-        assert_eq!(alice.get("/v1/requests").await.status, 200); // from now on the use of the token is not noted
+        assert_eq!(alice.get("/v1/requests").await.status, 200); // from here on, the use of the token is not recorded again
         let held = world.database.hold().await;
         world.clock.advance(Span::seconds(1));
         let (ready, asked) = tokio::join!(probe(&world.url), async {
@@ -249,7 +249,7 @@ on_both! {
     }
 }
 
-/// A way to a Postgres server that can be cut and mended.
+/// A forwarder to a Postgres server that can be cut and restored.
 struct Cable {
     url: String,
     port: u16,
@@ -289,7 +289,7 @@ impl Cable {
 
     async fn cut(&mut self) {
         self.cut.cancel();
-        // until nobody listens any more
+        // until it no longer accepts connections
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
             tokio::task::yield_now().await;
         }
@@ -304,7 +304,7 @@ impl Cable {
     }
 }
 
-/// It took the locks of a submit and then stopped: the server ends its transaction, and the others go on.
+/// A replica takes the locks of a submission and then stops. The server ends its transaction, and the other replicas continue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_stopped_in_a_transaction_does_not_wedge_the_others_r06() {
     let world = world!(Kind::Postgres);
@@ -361,7 +361,7 @@ async fn every_connection_has_its_time_outs_r06() {
     database.drop().await;
 }
 
-/// One thread, so that its own recorder hears everything.
+/// Runs on one thread, so that its own metrics recorder receives everything.
 #[tokio::test]
 async fn metrics_agree_with_readiness_f1() {
     let recorder = PrometheusBuilder::new().build_recorder();

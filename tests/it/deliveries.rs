@@ -1,4 +1,4 @@
-//! Deliveries: what is not Slack's has no effect, and what is has effect once, however often, wherever and whenever it comes again.
+//! Deliveries: one that is not from Slack has no effect, and one from Slack has effect once, whenever and wherever it is repeated.
 
 use crate::database::{on_both, on_both_doors};
 use crate::world::{DEPLOY, SIGNING_SECRET, World, world};
@@ -11,7 +11,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 const LIMIT: usize = 256 * 1024;
 
-/// Sends the very same bytes again: acknowledged, and neither a row nor a word more than before.
+/// Sends the same bytes again: they are acknowledged, and cause no further row and no reply.
 async fn nothing_more(world: &World, who: &str, delivery: &Delivery, when: &str) -> Answer {
     let before = (
         world.rows().await,
@@ -35,7 +35,7 @@ async fn nothing_more_anywhere(world: &mut World, who: &str, delivery: &Delivery
     let (replica, url) = world.replica().await;
     world.slack.set_bot_url(&url);
     let before = (world.rows().await, world.told(who));
-    // over sockets Slack chooses which replica hears it: each of them does, once each socket was chosen
+    // over sockets Slack chooses the replica, so each socket has its turn
     for _ in 0..world.slack.sockets().len().max(1) {
         let answer = world.slack.redeliver(delivery).await.expect("an answer");
         assert_eq!(answer.status, 200);
@@ -86,7 +86,7 @@ on_both_doors! {
         assert_eq!(nothing_more(&world, "alice", &command, "at once").await, first);
         nothing_more_anywhere(&mut world, "alice", &command).await;
         assert_eq!(world.slack.cards("prod-approvals").len(), 1);
-        // a command of its own with the same words joins the request
+        // a new command with the same text joins the pending request
         let again = world.types("alice", DEPLOY).await;
         assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
         world.finish().await;
@@ -154,7 +154,7 @@ on_both_doors! {
             let event = world.slack.event_delivery(&json!({"type": event, "user": "U02BOB"}));
             assert_eq!(world.delivers(&event).await.status, 200);
         }
-        // a socket has no status, only the ack that ends its repetitions
+        // a socket has no status, only the ack that ends Slack's retries
         let unreadable = if world.wire == crate::world::Wire::Http { 400 } else { 200 };
         for (body, status) in [(r#"{"type":"app_rate_limited"}"#, 200), ("{}", 200), (r#"{"type":5}"#, unreadable)] {
             let answer = world.delivers(&world.slack.raw_delivery(JSON, body)).await;
@@ -167,7 +167,7 @@ on_both_doors! {
     async fn an_answer_for_the_clicker_alone_comes_after_the_ack(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
-        // the ack does not wait for it: Slack takes no answers at the moment, and the click is acknowledged all the same
+        // the ack does not wait for the reply: Slack accepts no replies at the moment, but the click is acknowledged
         world.slack.fail_next_of("response_url", countersign::sandbox::Fault::Timeout);
         let click = world.click_of("mallory", "approve", Forge::default());
         let ack = world.slack.redeliver(&click).await.expect("an ack");
@@ -200,7 +200,7 @@ on_both! {
             assert_eq!(world.delivers(&click).await.status, 200, "{off}");
         }
         assert!(world.card().contains("Approved"), "{}", world.card());
-        // what was genuine is too old a moment later
+        // a genuine delivery becomes too old
         let late = world.command_of("alice", "help");
         world.clock.advance(Span::seconds(301));
         assert_eq!(world.delivers(&late).await.status, 401);
@@ -264,7 +264,7 @@ on_both! {
         let challenge = json!({"type": "url_verification", "token": "x", "challenge": "3eZbrw1aB10FEMAGAZd4F"}).to_string();
         let answer = world.delivers(&world.slack.raw_delivery(JSON, challenge)).await;
         assert_eq!((answer.status, answer.json()), (200, Some(json!({"challenge": "3eZbrw1aB10FEMAGAZd4F"}))));
-        // SL3: it looks like a command and is none
+        // SL3: it looks like a command but is not one
         let mut ssl = String::from_utf8(world.command_of("alice", DEPLOY).body.to_vec()).expect("a form");
         ssl += "&ssl_check=1";
         assert_eq!(world.delivers(&world.slack.raw_delivery(FORM, ssl)).await.status, 200);
@@ -282,7 +282,7 @@ on_both! {
             let answer = world.delivers(&world.slack.raw_delivery(FORM, body.clone())).await;
             assert_eq!(answer.status, 400, "{body}");
         }
-        // a form that calls itself JSON, and the other way round
+        // a form sent as JSON, and the reverse
         assert_eq!(world.delivers(&world.slack.raw_delivery(JSON, click)).await.status, 400);
         let event = r#"{"type":"event_callback"}"#;
         assert_eq!(world.delivers(&world.slack.raw_delivery(FORM, event)).await.status, 400);

@@ -1,4 +1,4 @@
-//! Workers and deliveries: one that fails, one that is refused, one row that cannot be read, one replica without Slack; the rest goes on.
+//! Workers and messages: one message fails, is refused or cannot be read, or one replica cannot reach Slack; all others are delivered.
 
 mod channels;
 mod egress;
@@ -15,7 +15,7 @@ const POST: &str = "chat.postMessage";
 const SECURITY: &str = "C03SECURITY";
 const PROD: &str = "C02PROD";
 
-/// Calls that posted, or tried to post, into a channel.
+/// The number of calls that posted, or tried to post, to a channel.
 fn posts_to(world: &World, channel: &str) -> usize {
     let to = |call: &Call| call.args["channel"].as_str() == Some(channel);
     world
@@ -26,7 +26,7 @@ fn posts_to(world: &World, channel: &str) -> usize {
         .count()
 }
 
-/// A channel is archived, or opened again.
+/// Archives a channel, or restores it.
 fn archive(world: &World, channel: &str, is_archived: bool) {
     world.slack.change(|state| {
         state
@@ -37,7 +37,7 @@ fn archive(world: &World, channel: &str, is_archived: bool) {
     });
 }
 
-/// Alerts leave for the security channel, in one commit.
+/// Stores alerts for the security channel in one transaction.
 async fn alert(world: &World, texts: impl Iterator<Item = String>) {
     alert_to(world, SECURITY, texts).await;
 }

@@ -1,4 +1,4 @@
-//! `countersign demo` as a newcomer meets it: the real program, its words, its page, its end.
+//! `countersign demo` as a newcomer meets it: the real program, its output, its page and its end.
 
 use crate::database::on_both;
 use crate::world::{DEPLOY, world};
@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// When a test gives up.
+/// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder of the test's own, where the program believes temporary things lie.
+/// The test's own folder, which the program uses for temporary files.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0); // it lies in the temporary folder
+        let _ = std::fs::remove_dir_all(&self.0); // it is below the temporary folder
     }
 }
 
@@ -54,7 +54,7 @@ fn demo(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// A demo that has said that it runs.
+/// A demo that has printed that it runs.
 struct Running {
     child: Child,
     said: String,
@@ -97,7 +97,7 @@ impl Running {
         assert_eq!(answer, json!({"ok": true}));
     }
 
-    /// The newest message of `#prod-approvals`, as soon as it holds this text.
+    /// The newest message of `#prod-approvals`, once it contains this text.
     async fn card_with(&self, text: &str) -> String {
         let coming = tokio::time::timeout(PATIENCE, self.card_comes(text));
         coming
@@ -124,7 +124,7 @@ impl Running {
         }
     }
 
-    /// Ctrl-C; how it ended, and what it had complained about.
+    /// Sends Ctrl-C; returns whether the demo succeeded, and its errors.
     async fn ends(mut self) -> (bool, String) {
         let pid = i32::try_from(self.child.id().expect("it runs")).expect("a pid");
         kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("it is ours");
@@ -159,7 +159,7 @@ async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
         numbers.contains("# TYPE countersign_audit_unsealed gauge"),
         "{numbers}"
     );
-    // an open page does not hold it up
+    // an open page does not delay the end
     let open = tokio::spawn(reqwest::get(format!(
         "{}/page/state?as=U02BOB&version=999",
         demo.page
@@ -168,7 +168,7 @@ async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
     assert!(ended_well, "{log}");
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
     assert_eq!(folder.holds(), Vec::<String>::new());
-    let _ = open.await.expect("it does not panic"); // an answer or none: the page tries again
+    let _ = open.await.expect("it does not panic"); // the call may fail: the page retries
 }
 
 async fn numbers(api: &str) -> String {
@@ -180,7 +180,7 @@ async fn numbers(api: &str) -> String {
         .expect("the numbers")
 }
 
-/// The numbers, as soon as this is among them: events are counted when they are sealed, within a second or so.
+/// The metrics, once they contain this text. Events are counted when they are sealed, about a second later.
 async fn numbers_with(api: &str, wanted: &str) -> String {
     let coming = async {
         loop {

@@ -1,5 +1,5 @@
-//! What Countersign learns from Slack about people and channels: large workspaces, rights that come through user groups, accounts that
-//! may do nothing, and channels that another organization reads.
+//! What Countersign learns from Slack about people and channels: large workspaces, rights that come from user groups, accounts that may not
+//! act, and channels shared with another organization.
 
 use crate::break_glass::{said, start};
 use crate::client::{command, deploy, text};
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 const DEMO: &str = include_str!("../../manifests/demo.yaml");
 
-/// SRE takes its members from a user group, which makes them administrators and lets them start break-glass sessions.
+/// SRE takes its members from a user group; its members are administrators and may start break-glass sessions.
 fn grouped() -> String {
     let listed = "- {id: sre, name: SRE, members: [carol, dan]}";
     let administrators = "administrators: {orgRoles: [platform-admin]}";
@@ -24,7 +24,7 @@ fn grouped() -> String {
         .replace(administrators, "administrators: {teams: [sre]}")
 }
 
-/// Members of the workspace are people, and SRE takes its members from a user group.
+/// All members of the workspace are people, and SRE takes its members from a user group.
 fn open_house() -> String {
     grouped().replace("directory:\n", "directory:\n  slack: {members: true}\n")
 }
@@ -47,7 +47,7 @@ fn member(n: usize, team: &str) -> User {
     }
 }
 
-/// A workspace of so many more members.
+/// Adds this many members to the workspace.
 fn grow(world: &World, members: usize) {
     world.slack.change(|state| {
         let new = (0..members).map(|n| member(n, "T01TEST"));
@@ -60,7 +60,7 @@ async fn people(world: &World) -> usize {
     config.directory().people().count()
 }
 
-/// Whether somebody may change the configuration: adds a project that nobody needs.
+/// Whether a person may change the configuration; tries it by adding a project.
 async fn administers(world: &World, who: &str, project: &str) -> bool {
     let changed = world
         .edits(who, |document| {
@@ -80,7 +80,7 @@ fn last_alert(world: &World) -> String {
     said(world, "security").pop().unwrap_or_default()
 }
 
-/// An administrator changes the configuration for a reason.
+/// An administrator changes the configuration with this reason.
 async fn changes(world: &World, who: &str, reason: &str, change: impl FnOnce(&mut Value)) {
     let stored = world.app().config().await.expect("a configuration");
     let mut document = serde_json::to_value(&stored.document).expect("JSON");
@@ -110,7 +110,7 @@ on_both! {
         let (listed, grouped) = (world.slack.call_count("users.list"), world.slack.call_count("usergroups.list"));
         assert_eq!((listed, grouped), (20, 1), "a minute's calls at once, and groups do not wait for members");
         assert_eq!(world.team("sre").await, ["carol", "dan"]);
-        // Slack asks for a pause in the middle all the same
+        // Slack still asks for a pause in the middle
         world.slack.fail_next_of("users.list", Fault::RateLimited { retry_after: 17 });
         let mut seconds = 0;
         while people(&world).await < 11_000 {
@@ -122,7 +122,7 @@ on_both! {
         assert!((60..=80).contains(&seconds), "{seconds}");
         assert_eq!(world.slack.call_count("users.list"), u64::try_from(pages).expect("few") + 1, "no page twice but the refused one");
         assert_eq!(world.degraded().await, Vec::<String>::new());
-        // the next list is as quick, and a group that changes meanwhile is read at once
+        // the next sync is as fast, and a group that has changed since is read at once
         world.passes(Span::minutes(5)).await;
         world.syncs().await;
         world.regroups("S02SRE", "U03CAROL", &["U03CAROL"]).await;
@@ -138,7 +138,7 @@ on_both! {
         world.syncs().await;
         assert_eq!(people(&world).await, 6, "the list is not complete");
         world.passes(Span::seconds(10)).await;
-        // his page, which shows him active, was read before
+        // the page that shows bob as active was read before
         world.account("U02BOB", |user| user.deleted = true).await;
         assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
         for _ in 0..6 {
@@ -183,7 +183,7 @@ on_both! {
         assert_eq!(refused.outcome(), "403 forbidden");
         assert!(refused.body["detail"].to_string().contains("from 2026-11-24T10:00:02.000Z on"), "{}", refused.body);
         assert_eq!(mallory.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
-        // what the configuration gives as well is not held back
+        // rights that the configuration gives as well are not held
         world.edits("carol", |document| document["directory"]["teams"][1]["members"] = json!(["mallory"])).await.expect("she administers");
         assert!(administers(&world, "mallory", "hers").await);
         world.edits("carol", |document| document["directory"]["teams"][1]["members"] = json!([])).await.expect("she administers");
@@ -202,7 +202,7 @@ on_both! {
         let told = last_alert(&world);
         assert!(told.contains("+ Erin Evans (erin) may change the configuration + Erin Evans (erin) may start break-glass sessions"), "{told}");
         assert!(administers(&world, "erin", "search").await);
-        // who does not stand in the directory may be anybody, the one who was added included
+        // a person who is not in the directory may be anyone, even the person who was added
         world.regroups("S02SRE", "U99ADMIN", &["U03CAROL", "U05DAN", "U06ERIN", "U04MALLORY"]).await;
         assert!(!administers(&world, "mallory", "hers").await);
         world.finish().await;
@@ -245,7 +245,7 @@ on_both! {
         let alice = world.person("alice").await;
         let waiting = text(&alice.submit(deploy()).await.ok(), "id");
         world.passes(Span::seconds(1)).await;
-        // Slack says who changed the group last, and that was not mallory
+        // Slack reports only the last editor, and that is not mallory
         let own = world.regroups_unheard("S02SRE", "U04MALLORY", &["U03CAROL", "U05DAN", "U04MALLORY"]);
         world.slack.event(&own).await.expect("an ack");
         world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U04MALLORY", "U06ERIN"]).await;
@@ -278,7 +278,7 @@ on_both! {
         world.slack.set_bot_url(&other_url);
         assert!(world.types("bob", "inbox").await.contains("#1"), "the other replica knows him for ten minutes");
         world.slack.set_bot_url(&world.url);
-        // no event tells of it: it is learnt because he acts
+        // no event reports it: the bot learns it when bob acts
         world.slack.change(|state| state.users.get_mut("U02BOB").expect("there").is_restricted = true);
         assert!(world.types("bob", "inbox").await.contains("Guests of this workspace"));
         world.slack.set_bot_url(&other_url);
@@ -291,7 +291,7 @@ on_both! {
         assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
         assert_eq!(bob.get("/v1/requests").await.outcome(), "403 forbidden");
         assert_eq!(bob.at(&other_url).decide("1", "approve").await.outcome(), "403 forbidden");
-        // and Slack takes it back
+        // undone in Slack
         world.slack.set_bot_url(&world.url);
         world.account("U02BOB", |user| user.is_restricted = false).await;
         assert_eq!(bob.decide("1", "approve").await.outcome(), "200");
@@ -413,7 +413,7 @@ on_both! {
             assert!(!new.contains(secret), "{secret}: {new}");
         }
         insta::assert_snapshot!("shared_alerts", told[before..].join("\n---\n"));
-        // what stood there before loses it with its next change, and those who are told directly read all of it
+        // older cards lose their text at their next update; direct messages keep all of it
         assert!(!told[0].contains("checkout is down"), "{}", told[0]);
         assert!(world.slack.direct_messages("erin").iter().any(|message| message.text.contains("checkout is down")));
         share(false);
@@ -432,7 +432,7 @@ on_both! {
         world.passes(Span::seconds(2)).await;
         assert!(!world.card().contains("hotfix for checkout"), "{}", world.card());
         assert!(world.card().contains("so the reason, comments and content are not shown here. Open Details to read them."), "{}", world.card());
-        // nor does the card say why a grant was voided
+        // the card does not say why a grant was voided, either
         for who in ["bob", "carol"] {
             world.types(who, "approve 1").await;
         }

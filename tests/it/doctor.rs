@@ -1,4 +1,4 @@
-//! `countersign doctor`: the real program looks at a real database and at a workspace, and says how to mend what is wrong.
+//! `countersign doctor`: the real program checks a real database and a workspace, and suggests fixes.
 
 use crate::database::{Kind, on_both};
 use crate::world::{DEPLOY, SIGNING_SECRET, Stage, Wire, World, world};
@@ -6,7 +6,7 @@ use countersign::sandbox::Fault;
 use serde_json::Value;
 use std::process::{Command, Output};
 
-/// The doctor's visit to a world, with this environment besides.
+/// Runs doctor on a world, with these additional variables; returns its exit status and output.
 pub async fn visit(world: &World, flags: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command
@@ -30,7 +30,7 @@ pub async fn visit(world: &World, flags: &[&str], environment: &[(&str, &str)]) 
     (status.code().expect("an exit status"), text(stdout))
 }
 
-/// What is said by the doctor without the lines that are fine.
+/// The report without the lines that are fine.
 pub fn complaints(said: &str) -> String {
     let fine = |line: &&str| !line.starts_with("✓ ok");
     said.lines().filter(fine).collect::<Vec<_>>().join("\n")
@@ -94,7 +94,7 @@ on_both! {
         let (code, said) = visit(&world, &[], &[("SLACK_API_URL", "http://127.0.0.1:9/api")]).await;
         assert!(said.contains("no connection to Slack") && said.contains("firewall"), "{said}");
         assert_eq!(code, 1);
-        // the whole environment at once, and the database all the same
+        // all environment errors are reported at once, and the database is checked as well
         let (code, said) = visit(&world, &[], &[("SLACK_BOT_TOKEN", "xoxp-1"), ("SLACK_SIGNING_SECRET", "")]).await;
         insta::assert_snapshot!("wrong_environment", complaints(&said));
         assert!(said.contains("✓ ok       database"), "{said}");
@@ -118,7 +118,7 @@ on_both! {
         world.settle().await;
         assert!(world.card().contains("0 of 2"), "{}", world.card());
         assert!(world.slack.messages("security").iter().any(|said| said.text.contains("hear")));
-        // the program's own clock is this machine's, so what it makes due is due now, and not in this story
+        // the program uses this machine's clock, so what it makes due is not due by the world's clock
         world.database.execute("UPDATE cards SET trouble = 'is_archived'").await.expect("a card that is behind");
         let (_, said) = visit(&world, &["--retry"], &[]).await;
         assert!(said.contains("1 due again now"), "{said}");

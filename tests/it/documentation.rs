@@ -1,4 +1,4 @@
-//! The papers of the house agree with it: the README's commands are the ones that are checked, and its links lead somewhere.
+//! Checks that the documentation matches the code: the README's commands are the ones that CI runs, and links resolve.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The commands of the README's first two steps.
+/// The commands in the first two steps of the README.
 const COMMANDS: [&str; 2] = ["cargo run -- demo", "cargo test"];
 
 #[test]
@@ -33,7 +33,7 @@ fn documentation_links_resolve() {
     let mut papers = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
     for entry in fs::read_dir(folder.join("docs")).expect("docs") {
         let name = entry.expect("a paper").file_name();
-        // the pictures have a folder of their own
+        // pictures have their own folder
         if Path::new(&name)
             .extension()
             .is_some_and(|ending| ending == "md")

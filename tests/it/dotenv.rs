@@ -1,4 +1,4 @@
-//! The file `.env` of the working directory: who reads it, what is taken from it, and what reaches the command of `run`.
+//! The file `.env` of the working directory: which commands read it, which values they take, and what the command of `run` inherits.
 
 use crate::client::PIPELINE;
 use crate::database::on_both;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 struct Folder(PathBuf);
 
-/// What a command said, and how it ended.
+/// The output and exit status of a command.
 struct Said {
     out: String,
     err: String,
@@ -33,7 +33,7 @@ impl Folder {
         self.0.join(file).exists()
     }
 
-    /// Runs the program here, with these variables and no others.
+    /// Runs the program in this folder, with only these variables.
     async fn run(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command

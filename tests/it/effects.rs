@@ -1,4 +1,4 @@
-//! Effects: what Countersign runs itself once it is approved passes the same check as an execution, in the approving commit
+//! Effects: what Countersign runs itself after an approval passes the same recheck as an execution, in the transaction of that approval
 //! (threats R01, R02, R33).
 
 use crate::break_glass::start;
@@ -14,7 +14,7 @@ use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
 use serde_json::json;
 
-/// A world in which these policies gate every change of the configuration.
+/// A world in which these policies gate every configuration change.
 async fn gated(kind: Kind, policies: &[&str]) -> Option<World> {
     let world = World::start(kind).await?;
     let id = |policy: &str| {
@@ -45,15 +45,15 @@ async fn gated(kind: Kind, policies: &[&str]) -> Option<World> {
     Some(world)
 }
 
-/// Two of three people approve every change.
+/// Two of three people must approve every configuration change.
 const TWO_OF_THREE: &str =
     "two, name: Two Of Three, approvers: {users: [bob, dan, erin]}, quorum: {minApprovals: 2}";
-/// Erin approves every change.
+/// Erin must approve every configuration change.
 const ERIN: &str = "erin, name: Erin Alone, approvers: {users: [erin]}";
-/// Bob approves changes from noon to one o'clock.
+/// Bob must approve configuration changes from noon to one o'clock.
 const BOB_AT_NOON: &str = "noon, name: Noon, approvers: {users: [bob]}, conditions: {startHour: 12, endHour: 13, timezone: UTC}";
 
-/// Carol asks for a change of the configuration.
+/// Carol requests a configuration change.
 async fn asks(world: &World) -> RequestRef {
     let asked = world.edits("carol", |document| {
         document["organization"] = json!("renamed");
@@ -73,7 +73,7 @@ async fn status(world: &World, request: &RequestRef) -> String {
     shown.request.state.status().to_string()
 }
 
-/// Somebody approves; the status that they are told.
+/// A person approves; returns the status that they receive.
 async fn approves(world: &World, request: &RequestRef, who: &str) -> String {
     let decided = world.app().decide(approval(request, who)).await;
     let decided = decided.expect("the decision counts");
@@ -86,7 +86,7 @@ async fn organization(world: &World) -> String {
     stored.document.organization
 }
 
-/// What the timeline says of events of this kind.
+/// The timeline's notes about events of this kind.
 fn notes(shown: &RequestDetails, what: AuditEventKind) -> Vec<String> {
     let events = shown.timeline.iter().filter(|event| event.what == what);
     events.filter_map(|event| event.note.clone()).collect()
@@ -118,7 +118,7 @@ on_both! {
         world.reconfigure(|document| {
             document["directory"]["teams"][0] = json!({"id": "backend", "name": "Backend", "members": ["bob", "dan"], "slackUserGroup": "S02SRE"});
         }).await;
-        // the gate asked for this change, too
+        // the policy gates this change, too
         let first = RequestRef::Number(1);
         for who in ["alice", "bob"] {
             approves(&world, &first, who).await;

@@ -1,4 +1,4 @@
-//! One rule for text that people enter, at every entry and on both databases.
+//! One rule for entered text, in every interface and on both databases.
 
 use crate::client::{Reply, command, deploy};
 use crate::database::on_both;
@@ -71,7 +71,7 @@ on_both! {
         assert_eq!(asked["reason"], "## Why\nhotfix");
         let decided = bob.post("/v1/requests/1/decisions", json!({"verdict": "approve", "comment": "a\r\nb\rc"})).await.ok();
         assert_eq!(decided["decisions"][0]["comment"], "a\nb\nc");
-        // what is approved is not text of people: nothing in it is changed
+        // approved content is not entered text: it is never changed
         let payload = json!({"text": "a\r\nb\u{a0}c\u{200b}"});
         let asked = alice.submit(json!({"action": "command.execute", "cluster": "prod-eu-1", "reason": "r", "payload": payload})).await.ok();
         assert_eq!(asked["payload"], payload);

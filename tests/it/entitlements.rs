@@ -1,4 +1,5 @@
-//! Who counts: one person under two ids, owners of services, people and services that are gone (threats R03, R09, R10, R27, R28).
+//! Whose decisions count: one person under two ids, owners of services, and people and services that were removed (threats R03, R09, R10,
+//! R27, R28).
 
 use crate::break_glass::{opened, revoke, start};
 use crate::client::{Api, PIPELINE, command, deploy, text};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 const DEMO: &str = include_str!("../../manifests/demo.yaml");
 
-/// Every full member of the workspace is a person; mallory is listed nowhere, and may start break-glass sessions.
+/// Every full member of the workspace is a person. Mallory is not listed, and may start break-glass sessions.
 async fn open_house(kind: Kind) -> Option<World> {
     let line = DEMO.lines().find(|line| line.contains("U04MALLORY"));
     let configuration = DEMO
@@ -32,13 +33,13 @@ fn users(document: &mut Value) -> &mut Vec<Value> {
     users.as_array_mut().expect("a list")
 }
 
-/// An API token of the service `ci` for which this person answers.
+/// An API token of the service `ci` with this owner.
 async fn ci_of(world: &World, owner: &str, scopes: &[Scope]) -> Api {
     let ci = Principal::Service("ci".into());
     Api::new(&world.url, &world.token(ci, &[owner], scopes).await)
 }
 
-/// Somebody reviews a session; the outcome.
+/// A person reviews a session; returns the outcome.
 async fn reviews(who: &Api, session: &str) -> String {
     let path = format!("/v1/break-glass/{session}/review");
     who.post(&path, json!({"note": "it was needed"}))
@@ -106,7 +107,7 @@ on_both! {
         assert_eq!(carols.submit(command()).await.ok()["status"], "bypassed");
         world.passes(Span::minutes(1)).await;
         revoke(&dan, &session).await.ok();
-        // a token that was usable at the time counts, whatever became of it
+        // a token that was usable at that time counts, even if it was revoked later
         let tokens = world.app().tokens().await.expect("tokens");
         let token = tokens.iter().find(|token| token.owners == ["carol".into()]).expect("carol's");
         let asked = own.submit(deploy()).await.ok();
@@ -159,7 +160,7 @@ on_both! {
             document["services"] = json!([]);
         }).await;
         assert_eq!(mallory.get("/v1/requests").await.outcome(), "401 unauthenticated");
-        // somebody else comes by the same names
+        // another person and service get the same ids
         world.reconfigure(|document| {
             users(document).push(json!({"id": "mallory", "name": "Mallory Meyer", "slack": {"teamId": "T01TEST", "userId": "U77NEW"}}));
             document["services"] = services;

@@ -1,6 +1,6 @@
 //! Consumers that race for one grant (threats AP5, B10): exactly one gets it, each time.
 //!
-//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+//! `COUNTERSIGN_RACE_ROUNDS` sets the number of rounds.
 
 use crate::database::on_both;
 use crate::race_support::{approval, rounds};
@@ -16,9 +16,9 @@ use tokio::sync::Barrier;
 
 const CONSUMERS: usize = 8;
 
-/// A command of alice's that carol has approved; its id and digest.
+/// A command of alice's that carol has approved: its id and digest.
 async fn granted(world: &World) -> (RequestRef, String) {
-    // the limit of requests a second is not what is raced here
+    // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
     let submission = Submission {
         action: "command.execute".to_owned(),
@@ -51,7 +51,7 @@ fn key(text: &str) -> IdempotencyKey {
     }
 }
 
-/// All of them at once, at both replicas.
+/// Starts all consumers at once, on both replicas.
 async fn race(
     apps: &[App; 2],
     request: &RequestRef,
@@ -66,7 +66,7 @@ async fn race(
             tokio::spawn(async move {
                 let alice = Caller::person("alice".into(), Via::Api);
                 barrier.wait().await;
-                // busy is no answer, and whoever gets it asks again
+                // busy is not an outcome, so the consumer retries
                 loop {
                     match app.execute(&alice, &request, &digest, once.clone()).await {
                         Err(AppError::Busy) => {}

@@ -1,4 +1,4 @@
-//! What nobody decides ends by itself: the request expires, its card closes, and a late click counts for nothing.
+//! A request without a decision expires: its card closes, and a late click has no effect.
 
 use crate::database::on_both;
 use crate::world::{DEPLOY, world};

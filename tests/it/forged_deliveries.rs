@@ -1,4 +1,4 @@
-//! Who clicks, and on what: what an attacker would like Slack to say for him.
+//! Forged deliveries: who clicks, and on what, as an attacker would like Slack to report it.
 
 use crate::database::on_both_doors;
 use crate::world::{DEPLOY, World, world};
@@ -45,7 +45,7 @@ fn retyped(kind: &'static str, forge: Forge) -> Forge {
     }
 }
 
-/// A delivery with something else in it, signed anew.
+/// A delivery with another content, signed again.
 fn changed(
     world: &World,
     kind: &'static str,
@@ -62,13 +62,13 @@ fn approving() -> Values {
     Values::from([("verdict", "approve"), ("comment", "fine")])
 }
 
-/// Somebody opens Details on the newest card.
+/// A person opens Details on the newest card.
 async fn opens_details(world: &World, who: &str) {
     world.clicks(who, "details").await;
     assert!(world.slack.modal(who).is_some(), "{:?}", world.told(who));
 }
 
-/// Somebody joins the workspace and every channel.
+/// Adds a person to the workspace and to every channel.
 pub fn joins(world: &World, id: &str, name: &str, change: impl FnOnce(&mut User)) {
     world.slack.change(|state| {
         let mut user = User {
@@ -139,7 +139,7 @@ on_both_doors! {
         opens_details(&world, "bob").await;
         let rows = world.rows().await;
         for (number, (change, why)) in cases.into_iter().enumerate() {
-            // an account of an approver: the directory would let it
+            // an account of an approver, which the directory would accept
             let id = format!("U1{number}DAN");
             joins(&world, &id, &format!("dan{number}"), change);
             let (_, told) = clicks_as(&world, &id, "approve").await;
@@ -207,7 +207,7 @@ on_both_doors! {
         world.settle().await;
         assert!(world.told("bob").last().is_some_and(|told| told.contains("Please try again")));
         assert_eq!(world.rows().await, rows);
-        // trying again is safe: the very click that failed counts now
+        // retrying is safe: the click that failed counts now
         world.delivers(&click).await;
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         world.finish().await;
@@ -254,7 +254,7 @@ on_both_doors! {
                 assert_eq!(world.rows().await, rows, "{button} {tampered:.200}");
             }
         }
-        // the value alone says which request: another card's value decides on that one, and it is what it names
+        // only the value names the request: with the value of another card, the decision is about that card's request
         let (_, told) = world.clicks_forged("bob", "approve", value(first)).await;
         assert_eq!(told, "");
         let cards = world.slack.cards("prod-approvals");
@@ -302,7 +302,7 @@ on_both_doors! {
             assert_eq!(world.rows().await, rows, "{metadata}");
         }
         assert!(world.card().contains("0 of 2"), "{}", world.card());
-        // and counts for who it is, with the comment
+        // submitted by the right person it counts, with its comment
         world.slack.submit_view("bob", approving()).await.expect("an answer");
         world.settle().await;
         assert!(world.card().contains("1 of 2") && world.card().contains(": fine"), "{}", world.card());
@@ -334,7 +334,7 @@ on_both_doors! {
     async fn an_account_that_bears_somebodys_name_is_nobody_b26_b27(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
-        // the same handle and the same name as bob's, in the same workspace
+        // the same handle and name as bob's, in the same workspace
         joins(&world, "U66EVE", "bob", |user| "Bob".clone_into(&mut user.real_name));
         let rows = world.database.count("SELECT count(*) FROM decisions").await;
         let (status, told) = clicks_as(&world, "U66EVE", "approve").await;
@@ -361,7 +361,7 @@ on_both_doors! {
             assert!(told.starts_with(NOT_ELIGIBLE), "{told}");
             let told = world.types(who, "approve 1").await;
             assert!(told.starts_with(NOT_ELIGIBLE), "{told}");
-            // Details offers them no decision; one that is sent all the same is asked like the others
+            // Details does not offer them a decision; a forged one gets the same check as the others
             opens_details(&world, who).await;
             assert!(!world.modal(who).contains("Your decision"), "{}", world.modal(who));
             let sent = world.slack.submit_delivery("carol", &approving(), by(id)).expect("it is sent");
@@ -384,7 +384,7 @@ on_both_doors! {
         assert!(world.clicks("bob2", "approve").await.starts_with("already reviewed"));
         assert!(world.clicks("bob2", "reject").await.starts_with("already reviewed"));
         assert!(world.card().contains("1 of 2"), "{}", world.card());
-        // nor may the second account approve what the first one asked for
+        // the second account cannot approve what the first one requested
         world.types("bob", &DEPLOY.replace("v1.4.2", "v2.0.0")).await;
         let told = world.clicks("bob2", "approve").await;
         assert!(told.contains("You asked for it"), "{told}");
@@ -402,7 +402,7 @@ on_both_doors! {
             assert!(world.told(who).join("").starts_with("this request is rejected"), "{:?}", world.told(who));
             assert_eq!(world.rows().await, rows);
         }
-        // time ended this one, and nobody has noticed yet
+        // this request has expired, and no worker has run yet
         world.types("alice", &DEPLOY.replace("v1.4.2", "v1.4.3")).await;
         world.clock.advance(countersign::domain::time::Span::hours(24));
         let told = world.clicks("carol", "approve").await;
@@ -413,7 +413,7 @@ on_both_doors! {
     }
 }
 
-/// What the newest card's buttons carry.
+/// The value of the newest card's buttons.
 fn button_value(world: &World) -> String {
     let card = world.slack.card("prod-approvals").expect("a card");
     let value = world.slack.look(|state| {
@@ -430,11 +430,11 @@ fn button_value(world: &World) -> String {
     value.expect("an Approve button")
 }
 
-/// A click of somebody whom Slack itself would not let: bob's, under another user's id. What is told to them alone.
+/// A click with bob's delivery under another user id, which Slack would not allow. Returns the status and the reply.
 async fn clicks_as(world: &World, id: &str, button: &str) -> (u16, String) {
     let before = world.told("bob").len();
     let (answer, _) = world.clicks_forged("bob", button, by(id)).await;
-    // it goes to the response_url, which is bob's
+    // the reply goes to the response_url, which belongs to bob
     (
         answer.status,
         world.told("bob").split_off(before).join("\n"),

@@ -1,4 +1,4 @@
-//! Forms: whatever a command leaves out is asked for, what is wrong is said beside its field, and a rejection says why.
+//! Forms: they ask for whatever a command leaves out, show errors beside their fields, and require a reason for a rejection.
 
 use crate::database::{Kind, on_both};
 use crate::forged_deliveries::joins;
@@ -18,7 +18,7 @@ fn release() -> Values {
     ])
 }
 
-/// The ids of the requests so far, and nothing else, are counted.
+/// The number of requests so far.
 async fn requests(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM requests").await
 }
@@ -31,7 +31,7 @@ on_both! {
         insta::assert_snapshot!("form_filled_in", world.modal("alice"));
         assert_eq!(requests(&world).await, 0);
 
-        // what was given is still there, what is missing is said beside its field, and what was typed survives
+        // given values stay, the missing one has an error beside its field, and typed text survives
         let still = world.fills("alice", Values::from([("reason", "hotfix for checkout")])).await;
         assert!(still.contains("! This action needs it."), "{still}");
         assert_eq!(requests(&world).await, 0);
@@ -57,7 +57,7 @@ on_both! {
         let asked = world.fills("alice", release().with("payload", r#"{"image": "api:1.4.2"}"#)).await;
         assert!(asked.contains("Asked as *#1*"), "{asked}");
         assert!(world.card().contains(r#"{"image":"api:1.4.2"}"#), "{}", world.card());
-        // the very same again is shown, not asked
+        // an identical ask shows the existing request
         world.types("alice", "request").await;
         let again = world.fills("alice", release().with("payload", r#"{"image": "api:1.4.2"}"#)).await;
         assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
@@ -72,7 +72,7 @@ on_both! {
         assert!(wrong.contains("! Production Deploy Gate needs a reason; say why."), "{wrong}");
         let asked = world.fills("alice", Values::from([("reason", "because")])).await;
         assert!(asked.contains("Asked as *#1*"), "{asked}");
-        // what is wrong and not only missing is told at once, in words
+        // invalid values, unlike missing ones, are refused at once with a text
         let said = world.types("alice", "request release.deploy project=api-platform env=prod").await;
         assert!(said.contains("did you mean 'production'"), "{said}");
         world.finish().await;
@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(audit.iter().filter(|line| line.starts_with("vote.refused")).count(), 2, "{audit:#?}");
         world.clicks("bob", "approve").await;
         assert!(world.clicks("bob", "reject").await.starts_with("already reviewed"));
-        // a form that was opened in time and sent too late
+        // a form that was opened in time and submitted too late
         world.clicks("carol", "reject").await;
         world.types("dan", "reject 1 me first").await;
         let late = world.fills("carol", Values::from([("reason", "too late")])).await;
@@ -188,7 +188,7 @@ on_both! {
             "type": "block_suggestion", "api_app_id": "A01APP", "team": {"id": "T01TEST"}, "user": {"id": user, "team_id": "T01TEST"},
             "action_id": "project", "value": "", "view": {"id": "V1", "type": "modal", "callback_id": "request"},
         });
-        // a member of the workspace, whom the directory does not know
+        // a member of the workspace who is not in the directory
         joins(&world, "U66EVE", "eve", |_| {});
         for (user, offered) in [("U02BOB", true), ("U66EVE", false), ("U0BOT", false), ("U99NOBODY", false)] {
             let body = format!("payload={}", urlencoded(&payload(user).to_string()));
@@ -206,13 +206,13 @@ fn urlencoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Slack's trigger lives three seconds; what has to be looked up may take longer.
+/// A trigger is valid for three seconds; a lookup may take longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_modal_opens_in_time_although_its_content_is_late() {
     let world = world!(Kind::Sqlite);
     world.types("alice", DEPLOY).await;
     let card = world.slack.card("prod-approvals").expect("a card");
-    // bob's standing is asked for, and Slack does not answer before its five seconds
+    // looking up bob's account access takes longer than Slack's five seconds
     world.slack.fail_next_of("users.info", Fault::Timeout);
     let clicked = world.slack.click("bob", &card.channel, &card.ts, "details");
     assert_eq!(clicked.await.expect("in time").status, 200);

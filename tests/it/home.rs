@@ -1,4 +1,4 @@
-//! The Home tab: what waits for one person, decided in place, and kept up to date while they look.
+//! The Home tab: one person's inbox, with decisions in place, updated while it is open.
 
 use crate::database::on_both;
 use crate::world::{DEPLOY, World, world};
@@ -22,7 +22,7 @@ async fn clicks(world: &World, who: &str, button: &str) -> String {
     home(world, who)
 }
 
-/// A release without a payload, so that a line says all of it.
+/// A release without a payload, so that its line shows everything.
 fn release(number: usize) -> String {
     DEPLOY.replace("v1.4.2", &format!("v{number}"))
 }
@@ -36,7 +36,7 @@ on_both! {
         let after = clicks(&world, "bob", "approve").await;
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         assert!(after.contains("Waiting for you (0)") && after.contains("Decided by you"), "{after}");
-        // carol sees it go while she looks
+        // the request disappears from carol's open Home tab
         opens(&world, "carol").await;
         world.types("dan", "approve 1").await;
         assert!(home(&world, "carol").contains("Waiting for you (0)"), "{}", home(&world, "carol"));
@@ -86,7 +86,7 @@ on_both! {
         world.slack.press("carol", Place::Home, cluster, Forge::default()).await.expect("a choice");
         world.settle().await;
         assert!(home(&world, "carol").contains("Waiting for you (1)"), "{}", home(&world, "carol"));
-        // bob approves nothing on clusters, but may see what waits for others
+        // bob approves nothing on clusters, but can see the requests for other approvers
         opens(&world, "bob").await;
         let others = clicks(&world, "bob", "home_all").await;
         assert!(others.contains("Pending requests (10+)") && others.contains("*#14* Alice"), "{others}");
@@ -100,11 +100,11 @@ on_both! {
         world.types("alice", DEPLOY).await;
         assert!(home(&world, "bob").contains("Waiting for you (1)"), "{}", home(&world, "bob"));
         let calls = world.slack.call_count("views.publish");
-        // what changes nothing there costs no call
+        // what changes nothing on the tab costs no call
         world.types("mallory", "show 1").await;
         world.clicks("mallory", "approve").await;
         assert_eq!(world.slack.call_count("views.publish"), calls);
-        // an hour after it was opened, nobody looks any more
+        // an hour after it was opened, it is no longer updated
         world.passes(Span::hours(1)).await;
         let calls = world.slack.call_count("views.publish");
         world.types("alice", &release(2)).await;

@@ -80,7 +80,7 @@ async fn what_it_writes_loads_and_says_what_comes_next() {
     source
         .compile(0, &BTreeMap::new())
         .unwrap_or_else(|faults| panic!("{faults}"));
-    // never over a file that is there
+    // an existing file is never overwritten
     let again = init(&world, &folder, &FLAGS).await;
     assert_eq!(again.code, 2);
     assert!(
@@ -90,7 +90,7 @@ async fn what_it_writes_loads_and_says_what_comes_next() {
     );
     let printed = init(&world, &folder, &[&FLAGS[..], &["--out", "-"]].concat()).await;
     assert_eq!(printed.out, std::fs::read_to_string(&path).expect("a file"));
-    // and a bot lives by it
+    // a bot runs with the generated configuration
     let Some(begun) = World::start_with(Kind::Sqlite, &printed.out).await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! How other approval systems were bypassed, each tried here (the rows that `docs/security.md` lists under this file).
+//! Ways in which other approval systems were bypassed, each tried here (docs/security.md lists the rows under this file).
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
@@ -15,7 +15,7 @@ use countersign::http::{self, Bounds, MetricsAddress, ReadinessState};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The main story's release, approved by bob and carol.
+/// The release of the main story, approved by bob and carol.
 async fn approved(world: &World, body: Value) -> Value {
     let asked = world.person("alice").await.submit(body).await.ok();
     let id = text(&asked, "id");
@@ -44,7 +44,7 @@ async fn stored(world: &World) -> ConfigDocument {
         .document
 }
 
-/// Three approvals where two were enough.
+/// The configuration with three required approvals instead of two.
 fn tightened(document: &ConfigDocument) -> ConfigDocument {
     let mut json = serde_json::to_value(document).expect("JSON");
     json["policies"][0]["quorum"]["minApprovals"] = json!(3);
@@ -55,9 +55,9 @@ fn alice() -> Caller {
     Caller::person("alice".into(), Via::Api)
 }
 
-/// A release of alice's that bob and carol have approved; its id and digest.
+/// A release of alice's that bob and carol have approved: its id and digest.
 async fn granted(world: &World, app: &App) -> (RequestRef, String) {
-    // the limit of requests a second is not what is raced here
+    // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
     let submission = Submission {
         action: "release.deploy".to_owned(),
@@ -91,11 +91,11 @@ on_both! {
             body[field] = json!([]);
             assert_eq!(alice.submit(body).await.outcome(), "422 invalid_body", "{field}");
         }
-        // content that looks like a policy is content
+        // content that looks like a policy is only content
         let mut body = deploy();
         body["payload"] = json!({"policies": [], "requesterCanApprove": true, "status": "approved"});
         assert_eq!(alice.submit(body).await.ok()["status"], "pending");
-        // a replica that read the rules a moment ago holds to what is stored now
+        // a replica that compiled the configuration earlier uses what is stored now
         assert_eq!(alice.at(&other).submit(deploy()).await.ok()["policies"][0]["approvals"]["need"], 2);
         let tight = tightened(&stored(&world).await);
         world.app().change_config(&operator(), tight, None, None).await.expect("it holds");
@@ -112,7 +112,7 @@ on_both! {
             let mut body = deploy();
             body[field] = value;
             let asked = alice.submit(body).await.ok();
-            // neither by the digest of the one, nor at the address of the other
+            // neither with the digest of one request, nor under the id of the other
             assert_eq!(alice.execute(&text(&here, "id"), &text(&asked, "digest")).await.outcome(), "409 digest_mismatch", "{field}");
             assert_eq!(alice.execute(&text(&asked, "id"), &text(&here, "digest")).await.outcome(), "409 request_closed", "{field}");
         }
@@ -201,7 +201,7 @@ on_both! {
         assert_eq!(world.database.text(asked).await, "person:alice");
         let voted = "SELECT count(*) FROM audit WHERE what = 'vote.approved' AND actor IN ('person:bob', 'person:carol')";
         assert_eq!(world.database.count(voted).await, 2);
-        // what follows from the last click by itself is the bot's, and nothing else
+        // only what follows from the last click has the bot as its actor
         let by_programs = "SELECT count(*) FROM audit WHERE request_id IS NOT NULL AND actor NOT LIKE 'person:%' AND what <> 'request.approved'";
         assert_eq!(world.database.count(by_programs).await, 0);
         world.finish().await;
@@ -230,7 +230,7 @@ on_both! {
         let alice = world.person("alice").await.at(&url);
         let wait = format!("/v1/requests/{id}?wait=30s");
         let (waiter, path) = (alice.clone(), wait.clone());
-        // only a second one can tell whether it has come in; where that one came first, it comes again
+        // only a second poll can show that the first one was accepted; if the second came first, it is sent again
         let first = tokio::spawn(async move {
             loop {
                 let reply = waiter.get(&path).await;
@@ -239,18 +239,18 @@ on_both! {
                 }
             }
         });
-        // a stranger is not even looked at
+        // once the capacity is used up, a stranger is refused before authentication
         let stranger = Api::new(&url, "");
         while stranger.get(&wait).await.status == 401 {
             tokio::task::yield_now().await;
         }
         let refused = alice.get(&wait).await;
         assert_eq!((refused.outcome().as_str(), refused.header("retry-after")), ("503 busy", "1"));
-        // long polls take no room from the others
+        // long polls take no capacity from other calls
         alice.read(&id).await;
         world.person("carol").await.at(&url).decide(&id, "approve").await.ok();
         assert_eq!(first.await.expect("it ends").ok()["status"], "approved");
-        // and its place is free again
+        // the capacity is free again
         alice.get(&wait).await.ok();
         serving.abort();
         world.finish().await;

@@ -1,4 +1,4 @@
-//! Large configurations: one limit, wherever they come from.
+//! Large configurations: every source has the same limit.
 
 use crate::database::on_both;
 use crate::world::{operator, world};
@@ -7,7 +7,7 @@ use countersign::config::file::Source;
 use countersign::domain::document::{ConfigDocument, LARGEST_CONFIGURATION, PolicyTemplate};
 use countersign::domain::refusal::Refusal;
 
-/// The demo's configuration with so many more policies, each bound to production.
+/// The demo's configuration with this many additional policies, each bound to production.
 pub fn with_policies(document: &ConfigDocument, count: usize, description: &str) -> ConfigDocument {
     let mut document = document.clone();
     let model = document.policies[0].clone();
@@ -52,14 +52,14 @@ on_both! {
         };
         let yaml = |document: &ConfigDocument| serde_json::to_string(document).expect("JSON, which is YAML");
 
-        // larger than any other body, and taken by all
+        // larger than any other body, and accepted from every source
         let large = with_policies(&stored, 800, &"d".repeat(3_900));
         let size = yaml(&large).len();
         assert!(size > 3 * 1024 * 1024 && size < LARGEST_CONFIGURATION, "{size}");
         Source::read("large.yaml", &yaml(&large)).expect("a file");
         assert_eq!(put(&large).await.status, 200);
 
-        // too large for all, in the same words
+        // too large for every source, with the same message
         let mut too_large = stored.clone();
         too_large.policies[0].description = "d".repeat(LARGEST_CONFIGURATION);
         let why = "the limit is 8388608 (8 MiB), as text and as compact JSON";
@@ -81,7 +81,7 @@ on_both! {
     }
 }
 
-/// JSON writes out defaults and escapes, so that it can be twice as long: what the file reader takes, the API takes.
+/// JSON spells out defaults and escapes and can be twice as long: the API must accept what the file reader accepts.
 #[test]
 fn a_file_is_measured_as_it_will_be_sent_r25() {
     let yaml = |size: usize| {

@@ -1,5 +1,5 @@
-//! Limits per principal and the check for identical requests hold while many calls race at two replicas, and one call's unknown names
-//! cost the others nothing.
+//! Limits per principal and the check for identical requests hold while many calls race on two replicas, and unknown names in one call do
+//! not slow down the others.
 
 use crate::client::{Api, deploy};
 use crate::database::{Kind, on_both};
@@ -27,7 +27,7 @@ fn submission(reason: String, join_identical: bool) -> Submission {
     }
 }
 
-/// Sixteen submissions at once, every other one at the second replica: how many were taken, and how many were refused as too many.
+/// Sixteen submissions at once, alternating between two replicas: returns how many were accepted and how many hit the limit.
 async fn race(
     apps: [&App; 2],
     caller: &Caller,
@@ -143,7 +143,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A retry that arrives after the upgrade finds what the release before stored.
+    /// A retry after the upgrade finds the response that the previous release stored.
     async fn idempotency_keys_of_the_previous_release_are_honoured_r29(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
@@ -182,7 +182,7 @@ on_both! {
     }
 }
 
-/// Whoever submits much at once waits without taking every connection.
+/// A principal with many submissions waits without taking every connection.
 #[tokio::test]
 async fn submissions_of_one_principal_leave_connections_to_others_r20() {
     let world = world!(Kind::Postgres);

@@ -1,6 +1,6 @@
-//! Many who wait: each is told of the decision, at the replica that decided and at another one.
+//! Many long polls: each returns the decision, on the replica that decided and on another one.
 //!
-//! `COUNTERSIGN_WAITERS` says how many; 10,000 take some seconds.
+//! `COUNTERSIGN_WAITERS` sets their number; 10,000 take some seconds.
 
 use crate::database::on_both;
 use crate::race_support::approval;
@@ -13,9 +13,9 @@ use countersign::domain::time::Span;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Nobody waits in vain for so long; whoever is not woken answers `pending` then, and fails the test.
+/// The length of the long polls. One that is not woken answers `pending` then, and fails the test.
 const PATIENCE: Duration = Duration::from_mins(4);
-/// So many wait for one request.
+/// The number of long polls for one request.
 const TOGETHER: usize = 50;
 
 fn waiters() -> usize {
@@ -24,7 +24,7 @@ fn waiters() -> usize {
 }
 
 async fn ask(world: &World) -> RequestRef {
-    // the limit of requests a second is not what is tested here
+    // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
     let submission = Submission {
         action: "command.execute".to_owned(),
@@ -37,7 +37,7 @@ async fn ask(world: &World) -> RequestRef {
     RequestRef::Id(asked.expect("a request").shown.request.id)
 }
 
-/// Whoever waits, and when each was answered.
+/// Starts long polls; returns each one's result with its time.
 fn wait(app: &App, requests: &[RequestRef], many: usize) -> JoinSet<(Status, Instant)> {
     let mut waiting = JoinSet::new();
     for n in 0..many {

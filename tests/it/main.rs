@@ -1,4 +1,4 @@
-//! Stories, store and architecture tests: everything that needs real databases, real sockets or the source itself.
+//! Story, store and architecture tests: everything that needs real databases, real sockets or the source itself.
 
 mod api;
 mod architecture;

@@ -1,4 +1,4 @@
-//! The main job, end to end: a slash command becomes a card, clicks become decisions, the approved action runs once.
+//! The main job from end to end: a slash command becomes a card, clicks become decisions, and the approved action runs once.
 
 use crate::database::on_both_doors;
 use crate::world::{DEPLOY, world};

@@ -1,4 +1,4 @@
-//! Text from people is shown and never obeyed: no mention, link or format of theirs is live anywhere in Slack (threat SL8).
+//! Text from people is displayed and never interpreted: none of their mentions, links or formats is live anywhere in Slack (threat SL8).
 
 use crate::database::on_both;
 use crate::world::{World, world};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const EVIL: &str = "<!channel> <!here|x> <@U06ERIN> <!subteam^S03SECURITY> <https://evil.example|docs> &lt;!everyone&gt; @here *bold* `code` http://evil.example \u{202e}gnp\u{200b}";
 
-/// Everything in the workspace that Slack would parse: mrkdwn objects, and the text of messages.
+/// Everything in the workspace that Slack would parse: `mrkdwn` objects, and the text of messages.
 fn parsed(world: &World) -> Vec<String> {
     fn walk(value: &Value, found: &mut Vec<String>) {
         if value["type"] == "mrkdwn" {
@@ -49,7 +49,7 @@ fn nothing_is_live(world: &World) {
                 ["@U02BOB", "@U03CAROL", "@U05DAN"].contains(&mark) || mark.starts_with("!date^");
             assert!(own, "<{mark}> in {text}");
         }
-        // within a code span only Slack's own signs and the span's end mean anything
+        // inside a code span only Slack's own characters and the end of the span have a meaning
         let outside: String = text.split('`').step_by(2).collect();
         for alive in [
             "@here",
@@ -93,7 +93,7 @@ on_both! {
         let world = world!(kind);
         for (number, release) in ["<!channel>", "<@U06ERIN>", "*bold*", "`v1`", "@here", "http://evil.example"].into_iter().enumerate() {
             let said = world.types("alice", &format!("request release.deploy project=api-platform env=production release={release} reason=why")).await;
-            // asked or refused, it is not obeyed
+            // whether it was accepted or refused, it is not interpreted
             assert!(said.contains(&format!("#{}", number + 1)) || said.starts_with("policy violations"), "{said}");
             world.types("alice", &format!("explain release.deploy project=api-platform env=production release={release}")).await;
         }

@@ -1,6 +1,6 @@
-//! The authorization matrix: every route, every scope, every kind of principal, through the real router (threats AP1, B33, B35, B40).
+//! The authorization matrix: every route, every scope and every kind of principal, through the real router (threats AP1, B33, B35, B40).
 //!
-//! The rows are written by hand; a route without a row, and a row without a route, fail.
+//! The rows are written by hand. A route without a row fails, and so does a row without a route.
 
 use crate::client::{Api, deploy, text};
 use crate::database::on_both;
@@ -10,7 +10,7 @@ use countersign::domain::token::Scope;
 use countersign::http::route::routes;
 use serde_json::{Value, json};
 
-/// Who may come in.
+/// What a route requires of the caller.
 #[derive(Clone, Copy, PartialEq)]
 enum Needs {
     Nothing,
@@ -19,7 +19,7 @@ enum Needs {
 }
 use Needs::{Nothing, Person, Token};
 
-/// Method, path, and what the design (3.4) asks of a caller.
+/// Method, path and required rights of each route.
 const ROWS: &[(&str, &str, Needs)] = &[
     ("POST", "/v1/requests", Token(Scope::RequestsWrite)),
     ("GET", "/v1/requests", Token(Scope::RequestsRead)),
@@ -92,11 +92,11 @@ fn every_route_has_its_row_b35() {
     );
 }
 
-/// Somebody who knocks.
+/// One caller of the matrix.
 struct Caller {
     name: String,
     api: Api,
-    /// Nothing without a token that lives, of somebody who is there.
+    /// The scope of the token; none without a usable token of a known, active principal.
     scope: Option<Scope>,
     known: bool,
     active: bool,
@@ -150,7 +150,7 @@ async fn callers(world: &World) -> Vec<Caller> {
             leavers.push((name, token, *scope, known));
         }
         if *scope == Scope::DecisionsWrite {
-            continue; // no such token can be made for a service
+            continue; // a service cannot have such a token
         }
         let ci = || Principal::Service("ci".into());
         add(
@@ -171,7 +171,7 @@ async fn callers(world: &World) -> Vec<Caller> {
         );
     }
     for (name, token, scope, known) in leavers {
-        // a token ends with its person, and rests while they are inactive
+        // a token is revoked when its person is removed, and unusable while they are inactive
         let what = if known { "is inactive" } else { "has left" };
         add(
             format!("a person who {what}, with {name}"),
@@ -208,7 +208,7 @@ async fn revoked(world: &World, principal: Principal, scope: Scope) -> String {
     secret
 }
 
-/// What stops a caller at the door, if anything does.
+/// The status that authorization refuses the caller with, if it does.
 fn stopped(needs: Needs, caller: &Caller) -> Option<u16> {
     let (scope, people_only) = match needs {
         Nothing => return None,
@@ -222,7 +222,7 @@ fn stopped(needs: Needs, caller: &Caller) -> Option<u16> {
     (!fits).then_some(403)
 }
 
-/// A body that gets past the door and no further than it must.
+/// A body that passes authorization but has as little effect as possible.
 fn body(method: &str, path: &str) -> Option<String> {
     let body = match path.rsplit('/').next()? {
         "decisions" => json!({"verdict": "approve"}),
@@ -253,7 +253,7 @@ on_both! {
                 match stopped(*needs, caller) {
                     Some(401) => assert_eq!(reply.outcome(), "401 unauthenticated", "{cell}"),
                     Some(_) => assert_eq!(reply.outcome(), "403 forbidden", "{cell}"),
-                    // past the door: whatever it says then, it is not about the token
+                    // authorized: any other refusal is not about the token
                     None => assert!(reply.status != 401 && !reply.body.to_string().contains("lacks the scope") && reply.status < 500, "{cell}"),
                 }
                 if *needs != Nothing && reply.status >= 400 {
@@ -264,7 +264,7 @@ on_both! {
             }
         }
         assert_eq!(cells, ROWS.len() * callers.len());
-        // all that knocking has changed nothing about alice's request
+        // none of these calls has changed alice's request
         let seen = world.person("alice").await.read(&id).await;
         assert_eq!((&seen["status"], &seen["decisions"], &seen["version"]), (&json!("pending"), &json!([]), &json!(1)));
         world.finish().await;

@@ -1,4 +1,4 @@
-//! Replicas are rolled, and rolled back (threat ST12): migrations only add, and the release before runs on the schema of this one.
+//! Rolling upgrades and roll-backs (threat ST12): migrations only add, and the previous release runs on this schema.
 
 use crate::database::{Kind, fresh, on_both};
 use crate::world::{DEPLOY, world};
@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, SqlSafeStr};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A statement of the first release, frozen: whoever still runs it must find everything that it names.
+/// A frozen statement of the first release: everything that it names must still exist.
 #[derive(Deserialize)]
 struct Frozen {
     file: String,
@@ -29,7 +29,7 @@ fn frozen(kind: Kind) -> Vec<Frozen> {
         .collect()
 }
 
-/// What a row of every table needs that the first release writes, and nothing that came later.
+/// For every table, a row with the columns that the first release writes and no later ones.
 const WRITES: [&str; 8] = [
     "INSERT INTO config (version, document, digest, made_at, actor, reason) VALUES (7, '{}', 'd', 1, 'operator', NULL)",
     "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('p', 1, '{}', 1)",
@@ -62,14 +62,14 @@ on_both! {
             };
             assert!(prepared.is_ok(), "{file} {name}: {:?}", prepared.err());
         }
-        // a column that came later must not be missed by whoever does not know it
+        // a later column must not be required of a release that does not know it
         for write in WRITES {
             database.execute(write).await.unwrap_or_else(|error| panic!("{error}: {write}"));
         }
         database.drop().await;
     }
 
-    /// A version of the schema that this release does not know is none of its business.
+    /// A schema version that this release does not know does not stop it.
     async fn this_release_starts_on_the_schema_of_the_next_and_what_waits_keeps_its_meaning_st12(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
@@ -88,7 +88,7 @@ on_both! {
     }
 }
 
-/// The one migration that moves rows: what was stored before it is there behind it, as it was.
+/// The only migration that moves rows: the rows are unchanged afterwards.
 #[tokio::test]
 async fn payloads_outlive_their_move_st12() {
     let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:")
@@ -126,7 +126,7 @@ async fn payloads_outlive_their_move_st12() {
     assert_eq!(kept, [("r".to_owned(), content)]);
 }
 
-/// What ran somewhere is never edited: somebody's database has it already, and would refuse to start, or differ for ever.
+/// A published migration is never edited: databases that already have it would refuse to start, or differ for ever.
 #[test]
 fn migrations_are_only_ever_added_st12() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

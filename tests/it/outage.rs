@@ -1,4 +1,4 @@
-//! Slack fails in every way it can: decisions go on, nothing is lost, and the cards show the truth as soon as they can.
+//! Slack fails in every way it can: decisions continue, nothing is lost, and the cards become correct as soon as possible.
 
 use crate::client::{deploy, text};
 use crate::database::on_both;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const POST: &str = "chat.postMessage";
 const UPDATE: &str = "chat.update";
 
-/// A person's call of the API.
+/// A person's API call.
 async fn api(world: &World, who: &str, path: &str, body: Value) -> Value {
     let token = world
         .token_of(
@@ -59,7 +59,7 @@ fn posted(world: &World) -> i64 {
     i64::try_from(cards(world).len()).expect("few")
 }
 
-/// Cards with why they are behind.
+/// The number of cards that are behind for a known reason.
 async fn troubles(world: &World) -> i64 {
     world
         .database
@@ -80,11 +80,11 @@ on_both! {
         }
         assert_eq!(approves(&world, "carol").await["status"], "approved");
         world.settle().await;
-        // who reads the channel is asked before anything is posted there
+        // the bot asks who reads the channel before it posts there
         let tried = world.slack.call_count(POST) + world.slack.call_count("conversations.info");
         assert!((5..60).contains(&tried), "{tried} calls: neither given up nor in a hurry");
         world.slack.set_outage(false);
-        // converged within a minute of the recovery
+        // up to date within a minute of the recovery
         world.passes(Span::seconds(45)).await;
         let cards = cards(&world);
         assert_eq!(cards.len(), 1, "{cards:#?}");
@@ -129,7 +129,7 @@ on_both! {
             assert_eq!(world.slack.call_count(method), before + 2, "{method}");
         }
         assert!(world.card().contains("1 of 2"), "{}", world.card());
-        // the other form of the same, without a time
+        // the same error in its other form, without a time
         world.slack.fail_next_of(UPDATE, Fault::api("ratelimited"));
         world.clicks("carol", "approve").await;
         world.passes(Span::seconds(1)).await;
@@ -149,7 +149,7 @@ on_both! {
         let cards = world.slack.cards("prod-approvals");
         assert_eq!(cards.len(), 1, "{cards:#?}");
         assert!(cards[0].ts != gone.ts && cards[0].text.contains("1 of 2"), "{}", cards[0]);
-        // a click that was on its way from the old one counts once, as any other
+        // a click on the old card that was in flight counts once, like any other
         world.delivers(&old).await;
         world.delivers(&old).await;
         assert!(world.card().contains("Approved"), "{}", world.card());
@@ -173,14 +173,14 @@ on_both! {
             world.clicks("bob", "approve").await;
             let now = cards(&world);
             assert!(now[0].contains("0 of 2") && now[1].contains("1 of 2"), "{fault:?} {now:#?}");
-            // one request, one decision each: the copy gives nobody a second one, and goes when somebody finds out
+            // a click on the copy is not a second decision, and removes the copy
             let copy = world.slack.cards("prod-approvals").remove(0);
             world.slack.click("bob", &copy.channel, &copy.ts, "approve").await.expect("an answer");
             world.settle().await;
             assert!(world.told("bob").join("").starts_with("already reviewed"), "{:?}", world.told("bob"));
             let copy = world.slack.cards("prod-approvals").remove(0);
             assert!(copy.actions.is_empty() && copy.text.starts_with("This copy"), "{copy:#?}");
-            // who is refused on the live card takes nothing away
+            // a refused click on the live card removes nothing
             world.clicks("bob", "approve").await;
             assert_eq!(world.buttons(), ["approve", "reject", "details"]);
             world.clicks("carol", "approve").await;
@@ -249,14 +249,14 @@ on_both! {
         world.passes(Span::seconds(1)).await;
         assert!(world.direct("alice").contains("approved"), "{}", world.direct("alice"));
         world.passes(Span::hours(1)).await;
-        // the end is news: told once, further down, and the older message says so
+        // the end of the request is sent once, as a new message, and the older message refers to it
         let told: Vec<String> = world.slack.direct_messages("alice").into_iter().map(|told| told.text).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with("There is a newer message") && told[1].contains("has expired"), "{told:?}");
         world.finish().await;
     }
 
-    /// News that piled up is delivered at once, in any order: of what is told of a request the last is true, and all else says so.
+    /// Delayed messages are delivered at once, in any order: only the most recent message about a request stays current; the others say so.
     async fn of_news_that_arrive_at_once_the_one_furthest_down_is_kept(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
@@ -271,7 +271,7 @@ on_both! {
             }
             approved.push(asked);
         }
-        // nobody is left who could approve them anew
+        // without remaining approvers the requests cannot be approved again
         world.reconfigure(|document| document["directory"]["teams"][1]["members"] = json!(["alice"])).await;
         for asked in approved {
             let refused = alice.execute(&text(&asked, "id"), &text(&asked, "digest")).await;

@@ -1,5 +1,5 @@
-//! Who is who, while it changes: what somebody gave himself does not count for what was asked before (threat B68), and what Slack tells
-//! of its people becomes part of the directory, or stays out of it (docs/decisions.md D19).
+//! Changes of people: a membership that people gave themselves does not count for older requests (threat B68), and what Slack reports about
+//! people enters the directory or is kept out of it (docs/decisions.md D19).
 
 mod memberships;
 mod slack;
@@ -12,7 +12,7 @@ use countersign::domain::principal::Caller;
 use serde_json::{Value, json};
 
 impl World {
-    /// Slack is asked for whatever is due, and everything settles.
+    /// Runs the Slack syncs that are due, and waits until everything is settled.
     pub async fn syncs(&self) {
         let asked = self.bot.dispatcher.sync_people().await;
         asked.expect("what Slack tells is taken in");
@@ -35,14 +35,14 @@ impl World {
             .await
     }
 
-    /// Somebody (by id) changes a user group, and Slack says so.
+    /// A user (by id) changes a user group, and Slack sends the event.
     pub async fn regroups(&self, group: &str, by: &str, users: &[&str]) {
         let event = self.regroups_unheard(group, by, users);
         self.slack.event(&event).await.expect("the bot hears it");
         self.syncs().await;
     }
 
-    /// Somebody (by id) changes a user group; the event that Slack would send.
+    /// A user (by id) changes a user group; returns the event without sending it.
     pub fn regroups_unheard(&self, group: &str, by: &str, users: &[&str]) -> Value {
         self.slack.change(|state| {
             let id = group;
@@ -64,7 +64,7 @@ impl World {
         })
     }
 
-    /// Slack changes somebody's account (by id), and says so.
+    /// Changes an account (by id) in Slack, and sends the event.
     pub async fn account(&self, id: &str, change: impl FnOnce(&mut countersign::sandbox::User)) {
         self.slack
             .change(|state| change(state.users.get_mut(id).expect("a user")));
@@ -88,7 +88,7 @@ fn join(document: &mut Value, team: usize, person: &str) {
     members.as_array_mut().expect("a list").push(json!(person));
 }
 
-/// Takes a person out of a listed team.
+/// Removes a person from a listed team.
 fn leave(document: &mut Value, team: usize, person: &str) {
     let members = &mut document["directory"]["teams"][team]["members"];
     members
@@ -97,7 +97,7 @@ fn leave(document: &mut Value, team: usize, person: &str) {
         .retain(|member| member != person);
 }
 
-/// The place of SRE among the demo's teams.
+/// Index of SRE among the demo's teams.
 const SRE: usize = 1;
-/// The place of Security.
+/// Index of Security among the demo's teams.
 const SECURITY: usize = 2;

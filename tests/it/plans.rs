@@ -1,5 +1,5 @@
-//! What a request costs the store does not grow with the number of past requests: no statement of the product reads through a table
-//! that grows, and every look-up goes through an index. Both databases are asked for their plans.
+//! The cost of a request in the store does not grow with the number of past requests: no statement scans a growing table, and every lookup
+//! uses an index. Both databases are asked for their query plans.
 
 use crate::database::{Kind, fresh, on_both};
 use countersign::store::{On, STATEMENTS};
@@ -17,7 +17,7 @@ const GROWING: [&str; 8] = [
     "outbox",
     "config",
 ];
-/// Indexes that hold only what is to be done or still waits: however long they are walked, what is past is not in them.
+/// Partial indexes that hold only unfinished work: scanning one does not touch past rows.
 const OF_WORK: [&str; 8] = [
     "cards_to_post",
     "cards_to_update",
@@ -28,7 +28,7 @@ const OF_WORK: [&str; 8] = [
     "requests_waiting",
     "requests_identical",
 ];
-/// Statements that no request, decision or list pays for, and why they may read a whole table.
+/// Statements that no request, decision or list runs, with the reason why they may scan a table.
 const EXEMPT: [(&str, &str); 10] = [
     ("LAST_SEAL", "reads one row, the last of its index"),
     (
@@ -51,7 +51,7 @@ const EXEMPT: [(&str, &str); 10] = [
     ),
 ];
 
-/// The lines of an `SQLite` plan that read through a growing table.
+/// The lines of an `SQLite` plan that scan a growing table.
 async fn sqlite(url: &str, text: &str) -> Vec<String> {
     let mut conn = sqlx::SqliteConnection::connect(url)
         .await
@@ -66,7 +66,7 @@ async fn sqlite(url: &str, text: &str) -> Vec<String> {
                 continue;
             };
             let index = scanned.split("INDEX ").nth(1).unwrap_or_default();
-            // a table under its short name reads as that name: `SCAN r`
+            // the plan shows a table under its alias: `SCAN r`
             let name = scanned.split(' ').next().unwrap_or_default();
             let table = table_of(one, name);
             if GROWING.contains(&table) && !OF_WORK.contains(&index) {
@@ -77,7 +77,7 @@ async fn sqlite(url: &str, text: &str) -> Vec<String> {
     bad
 }
 
-/// The table behind a name in a statement: `requests` for `r` in `FROM requests r`.
+/// The table of an alias in a statement: `requests` for `r` in `FROM requests r`.
 fn table_of<'a>(text: &'a str, name: &'a str) -> &'a str {
     let words: Vec<&str> = text.split_whitespace().collect();
     let aliased = words.windows(2).find(|pair| {
@@ -87,8 +87,8 @@ fn table_of<'a>(text: &'a str, name: &'a str) -> &'a str {
     aliased.map_or(name, |pair| pair[0])
 }
 
-/// A condition on the second column of an index passes here as a look-up; `SQLite`'s plans tell it.
-/// The lines of a Postgres plan that read through a growing table, where every index may be used that could be.
+/// The lines of a Postgres plan that scan a growing table although every usable index may be used. A condition on the second column of an
+/// index counts as a lookup here; the plans of `SQLite` reveal it.
 async fn postgres(url: &str, text: &str) -> Vec<String> {
     let mut conn = sqlx::PgConnection::connect(url).await.expect("the server");
     for off in ["seqscan", "hashjoin", "mergejoin"] {
@@ -163,7 +163,7 @@ on_both! {
         database.drop().await;
     }
 
-    /// So that the test above could fail.
+    /// Shows that the test above can fail.
     async fn a_statement_without_an_index_is_found(kind) {
         let database = fresh!(kind);
         for text in ["SELECT id FROM requests WHERE reason = $1", "SELECT r.id FROM requests r WHERE r.action = $1", "SELECT count(*) FROM decisions WHERE comment = $1"] {
@@ -177,7 +177,7 @@ on_both! {
     }
 }
 
-/// A store of some size, and a batch that is small beside it: whoever asks for a large part of a small table may read all of it.
+/// The size of a store, and of a batch that is small in comparison. For a large part of a small table a full scan would be correct.
 struct Size {
     before: i64,
     rows: i64,
@@ -185,10 +185,10 @@ struct Size {
     modes: &'static [&'static str],
 }
 
-/// What Postgres plans for the values given, and what it plans for any: the second looks no closer than at ten rows.
+/// Postgres plans for the given values, and for any values; the second kind only estimates ten rows.
 const MODES: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
 
-/// Most installations live between the ends.
+/// Most installations are between the first and the last.
 const SIZES: [Size; 3] = [
     Size {
         before: 0,
@@ -210,7 +210,7 @@ const SIZES: [Size; 3] = [
     },
 ];
 
-/// Rows of a large installation, numbered from one number to another: one payload, decision, card, stored answer and audit row each.
+/// Adds rows as in a large installation, with numbers in a range: one payload, decision, card, stored response and audit row each.
 async fn fill(conn: &mut sqlx::PgConnection, size: &Size) {
     let numbers = format!("generate_series({}, {}) AS n", size.before + 1, size.rows);
     for (table, columns) in [
@@ -231,7 +231,7 @@ async fn fill(conn: &mut sqlx::PgConnection, size: &Size) {
     }
 }
 
-/// The lines of the plan that Postgres makes by itself for a batch, which read through a growing table.
+/// The lines of the plan that Postgres chooses for a batch, as far as they scan a growing table.
 async fn plan_of_a_batch(
     conn: &mut sqlx::PgConnection,
     text: &str,
@@ -246,7 +246,7 @@ async fn plan_of_a_batch(
         format!("'{{{}}}'", ids.join(",")),
         format!("'[{}]'", rows.join(",")),
     );
-    // the lists of ids are typed arrays, other lists are rows in JSON, and the rest are numbers
+    // lists of ids are typed arrays, other lists are rows in JSON, and the rest are numbers
     let given = |place: usize| {
         let is = |cast: &str| text.contains(&format!("CAST(${place} AS {cast})"));
         if is("TEXT[]") {
@@ -285,11 +285,11 @@ async fn plan_of_a_batch(
 fn reads_whole(line: &str) -> bool {
     let on = line.split("Seq Scan on ").nth(1);
     let table = on.and_then(|on| on.split_whitespace().next());
-    // nobody has configured anything here
+    // this store has no configurations
     table.is_some_and(|table| table != "config" && GROWING.contains(&table))
 }
 
-/// Postgres is left to plan as it does in production: no planner switch is set.
+/// Postgres plans as in production: no planner setting is changed.
 #[tokio::test]
 async fn batches_read_no_whole_table_at_any_size_on_postgres() {
     let Some(database) = crate::database::Database::fresh(Kind::Postgres).await else {
@@ -309,7 +309,7 @@ async fn batches_read_no_whole_table_at_any_size_on_postgres() {
         "only {} statements take lists",
         batches.len()
     );
-    // so that this test could fail: ids as JSON are what it is about
+    // shows that this test can fail: ids as JSON make Postgres scan the table
     let ids_as_json = "SELECT id, version FROM requests WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)))";
     batches.push((JSON, ids_as_json));
     let mut bad = Vec::new();
@@ -341,5 +341,5 @@ async fn batches_read_no_whole_table_at_any_size_on_postgres() {
     database.drop().await;
 }
 
-/// Ids as they must not be given.
+/// Marks ids that are given as JSON, which no statement may do.
 const JSON: &str = "IDS_AS_JSON";

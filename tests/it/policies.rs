@@ -1,4 +1,4 @@
-//! Policies as people meet them: what gates a request, what is refused and in which words, what an edit changes and what it leaves.
+//! Policies as people meet them: what gates a request, what is refused and with which message, and what an edit changes.
 
 mod gating;
 mod payloads;
@@ -13,7 +13,7 @@ use countersign::domain::document::ConfigDocument;
 use countersign::domain::token::Scope;
 use serde_json::{Value, json};
 
-/// The demo's organization with other policies and bindings (YAML, indented as in a file), and more at the end.
+/// The demo's configuration with other policies and bindings (YAML, indented as in a file), and further keys at the end.
 pub fn document(policies: &str, bindings: &str, more: &str) -> ConfigDocument {
     let demo = include_str!("../../manifests/demo.yaml");
     let (head, rest) = demo.split_once("\npolicies:\n").expect("policies");
@@ -24,7 +24,7 @@ pub fn document(policies: &str, bindings: &str, more: &str) -> ConfigDocument {
     source.into_document()
 }
 
-/// Puts a document into force.
+/// Puts a configuration into force.
 pub async fn configure(world: &World, document: ConfigDocument) {
     let changed = world
         .app()
@@ -34,7 +34,7 @@ pub async fn configure(world: &World, document: ConfigDocument) {
     assert!(matches!(changed, Changed::Applied(_)), "{changed:?}");
 }
 
-/// A person's program at the API.
+/// A person's API client.
 pub struct Caller {
     http: reqwest::Client,
     url: String,
@@ -55,7 +55,7 @@ impl Caller {
         }
     }
 
-    /// The status and the body of an answer.
+    /// Status and body of a response.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let call = self.http.post(format!("{}{path}", self.url)).json(body);
         self.send(call).await
@@ -81,7 +81,7 @@ impl Caller {
         self.post("/v1/requests", body).await
     }
 
-    /// Executes what was asked, as the answer to the asking named it.
+    /// Executes a request with the digest that its creation returned.
     pub async fn executes(&self, asked: &Value) -> (u16, Value) {
         let id = asked["id"].as_str().expect("an id");
         let body = json!({"digest": asked["digest"]});
@@ -96,7 +96,7 @@ pub fn release() -> Value {
         "reason": "hotfix for checkout"})
 }
 
-/// The ids of the policies in an answer.
+/// The policy ids in a response.
 pub fn policies(answer: &Value) -> Vec<&str> {
     let list = answer["policies"].as_array().expect("policies");
     list.iter()

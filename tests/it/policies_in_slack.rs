@@ -1,11 +1,11 @@
-//! Policies in Slack: everybody reads them, administrators change them, through the same checks as everywhere.
+//! Policies in Slack: everyone can read them, and administrators can change them, with the same checks as in other interfaces.
 
 use crate::database::on_both;
 use crate::policies::{configure, document};
 use crate::world::{World, world};
 use countersign::sandbox::{Element, Forge, Place, Values};
 
-/// What is on the newest answer to a command: a button of a policy.
+/// Presses the button of a policy in the newest reply to a command.
 async fn views(world: &World, who: &str, policy: &str) -> String {
     world.types(who, "policies").await;
     let list = world.slack.ephemerals(who).pop().expect("a list");
@@ -56,7 +56,7 @@ on_both! {
         assert!(saved.contains("version 2 of the configuration"), "{saved}");
         let stored = world.app().config().await.expect("it").document;
         assert_eq!(stored.policies[0].quorum.min_approvals, 3);
-        // nothing else of it has changed
+        // nothing else in the document has changed
         let mut expected = stored.clone();
         expected.policies[0].quorum.min_approvals = 2;
         let demo = include_str!("../../manifests/demo.yaml");
@@ -146,7 +146,7 @@ on_both! {
             assert!(answer.body.contains("you may not do this"), "{}", answer.body);
             assert_eq!(version(&world).await, 1);
         }
-        // nor do the buttons open for them
+        // the buttons do not work for them, either
         views(&world, "bob", "production-deploy-gate").await;
         let forged = Forge { edit: Some(Box::new(|payload| payload["actions"] = serde_json::json!([{"type": "button", "action_id": "policy_edit", "value": "production-deploy-gate"}]))), ..Forge::default() };
         world.types("bob", "policies").await;

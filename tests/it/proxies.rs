@@ -1,5 +1,5 @@
-//! Company networks: everything that leaves this machine goes through the proxy that the environment names, and what goes wrong on the
-//! way says where and why. The proxy is a real one, and so is the TLS behind it.
+//! Company networks: all outgoing connections use the proxy that the environment names, and errors on the way say where and why. The tests
+//! use a real proxy and real TLS behind it.
 
 use crate::database::{Database, Kind, on_both};
 use crate::world::{DEPLOY, SIGNING_SECRET, world};
@@ -23,7 +23,7 @@ const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls/autho
 const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls/slack.test.pem");
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls/slack.test.key");
 
-/// A proxy that wants a user and a password, and knows where a few names lead.
+/// A proxy that requires a user and a password and resolves a few names.
 struct Proxy {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -48,7 +48,7 @@ impl Proxy {
         format!("http://{USER}@{}", self.address)
     }
 
-    /// What it was asked for, each once.
+    /// The targets that it was asked for, each once.
     fn asked(&self) -> Vec<String> {
         let mut asked = self.asked.lock().expect("no panic before").clone();
         asked.sort();
@@ -57,7 +57,7 @@ impl Proxy {
     }
 }
 
-/// `CONNECT HOST:PORT` opens a tunnel, `GET http://HOST/..` is forwarded as it is.
+/// `CONNECT HOST:PORT` opens a tunnel; `GET http://HOST/..` is forwarded unchanged.
 async fn serve(
     mut client: TcpStream,
     routes: BTreeMap<&'static str, SocketAddr>,
@@ -101,7 +101,7 @@ async fn serve(
         .map(|_| ())
 }
 
-/// A workspace on this machine, and where its Web API and its sockets are.
+/// A workspace on this machine, with the addresses of its Web API and sockets.
 struct Workspace {
     sandbox: Sandbox,
     api: SocketAddr,
@@ -109,7 +109,7 @@ struct Workspace {
 }
 
 impl Workspace {
-    /// The proxy that leads there, as if it were `slack.test`: the Web API at 443, the sockets at 444.
+    /// A proxy that leads to the workspace under the name `slack.test`: Web API at port 443, sockets at port 444.
     async fn proxy(&self) -> Proxy {
         Proxy::start(&[
             ("slack.test:443", slack_test(self.api, self.sockets).await),
@@ -122,8 +122,8 @@ impl Workspace {
     }
 }
 
-/// Speaks TLS as `slack.test` and passes on what is inside. The workspace names its sockets by their own address; here they are found
-/// under the other name.
+/// Accepts TLS as `slack.test` and forwards the decrypted bytes. The workspace names its sockets by their own address; the answer is
+/// rewritten to the name `slack.test`.
 async fn slack_test(inside: SocketAddr, sockets: SocketAddr) -> SocketAddr {
     let certificate = CertificateDer::from_pem_file(CERTIFICATE).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(KEY).expect("a key");
@@ -237,7 +237,7 @@ fn program(args: &[&str], environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Everything a program says, and its status.
+/// The output and the exit status of a program.
 async fn said(args: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
     let output = program(args, environment).output().await.expect("it runs");
     let Output {
@@ -410,9 +410,9 @@ on_both! {
         environment.push(("COUNTERSIGN_DANGEROUSLY_ALLOW_PLAIN_HTTP", "1"));
         let (code, text) = said(&["inbox"], &environment).await;
         assert_eq!((code, text.as_str()), (0, "Nothing here.\n"));
-        // forwarded, since many proxies open tunnels to port 443 alone
+        // forwarded instead of tunnelled, because many proxies open tunnels to port 443 only
         assert_eq!(proxy.asked(), ["GET countersign.svc:8080"]);
-        // this machine itself is reached directly, whatever the environment says
+        // connections to this machine are direct, whatever the environment says
         let direct = [("COUNTERSIGN_URL", world.url.as_str()), ("COUNTERSIGN_TOKEN", &token), ("HTTP_PROXY", "http://127.0.0.1:1")];
         assert_eq!(said(&["inbox"], &direct).await.0, 0);
         world.finish().await;

@@ -1,16 +1,16 @@
-//! What stories that race at the use cases have in common.
+//! Shared by the tests that race several calls of the use cases.
 
 use countersign::app::{ApproverIdentity, DecisionInput, RequestRef};
 use countersign::domain::decision::{DecisionKind, Via};
 
-/// How many rounds: so many when nobody says, else this share of `COUNTERSIGN_RACE_ROUNDS`, since some rounds are long.
+/// The number of rounds: a default, or this share of `COUNTERSIGN_RACE_ROUNDS`, because some rounds take long.
 pub fn rounds(otherwise: usize, share: usize) -> usize {
     let named = std::env::var("COUNTERSIGN_RACE_ROUNDS").ok();
     let named: Option<usize> = named.and_then(|text| text.parse().ok());
     named.map_or(otherwise, |rounds| (rounds / share).max(1))
 }
 
-/// Somebody's decision, without a word.
+/// A person's decision without a comment.
 pub fn decision(request: &RequestRef, who: &str, verdict: DecisionKind) -> DecisionInput {
     DecisionInput {
         identity: ApproverIdentity::Person(who.into()),
@@ -24,7 +24,7 @@ pub fn decision(request: &RequestRef, who: &str, verdict: DecisionKind) -> Decis
     }
 }
 
-/// Somebody's approval.
+/// A person's approval.
 pub fn approval(request: &RequestRef, who: &str) -> DecisionInput {
     decision(request, who, DecisionKind::Approve)
 }

@@ -1,6 +1,6 @@
-//! Clicks that race (threats ST1, ST2, SL12, B61): two replicas on one database, never a stuck, doubled or lost decision.
+//! Racing clicks (threats ST1, ST2, SL12, B61): with two replicas on one database no decision is stuck, duplicated or lost.
 //!
-//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds; CI runs a thousand.
+//! `COUNTERSIGN_RACE_ROUNDS` sets the number of rounds; CI runs a thousand.
 
 use crate::database::on_both;
 use crate::race_support::{decision, rounds};
@@ -39,7 +39,7 @@ impl Race {
             ..Submission::default()
         };
         let alice = Caller::person("alice".into(), Via::Api);
-        // the limit of pending requests and of requests a second is not what is raced here
+        // the limits of pending requests and of requests per second are not under test
         self.world
             .clock
             .advance(countersign::domain::time::Span::seconds(1));
@@ -111,7 +111,7 @@ on_both! {
                     rejected += 1;
                     assert_eq!(ended, (0, 1));
                 }
-                // dan can be so fast that carol's approval meets a request that has ended, never a half-ended one
+                // carol's approval may meet a request that dan has already ended, but never a partly ended one
                 other => panic!("round {round}: {other:?}"),
             }
             assert_eq!(shown.decisions.len(), 2, "the loser's vote is not kept");

@@ -1,4 +1,4 @@
-//! The operator's way back in (threats OP4, OP5): past every gate, prominent in the log, told in the channel, followed by replicas.
+//! Recovery by the operator (threats OP4, OP5): it ignores policies, is prominent in the log, is announced, and reaches all replicas.
 
 use crate::crash::Ground;
 use crate::database::{fresh, on_both};
@@ -24,7 +24,7 @@ fn demo() -> ConfigDocument {
     source.into_document()
 }
 
-/// Every change needs Erin, nobody administers, and alarms go to the security channel.
+/// Every change needs Erin's approval, there are no administrators, and alerts go to the security channel.
 fn locked() -> ConfigDocument {
     let mut locked = document(
         "  - {id: rules-gate, name: Rules Gate, scope: organization, actions: [environment.policy_update], approvers: {users: [erin]}}",
@@ -35,7 +35,7 @@ fn locked() -> ConfigDocument {
     locked
 }
 
-/// The prominent rows of the log, with the reason each gives.
+/// The prominent audit rows, with their reasons.
 async fn prominent(world: &World) -> Vec<(String, String)> {
     while world.app().seal().await.expect("sealed") {}
     let lines = world.app().audit(0, 1_000).await.expect("the log");
@@ -101,14 +101,14 @@ on_both! {
         assert!(matches!(silent, Err(AppError::Refused(Refusal::Forbidden(_)))), "{silent:?}");
         let recovered = world.app().recover(&demo(), "nobody administers any more").await.expect("it holds");
         assert_eq!((recovered.config.version, recovered.changed), (3, true));
-        // in the channel as it was before: the new document has none
+        // announced in the previous security channel, because the new document has none
         assert_eq!(recovered.announced, Some("C03SECURITY".into()));
         let before = world.slack.messages("security").len();
         world.settle().await;
         let alarms = world.slack.messages("security").split_off(before);
         assert_eq!(alarms.len(), 1);
         insta::assert_snapshot!("recovered", alarms[0].text);
-        // another replica goes by it with its next question
+        // another replica uses it from its next call on
         assert_eq!(replica.app.config().await.expect("it").document, demo());
         assert_eq!(prominent(&world).await, [("operator.recovered".to_owned(), "nobody administers any more".to_owned())]);
 
@@ -136,7 +136,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// The table is put back as it was before the execution, as a restored back-up would.
+    /// Resets the row to its state before the execution, as restoring a backup would.
     async fn what_was_used_before_a_back_up_was_restored_is_void_op5(kind) {
         let world = world!(kind);
         let (used, unused, done) = (approved(&world).await, approved(&world).await, approved(&world).await);
@@ -164,7 +164,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A request that waited when the back-up was made may have been approved and executed since; a token may have been revoked.
+    /// A request that was pending at the time of the backup may have been approved and executed since; a token may have been revoked.
     async fn pending_requests_and_tokens_of_a_restored_back_up_are_void_r36(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
@@ -173,7 +173,7 @@ on_both! {
         let revoked = world.person("erin").await;
         let erin = world.app().tokens().await.expect("tokens").pop().expect("erin's");
         world.app().revoke_token(&crate::world::operator(), &erin.id).await.expect("it is revoked");
-        // as a back-up from before would bring it back
+        // a backup from before the revocation would restore this
         world.database.execute("UPDATE tokens SET revoked_at = NULL").await.expect("restored");
         assert_eq!(revoked.get("/v1/requests").await.outcome(), "200");
 

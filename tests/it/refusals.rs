@@ -1,5 +1,5 @@
-//! What is refused leaves its row in the audit log, and no more than that: whoever is refused a thousand times fills neither the log
-//! nor a request's timeline (R15, R21). A log that somebody has changed says so wherever it is read (R22).
+//! A refusal leaves one audit row, and a bounded number of them: a thousand refusals fill neither the log nor a request's timeline (R15,
+//! R21). A log that was tampered with is reported wherever it is read (R22).
 
 use crate::break_glass::{opened, revoke, rows, start};
 use crate::client::{Api, PIPELINE, command, deploy, text};
@@ -10,7 +10,7 @@ use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
 use serde_json::{Value, json};
 
-/// Who was refused what, and with which code, newest first.
+/// Actor and code of the refusals, newest first.
 async fn refused(world: &World, what: &str) -> Vec<(String, String)> {
     let rows = rows(world, what).await;
     rows.iter()
@@ -22,7 +22,7 @@ fn row(actor: &str, code: &str) -> (String, String) {
     (actor.to_owned(), code.to_owned())
 }
 
-/// A thousand refused decisions, as they were recorded before they were bounded.
+/// A thousand refused decisions, as releases without a limit recorded them.
 async fn fill_timeline(world: &World, request: &str) {
     let sql = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
@@ -32,7 +32,7 @@ async fn fill_timeline(world: &World, request: &str) {
     world.database.execute(&sql).await.expect("a thousand rows");
 }
 
-/// Changes a sealed row past the trigger.
+/// Changes a sealed row, bypassing the trigger.
 async fn tamper(world: &World, kind: Kind, seal: i64) {
     let on = if kind == Kind::Postgres {
         " ON audit"
@@ -45,7 +45,7 @@ async fn tamper(world: &World, kind: Kind, seal: i64) {
     assert_eq!(world.database.execute(&sql).await.expect("a row"), 1);
 }
 
-/// Undoes it, so that the world ends with a whole log.
+/// Undoes the change, so that the world ends with an intact log.
 async fn repair(world: &World, seal: i64, actor: &str) {
     let sql = format!("UPDATE audit SET actor = '{actor}' WHERE seal = {seal}");
     world.database.execute(&sql).await.expect("a row");
@@ -65,7 +65,7 @@ on_both! {
         assert_eq!(actors, ["person:alice", "person:mallory"]);
         let events = alice.read(&id).await["timeline"].as_array().expect("a timeline").len();
         assert_eq!(events, 3);
-        // another request, another row
+        // another request gets another row
         let other = text(&alice.submit(command()).await.ok(), "id");
         mallory.decide(&other, "approve").await;
         assert_eq!(crate::break_glass::rows(&world, "vote.refused").await.len(), 3);
@@ -85,7 +85,7 @@ on_both! {
         assert_eq!((refused.outcome().as_str(), refused.header("retry-after")), ("429 too_many_requests", "61"));
         let said = world.clicks("mallory", "approve").await;
         assert!(said.contains("Wait 61 seconds"), "{said}");
-        // nobody else waits for that
+        // other people do not have to wait
         world.person("bob").await.decide(&id, "approve").await.ok();
         world.clock.advance(Span::minutes(1));
         assert_eq!(mallory.decide(&id, "approve").await.outcome(), "403 not_eligible");
@@ -107,7 +107,7 @@ on_both! {
             assert_eq!((timeline.len(), &shown["timelineTruncated"]), (events, &json!(true)));
             assert_eq!((&timeline[0]["event"], &timeline[1]["event"]), (&json!("request.created"), &json!("vote.refused")));
         }
-        // in a list there is less room for each
+        // lists show fewer events of each request
         bob.submit(command()).await.ok();
         let items = bob.get("/v1/requests").await.ok()["items"].clone();
         assert_eq!(items[1]["timeline"].as_array().map(Vec::len), Some(50));
@@ -136,7 +136,7 @@ on_both! {
         assert_eq!(mallory.post(&path, json!({"outcome": "succeeded"})).await.outcome(), "403 not_yours");
         assert_eq!(refused(&world, "execution.refused").await,
             [row("service:ci", "digest_mismatch"), row("person:mallory", "not_yours"), row("service:ci", "request_closed")]);
-        // the report has the code of the cancellation, and the same request: one row
+        // the report fails with the same code on the same request as the cancellation: one row
         assert_eq!(refused(&world, "request.refused").await, [row("person:mallory", "not_yours")]);
         let shown = ci.read(&id).await;
         let shown = shown["timeline"].as_array().expect("a timeline");
@@ -208,11 +208,11 @@ on_both! {
         ]);
         let all = world.database.count("SELECT count(*) FROM audit WHERE detail LIKE '%5ec2e7%' OR detail LIKE '%cs_other%'").await;
         assert_eq!(all, 0, "no token is ever recorded");
-        // an hour later a row says how many came meanwhile
+        // an hour later one row counts the refusals since
         world.clock.advance(Span::hours(1));
         Api::new(&world.url, &unknown).get("/v1/requests").await;
         assert_eq!(rows(&world, "token.refused").await[0]["detail"]["repeated"], 2);
-        // without any token there is nothing to tell
+        // without a token there is nothing to record
         assert_eq!(Api::new(&world.url, "").get("/v1/requests").await.status, 401);
         assert_eq!(rows(&world, "token.refused").await.len(), 5);
         world.finish().await;

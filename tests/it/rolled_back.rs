@@ -1,5 +1,5 @@
-//! This release runs on the rows of the next one (threats R04, ST12): a roll-back finds one more kind of message, one more field in a
-//! policy and one more in a session, and nothing stops.
+//! This release runs on rows of the next one (threats R04, ST12): after a roll-back it finds an unknown kind of message, an unknown field
+//! in a policy and one in a session, and nothing stops.
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
@@ -13,12 +13,12 @@ on_both! {
         let [alice, dan] = [world.person("alice").await, world.person("dan").await];
         let asked = alice.submit(deploy()).await.ok();
         world.settle().await;
-        // the next release has migrated, and has written
+        // the next release has migrated the schema and written rows
         world.database.execute("ALTER TABLE requests ADD COLUMN later TEXT").await.expect("a column");
         world.database.execute("ALTER TABLE sessions ADD COLUMN later TEXT").await.expect("a column");
         world.database.execute(LATER_POLICY).await.expect("a request");
         later_session(&world.database, "dan", world.clock.now().0).await;
-        // and is rolled back
+        // then it is rolled back
         world.restart().await;
         let [alice, dan] = [alice.at(&world.url), dan.at(&world.url)];
         let said = degraded(&world).await;
@@ -27,7 +27,7 @@ on_both! {
         }
         assert_eq!(alice.execute(&text(&asked, "id"), &text(&asked, "digest")).await.outcome(), "409 unreadable");
         assert_eq!(dan.submit(command()).await.ok()["status"], "pending", "nothing is bypassed");
-        // the newest card is the one below
+        // the newest card is the last one
         world.passes(Span::seconds(2)).await;
         assert!(world.types("alice", &DEPLOY.replace("v1.4.2", "v2")).await.contains("Asked as"));
         assert_eq!(world.clicks("bob", "approve").await, "");

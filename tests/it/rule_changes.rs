@@ -1,4 +1,5 @@
-//! Changing the rules is an operation like any other (docs/decisions.md D10): gated where a policy names it, applied by the bot itself, announced.
+//! A configuration change is an operation like any other (docs/decisions.md D10): policies can gate it, and the bot applies and announces
+//! it.
 
 use crate::database::on_both;
 use crate::world::{World, operator, world};
@@ -10,7 +11,7 @@ use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request_details::RequestDetails;
 
-/// A policy under which two of the teams' people look at every change of the rules.
+/// A policy under which a member of the team security must approve every configuration change.
 const GATE: &str = "
   - id: rules-gate
     name: Rules Gate
@@ -39,7 +40,7 @@ fn gated() -> ConfigDocument {
         .into_document()
 }
 
-/// The same document without its routes.
+/// The same configuration without its routes.
 fn unrouted(mut document: ConfigDocument) -> ConfigDocument {
     document.routes.rules.clear();
     document

@@ -1,7 +1,7 @@
-//! Rules that change while something is decided (threats ST3, ST4, AP3, B04): never a decision by rules that an earlier commit replaced,
-//! never a deadlock, never a lost click.
+//! Configuration changes that race with decisions (threats ST3, ST4, AP3, B04): no decision uses a configuration that an earlier commit
+//! replaced, nothing deadlocks, and no click is lost.
 //!
-//! `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+//! `COUNTERSIGN_RACE_ROUNDS` sets the number of rounds.
 
 use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// A round that takes longer is stuck.
 const STUCK: Duration = Duration::from_mins(1);
 
-/// One policy on production: so many approvals of backend and SRE, and security on every change of the rules where it is `gated`.
+/// One policy on production with this many approvals by backend and SRE; if `gated`, security must approve configuration changes.
 fn gate(least: u32, gated: bool) -> ConfigDocument {
     let mut policies = format!(
         "  - {{id: gate, name: Gate, scope: environment, approvers: {{teams: [backend, sre]}}, quorum: {{minApprovals: {least}}}}}"
@@ -33,7 +33,7 @@ fn gate(least: u32, gated: bool) -> ConfigDocument {
 }
 
 async fn asks(world: &World) -> Request {
-    // the limit of requests a second is not what is raced here
+    // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
     let ask = Submission {
         action: "release.deploy".to_owned(),
@@ -50,7 +50,7 @@ fn alice() -> Caller {
     Caller::person("alice".into(), Via::Api)
 }
 
-/// Decides, and again for as long as the answer is that nothing was done.
+/// Decides, and retries while the bot is too busy to decide.
 async fn decides(app: &App, request: &Request, who: &str) -> Result<DecisionOutcome, AppError> {
     loop {
         match app
@@ -63,8 +63,8 @@ async fn decides(app: &App, request: &Request, who: &str) -> Result<DecisionOutc
     }
 }
 
-/// Whether an event of this request was written after the last change of the rules: units write in the order in which they got the
-/// rules lock, and number their rows (`SQLite`) or themselves (Postgres) when they first write.
+/// Whether an event of this request was written after the last configuration change. Transactions write in the order in which they got the
+/// configuration lock; at their first write they number their rows (`SQLite`) or themselves (Postgres).
 async fn came_after_the_change(world: &World, kind: Kind, what: &str, request: &Request) -> bool {
     let place = match kind {
         Kind::Sqlite => "rowid",
@@ -144,7 +144,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A click on a change of the rules needs the rules alone, ordinary ones share them, and other changes hold them meanwhile.
+    /// A click on a configuration change needs the configuration lock alone, ordinary clicks share it, and other changes hold it meanwhile.
     async fn clicks_on_rule_changes_among_ordinary_ones_lock_nobody_out_st9(kind) {
         const ORDINARY: usize = 8;
         let world = world!(kind);

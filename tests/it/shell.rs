@@ -1,4 +1,4 @@
-//! What stands in scripts: the program itself, run as a process against a bot, by somebody who reads exit codes and lines.
+//! The program in scripts: a real process against a bot, judged by its exit codes and output lines.
 
 mod commands;
 mod endings;
@@ -16,10 +16,10 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// No story takes this long; a test that would hang fails instead.
+/// Longer than any test takes: a test that would hang fails instead.
 const TOO_LONG: Duration = Duration::from_mins(1);
 
-/// What a process left behind.
+/// The output and exit status of a process.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -27,7 +27,7 @@ pub struct Said {
     pub err: String,
 }
 
-/// Somebody's terminal.
+/// A terminal with its server and token.
 pub struct Shell {
     url: String,
     token: String,
@@ -35,7 +35,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// The service `ci`, with what a pipeline needs.
+    /// The service `ci`, with the scopes of a pipeline.
     async fn pipeline(world: &World) -> Self {
         let token = world
             .token(Principal::Service("ci".into()), &[], PIPELINE)
@@ -43,7 +43,7 @@ impl Shell {
         Self::with(world, token)
     }
 
-    /// A person.
+    /// The terminal of a person.
     pub async fn person(world: &World, id: &str) -> Self {
         Self::with(world, world.token_of(id, Scope::ALL).await)
     }
@@ -92,7 +92,7 @@ async fn ended(child: Child) -> Said {
     said
 }
 
-/// The newest request, once it is in this state.
+/// The newest request, once it has this status.
 async fn newest(world: &World, status: Status) -> RequestDetails {
     let mut commits = world.app().work();
     let found = async {
@@ -136,14 +136,14 @@ fn run<'a>(command: &[&'a str]) -> Vec<&'a str> {
     RUN.into_iter().chain(command.iter().copied()).collect()
 }
 
-/// Both of SRE have to agree, so that one approval is not enough.
+/// Two people of SRE must approve, so that one approval is not enough.
 async fn two_of_sre(world: &World) {
     world
         .reconfigure(|document| document["policies"][1]["quorum"]["minApprovals"] = json!(2))
         .await;
 }
 
-/// A file that commands write to; how often, is how often they ran.
+/// A file to which commands append; its length says how often they ran.
 struct Trace(std::path::PathBuf);
 
 impl Trace {
@@ -180,7 +180,7 @@ on_both! {
         assert_eq!(world.clicks("carol", "approve").await, "");
         let said = ended(child).await;
         assert_eq!((said.code, said.out.as_str(), trace.runs()), (0, "done\n", 1), "{}", said.err);
-        // how many lines there are between depends on how fast the approvals follow each other
+        // the number of lines between depends on how quickly the approvals follow each other
         let (first, last) = (said.err.lines().next(), said.err.lines().last());
         let first = first.unwrap_or_default();
         assert!(first.starts_with("#1 command.execute prod-eu-1 / production (Critical), for ci: pending; missing: Cluster Command Gate has 0 of 2"), "{first}");
@@ -210,7 +210,7 @@ on_both! {
             let again = shell.says(&args).await;
             assert_eq!((again.code, trace.runs()), (125, 1), "{again:?}");
         }
-        // a new request of the same shape is approved anew
+        // an identical new request needs new approvals
         let second = shell.starts(&run(&["sh", "-c", "echo again"]));
         newest(&world, Status::Pending).await;
         world.clicks("dan", "approve").await;

@@ -1,4 +1,4 @@
-//! What was asked in Slack is carried out from Slack: Start, then Done or Failed, in the requester's own direct message.
+//! A request that was created in Slack is executed from Slack: Start, then Done or Failed, in the requester's direct message.
 
 use crate::client::deploy;
 use crate::database::on_both;

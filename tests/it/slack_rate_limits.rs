@@ -1,4 +1,4 @@
-//! Slack takes about one message a second and channel; a busy minute must neither lose a card nor post one twice.
+//! Slack accepts about one message per second and channel. A busy minute must not lose a card or post one twice.
 
 use crate::database::on_both;
 use crate::world::{World, world};
@@ -6,7 +6,7 @@ use countersign::domain::time::Span;
 
 const REQUESTS: usize = 6;
 
-/// How many cards there are in `#prod-approvals`.
+/// The number of cards in `#prod-approvals`.
 fn cards(world: &World) -> usize {
     world.slack.look(|state| {
         let room = state.channel("prod-approvals").expect("the room");

@@ -1,4 +1,4 @@
-//! Socket Mode: connections come and go, and every click still counts once. The other stories go through this door, too.
+//! Socket Mode: connections open and close, and every click still counts once. The other story tests use Socket Mode, too.
 
 use crate::database::{Kind, on_both};
 use crate::world::{DEPLOY, Stage, Wire, World, bot, world};
@@ -15,7 +15,7 @@ fn over_sockets(kind: Kind) -> Stage {
     }
 }
 
-/// Until Slack is told to go on, nobody's account can be looked up: what is sent meanwhile is in work.
+/// Waits until an account lookup hangs: until the test releases it, deliveries that need the lookup are in progress.
 async fn hung(world: &World, before: u64) {
     let begun = world.slack.wait_for_calls(LOOK_UP, before + 1).await;
     begun.expect("a look-up begins");
@@ -25,7 +25,7 @@ async fn decisions(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM decisions").await
 }
 
-/// Waits until `/readyz` says so: a loop has to notice first.
+/// Waits until `/readyz` reports this; a background loop has to notice first.
 async fn until_degraded(world: &World, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     for _ in 0..1_000 {
         let said = world.degraded().await;
@@ -47,7 +47,7 @@ on_both! {
             world.slack.disconnect(before[0], reason);
             let with_both = world.slack.wait_for_sockets(|open| open.len() == 3).await.expect("another one opens");
             assert!(with_both.contains(&before[0]), "the old one is still open");
-            // whichever Slack chooses: all three hear
+            // whichever socket Slack chooses: all three are read
             for _ in 0..3 {
                 assert!(world.types("alice", "help").await.contains("/approval"));
             }
@@ -76,7 +76,7 @@ on_both! {
         let (answer, ()) = tokio::join!(world.slack.redeliver(&click), replaced);
         assert_eq!(answer.map(|answer| answer.status), Ok(200));
         world.settle().await;
-        // the look-up was lost: not recorded, and safe to try again
+        // the lookup failed: nothing is recorded, and retrying is safe
         assert_eq!(decisions(&world).await, 0);
         world.delivers(&click).await;
         assert!(world.card().contains("1 of 2"), "{}", world.card());
@@ -86,7 +86,7 @@ on_both! {
     async fn an_envelope_that_comes_again_over_another_socket_counts_once_sl12(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
-        assert_eq!(world.clicks("bob", "details").await, ""); // his account is known from here on
+        assert_eq!(world.clicks("bob", "details").await, ""); // bob's account is cached from here on
         let click = world.click_of("bob", "approve", Forge::default());
         world.delivers(&click).await;
         let rows = world.rows().await;
@@ -111,7 +111,7 @@ on_both! {
             hung(&world, calls).await;
             world.slack.cut_socket(*world.slack.envelopes().last().expect("one was sent"));
         };
-        // Slack sends it again over the other one, and there it counts while the first still hangs
+        // Slack repeats it over the other socket, where it counts while the first one still hangs
         let (answer, ()) = tokio::join!(world.slack.redeliver(&click), broken);
         assert_eq!(answer.map(|answer| answer.status), Ok(200));
         world.slack.release_hung();
@@ -171,7 +171,7 @@ on_both! {
         let said = until_degraded(&world, |said| said.iter().any(|why| why.contains("token_revoked"))).await;
         assert!(said[0].contains("SLACK_APP_TOKEN was taken back"), "{said:?}");
         assert_eq!(world.slack.call_count(OPEN), calls + 2);
-        // and nobody starts with it
+        // a start with this token fails
         let other = bot(world.database.again().await, &world.clock, &world.slack, Wire::Sockets).await;
         let why = other.check_sockets().await.expect_err("hopeless").to_string();
         assert!(why.starts_with("token_revoked: SLACK_APP_TOKEN was taken back; make another"), "{why}");
@@ -202,7 +202,7 @@ on_both! {
         for socket in world.slack.sockets() {
             world.slack.cut_socket(socket);
         }
-        // a start in an outage goes on, too: it may end
+        // a start during an outage succeeds, because the outage may end
         let other = bot(world.database.again().await, &world.clock, &world.slack, Wire::Sockets).await;
         assert_eq!(other.check_sockets().await, Ok(()));
         other.stop().await;
@@ -230,7 +230,7 @@ on_both! {
         for frame in frames {
             world.slack.write_to_socket(open[0], frame);
         }
-        // these would come again for ever: acknowledged, and nothing else
+        // Slack would repeat these for ever: they are acknowledged and have no effect
         for (id, frame) in [
             ("e1", r#"{"type":"interactive","envelope_id":"e1","payload":"text"}"#),
             ("e2", r#"{"type":"slash_commands","envelope_id":"e2","payload":{"text":5}}"#),
@@ -243,7 +243,7 @@ on_both! {
         }
         assert_eq!(world.rows().await, rows);
         assert_eq!(world.slack.sockets(), open);
-        // a frame that no payload of Slack's could fill ends its connection, and another one opens
+        // a frame that is larger than any payload of Slack's ends its connection, and another one opens
         let long = json!({"type": "interactive", "envelope_id": "e5", "payload": "x".repeat(2 << 20)});
         world.slack.write_to_socket(open[0], &long.to_string());
         world.slack.wait_for_sockets(|now| now.len() == 2 && !now.contains(&open[0])).await.expect("another one");
@@ -260,7 +260,7 @@ on_both! {
         let calls = world.slack.call_count(LOOK_UP);
         let stopped = async {
             hung(&world, calls).await;
-            // the look-up may not hang yet when it is first let go
+            // the lookup may start to hang only after the first release
             let released = async {
                 loop {
                     world.slack.release_hung();

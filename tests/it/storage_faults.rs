@@ -1,4 +1,4 @@
-//! What breaks below (threats ST9, ST13, OP3): an error is told as one, nothing half written stays, and no secret leaks on the way.
+//! Storage faults (threats ST9, ST13, OP3): errors are reported as errors, nothing is stored in part, and no secret leaks.
 
 use crate::crash::{Ground, SECRET, TOKEN};
 use crate::database::{Kind, fresh, on_both};
@@ -6,7 +6,7 @@ use crate::world::{DEPLOY, world};
 use countersign::store::{Db, StoreError};
 
 on_both! {
-    /// The table of audit rows is gone for a while, as after a broken disk: a change without its row must not be.
+    /// A table is missing for a while, as after a disk fault: a change must not be stored without its other rows.
     async fn what_cannot_be_written_whole_is_refused_and_never_half_kept_st9(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
@@ -42,7 +42,7 @@ on_both! {
         database.drop().await;
     }
 
-    /// Everything is logged that can be, and what comes in is broken in every way.
+    /// Logs everything possible while invalid input of every kind arrives.
     async fn no_secret_is_logged_whatever_goes_wrong_op3(kind) {
         const CANARY: &str = "cs_0123456789canary0123456789";
         let ground = Ground::new(fresh!(kind)).await;

@@ -1,4 +1,4 @@
-//! The store alone: every statement prepares, and nothing that failed stays.
+//! The store alone: every statement prepares, and a failed transaction leaves nothing.
 
 use crate::database::{Kind, fresh, on_both};
 use countersign::domain::time::Timestamp;
@@ -58,7 +58,7 @@ on_both! {
         let database = fresh!(kind);
         let done: Result<(), StoreError> = database.db.transaction(async |tx| {
             assert!(tx.claim_answer(&answer("half")).await?);
-            // a card of no request breaks the foreign key; whoever swallows that must not keep the other half
+            // a card without a request breaks the foreign key; swallowing that error must not commit the rest
             let request = "req_00000000000000000000000000".parse().expect("an id");
             let _ = tx.insert_card(&request, &"C1".into(), Timestamp(0)).await;
             Ok(())
@@ -82,7 +82,7 @@ on_both! {
         database.drop().await;
     }
 
-    /// Whoever gives up in the very moment a unit begins leaves no open transaction behind for the next one.
+    /// A caller that is cancelled while its transaction begins leaves no open transaction on the connection.
     async fn who_gives_up_while_a_unit_begins_leaves_nothing_behind(kind) {
         let database = fresh!(kind);
         for patience in (0..2_000).step_by(10) {

@@ -6,10 +6,10 @@ use crate::world::{DEPLOY, World, world};
 use countersign::domain::time::Span;
 use serde_json::{Value, json};
 
-/// A newer release has one more field in the policies that it pins.
+/// Adds a field to pinned policies, as a newer release would.
 pub const LATER_POLICY: &str = "UPDATE requests SET gates = replace(gates, '\"requesterCanApprove\"', '\"requiresTicket\":true,\"requesterCanApprove\"')";
 
-/// And one in the scope of a session, which is active for another hour.
+/// Adds a session that is active for another hour, with an unknown field in its scope.
 pub async fn later_session(database: &Database, initiator: &str, now: i64) {
     let sql = format!(
         "INSERT INTO sessions (id, status, initiator, reason, scope, responders, duration, channel, asked_at, starts_at, ends_at)
@@ -28,7 +28,7 @@ async fn numbers(api: &Api, path: &str) -> Vec<i64> {
         .collect()
 }
 
-/// What `/readyz` lists, a minute later.
+/// What `/readyz` lists a minute later.
 pub async fn degraded(world: &World) -> Vec<String> {
     world.passes(Span::minutes(1)).await;
     world.degraded().await
@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(world.database.text(&format!("{status}2")).await, "pending");
         assert_eq!(world.database.count("SELECT count(*) FROM audit WHERE seal IS NULL").await, 0);
 
-        // the newer release is back
+        // the newer release has changed the row back
         let back = "UPDATE requests SET gates = replace(gates, '\"requiresTicket\":true,', '') WHERE number = 2";
         world.database.execute(back).await.expect("a row");
         world.settle().await;
@@ -103,7 +103,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// More of them than one step ends at once, and all of them overdue for longer.
+    /// More unreadable requests than one step handles, all overdue for longer than the readable ones.
     async fn unreadable_requests_do_not_hold_back_those_behind_them_r04(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
@@ -152,7 +152,7 @@ on_both! {
         assert_eq!(dan.get("/v1/break-glass/bg_01k8z0v3c5d7e9f1g2h3j4k5m6").await.outcome(), "409 unreadable");
         let said = degraded(&world).await;
         assert!(said.iter().any(|why| why.starts_with("1 break-glass session cannot be read by this release: ") && why.contains("onlyDryRuns")), "{said:?}");
-        // it is over, and nothing is said of it by a release that does not understand it
+        // it is over, but a release that cannot read it does not announce its end
         world.passes(Span::hours(2)).await;
         assert_eq!(world.database.text("SELECT status FROM sessions").await, "active");
         world.finish().await;
@@ -220,7 +220,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// What is in force decides, so nothing is decided without it; what needs no configuration goes on.
+    /// Decisions need the configuration in force. Calls that do not need it still work.
     async fn an_unreadable_configuration_refuses_everything_and_says_so_r04(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
@@ -254,7 +254,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A version of a policy that is not in force any more matters to nobody.
+    /// A policy version that is no longer in force does not matter.
     async fn an_unreadable_version_of_a_policy_that_is_gone_stops_nothing_r04(kind) {
         let world = world!(kind);
         let row = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('gone', 3, '{\"later\":1}', 1)";

@@ -1,4 +1,4 @@
-//! Payloads in forms that Slack really sends, though seldom: each has its effect or none, and never an error.
+//! Unusual payloads that Slack really sends: each has its effect or none, and never causes an error.
 
 use crate::database::on_both_doors;
 use crate::world::{DEPLOY, World, world};
@@ -25,13 +25,13 @@ async fn decisions(world: &World) -> i64 {
     world.database.count("SELECT count(*) FROM decisions").await
 }
 
-/// Asks for something new, so that each form finds a card of its own.
+/// Creates a new request, so that each payload has its own card.
 async fn asks(world: &World, number: usize) {
     let said = world
         .types("alice", &DEPLOY.replace("v1.4.2", &format!("v{number}")))
         .await;
     assert!(said.contains("Asked as"), "{said}");
-    // Slack takes about one message a second
+    // Slack accepts about one message per second
     world
         .passes(countersign::domain::time::Span::seconds(2))
         .await;
@@ -63,7 +63,7 @@ on_both_doors! {
             assert_eq!(world.delivers(&click).await.status, 200, "{form}");
             let expected = i64::try_from(number).expect("few") + 1;
             assert_eq!(decisions(&world).await, expected, "{form}");
-            // the very same again, with or without an id of its own
+            // sent again unchanged, with or without an id
             let rows = world.rows().await;
             assert_eq!(world.delivers(&click).await.status, 200, "{form}");
             assert_eq!(world.rows().await, rows, "{form}");
@@ -97,7 +97,7 @@ on_both_doors! {
             assert_eq!(world.delivers(&click).await.status, 200, "{form}");
             assert_eq!(world.rows().await, rows, "{form}");
         }
-        // with nowhere to answer, nothing is said, and nothing breaks
+        // without a reply target there is no reply, and no error
         let click = world.click_of("mallory", "approve", but(|p| {
             for key in ["response_url", "channel", "container"] {
                 without(p, key);
@@ -105,7 +105,7 @@ on_both_doors! {
         }));
         assert_eq!(world.delivers(&click).await.status, 200);
         assert_eq!(world.told("mallory"), Vec::<String>::new());
-        // without a response_url the answer is an ephemeral message in the channel
+        // without a response_url the reply is an ephemeral message in the channel
         let click = world.click_of("mallory", "reject", but(|p| without(p, "response_url")));
         world.delivers(&click).await;
         assert!(world.told("mallory").join("").starts_with("you are not an eligible approver"), "{:?}", world.told("mallory"));
@@ -188,7 +188,7 @@ on_both_doors! {
         ] {
             assert_eq!(world.slack.event(&event).await.map(|answer| answer.status), Ok(200), "{event}");
         }
-        // of the organization: no workspace at all, and authorizations without one
+        // an organization-wide installation: no workspace, and authorizations without one
         let uninstalled = json!({"type": "event_callback", "api_app_id": "A01APP", "event_id": "Ev1", "enterprise_id": "E1",
             "event": {"type": "app_uninstalled"}, "authorizations": [{"team_id": null, "is_enterprise_install": true}]});
         for body in [uninstalled, json!({"type": "event_callback"}), json!({"type": "app_rate_limited", "minute_rate_limited": 1})] {
@@ -216,7 +216,7 @@ on_both_doors! {
         let again = Forge { edit: Some(Box::new(|p| p["user"]["team_id"] = json!("T09OTHER"))), ..Forge::default() };
         let (_, told) = world.clicks_forged("bob", "approve", again).await;
         assert!(told.starts_with("already reviewed"), "{told}");
-        // and another organization is none of ours
+        // another organization is refused
         let foreign = Forge { edit: Some(Box::new(|p| { p["user"]["team_id"] = json!("T09OTHER"); p["enterprise"]["id"] = json!("E02ELSE"); })), ..Forge::default() };
         let (_, told) = world.clicks_forged("carol", "approve", foreign).await;
         assert!(told.contains("its own workspace only"), "{told}");
@@ -266,16 +266,16 @@ on_both_doors! {
         assert!(!card.contains("hotfix") && !card.contains("secret-tool") && card.contains("*#2*"), "{card}");
         assert!(card.contains("This channel is (or may be) shared with another organization, so the reason, comments and content are not shown here"), "{card}");
         assert_eq!(world.buttons(), ["review", "reject", "details"]);
-        // whoever may decide reads all of it in Review, and comments stay there, too
+        // approvers read all of it in Review, and comments stay there, too
         world.clicks("bob", "review").await;
         assert!(format!("{:?}", world.slack.modal("bob")).contains("secret-tool"));
         world.types("bob", "approve 2 looks like secret-tool to me").await;
         assert!(world.card().contains("1 of 2") && !world.card().contains("secret-tool"), "{}", world.card());
-        // the first card loses it with its next change
+        // the first card loses its text at its next update
         world.types("carol", "approve 1").await;
         let cards = world.slack.cards("prod-approvals");
         assert!(cards[0].text.contains("1 of 2") && !cards[0].text.contains("secret-tool"), "{}", cards[0]);
-        // as long as Slack does not say who reads it, nothing is posted
+        // nothing is posted while Slack does not say who reads the channel
         shared(false);
         world.slack.event(&json!({"type": "channel_unshared", "channel": "C02PROD"})).await.expect("an ack");
         world.passes(countersign::domain::time::Span::seconds(2)).await;
@@ -284,7 +284,7 @@ on_both_doors! {
         assert_eq!(world.slack.cards("prod-approvals").len(), 2);
         world.passes(countersign::domain::time::Span::seconds(2)).await;
         assert!(world.card().contains("*#3*") && world.card().contains("secret-tool"), "{}", world.card());
-        // without the scope nobody knows who reads it: cards go on, with Review
+        // without the scope the readers are unknown: cards are posted, with Review
         world.slack.change(|state| state.scopes.remove("channels:read"));
         world.passes(countersign::domain::time::Span::minutes(11)).await;
         world.types("alice", &ask(4)).await;

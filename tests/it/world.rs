@@ -1,5 +1,5 @@
-//! A world for stories: the whole bot on a real database, a Slack workspace that it talks to over real sockets, and a clock that
-//! only moves when it is told to. Stories read like chat.
+//! The world of the story tests: the whole bot on a real database, a Slack workspace that it reaches over real sockets, and a clock that
+//! tests move by hand. Story tests read like a chat.
 
 use crate::database::{Database, Kind};
 use countersign::app::Clock;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What bot and workspace share.
+/// The signing secret that bot and workspace share.
 pub const SIGNING_SECRET: &str = "the-secret-of-the-stories";
 const BOT_TOKEN: &str = "xoxb-story";
 const APP_TOKEN: &str = "xapp-story";
@@ -32,14 +32,14 @@ pub const MONDAY: Timestamp = Timestamp(1_795_428_000_000);
 pub const DEPLOY: &str = "request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"";
 const CONFIGURATION: &str = include_str!("../../manifests/demo.yaml");
 
-/// Through which door Slack's deliveries come.
+/// How Slack's deliveries reach the bot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     Http,
     Sockets,
 }
 
-/// Where a story takes place.
+/// What a test runs on: which database, and how Slack delivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Stage {
     pub kind: Kind,
@@ -65,7 +65,7 @@ pub struct World {
     server: CancellationToken,
 }
 
-/// Starts a world, or ends the test where there is no Postgres.
+/// Starts a world, or ends the test if there is no Postgres.
 macro_rules! world {
     ($kind:expr) => {
         match $crate::world::World::start($kind).await {
@@ -100,7 +100,7 @@ impl World {
         Self::start_by(stage, configuration, seed, Clock::manual(MONDAY)).await
     }
 
-    /// A world that goes by another clock.
+    /// A world with another clock.
     pub async fn start_by(
         stage: impl Into<Stage>,
         configuration: &str,
@@ -144,7 +144,7 @@ impl World {
         })
     }
 
-    /// A second replica over the same database; deliveries go to whichever `set_bot_url` names.
+    /// A second replica on the same database; deliveries go to the one that `set_bot_url` names.
     pub async fn replica(&self) -> (Bot, String) {
         let bot = bot(
             self.database.again().await,
@@ -161,7 +161,7 @@ impl World {
         (bot, url)
     }
 
-    /// The bot ends kindly and starts again over the same database, with empty memory.
+    /// Stops the bot gracefully and starts it again on the same database, with empty memory.
     pub async fn restart(&mut self) {
         self.server.cancel();
         self.bot.stop().await;
@@ -187,7 +187,7 @@ impl World {
         &self.bot.app
     }
 
-    /// Somebody types a slash command; what they read in answer.
+    /// A person types a slash command; returns what they read in reply.
     pub async fn types(&self, who: &str, text: &str) -> String {
         let answer = self
             .slack
@@ -204,18 +204,18 @@ impl World {
         said.unwrap_or_default()
     }
 
-    /// Somebody clicks a button of the newest card in `#prod-approvals`; what only they read in answer.
+    /// A person clicks a button of the newest card in `#prod-approvals`; returns the reply that only they see.
     pub async fn clicks(&self, who: &str, button: &str) -> String {
         self.clicks_forged(who, button, Forge::default()).await.1
     }
 
-    /// Somebody rejects on the newest card, and says why.
+    /// A person rejects on the newest card, with a reason.
     pub async fn rejects(&self, who: &str, why: &str) {
         assert_eq!(self.clicks(who, "reject").await, "");
         self.fills(who, Values::from([("reason", why)])).await;
     }
 
-    /// Somebody fills in the modal in front of them and sends it; what it says then.
+    /// A person fills in and submits their modal; returns what it shows afterwards.
     pub async fn fills(&self, who: &str, values: Values) -> String {
         let answer = self.slack.submit_view(who, values).await;
         assert_eq!(answer.expect("the bot answers").status, 200);
@@ -223,13 +223,13 @@ impl World {
         self.modal(who)
     }
 
-    /// The modal in front of somebody.
+    /// The topmost modal of a person.
     pub fn modal(&self, who: &str) -> String {
         let modal = self.slack.modal(who);
         modal.map(|modal| modal.text).unwrap_or_default()
     }
 
-    /// Somebody clicks in the modal in front of them.
+    /// A person clicks in their topmost modal.
     pub async fn clicks_in_modal(&self, who: &str, button: &str) -> String {
         let answer = self.slack.click_in_modal(who, button).await;
         assert_eq!(answer.expect("the bot answers").status, 200);
@@ -237,7 +237,7 @@ impl World {
         self.modal(who)
     }
 
-    /// Somebody clicks a button of the last direct message that they got.
+    /// A person clicks a button of their last direct message.
     pub async fn clicks_direct(&self, who: &str, button: &str) -> String {
         let message = self.slack.direct_messages(who).pop().expect("a message");
         let before = self.slack.ephemerals(who).len();
@@ -250,7 +250,7 @@ impl World {
         told.join("\n")
     }
 
-    /// The same, after an attacker has changed what Slack would have sent.
+    /// The same with a forged interaction, as an attacker would like to send it.
     pub async fn clicks_forged(&self, who: &str, button: &str, forge: Forge) -> (Answer, String) {
         let card = self.slack.card("prod-approvals").expect("a card");
         let before = self.slack.ephemerals(who).len();
@@ -270,7 +270,7 @@ impl World {
         (answer, told.join("\n"))
     }
 
-    /// A click on the newest card, as Slack would send it; not sent yet.
+    /// The delivery of a click on the newest card, without sending it.
     pub fn click_of(&self, who: &str, button: &str, forge: Forge) -> Delivery {
         let card = self.slack.card("prod-approvals").expect("a card");
         let place = Place::Message {
@@ -282,27 +282,27 @@ impl World {
             .expect("it can be clicked")
     }
 
-    /// A slash command as Slack would send it; not sent yet.
+    /// The delivery of a slash command, without sending it.
     pub fn command_of(&self, who: &str, text: &str) -> Delivery {
         self.slack
             .command_delivery(who, "prod-approvals", "/approval", text)
             .expect("it can be typed")
     }
 
-    /// Sends a delivery, however often, and waits for everything that follows.
+    /// Sends a delivery and waits for everything that follows from it.
     pub async fn delivers(&self, delivery: &Delivery) -> Answer {
         let answer = self.slack.redeliver(delivery).await;
         self.settle().await;
         answer.expect("the bot answers")
     }
 
-    /// What only this person was told so far.
+    /// The replies that only this person has seen so far.
     pub fn told(&self, who: &str) -> Vec<String> {
         let told = self.slack.ephemerals(who);
         told.into_iter().map(|shown| shown.text).collect()
     }
 
-    /// A fingerprint of every table: any row more or less, and any change of a request or a card, changes it.
+    /// A fingerprint of all tables: it changes with every row that is added or removed, and with every change of a request or card.
     pub async fn rows(&self) -> String {
         let tables = [
             "config",
@@ -325,7 +325,7 @@ impl World {
         self.database.text(&sql).await
     }
 
-    /// What `/readyz` says does not work; this replica serves all the same.
+    /// What `/readyz` reports as not working while the replica still serves.
     pub async fn degraded(&self) -> Vec<String> {
         let answer = reqwest::get(format!("{}/readyz", self.url)).await;
         let answer = answer.expect("an answer");
@@ -336,13 +336,13 @@ impl World {
             .collect()
     }
 
-    /// Every answer is given, every worker has nothing left to do.
+    /// Waits until every reply is sent and every worker is idle.
     pub async fn settle(&self) {
         self.bot.dispatcher.finish().await;
         self.bot.workers.settle().await.expect("the workers work");
     }
 
-    /// Time passes, and the workers notice.
+    /// Moves the clock and lets the workers run.
     pub async fn passes(&self, span: Span) {
         self.clock.advance(span);
         self.settle().await;
@@ -353,12 +353,12 @@ impl World {
         self.slack.card("prod-approvals").expect("a card").text
     }
 
-    /// What can be clicked on it.
+    /// The buttons of the newest card.
     pub fn buttons(&self) -> Vec<String> {
         self.slack.card("prod-approvals").expect("a card").actions
     }
 
-    /// The last direct message somebody got.
+    /// The last direct message to a person.
     pub fn direct(&self, who: &str) -> String {
         self.slack
             .direct_messages(who)
@@ -367,7 +367,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// The audit log's events, oldest first, with who did them.
+    /// The events of the audit log with their actors, oldest first.
     pub async fn audit(&self) -> Vec<String> {
         while self.app().seal().await.expect("sealed") {}
         let lines = self.app().audit(0, 1_000).await.expect("the log");
@@ -401,10 +401,10 @@ impl World {
             .1
     }
 
-    /// The world ends; it fails on whatever was left undone.
+    /// Ends the world; fails if anything was left undone.
     pub async fn finish(self) {
         self.settle().await;
-        // what Slack would not have taken any faster
+        // work that Slack's rate limits have delayed
         while self
             .database
             .count(
@@ -447,12 +447,12 @@ fn local() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// A bot whose loops stand still: stories tick its workers.
+/// A bot without running worker loops: tests run the workers step by step.
 pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox, wire: Wire) -> Bot {
     bot_at(db, clock, &slack.api_url(), wire).await
 }
 
-/// The same, with another way to Slack.
+/// The same with another base URL for Slack.
 pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> Bot {
     let secrets = SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)]);
     Bot::new(Parts {
@@ -470,7 +470,7 @@ pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> B
     .expect("a bot")
 }
 
-/// Opens the sockets of a bot, where Slack sends that way.
+/// Opens the bot's sockets, if Slack delivers over them.
 pub async fn hears(bot: &Bot, slack: &Sandbox, wire: Wire) {
     if wire == Wire::Http {
         return;
@@ -484,7 +484,7 @@ pub async fn hears(bot: &Bot, slack: &Sandbox, wire: Wire) {
         .expect("two sockets");
 }
 
-/// Serves a bot on a port of its own.
+/// Serves a bot on its own port.
 pub async fn serve(bot: &Bot) -> (String, CancellationToken) {
     let listener = TcpListener::bind(local()).await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -1,4 +1,4 @@
-//! `countersign doctor`: looks at everything that has to work, and says how to mend what does not.
+//! `countersign doctor`: checks the installation and suggests fixes.
 
 mod named;
 mod report;
@@ -20,7 +20,7 @@ use secrecy::ExposeSecret;
 use std::path::Path;
 use std::time::Duration;
 
-/// How far two clocks may be apart before somebody should look.
+/// The clock difference, in milliseconds, above which the report warns.
 const APART: u64 = 1_000;
 
 /// Arguments of `doctor`.
@@ -32,14 +32,14 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Let everything that Slack has not taken be tried again now
+    /// Retry everything that is undeliverable now
     #[arg(long)]
     retry: bool,
     #[command(flatten)]
     serve: ServeArgs,
 }
 
-/// Looks at everything.
+/// Runs `countersign doctor`.
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let mut report = Report::default();
     let settings = match Settings::read(&args.serve, environment) {
@@ -91,12 +91,12 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     })
 }
 
-/// Opens the database as `serve` does, which migrates it and refuses one that could lose decisions.
+/// Opens the database as `serve` does: it migrates the database, and refuses one that could lose decisions.
 async fn open(report: &mut Report) -> Option<App> {
     const AREA: &str = "database";
     let mend = "set DATABASE_URL to a file (sqlite://countersign.db) or a server (postgres://USER:PASSWORD@HOST/NAME) that works";
     let Ok(url) = database_url(environment) else {
-        return None; // told with the environment
+        return None; // reported with the environment
     };
     let db = match Db::open(url.expose_secret()).await {
         Ok(db) => db,
@@ -132,7 +132,7 @@ async fn open(report: &mut Report) -> Option<App> {
     }
 }
 
-/// Whether a commit goes through, as `/readyz` tries it.
+/// Checks that a commit succeeds, as `/readyz` does.
 async fn writable(report: &mut Report, app: &App, kind: &str) {
     const AREA: &str = "database";
     match app.prove_writable().await {
@@ -144,7 +144,7 @@ async fn writable(report: &mut Report, app: &App, kind: &str) {
     }
 }
 
-/// Rows that a newer release has written, or that were damaged.
+/// Reports rows that a newer release has written, or that are damaged.
 async fn unreadable_rows(report: &mut Report, app: &App) {
     const AREA: &str = "rows";
     if let Err(error) = app.look_through_rows().await {
@@ -163,7 +163,7 @@ async fn unreadable_rows(report: &mut Report, app: &App) {
     }
 }
 
-/// The configuration that holds; before the first start, the one that would be loaded.
+/// Checks the configuration in force; before the first start, the one that would be loaded.
 async fn configuration(
     report: &mut Report,
     app: &App,
@@ -232,7 +232,7 @@ async fn database_clock(report: &mut Report, app: &App) {
     }
 }
 
-/// What Slack has not taken.
+/// Reports messages and cards that could not be delivered.
 async fn undelivered(
     report: &mut Report,
     app: &App,

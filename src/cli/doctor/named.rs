@@ -1,32 +1,32 @@
-//! What a configuration names of Slack: channels, user groups, accounts; each with the place where it is named first.
+//! Slack ids that a configuration names: channels, user groups and accounts, each with the first place that names it.
 
 use crate::domain::document::ConfigDocument;
 use std::collections::BTreeMap;
 
-/// Ids with where they are named.
+/// Slack ids, with where the configuration names them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Named {
-    /// Channels.
+    /// Channel ids, with where they are named.
     pub channels: BTreeMap<String, String>,
-    /// User groups.
+    /// User group ids, with where they are named.
     pub groups: BTreeMap<String, String>,
-    /// Accounts: the user's id, and who it is.
+    /// Slack accounts of people.
     pub accounts: Vec<Account>,
 }
 
 /// A listed Slack identity.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Whose.
+    /// The person whose identity it is.
     pub person: String,
-    /// The workspace, where it is one of a workspace.
+    /// Workspace id; none for an identity of a whole organization.
     pub team_id: Option<String>,
-    /// The user's id.
+    /// User id.
     pub user_id: String,
 }
 
 impl Named {
-    /// Reads a configuration.
+    /// Collects the ids of a configuration.
     pub fn of(document: &ConfigDocument) -> Self {
         let mut named = Self::default();
         let channels = &mut named.channels;

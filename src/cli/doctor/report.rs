@@ -1,45 +1,45 @@
-//! What was found: each line says in words and by a sign how it stands, and how to mend it.
+//! The report: each line has a mark, what was found, and a hint.
 
 use crate::cli::style;
 use serde::Serialize;
 
-/// How something stands.
+/// The state of one finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// As it should be.
+    /// It works.
     Ok,
-    /// It works, and somebody should look at it.
+    /// It works, but needs attention.
     Warning,
     /// It does not work.
     Problem,
 }
 
-/// One thing that was looked at.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How it stands.
+    /// Its state.
     pub mark: Mark,
-    /// What was looked at.
+    /// The area that was checked.
     pub area: &'static str,
     /// What was found.
     pub found: String,
-    /// How to mend it.
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
 }
 
-/// Everything that was found.
+/// All findings.
 #[derive(Debug, Default)]
 pub struct Report(Vec<Finding>);
 
 impl Report {
-    /// Something is as it should be.
+    /// Adds a finding that works.
     pub fn ok(&mut self, area: &'static str, found: impl Into<String>) {
         self.add(Mark::Ok, area, found.into(), None);
     }
 
-    /// Something works, and somebody should look at it.
+    /// Adds a finding that works but needs attention.
     pub fn warning(
         &mut self,
         area: &'static str,
@@ -49,7 +49,7 @@ impl Report {
         self.add(Mark::Warning, area, found.into(), Some(mend.into()));
     }
 
-    /// Something does not work.
+    /// Adds a finding that does not work.
     pub fn problem(
         &mut self,
         area: &'static str,
@@ -68,12 +68,12 @@ impl Report {
         });
     }
 
-    /// The worst of it; nothing found is nothing wrong.
+    /// The worst mark; ok if there are no findings.
     pub fn worst(&self) -> Mark {
         self.0.iter().map(|one| one.mark).max().unwrap_or(Mark::Ok)
     }
 
-    /// For people.
+    /// The report as text.
     pub fn text(&self) -> String {
         let count = |mark| self.0.iter().filter(|one| one.mark == mark).count();
         let lines: String = self.0.iter().map(line).collect();
@@ -85,7 +85,7 @@ impl Report {
         )
     }
 
-    /// For machines.
+    /// The report as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({ "ok": self.worst() != Mark::Problem, "findings": self.0 })
     }

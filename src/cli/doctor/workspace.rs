@@ -1,4 +1,4 @@
-//! What is looked at in Slack: the tokens, what they may do, and everything that the configuration names there.
+//! The Slack checks: the tokens, their scopes, and everything that the configuration names in Slack.
 
 use super::named::{Account, Named};
 use super::report::Report;
@@ -14,15 +14,15 @@ use crate::slack::socket::SocketsRefused;
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// Slack takes deliveries that are five minutes old; a clock that far away hears nobody.
+/// The largest tolerable clock offset, in milliseconds. Deliveries older than five minutes are refused, so a clock that far off gets none.
 const LARGEST_OFFSET: u64 = 240_000;
-/// What no healthy clock is away.
+/// A healthy clock is less than this far off, in milliseconds.
 const NEAR: u64 = 10_000;
 
 const TOKEN: &str = "bot token";
 const INSTALL: &str = "add it under OAuth & Permissions of the app's settings (or paste the manifest of `countersign manifest` again), and install the app again";
 
-/// Looks at Slack. Everything that depends on the bot token is left out when that does not work.
+/// Runs the Slack checks. Those that need the bot token are skipped if the token does not work.
 pub async fn examine(report: &mut Report, settings: &SlackSettings, clock: &Clock, named: &Named) {
     let api_url = settings.api_url.to_string();
     let asked = clock.now();
@@ -231,7 +231,7 @@ async fn channel(report: &mut Report, slack: &Slack, id: &str, place: &str) {
     }
 }
 
-/// The user groups of all workspaces that are home.
+/// The user groups of all home workspaces.
 async fn groups_of_home(
     slack: &Slack,
     home: Option<&Installation>,
@@ -348,7 +348,7 @@ async fn accounts(
     }
 }
 
-/// How to mend a failed question: a missing scope is always mended the same way.
+/// The hint for a failed call: a missing scope always has the same hint.
 fn lacking(error: &SlackError, otherwise: &str) -> String {
     match error {
         SlackError::Other(code) if code == "missing_scope" => INSTALL.to_owned(),

@@ -1,11 +1,11 @@
-//! A call's arguments, whichever way they came: query, form or JSON.
+//! The arguments of a call, from query, form or JSON.
 
 use axum::http::{HeaderMap, Uri, header};
 use serde_json::{Map, Value};
 
 use super::ApiError;
 
-/// Methods that read their arguments from query and form only, as Slack's reference marks them.
+/// Methods that accept arguments only as query and form, according to Slack's reference.
 const NO_JSON: [&str; 8] = [
     "bots.info",
     "users.info",
@@ -47,19 +47,19 @@ impl Args {
         Self(all)
     }
 
-    /// A text argument; missing and of another type are the same.
+    /// A text argument; an argument of another type counts as missing.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// A text argument that must be there.
+    /// A required text argument.
     pub(super) fn need(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name)
             .filter(|text| !text.is_empty())
             .ok_or_else(|| ApiError::missing(name))
     }
 
-    /// A truth value: JSON `true`, or `true` and `1` in a form.
+    /// A boolean argument: JSON `true`, or `true` or `1` in a form.
     pub(super) fn flag(&self, name: &str) -> bool {
         match self.0.get(name) {
             Some(Value::Bool(flag)) => *flag,
@@ -68,7 +68,7 @@ impl Args {
         }
     }
 
-    /// A structured argument: JSON as it is, or as text in a form; `code` refuses text that is no JSON.
+    /// A structured argument: JSON, or JSON as text in a form. `code` is the error for text that is not JSON.
     pub(super) fn json(&self, name: &str, code: &'static str) -> Result<Option<Value>, ApiError> {
         match self.0.get(name) {
             None => Ok(None),
@@ -81,7 +81,7 @@ impl Args {
         }
     }
 
-    /// Everything but the token, to be remembered.
+    /// All arguments except the token, for the log.
     pub(super) fn without_token(&self) -> Value {
         let mut all = self.0.clone();
         all.remove("token");

@@ -1,4 +1,4 @@
-//! `auth.test` and `bots.info`: who the token is.
+//! `auth.test`, `bots.info` and the other methods about the token.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(super) fn test(sandbox: &Sandbox) -> Value {
     })
 }
 
-/// `auth.teams.list`: the workspaces of an organization that somebody belongs to.
+/// `auth.teams.list`: the workspaces of the organization in which the app is installed.
 pub(super) fn teams(sandbox: &Sandbox, args: &Args) -> Outcome {
     let all: BTreeSet<String> = sandbox.look(|state| {
         let own = state.users.values().filter(|user| !user.is_stranger);
@@ -38,7 +38,7 @@ pub(super) fn teams(sandbox: &Sandbox, args: &Args) -> Outcome {
     Ok(json!({"ok": true, "teams": teams, "response_metadata": {"next_cursor": cursor}}))
 }
 
-/// `apps.connections.open`: a fresh address for one socket.
+/// `apps.connections.open`: a new address for one socket.
 pub(super) fn open_connection(sandbox: &Sandbox) -> Outcome {
     let sockets = sandbox.0.sockets.as_ref().ok_or("invalid_auth")?;
     Ok(json!({"ok": true, "url": sockets.ticket()}))

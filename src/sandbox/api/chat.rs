@@ -8,17 +8,17 @@ use super::args::Args;
 use super::conversations::{check_dm, visible};
 use super::{ApiError, Outcome, Sandbox};
 
-/// What a message says: checked text and blocks.
+/// The checked text and blocks of a message.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// `None` when the call did not name it.
+    /// `None` if the call does not contain it.
     pub text: Option<String>,
-    /// `None` when the call did not name them.
+    /// `None` if the call does not contain them.
     pub blocks: Option<Vec<Value>>,
 }
 
 impl Content {
-    /// Reads and checks; says nothing about a message without any content.
+    /// Reads and checks the content; it may be empty.
     pub(super) fn read(args: &Args, text_limit: usize) -> Result<Self, ApiError> {
         let text = args.text("text").map(ToOwned::to_owned);
         if text
@@ -121,7 +121,7 @@ pub(super) fn update(sandbox: &Sandbox, args: &Args) -> Outcome {
         let message = channel.messages.get_mut(ts).ok_or("message_not_found")?;
         let text = content.text.unwrap_or_default();
         message.text.clone_from(&text);
-        // blocks and metadata that a call does not name stay as they were
+        // an update keeps blocks and metadata that the call does not contain
         if let Some(blocks) = blocks {
             message.blocks = blocks;
         }
@@ -160,7 +160,7 @@ pub(super) fn permalink(sandbox: &Sandbox, args: &Args) -> Outcome {
     })
 }
 
-/// The channel's id when the bot may post there; a user's id means the direct message with that person.
+/// The id of a channel in which the bot may post; a user id stands for the direct message with that person.
 fn writable(state: &mut State, target: &str) -> Result<String, ApiError> {
     if target.starts_with(['U', 'W']) {
         check_dm(state, target).map_err(|error| match error.code {
@@ -179,7 +179,7 @@ fn writable(state: &mut State, target: &str) -> Result<String, ApiError> {
     Ok(channel.id.clone())
 }
 
-/// The parent of a reply; it must be there, and an ephemeral message has no thread.
+/// The parent of a reply. It must exist, and an ephemeral message cannot start a thread.
 fn thread_of(state: &State, channel: &str, args: &Args) -> Result<Option<String>, ApiError> {
     let Some(ts) = args.text("thread_ts").filter(|ts| !ts.is_empty()) else {
         return Ok(None);
@@ -205,7 +205,7 @@ fn own_message(state: &State, id: &str, ts: &str, foreign: &'static str) -> Resu
     }
 }
 
-/// `None` when the call did not name it; null for an empty object, which removes what was there.
+/// `None` if the call does not contain it; null for an empty object, which removes the metadata.
 fn read_metadata(args: &Args) -> Result<Option<Value>, ApiError> {
     let Some(metadata) = args.json("metadata", "invalid_metadata_format")? else {
         return Ok(None);
@@ -223,7 +223,7 @@ fn read_metadata(args: &Args) -> Result<Option<Value>, ApiError> {
     Ok(Some(metadata))
 }
 
-/// A message as Slack echoes it, in answers and in interaction payloads.
+/// A message as Slack returns it, in answers and in interactions.
 pub(in crate::sandbox) fn message_json(state: &State, message: &Message) -> Value {
     let install = &state.install;
     let mut body = json!({

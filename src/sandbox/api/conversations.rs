@@ -38,7 +38,7 @@ pub(super) fn open(sandbox: &Sandbox, args: &Args) -> Outcome {
     })
 }
 
-/// Whether the bot may write to this person directly.
+/// Whether the bot may send direct messages to this person.
 pub(super) fn check_dm(state: &State, user: &str) -> Result<(), ApiError> {
     match state.users.get(user) {
         None => Err("user_not_found".into()),
@@ -107,7 +107,7 @@ pub(super) fn join(sandbox: &Sandbox, args: &Args) -> Outcome {
     })
 }
 
-/// A channel the bot can see: a private one only from inside.
+/// A channel that the bot can see; a private one only if the bot is a member.
 pub(super) fn visible<'a>(state: &'a State, id: &str) -> Result<&'a Channel, ApiError> {
     let channel = state.channels.get(id).ok_or("channel_not_found")?;
     let inside = channel.members.contains(&state.install.bot_user);

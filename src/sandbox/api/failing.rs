@@ -1,4 +1,4 @@
-//! Plays a fault on one call.
+//! Applies a fault to one call.
 
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
@@ -12,7 +12,7 @@ use super::super::faults::Fault;
 use super::super::wire::Cut;
 use super::{Sandbox, json_answer};
 
-/// The answer a fault gives; `done` is the true one of a call that was carried out.
+/// The response of a fault; `done` is the real response of a call that took effect.
 pub(super) async fn play(
     sandbox: &Sandbox,
     released: Notified<'_>,
@@ -51,7 +51,7 @@ pub(super) async fn play(
     }
 }
 
-/// Waits until the hung calls are released or the workspace stops.
+/// Waits until the hanging calls are released or the workspace stops.
 async fn hang(sandbox: &Sandbox, released: Notified<'_>) {
     tokio::select! {
         () = released => {}

@@ -1,4 +1,4 @@
-//! The Web API: `/api/{method}`, and the response urls.
+//! The Web API: `/api/{method}`, and the response URLs.
 
 mod args;
 mod auth;
@@ -24,10 +24,10 @@ use super::calls::Call;
 use super::wire::Cut;
 use super::{Sandbox, lock};
 
-/// A refusal of the Web API: `200 {"ok": false, "error": ..}`.
+/// An error of the Web API: `200 {"ok": false, "error": ..}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sandbox) struct ApiError {
-    /// Slack's code.
+    /// Slack's error code.
     pub code: &'static str,
     /// `response_metadata.messages`.
     pub messages: Vec<String>,
@@ -51,7 +51,7 @@ impl ApiError {
         }
     }
 
-    /// The code, and what is said about it.
+    /// The code and its messages.
     fn described(&self) -> String {
         if self.messages.is_empty() {
             return self.code.to_owned();
@@ -81,7 +81,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/commands/{ticket}", post(response_url::answer))
 }
 
-/// One call: told faults first, then the token, then the method.
+/// One call: first the faults, then the token, then the method.
 async fn call(
     State(sandbox): State<Sandbox>,
     ConnectInfo(cut): ConnectInfo<Cut>,
@@ -109,7 +109,7 @@ async fn call(
     match fault {
         None => work(),
         Some(fault) => {
-            // before the call is seen: whoever sees it may release it at once
+            // created before the call is logged: a test that sees the call may release it at once
             let released = sandbox.0.release.notified();
             let done = fault.has_effect().then(work);
             if done.is_none() {
@@ -189,7 +189,7 @@ fn record(sandbox: &Sandbox, method: &str, args: &Args, error: Option<&str>) {
         at_ms: sandbox.now_ms(),
         error: error.map(ToOwned::to_owned),
     });
-    // who waits for a call looks again
+    // wakes tests that wait for a call
     sandbox.0.version.send_modify(|version| *version += 1);
 }
 
@@ -198,7 +198,7 @@ fn json_answer(body: &Value) -> Response {
     ([kind], body.to_string()).into_response()
 }
 
-/// The workspace whose people are asked for: a token of an organization must name one, to any other token it says nothing.
+/// The workspace whose people are requested. An organization's token must name one; for other tokens the argument has no effect.
 fn workspace_of(sandbox: &Sandbox, args: &Args) -> Result<Option<String>, ApiError> {
     if sandbox.look(|state| state.install.enterprise_id.is_none()) {
         return Ok(None);
@@ -207,7 +207,7 @@ fn workspace_of(sandbox: &Sandbox, args: &Args) -> Result<Option<String>, ApiErr
     Ok(Some(workspace.to_owned()))
 }
 
-/// One page of a list with Slack's `limit` and `cursor`, and the next cursor (empty at the end).
+/// One page of a list by Slack's `limit` and `cursor`, and the next cursor (empty at the end).
 fn page_of<T>(all: Vec<T>, args: &Args) -> Result<(Vec<T>, String), ApiError> {
     let limit = match args.text("limit").map(str::parse::<usize>) {
         None => 100,

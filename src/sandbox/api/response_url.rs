@@ -1,4 +1,4 @@
-//! Response urls: five answers within thirty minutes, without a token.
+//! Response URLs: five messages within thirty minutes, without a token.
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State as Shared};
@@ -14,7 +14,7 @@ use super::args::Args;
 use super::chat::Content;
 use super::{ApiError, Sandbox, failing, record};
 
-/// The name of these calls for faults and counts.
+/// The name of these calls in faults and counts.
 const NAME: &str = "response_url";
 
 pub(super) async fn answer(
@@ -53,7 +53,7 @@ pub(super) async fn answer(
     match fault {
         None => work(),
         Some(fault) => {
-            // before the call is seen: whoever sees it may release it at once
+            // created before the call is logged: a test that sees the call may release it at once
             let released = sandbox.0.release.notified();
             let done = fault.has_effect().then(work);
             if done.is_none() {
@@ -82,7 +82,7 @@ fn write(sandbox: &Sandbox, ticket: &str, args: &Args) -> Result<(), ApiError> {
         if content.is_empty() {
             return Err("no_text".into());
         }
-        // a slash command has no original to replace: the answer is a new message
+        // a slash command has no original message to replace, so the reply is a new message
         if let (true, Some(ts)) = (args.flag("replace_original"), &reply.message_ts) {
             return replace_original(state, &reply.channel, ts, content, now_ms);
         }

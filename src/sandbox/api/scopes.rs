@@ -1,4 +1,4 @@
-//! What the bot token may do: each method needs its scope, and Slack tells in a header which ones there are.
+//! Scopes of the bot token: each method needs its scope, and a header lists the granted ones.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -47,7 +47,7 @@ fn require(sandbox: &Sandbox, scope: &str) -> Result<(), ApiError> {
     }
 }
 
-/// Adds the header that lists the scopes.
+/// Adds the header that lists the granted scopes.
 pub(super) fn tell(sandbox: &Sandbox, method: &str, headers: &mut HeaderMap) {
     if method == "apps.connections.open" {
         return;

@@ -27,7 +27,7 @@ pub(super) fn list(sandbox: &Sandbox, args: &Args) -> Outcome {
     }))
 }
 
-/// A user object; a deactivated account keeps only the few fields Slack leaves.
+/// A user object; a deactivated account has only the few fields that Slack leaves.
 fn shown(user: &User) -> Value {
     let mut body = json!({
         "id": user.id,

@@ -1,4 +1,4 @@
-//! `views.*`: modals and Home.
+//! `views.*`: modals and Home tabs.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub(super) fn push(sandbox: &Sandbox, args: &Args) -> Outcome {
     })
 }
 
-/// Puts a view on top of a person's stack; also used when a submit is answered with `push`.
+/// Pushes a view onto a person's stack; an answer of `push` to a submitted form uses it, too.
 pub(in crate::sandbox) fn push_onto(
     state: &mut State,
     user: &str,
@@ -134,7 +134,7 @@ fn check_hash(args: &Args, view: &View) -> Result<(), ApiError> {
     }
 }
 
-/// An external id names one open view of the workspace.
+/// An external id must be unique among the open views of the workspace.
 fn check_external_id(state: &State, body: &Value, own: Option<&str>) -> Result<(), ApiError> {
     let Some(wanted) = body["external_id"].as_str().filter(|id| !id.is_empty()) else {
         return Ok(());

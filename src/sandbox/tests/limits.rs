@@ -24,7 +24,7 @@ fn actions(elements: &[Value]) -> Value {
 
 type Change<'a> = &'a dyn Fn(&mut Value);
 
-/// Each limit: what just fits, and the pointer Slack names when it is one more.
+/// Each limit: content that just fits, and the pointer that Slack names for content that is one too large.
 #[test]
 fn every_limit_holds_at_its_edge() {
     let section = |length| json!([{"type": "section", "text": text(length)}]);

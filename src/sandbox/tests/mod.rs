@@ -1,4 +1,4 @@
-//! The workspace against a bot that only writes down what it gets.
+//! Tests of the workspace against a bot that only records what it receives.
 
 mod acting;
 mod api;
@@ -23,7 +23,7 @@ pub(super) const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 pub(super) const TOKEN: &str = "xoxb-test";
 pub(super) const START_MS: i64 = 1_767_614_400_000;
 
-/// A bot that answers what it is told and keeps what it was sent.
+/// A bot that gives prepared answers and records what it receives.
 #[derive(Clone, Default)]
 pub(super) struct Bot {
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
@@ -65,7 +65,7 @@ async fn listen(Shared(bot): Shared<Bot>, headers: HeaderMap, body: Bytes) -> (S
     (StatusCode::from_u16(status).expect("a status"), body)
 }
 
-/// A workspace, its bot, a client of the Web API and a clock moved by hand.
+/// A workspace, its bot, a Web API client, and a clock that is moved by hand.
 pub(super) struct World {
     pub(super) slack: Sandbox,
     pub(super) bot: Bot,
@@ -122,13 +122,13 @@ impl World {
             .json(body)
     }
 
-    /// A JSON call.
+    /// Calls a method with JSON.
     pub(super) async fn call(&self, method: &str, body: Value) -> Value {
         let answer = self.request(method, &body).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     }
 
-    /// A call with a form, as reading methods want it.
+    /// Calls a method with a form, as methods that read require.
     pub(super) async fn form(&self, method: &str, fields: &[(&str, &str)]) -> Value {
         let request = self
             .http

@@ -1,4 +1,4 @@
-//! The configuration and the audit log by API.
+//! The configuration and the audit log in the API.
 
 use crate::client::{Api, deploy};
 use crate::database::on_both;

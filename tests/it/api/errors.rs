@@ -1,4 +1,4 @@
-//! What is refused, in the specification's own words, and what a name of unknown form finds.
+//! Refusals in their documented wording, and ids of unknown form.
 
 use crate::client::{PIPELINE, deploy, text};
 use crate::database::on_both;
@@ -81,7 +81,7 @@ on_both! {
         let told = ci.post("/v1/explain", deploy()).await.ok();
         assert_eq!(told["gated"], true);
         assert_eq!(told["policies"][0]["id"], "production-deploy-gate");
-        // bob answers for ci
+        // bob owns ci
         let ids = |list: &Value| -> Vec<String> { list.as_array().expect("people").iter().map(|who| text(who, "id")).collect() };
         assert_eq!(ids(&told["eligible"]), ["alice", "carol", "dan"]);
         assert_eq!(ids(&told["smallestSet"]).len(), 2);

@@ -1,4 +1,4 @@
-//! The inbox by API: filters, and cursors that survive what comes in meanwhile.
+//! The inbox in the API: filters, and cursors that survive new requests.
 
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
@@ -54,7 +54,7 @@ on_both! {
         world.person("carol").await.decide(&id, "approve").await.ok();
         let mut alone = bob.get(&format!("/v1/requests/{id}")).await.ok();
         assert_eq!(alone["payload"], json!({"image": "api:1.4.2"}));
-        // a page of payloads may have 100 MiB (R16)
+        // one page of payloads could have 100 MiB (R16)
         alone.as_object_mut().expect("an object").remove("payload");
         for query in ["", "status=pending", "type=release", "status=pending&type=release", "status=pending,executed", "canApprove=bob"] {
             let page = bob.get(&format!("/v1/requests?{query}")).await.ok();
@@ -88,7 +88,7 @@ on_both! {
             seen.extend(page["items"].as_array().expect("items").iter().map(|item| text(item, "id")));
             let Value::String(next) = &page["nextCursor"] else { break };
             cursor = format!("&cursor={next}");
-            // what comes in, and what was listed and decided, neither repeats nor hides another
+            // new requests and decisions neither repeat nor hide another one
             alice.submit(command()).await.ok();
             carol.decide(seen.last().expect("an id"), "approve").await.ok();
         }

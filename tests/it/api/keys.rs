@@ -1,4 +1,4 @@
-//! A call that is repeated under its `Idempotency-Key` has effect once.
+//! A call that is repeated with its `Idempotency-Key` has effect once.
 
 use crate::client::{Api, PIPELINE, Reply, command, text};
 use crate::database::on_both;
@@ -7,7 +7,7 @@ use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
 use serde_json::{Value, json};
 
-/// The same call twice, and once with another body under the same key.
+/// Makes the same call twice, and once more with another body under the same key.
 async fn thrice(api: &Api, path: &str, body: &Value, other: Value) -> Value {
     let key = format!("a key for {path}");
     let first = api.once(&key, path, body.clone()).await;
@@ -34,7 +34,7 @@ async fn events_of(world: &World, name: &str) -> usize {
         .count()
 }
 
-/// A command that carol has approved.
+/// A command that carol has approved: its path and its digest.
 async fn approved(world: &World, api: &Api) -> (String, Value) {
     let asked = api.submit(command()).await.ok();
     let id = text(&asked, "id");
@@ -83,7 +83,7 @@ on_both! {
 
         let decided_at = text(&executed["request"], "decidedAt");
         assert_eq!(decided_at, MONDAY.rfc3339());
-        // an approval of this policy holds for an hour
+        // a grant of this policy lasts one hour
         world.clock.advance(Span(Span::hours(1).0 - 1));
         assert_eq!(ci.once("k", &path, digest.clone()).await.ok()["content"], executed["content"]);
         world.clock.advance(Span(1));
@@ -117,7 +117,7 @@ on_both! {
         let path = format!("/v1/requests/{id}/execute");
         let digest = json!({"digest": asked["digest"]});
         ci.once("k", &path, digest.clone()).await.ok();
-        // both may execute it, but one principal's answer is not the other's
+        // both may execute it, but a stored response belongs to one principal
         assert_eq!(alice.once("k", &path, digest).await.outcome(), "409 request_closed");
         let hers = alice.once("same", "/v1/requests", command()).await.ok();
         let its = ci.once("same", "/v1/requests", command()).await.ok();

@@ -1,4 +1,4 @@
-//! Who asked, who may decide, who may take back: nobody gets past the exclusion of those who asked by coming through the API.
+//! Who may request, decide and cancel: the API enforces the exclusions of everyone involved.
 
 use crate::client::{Api, PIPELINE, command, deploy, text};
 use crate::database::on_both;
@@ -16,7 +16,7 @@ async fn acting_pipeline(world: &World, owners: &[&str]) -> Api {
     Api::new(&world.url, &world.token(ci, owners, &scopes).await)
 }
 
-/// Anybody in SRE or Backend may approve, one approval is enough, so that only the exclusion is left to refuse.
+/// Anyone in SRE or Backend may approve and one approval is enough, so that only the exclusions can refuse.
 async fn one_is_enough(world: &World) {
     world
         .reconfigure(|document| {
@@ -36,7 +36,7 @@ on_both! {
         assert_eq!(alice.decide(&id, "reject").await.outcome(), "403 not_eligible");
         assert_eq!(world.person("erin").await.decide(&id, "approve").await.outcome(), "403 not_eligible");
 
-        // one person, two doors, one decision
+        // one person in two interfaces makes one decision
         assert_eq!(world.clicks("bob", "approve").await, "");
         assert_eq!(bob.decide(&id, "approve").await.outcome(), "409 already_reviewed");
         let path = format!("/v1/requests/{id}/decisions");
@@ -122,7 +122,7 @@ on_both! {
         ci.submit(body).await.ok();
         world.settle().await;
         insta::assert_snapshot!("card_on_behalf", world.card());
-        // naming oneself is no acting for others
+        // naming oneself is not acting for others
         let mut own = deploy();
         own["requester"] = json!("mallory");
         world.person("mallory").await.submit(own).await.ok();
@@ -170,7 +170,7 @@ on_both! {
             assert_eq!(stranger.cancel(&id).await.outcome(), "403 not_yours");
             assert_eq!(stranger.execute(&id, "sha256:00").await.outcome(), "403 not_yours");
         }
-        // bob owns the service and so may not approve; he may not take it back either
+        // bob owns the service, so he may not approve; he may not cancel, either
         assert_eq!(world.person("bob").await.cancel(&id).await.outcome(), "403 not_yours");
         assert_eq!(ci.read(&id).await["status"], "pending");
         assert_eq!(ci.cancel(&id).await.ok()["status"], "cancelled");

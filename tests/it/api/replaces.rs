@@ -1,4 +1,4 @@
-//! An approval is for what was approved: changed content is a new request that begins at nothing.
+//! An approval is for exact content: changed content is a new request without approvals.
 
 use crate::client::{deploy, text};
 use crate::database::on_both;
@@ -31,7 +31,7 @@ on_both! {
         insta::assert_snapshot!("card_replaced", cards[0].text);
         assert!(!cards[0].actions.iter().any(|action| action == "approve"), "{:?}", cards[0].actions);
 
-        // and so on: bob's and carol's approvals are never carried over
+        // with every replacement, bob's and carol's approvals are dropped again
         let mut latest = second;
         for n in 0..3 {
             changed["replaces"] = latest["number"].to_string().into();

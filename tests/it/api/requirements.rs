@@ -1,11 +1,11 @@
-//! What was granted is checked again when it is executed: against the policies and the people as they are then.
+//! A grant is rechecked when it is executed, against the current policies and people.
 
 use crate::client::{Api, PIPELINE, deploy, text};
 use crate::database::on_both;
 use crate::world::{World, world};
 use serde_json::{Value, json};
 
-/// Waits as `run` does: for whatever is newer than what was seen.
+/// Waits as `run` does, for a newer version than the one seen.
 fn waits(api: &Api, seen: &Value) -> tokio::task::JoinHandle<Value> {
     let path = format!(
         "/v1/requests/{}?wait=30s&version={}",
@@ -59,7 +59,7 @@ on_both! {
         assert_eq!(alice.execute(&id, &digest).await.outcome(), "409 requirements_changed");
         let back = alice.read(&id).await;
         assert_eq!(back["policies"][0]["approvals"], json!({"have": 1, "need": 2}));
-        // who comes back later has not decided anew
+        // a person who comes back later has not decided again
         world.reconfigure(|document| document["directory"]["teams"][0]["members"] = json!(["alice", "bob"])).await;
         assert_eq!(alice.execute(&id, &digest).await.outcome(), "409 request_closed");
         let waiting = waits(&alice, &back);
@@ -76,7 +76,7 @@ on_both! {
         let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
         approve(&world, "bob", &id).await;
         approve(&world, "carol", &id).await;
-        // who asks is all that is left of SRE
+        // the requester is the only one left in SRE
         world.reconfigure(|document| document["directory"]["teams"][1]["members"] = json!(["alice"])).await;
         let refused = alice.execute(&id, &digest).await;
         assert_eq!(refused.outcome(), "409 requirements_changed");

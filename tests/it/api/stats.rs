@@ -20,7 +20,7 @@ on_both! {
         assert_eq!((&nothing["requests"], &nothing["complete"], &nothing["pending"]), (&json!(0), &json!(true), &Value::Null));
         assert_eq!(nothing["overall"], json!({"firstDecision": null, "approval": null}));
 
-        // what no policy gates waits for nobody
+        // a request that no policy gates does not wait
         let mut free = deploy();
         free["environment"] = json!("development");
         alice.submit(free).await.ok();
@@ -45,12 +45,12 @@ on_both! {
         let policies = stats["byPolicy"].as_array().expect("policies");
         assert!(policies.iter().any(|policy| policy["approval"] == spread(1, 300, 300)), "{stats}");
 
-        // the same for whoever asks in Slack
+        // Slack shows the same numbers
         if kind == crate::database::Kind::Sqlite {
             insta::assert_snapshot!("stats_in_slack", world.types("mallory", "stats 1h").await);
         }
 
-        // earlier requests are out of a shorter window, but what waits waits
+        // older requests are outside a shorter window, but pending requests are counted in it
         let late = alice.get("/v1/stats/latency?since=2m").await.ok();
         assert_eq!((&late["requests"], &late["overall"]["firstDecision"], &late["pending"]["count"]), (&json!(1), &Value::Null, &json!(1)));
         for wrong in ["since=0s", "since=x", "since=20years", "since=-1d", "until=1d", "since=1d&since=2d"] {

@@ -1,4 +1,4 @@
-//! Ends of time are exclusive, to the millisecond, whether or not anything has swept yet.
+//! Ends of time ranges are exclusive, to the millisecond, whether or not a sweep has run.
 
 use crate::client::{Api, command, text};
 use crate::database::on_both;
@@ -6,7 +6,7 @@ use crate::world::{World, world};
 use countersign::domain::time::Span;
 use serde_json::Value;
 
-/// Moves the clock to this many milliseconds after a moment of the API; no worker runs.
+/// Moves the clock to this many milliseconds after a time from the API; no worker runs.
 fn move_to(world: &World, moment: &Value, after: i64) {
     let moment =
         chrono::DateTime::parse_from_rfc3339(moment.as_str().expect("a moment")).expect("RFC 3339");
@@ -56,7 +56,7 @@ on_both! {
         let (id, digest) = (text(&second, "id"), text(&second, "digest"));
         let late = alice.execute(&id, &digest).await;
         assert_eq!((late.outcome(), late.body["state"].as_str()), ("409 request_closed".to_owned(), Some("expired")));
-        // and after a sweep, and at another replica
+        // the same after a sweep, and on another replica
         world.settle().await;
         let (_, url) = world.replica().await;
         assert_eq!(alice.at(&url).execute(&id, &digest).await.outcome(), "409 request_closed");

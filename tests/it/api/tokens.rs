@@ -1,4 +1,4 @@
-//! Tokens die at once and everywhere; limits keep one principal from flooding the others.
+//! Revoked tokens stop working at once on every replica; limits keep one principal from flooding the others.
 
 use crate::client::{Api, PIPELINE, command, text};
 use crate::database::on_both;
@@ -37,7 +37,7 @@ on_both! {
         let waiter = Api::new(&other, &world.token_of("bob", &[Scope::RequestsRead]).await);
         let path = format!("/v1/requests/{id}?wait=30s");
         let waiting = tokio::spawn(async move { waiter.get(&path).await });
-        // it has come in once its use is noted
+        // the long poll has arrived once the use of its token is recorded
         let token = loop {
             let tokens = world.app().tokens().await.expect("tokens");
             let used = tokens.into_iter().find(|token| token.scopes == [Scope::RequestsRead] && token.last_used_at.is_some());
@@ -87,7 +87,7 @@ on_both! {
         let keyed = ci.once("k", "/v1/requests", command()).await.ok();
         let full = ci.submit(command()).await;
         assert_eq!((full.outcome(), full.header("retry-after")), ("429 too_many_requests".to_owned(), "60"));
-        // an answer that was given is given again, and others are not held up
+        // a stored response is returned again, and other principals are not delayed
         assert_eq!(ci.once("k", "/v1/requests", command()).await.ok()["id"], keyed["id"]);
         alice.submit(command()).await.ok();
         ci.cancel(&first).await.ok();

@@ -1,4 +1,5 @@
-//! Everybody hears it: alerts are rows of the same commit, go first, survive outages, and are kept until delivered (threats OP7, B74).
+//! Alerts are stored in the transaction of their cause, sent before other messages, survive outages, and are kept until they are delivered
+//! (threats OP7, B74).
 
 use super::{masked, opened, revoke, said, start};
 use crate::client::{Api, command, deploy, text};
@@ -18,7 +19,7 @@ on_both! {
         dan.execute(&text(&used, "id"), &text(&used, "digest")).await.ok();
         world.passes(Span::minutes(61)).await;
         assert_eq!(said(&world, "security"), Vec::<String>::new());
-        // the bot dies meanwhile; its memory is not what keeps them
+        // the restart shows that alerts are not kept in memory
         world.restart().await;
         world.passes(Span::hours(3)).await;
         world.slack.set_outage(false);
@@ -28,7 +29,7 @@ on_both! {
         for (alert, says) in alerts.iter().zip(["has started a session", "went past one policy", "is over after 1 h"]) {
             assert!(alert.contains(says), "{says}: {alert}");
         }
-        // the first one came too late for its button
+        // the first alert came too late for its button
         assert!(world.slack.messages("security")[0].actions.is_empty());
         assert_eq!(world.slack.messages("security")[2].actions, ["bg_review"]);
         let dan = world.person("dan").await;
@@ -68,7 +69,7 @@ on_both! {
         assert_eq!(probe.status, 200, "it serves all the same");
         let degraded = probe.body["degraded"][0].as_str().unwrap_or_default().to_owned();
         assert!(degraded.contains("1 alerts have not been delivered: is_archived"), "{degraded}");
-        // told once, however often it is tried
+        // sent once, however often delivery fails
         world.passes(Span::minutes(10)).await;
         assert_eq!(world.slack.direct_messages("carol").len(), 1);
         channel(false);
@@ -85,7 +86,7 @@ on_both! {
         let id = opened(&world, &dan).await;
         world.passes(Span::minutes(2)).await;
         let alerts = said(&world, "security");
-        // the bot cannot know that the first one arrived, and says it rather twice than never; then it is known to be delivered
+        // the bot cannot know that the first alert arrived, so it sends a second one; then the delivery is certain
         assert_eq!(alerts.len(), 2, "{alerts:?}");
         assert_eq!(alerts[0], alerts[1]);
         assert_eq!(world.database.count("SELECT count(*) FROM outbox").await, 0);

@@ -1,4 +1,5 @@
-//! Where a policy names `break_glass.initiate`, a start is a request, and the session's time runs from its approval (docs/decisions.md D27).
+//! If a policy gates `break_glass.initiate`, a session start is a request, and the session's time begins at its approval (docs/decisions.md
+//! D27).
 
 use super::{masked, revoke, rows, said, start};
 use crate::client::{Api, command, text};
@@ -7,7 +8,7 @@ use crate::world::{World, world};
 use countersign::domain::time::Span;
 use serde_json::{Value, json};
 
-/// Somebody else of SRE looks at every start that can reach production.
+/// Another person of SRE must approve every start whose scope includes production.
 async fn gate(world: &World) {
     world.reconfigure(|document| {
         document["policies"].as_array_mut().expect("a list").push(json!({"id": "glass-gate", "name": "Glass Gate", "scope": "environment",
@@ -95,7 +96,7 @@ on_both! {
         let (left, first) = asks(&dan).await;
         let (shortened, second) = asks(&dan).await;
         world.reconfigure(|document| document["breakGlass"]["allowed"] = json!({"users": ["carol"]})).await;
-        // the vote counts, and the answer says what became of it
+        // the approval counts, and the response says what followed from it
         let decided = world.person("carol").await.decide(&first, "approve").await.ok();
         assert_eq!(decided["status"], "cancelled");
         let why = decided["timeline"].as_array().and_then(|lines| lines.last()).map(|line| text(line, "note"));
@@ -137,7 +138,7 @@ on_both! {
         body["scope"] = json!({"actions": ["project"], "environments": ["staging"]});
         assert_eq!(dan.post("/v1/break-glass", body).await.status, 201);
         let mut body = start();
-        // a level that is left out reaches all of it
+        // a scope without a level includes all of that level
         body["scope"] = json!({"actions": ["project"], "projects": ["billing"]});
         assert_eq!(dan.post("/v1/break-glass", body).await.status, 202);
         world.finish().await;

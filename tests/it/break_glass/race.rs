@@ -1,5 +1,5 @@
-//! A revocation against a use, and random schedules of everything (threats B66, OP7): no use after the revocation's commit, and for each
-//! event one audit row and one alert. `COUNTERSIGN_RACE_ROUNDS` says how many rounds.
+//! Revocations that race with uses, and random schedules of all operations (threats B66, OP7): no use after the commit of the revocation,
+//! and one audit row and one alert for each event. `COUNTERSIGN_RACE_ROUNDS` sets the number of rounds.
 
 use super::{revoke, rows, said, start};
 use crate::client::{command, text};
@@ -34,8 +34,8 @@ fn drain() -> Submission {
     }
 }
 
-/// Whether an event of this request was written before the end of this session: units write in the order in which they got the rules
-/// lock, and number their rows (`SQLite`) or themselves (Postgres) when they first write.
+/// Whether an event of this request was written before the end of this session. Transactions write in the order in which they got the
+/// configuration lock; at their first write they number their rows (`SQLite`) or themselves (Postgres).
 async fn came_before_the_end(
     world: &World,
     kind: Kind,
@@ -84,7 +84,7 @@ on_both! {
                 Err(AppError::Refused(_)) => too_late += 1,
                 Err(other) => panic!("round {round}: {other}"),
             }
-            // whatever went through did so before the revocation: the log says so, in the order of its commits
+            // a use that succeeded was committed before the revocation, as the order of the log shows
             let submitted = submitted.expect("asked").shown.request;
             let counted = there.session(&session.id).await.expect("it is there").uses.len();
             assert_eq!(counted, 1 + usize::from(submitted.session.is_some()), "round {round}");
@@ -95,7 +95,7 @@ on_both! {
             assert_eq!(after.state.status(), Status::Pending, "round {round}");
             assert!(!came_before_the_end(&world, kind, "request.created", &after, &session.id).await, "round {round}");
             for waiting in [&after, &submitted] {
-                // a pending request of this round must not fill up the limit
+                // pending requests of this round must not reach the limit
                 let _ = here.cancel(&dan, &RequestRef::Id(waiting.id.clone()), None).await;
             }
         }
@@ -105,7 +105,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A small random walk over the whole bot: starts, uses, ends, reviews, clock steps. Afterwards the log and the channel agree.
+    /// A random walk over the whole bot: starts, uses, ends, reviews, clock steps. Afterwards the log and the channel agree.
     async fn each_event_has_one_row_and_one_alert_op7(kind) {
         let world = world!(kind);
         let (dan, erin) = (world.person("dan").await, world.person("erin").await);

@@ -1,4 +1,4 @@
-//! The owed review: by somebody who took no part, asked for until it is there.
+//! The owed review: by a person who was not involved, and requested until it exists.
 
 use super::{opened, revoke, said, start};
 use crate::client::{PIPELINE, command, text};
@@ -49,7 +49,7 @@ on_both! {
         let erin = world.person("erin").await;
         assert_eq!(erin.post(&path, note.clone()).await.outcome(), "409 session_closed", "it is still active");
         revoke(&dan, &id).await.ok();
-        // initiator, responder, acted for, owner of the service that could act
+        // initiator, responder, the person acted for, owner of the service that could act
         for part in ["dan", "carol", "alice", "bob"] {
             assert_eq!(world.person(part).await.post(&path, note.clone()).await.outcome(), "403 forbidden", "{part}");
         }
@@ -63,14 +63,14 @@ on_both! {
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
         revoke(&dan, &id).await.ok();
-        // off by default: an emergency is an emergency
+        // off by default, so that an owed review does not block the next emergency
         let second = opened(&world, &dan).await;
         revoke(&dan, &second).await.ok();
         world.reconfigure(|document| document["breakGlass"]["reviewBeforeNext"] = json!(true)).await;
         let refused = dan.post("/v1/break-glass", start()).await;
         assert_eq!(refused.outcome(), "403 forbidden");
         assert!(text(&refused.body, "detail").contains("has not been reviewed yet"));
-        // carol owes none
+        // carol owes no review
         let carol = world.person("carol").await;
         assert_eq!(carol.post("/v1/break-glass", start()).await.status, 201);
         let erin = world.person("erin").await;

@@ -1,4 +1,4 @@
-//! What a session lets through, and what it never does (threats OP6, B67, B70).
+//! What a session can bypass, and what it never can (threats OP6, B67, B70).
 
 use super::{opened, rows, said, start};
 use crate::client::{Api, PIPELINE, command, deploy, text};
@@ -12,7 +12,7 @@ async fn asks(api: &Api, body: Value) -> String {
     text(&api.submit(body).await.ok(), "status")
 }
 
-/// A start with another scope, by dan; the session's id.
+/// Dan starts a session with another scope; returns its id.
 async fn scoped(world: &World, scope: Value) -> String {
     let mut body = start();
     body["scope"] = scope;
@@ -64,7 +64,7 @@ on_both! {
         assert_eq!(asks(&dan, json!({"action": "environment.freeze", "environment": "production"})).await, "bypassed");
         let update = json!({"action": "environment.policy_update", "environment": "production"});
         assert_eq!(asks(&dan, update).await, "pending", "a change of the policies is in no scope");
-        // nor does a session make anybody an administrator, or let the configuration past its gate
+        // a session makes no one an administrator, and does not bypass the policies of configuration changes
         let put = dan.call("PUT", "/v1/config", &[("if-match", "*")], Some(json!({"organization": "acme"}).to_string())).await;
         assert_eq!(put.outcome(), "403 forbidden");
         let own = json!({"action": "break_glass.initiate"});
@@ -91,11 +91,11 @@ on_both! {
         insta::assert_snapshot!("card_partly_bypassed", world.card());
         let (request, digest) = (text(&asked, "id"), text(&asked, "digest"));
         world.person("bob").await.decide(&request, "approve").await.ok();
-        // approved while the session lasts: what it bypassed counts as met
+        // approved while the session is active: the bypassed policies count as satisfied
         dan.execute(&request, &digest).await.ok();
         assert_eq!(rows(&world, "request.executed").await[0]["breakGlassSession"], json!(id));
 
-        // once it has ended, the same has to wait for those policies too
+        // after its end the same request needs those policies, too
         let again = dan.submit(command()).await.ok();
         let (request, digest) = (text(&again, "id"), text(&again, "digest"));
         world.person("bob").await.decide(&request, "approve").await.ok();
@@ -167,7 +167,7 @@ on_both! {
         let used = dan.submit(command()).await.ok();
         let carol = world.person("carol").await;
         assert_eq!(carol.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "403 not_yours");
-        // the requester whom a responder acted for is not himself a responder
+        // the requester that a responder acted for is not a responder
         let token = world.token(Principal::Service("ci".into()), &[], &[Scope::RequestsWrite, Scope::RequestsActFor, Scope::RequestsRead]).await;
         let ci = Api::new(&world.url, &token);
         let mut body = start();

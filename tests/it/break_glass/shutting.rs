@@ -1,4 +1,4 @@
-//! How the door shuts: by time to the millisecond, by revocation at once, with the bot down, at midnight (threats B66, B69, ST5).
+//! Ends of sessions: by time to the millisecond, by revocation at once, while the bot is down, around midnight (threats B66, B69, ST5).
 
 use super::{opened, revoke, rows, said, start};
 use crate::client::{command, text};
@@ -15,7 +15,7 @@ on_both! {
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
         world.clock.advance(Span(AN_HOUR.0 - 1));
-        // no worker has noticed anything yet
+        // no worker has run yet
         let used = dan.submit(command()).await.ok();
         assert_eq!((&used["status"], &used["executableUntil"]), (&json!("bypassed"), &json!("2026-11-23T11:00:00.000Z")));
         let (request, digest) = (text(&used, "id"), text(&used, "digest"));
@@ -94,7 +94,7 @@ on_both! {
         let there = dan.at(&url);
         let used = there.submit(command()).await.ok();
         assert_eq!(used["status"], "bypassed");
-        // an administrator ends it, who has no other part in it
+        // an administrator who is not involved ends it
         revoke(&world.person("carol").await, &id).await.ok();
         assert_eq!(there.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "409 session_ended");
         assert_eq!(there.submit(command()).await.ok()["status"], "pending");
@@ -127,7 +127,7 @@ on_both! {
         assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "401 unauthenticated");
         let typed = world.types("dan", "request command.execute cluster=prod-eu-1 reason=\"drain a node\"").await;
         assert!(typed.contains("not in Countersign's directory"), "{typed}");
-        // whoever is still there may go on
+        // a responder who is still in the directory may continue
         assert_eq!(world.pipeline(crate::client::PIPELINE).await.submit(command()).await.ok()["status"], "bypassed");
         world.finish().await;
     }
@@ -141,7 +141,7 @@ on_both! {
         assert_eq!(dan.execute(&text(&used, "id"), &text(&used, "digest")).await.outcome(), "409 session_ended");
         assert_eq!(dan.submit(command()).await.ok()["status"], "pending");
         assert_eq!(dan.post("/v1/break-glass", start()).await.outcome(), "403 forbidden");
-        // its end is heard all the same, where it was announced
+        // its end is still announced where its start was announced
         revoke(&dan, &id).await.ok();
         world.settle().await;
         assert!(said(&world, "security").last().expect("an alert").contains("has ended their session"));

@@ -1,4 +1,4 @@
-//! `/breakglass` as people in a hurry type it: the command, the form, the buttons.
+//! `/breakglass` as people in a hurry use it: the command, the form, the buttons.
 
 use super::{masked, opened, said};
 use crate::database::on_both;
@@ -11,7 +11,7 @@ const START: &str =
     "start actions=command.execute cluster=prod-eu-1 for=1h reason=\"checkout is down\"";
 
 impl World {
-    /// Somebody types `/breakglass`; what they read in answer.
+    /// A person types `/breakglass`; returns what they read in reply.
     pub async fn breaks(&self, who: &str, text: &str) -> String {
         let answer = self
             .slack
@@ -30,7 +30,7 @@ on_both! {
         insta::assert_snapshot!("mallory", world.breaks("mallory", START).await);
         insta::assert_snapshot!("started", masked(&world.breaks("dan", START).await));
         insta::assert_snapshot!("status", masked(&world.breaks("dan", "status").await));
-        // buttons are offered to those who may press them
+        // buttons are offered to people who may press them
         for who in ["erin", "mallory"] {
             let told = world.breaks(who, "status").await;
             assert!(told.contains("*active*") && !told.contains("End session"), "{who}: {told}");
@@ -72,12 +72,12 @@ on_both! {
         assert!(world.modal("dan").contains("The session is"), "{}", world.modal("dan"));
         let alerts = said(&world, "security");
         assert!(alerts[0].contains("Responders: Dan Davis, Carol Clark"), "{alerts:?}");
-        // whoever may not start is told before filling in anything
+        // people who may not start a session are refused before they fill in a form
         assert!(world.breaks("bob", "start").await.contains("You may not start a break-glass session"));
         world.finish().await;
     }
 
-    /// A name that fell away between the command and the form would widen the session.
+    /// A name that is lost between the command and the form would widen the session's scope.
     async fn what_was_typed_stays_chosen_known_or_not(kind) {
         let world = world!(kind);
         world.breaks("dan", "start cluster=prod-eu-7,prod-eu-1 responders=service:ci,erin for=9h reason=\"checkout is down\"").await;
@@ -106,7 +106,7 @@ on_both! {
         let alert = world.slack.messages("security")[0].clone();
         assert_eq!(alert.actions, ["bg_revoke"]);
         assert!(alert.notification.starts_with("Break-glass: Dan Davis has started a session"), "{}", alert.notification);
-        // mallory may not, and is told so alone
+        // mallory is refused, and only mallory sees that
         world.slack.click("mallory", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
         world.settle().await;
         assert!(world.told("mallory").join("").contains("you may not do this"), "{:?}", world.told("mallory"));
@@ -116,7 +116,7 @@ on_both! {
         assert!(end.text.contains("Carol Clark has ended the session of Dan Davis after"), "{}", end.text);
         assert_eq!(end.actions, ["bg_review"]);
 
-        // who took part is told before writing a note
+        // involved people are refused before they write a note
         world.slack.click("dan", &end.channel, &end.ts, "bg_review").await.expect("answered");
         world.settle().await;
         assert!(world.told("dan").join("").contains("You took part in this session"), "{:?}", world.told("dan"));

@@ -1,4 +1,4 @@
-//! The same by people who live in a terminal: the program itself, its lines and its exit codes.
+//! Break-glass from a terminal: the real program, its output and its exit codes.
 
 use crate::database::on_both;
 use crate::shell::Shell;

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over its `DevTools` socket as a person drives it: keys, mouse, and what can be seen.
+//! A headless Chromium, driven over its `DevTools` socket as a person would drive it: keys, mouse, and what is visible.
 
 use base64::Engine as _;
 use futures::{SinkExt, StreamExt};
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How a screen looks: its size, and whether its owner likes it dark.
+/// A screen: its size, and whether it prefers dark colours.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
     pub width: u32,
@@ -25,7 +25,7 @@ pub const DESKTOP: Screen = Screen {
     dark: false,
 };
 
-/// One page of one browser. Everything the page complains about and asks for is kept.
+/// One page of a browser. It records the page's console errors and the addresses that it requests.
 pub struct Browser {
     child: Child,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -36,7 +36,7 @@ pub struct Browser {
     asked_for: Vec<String>,
 }
 
-/// The browser for tests; none where there is none (never in CI).
+/// The browser for tests; `None` if there is none (never in CI).
 fn binary() -> Option<PathBuf> {
     let named = std::env::var_os("COUNTERSIGN_TEST_BROWSER").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -53,7 +53,7 @@ fn binary() -> Option<PathBuf> {
 }
 
 impl Browser {
-    /// Starts one, or says loudly that there is none.
+    /// Starts a browser, or prints that there is none.
     pub async fn start() -> Option<Self> {
         let Some(binary) = binary() else {
             eprintln!(
@@ -64,7 +64,7 @@ impl Browser {
         let profile =
             std::env::temp_dir().join(format!("cs_browser_{}", uuid::Uuid::now_v7().simple()));
         let mut child = Command::new(binary)
-            // a container's root may not make sandboxes; the only page it sees is ours
+            // root in a container cannot create sandboxes; the browser opens only our page
             .args([
                 "--headless=new",
                 "--no-sandbox",
@@ -124,7 +124,7 @@ impl Browser {
         self.screen(DESKTOP).await;
     }
 
-    /// Calls a method of the protocol.
+    /// Calls a method of the `DevTools` protocol.
     pub async fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": params});
@@ -172,7 +172,7 @@ impl Browser {
         }
     }
 
-    /// What the page's console complains about, and the addresses outside `home` that it asked for.
+    /// The page's console errors, and the addresses outside `home` that it requested.
     pub fn complaints(&self, home: &str) -> Vec<String> {
         let outside = self.asked_for.iter().filter(|url| {
             !url.starts_with(home) && !url.starts_with("data:") && !url.starts_with("about:")
@@ -199,7 +199,7 @@ impl Browser {
         assert!(answer.get("errorText").is_none(), "{answer}");
     }
 
-    /// The value of an expression; a promise is waited for.
+    /// Evaluates an expression and awaits a promise.
     pub async fn evaluate(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let answer = self.call("Runtime.evaluate", asked).await;
@@ -210,7 +210,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; looks again at each change of the page. Ten seconds without it fail the test.
+    /// Waits until an expression is true, and checks it at each change of the page. Fails after ten seconds.
     pub async fn until(&mut self, expression: &str) {
         let asked = format!(
             "new Promise((resolve) => {{
@@ -228,27 +228,27 @@ impl Browser {
         assert_eq!(seen, "", "the page never came to: {expression}");
     }
 
-    /// Waits until a text can be read in the open dialog, or else in the conversation.
+    /// Waits until a text is visible in the open dialog, or else in the conversation.
     pub async fn reads(&mut self, text: &str) {
         let text = json!(text);
         self.until(&format!("({PLACE}).innerText.includes({text})"))
             .await;
     }
 
-    /// Clicks the last visible link or button of this text with the mouse, where its middle is.
+    /// Clicks the middle of the last visible link or button with this text.
     pub async fn click(&mut self, text: &str) {
         let at = self.middle_of(text).await;
         self.mouse("mousePressed", &at).await;
         self.mouse("mouseReleased", &at).await;
     }
 
-    /// `mousePressed` or `mouseReleased` at a place.
+    /// Sends `mousePressed` or `mouseReleased` at a position.
     pub async fn mouse(&mut self, kind: &str, at: &Value) {
         let event = json!({"type": kind, "x": at["left"], "y": at["top"], "button": "left", "clickCount": 1});
         self.call("Input.dispatchMouseEvent", event).await;
     }
 
-    /// Where a link or button can be clicked; fails when something covers it.
+    /// Where a link or button can be clicked; fails if something covers it.
     pub async fn middle_of(&mut self, text: &str) -> Value {
         let find = format!(
             "{CLICKABLE}.filter((node) => node.innerText.replace(/\\s+/g, ' ').trim().startsWith({})).at(-1)",
@@ -271,7 +271,7 @@ impl Browser {
         at
     }
 
-    /// Types text where the focus is.
+    /// Types text into the focused element.
     pub async fn types(&mut self, text: &str) {
         self.call("Input.insertText", json!({"text": text})).await;
     }
@@ -297,7 +297,7 @@ impl Browser {
         self.call("Input.dispatchKeyEvent", event).await;
     }
 
-    /// Tabs until the focus is on what matches the selector, as somebody without a mouse does; the focus must be visible there.
+    /// Presses Tab until the focus is on what matches the selector, as people without a mouse do; the focus must be visible there.
     pub async fn tab_to(&mut self, selector: &str) {
         for _ in 0..60 {
             self.press("Tab").await;
@@ -315,7 +315,7 @@ impl Browser {
         panic!("the keyboard does not reach {selector}");
     }
 
-    /// Keeps a picture in the folder that `COUNTERSIGN_TEST_SCREENSHOTS` names, for people to look at.
+    /// Saves a picture for people, in the folder that `COUNTERSIGN_TEST_SCREENSHOTS` names.
     pub async fn screenshot(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("COUNTERSIGN_TEST_SCREENSHOTS").map(PathBuf::from)
         else {
@@ -329,16 +329,16 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture");
     }
 
-    /// Ends the browser and throws its profile away.
+    /// Ends the browser and removes its profile.
     pub async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;
         self.child.wait().await.expect("it ends");
-        let _ = std::fs::remove_dir_all(&self.profile); // it lies in the temporary folder
+        let _ = std::fs::remove_dir_all(&self.profile); // it is below the temporary folder
     }
 }
 
-/// Where a person looks: at the dialog on top, or else at the page.
+/// Where a person looks: at the topmost dialog, or else at the page.
 const PLACE: &str =
     "[...document.querySelectorAll('dialog[open]')].at(-1) ?? document.querySelector('main')";
 /// What can be clicked there.

@@ -1,4 +1,4 @@
-//! A channel that refuses delays nothing that goes elsewhere (threats R05, R13, R14, R24).
+//! A channel that refuses messages does not delay messages to other targets (threats R05, R13, R14, R24).
 
 use super::{POST, PROD, SECURITY, alert, alert_to, archive, posts_to};
 use crate::break_glass::{opened, said};
@@ -7,7 +7,7 @@ use crate::world::{DEPLOY, World, world};
 use countersign::domain::time::Span;
 use countersign::sandbox::Fault;
 
-/// A command that asks for the release of this version.
+/// A command that requests the release of this version.
 fn release(number: usize) -> String {
     DEPLOY.replace("v1.4.2", &format!("v{number}"))
 }
@@ -48,14 +48,14 @@ on_both! {
         world.finish().await;
     }
 
-    /// One alert that Slack refuses for what it says keeps back none of the others.
+    /// An alert that Slack refuses because of its content does not delay the others.
     async fn an_alert_that_cannot_pass_keeps_back_no_other_r05(kind) {
         let world = world!(kind);
         world.slack.fail_next_of(POST, Fault::api("msg_too_long"));
         alert(&world, (0..5).map(|number| format!("alert {number}"))).await;
         world.settle().await;
         assert_eq!(said(&world, "security"), ["alert 1", "alert 2", "alert 3", "alert 4"]);
-        // an unknown refusal is tried until it passes
+        // an unknown error is retried until the message is accepted
         for _ in 0..20 {
             world.slack.fail_next_of(POST, Fault::api("some_new_code"));
         }
@@ -69,7 +69,7 @@ on_both! {
     async fn administrators_are_told_once_for_each_outage_of_the_channel_r13(kind) {
         let world = world!(kind);
         let told = || world.slack.direct_messages("carol").len();
-        // the first try fails in another way
+        // the first attempt fails with another error
         world.slack.fail_next_of(POST, Fault::Http(500));
         archive(&world, SECURITY, true);
         let dan = world.person("dan").await;
@@ -86,7 +86,7 @@ on_both! {
         archive(&world, SECURITY, false);
         world.passes(Span::minutes(1)).await;
         assert_eq!(said(&world, "security").len(), 2);
-        // it breaks anew
+        // the channel fails again
         archive(&world, SECURITY, true);
         alert(&world, ["a third".to_owned()].into_iter()).await;
         world.settle().await;
@@ -106,7 +106,7 @@ on_both! {
         assert_eq!(posts_to(&world, PROD), 1, "the others wait for the probe");
         world.types("alice", ELSEWHERE).await;
         assert_eq!(world.slack.cards("approvals").len(), 1, "at once");
-        // what has ended needs no card
+        // a closed request needs no card
         for number in 1..REQUESTS {
             world.types("alice", &format!("cancel {number}")).await;
         }

@@ -1,4 +1,4 @@
-//! A replica whose way to Slack is cut leaves deliveries to one that can reach it.
+//! A replica that cannot reach Slack leaves deliveries to one that can.
 
 use crate::client::{Api, deploy};
 use crate::database::on_both;
@@ -8,7 +8,7 @@ use countersign::domain::token::Scope;
 use std::net::Ipv4Addr;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Carries connections on, as a network that works does.
+/// Forwards connections, as a working network does.
 async fn carry(listener: TcpListener, to: String) {
     loop {
         let Ok((mut here, _)) = listener.accept().await else {
@@ -26,7 +26,7 @@ async fn carry(listener: TcpListener, to: String) {
 on_both! {
     async fn a_replica_without_egress_leaves_cards_to_a_healthy_one(kind) {
         let world = world!(kind);
-        // an address where nobody listens yet
+        // an address where nothing listens yet
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         drop(listener);
@@ -42,14 +42,14 @@ on_both! {
         alice.submit(deploy()).await.ok();
         let mut seconds = 0;
         while cards() == 0 && seconds < 30 {
-            // the cut one is always the first to look
+            // the replica without egress always looks first
             cut.workers.settle().await.expect("the workers work");
             world.bot.workers.settle().await.expect("the workers work");
             world.clock.advance(Span::seconds(1));
             seconds += 1;
         }
         assert!(seconds <= 5, "{seconds} seconds");
-        // from now on it takes nothing at all, and says why
+        // from here on it takes no deliveries, and says why
         let mut ask = deploy();
         ask["release"] = "v2".into();
         alice.submit(ask).await.ok();
@@ -60,7 +60,7 @@ on_both! {
         let degraded = cut.app.degraded().await.expect("an answer");
         assert!(degraded.iter().any(|one| one.starts_with("this replica cannot reach Slack")), "{degraded:?}");
         assert_eq!(world.degraded().await, Vec::<String>::new());
-        // its way is open again
+        // it can reach Slack again
         let listener = TcpListener::bind(address).await.expect("the same port");
         let carrying = tokio::spawn(carry(listener, there));
         let mut ask = deploy();

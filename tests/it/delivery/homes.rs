@@ -1,4 +1,4 @@
-//! A Home tab that was opened at one replica shows what is committed at another.
+//! A Home tab that was opened on one replica shows what is committed on another.
 
 use crate::database::on_both;
 use crate::world::{DEPLOY, World, world};
@@ -14,18 +14,18 @@ on_both! {
         world.slack.open_home("bob").await.expect("an answer");
         world.settle().await;
         assert!(home(&world, "bob").contains("Nothing waits for you."), "{}", home(&world, "bob"));
-        // the replica at which it was opened stands still
+        // the replica on which it was opened stands still
         world.slack.set_bot_url(&url);
         let said = world.slack.command("alice", "/approval", DEPLOY).await.expect("an answer");
         assert!(said.body.contains("Asked as"), "{}", said.body);
         replica.dispatcher.finish().await;
         replica.workers.settle().await.expect("the workers work");
         assert!(home(&world, "bob").contains("Waiting for you (1)"), "{}", home(&world, "bob"));
-        // both look, one publishes
+        // both replicas check, one publishes
         let calls = world.slack.call_count("views.publish");
         world.settle().await;
         assert_eq!(world.slack.call_count("views.publish"), calls);
-        // a look that was chosen here is not undone there
+        // a filter that was chosen on this replica is kept by the other one
         world.slack.open_home("carol").await.expect("an answer");
         replica.dispatcher.finish().await;
         world.settle().await;

@@ -1,4 +1,4 @@
-//! A panic ends no task for good, and a step that fails stops no other step (threat R35).
+//! A panic does not end a task for good, and a failing step stops no other step (threat R35).
 
 use crate::break_glass::opened;
 use crate::database::{Kind, on_both};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Waits until `/readyz` says something; ends the test if it never does.
+/// Waits until `/readyz` says something; fails if it never does.
 async fn until_degraded(world: &World, says: &str) -> Vec<String> {
     let asking = async {
         loop {
@@ -51,7 +51,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// The clock itself panics, once in each of some tasks that read it.
+    /// The clock panics once in each of several tasks that read it.
     async fn workers_outlive_panics_in_their_loops_r35(kind) {
         let panics = Arc::new(AtomicI64::new(0));
         let armed = panics.clone();
@@ -67,7 +67,7 @@ on_both! {
         let Some(world) = World::start_by(kind, demo, Seed::example(), clock).await else { return };
         panics.store(3, Ordering::SeqCst);
         world.bot.workers.start();
-        // their loops read the clock first; whoever asks for the state of things reads it, too
+        // their loops read the clock first, and so does a readiness check
         tokio::time::timeout(Duration::from_secs(10), async {
             while panics.load(Ordering::SeqCst) > 0 {
                 tokio::task::yield_now().await;
@@ -113,7 +113,7 @@ on_both! {
     }
 }
 
-/// Whoever starts a long-lived task has it supervised.
+/// Every long-lived task is started under supervision.
 #[test]
 fn every_long_lived_task_is_supervised_r35() {
     let mut looked_at = 0;

@@ -7,7 +7,7 @@ use crate::world::{DEPLOY, world};
 use countersign::domain::id::OutboxId;
 use countersign::domain::time::Span;
 
-/// What a later release, or somebody else, has written.
+/// Rows as a later release, or another program, could have written them.
 const ROWS: [&str; 5] = [
     "INSERT INTO outbox (id, lane, message, request_id, due_at, attempt, failures, made_at)
         VALUES ('ID', 0, '{\"kind\":\"poll\",\"channel\":\"C03SECURITY\"}', NULL, 1, 0, 0, 1)",
@@ -19,7 +19,7 @@ const ROWS: [&str; 5] = [
     "INSERT INTO cards (request_id, channel, touched, due_at, attempt, failures) VALUES ('r', 'C02PROD', 0, 1, 0, 0)",
 ];
 
-/// The id of a message that nobody has sent.
+/// The id of a message that was never sent.
 fn fresh_id() -> String {
     OutboxId::from_uuid(uuid::Uuid::now_v7()).to_string()
 }
@@ -39,11 +39,11 @@ on_both! {
         assert_eq!(said(&world, "security"), ["readable"]);
         let degraded = world.degraded().await;
         assert_eq!(degraded, ["4 messages and cards cannot be read by this release and were set aside; upgrade, or see the log"]);
-        // nothing is dropped, and the reason stands beside it
+        // nothing is deleted, and the reason is stored with the row
         let kept = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL AND due_at IS NULL AND trouble LIKE 'unreadable message in outbox %'";
         assert_eq!(world.database.count(kept).await, 1, "and one whose id cannot be read either");
         assert_eq!(world.database.count("SELECT count(*) FROM outbox").await, 3);
-        // tried again from time to time: another release may be able to read it
+        // retried from time to time, because another release may be able to read it
         let readable = "UPDATE outbox SET message = '{\"kind\":\"alert\",\"channel\":\"C03SECURITY\",\"text\":\"upgraded\"}' WHERE lane = 0";
         world.database.execute(readable).await.expect("a row");
         world.passes(Span::minutes(6)).await;
@@ -55,7 +55,7 @@ on_both! {
         world.finish().await;
     }
 
-    /// A request that cannot be read has no card and no news; those of other requests come.
+    /// An unreadable request gets no card and no messages; those of other requests are delivered.
     async fn an_unreadable_request_stops_no_card_and_no_news_of_another_r04(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;

@@ -1,4 +1,4 @@
-//! Nobody changes who he is in order to decide what waits (threat B68).
+//! Changing your own memberships does not let you decide pending requests (threat B68).
 
 use super::{SECURITY, SRE, join, leave};
 use crate::client::{deploy, text};
@@ -8,7 +8,7 @@ use countersign::app::{Changed, RequestRef};
 use countersign::domain::time::Span;
 use serde_json::{Value, json};
 
-/// Erin of security administers as well.
+/// Makes Erin of security an administrator, too.
 async fn erin_administers(world: &World) {
     world
         .reconfigure(|document| {
@@ -17,7 +17,7 @@ async fn erin_administers(world: &World) {
         .await;
 }
 
-/// The accounts of two people of the demo, by their places.
+/// Sets the accounts of a person of the demo, by index.
 fn accounts(document: &mut Value, person: usize, accounts: &[&str]) {
     let accounts: Vec<Value> = accounts
         .iter()
@@ -26,7 +26,7 @@ fn accounts(document: &mut Value, person: usize, accounts: &[&str]) {
     document["directory"]["users"][person]["slack"] = json!(accounts);
 }
 
-/// The place of Dan, and of Mallory.
+/// Indexes of Dan and of Mallory.
 const DAN: usize = 3;
 const MALLORY: usize = 5;
 
@@ -50,7 +50,7 @@ on_both! {
         let new = text(&alice.submit(deploy()).await.ok(), "id");
         assert_eq!(erin.read(&new).await["canApprove"], true);
         assert_eq!(erin.decide(&new, "approve").await.outcome(), "200", "what is asked from now on is hers to decide");
-        // somebody else gives it: that counts at once
+        // given by another person, it counts at once
         world.passes(Span::seconds(1)).await;
         world.edits("carol", |document| join(document, SRE, "mallory")).await.expect("she administers");
         assert_eq!(mallory.decide(&new, "approve").await.outcome(), "200");

@@ -1,4 +1,4 @@
-//! People and teams from Slack. An answer that is late, or does not come, never widens who may approve.
+//! People and teams from Slack. A late or missing answer never widens who may approve.
 
 use super::SRE;
 use crate::client::{command, deploy, text};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const DEMO: &str = include_str!("../../../manifests/demo.yaml");
 
-/// SRE is a user group; nobody is listed in it.
+/// SRE takes its members from a user group; the configuration lists none.
 async fn grouped(kind: Kind) -> Option<World> {
     let listed = "- {id: sre, name: SRE, members: [carol, dan]}";
     assert!(DEMO.contains(listed));
@@ -21,7 +21,7 @@ async fn grouped(kind: Kind) -> Option<World> {
     World::start_with(kind, &configuration).await
 }
 
-/// Every full member of the workspace is a person; mallory is listed nowhere, and one of anybody approves a deploy.
+/// Every full member of the workspace is a person. Mallory is not listed, and one approval by anyone is enough for a deploy.
 async fn open_house(kind: Kind) -> Option<World> {
     let line = DEMO.lines().find(|line| line.contains("U04MALLORY"));
     let configuration = DEMO
@@ -34,7 +34,7 @@ async fn open_house(kind: Kind) -> Option<World> {
     World::start_with(kind, &configuration).await
 }
 
-/// What a group gives when it is first heard of counts for what is asked after that.
+/// The first sync of a group counts for later requests only.
 async fn first_sync(world: &World) {
     world.syncs().await;
     world.passes(Span::seconds(1)).await;
@@ -169,7 +169,7 @@ on_both! {
         assert_eq!(world.team("sre").await, ["carol", "dan"]);
         assert!(!world.app().hear_members(&[], before).await.expect("heard"));
         assert_eq!(world.person("carol").await.get("/v1/config").await.status, 200, "nobody was switched off by it");
-        // a group that Slack does not list any more is empty
+        // a group that Slack no longer lists is empty
         world.slack.change(|state| state.groups.get_mut("S02SRE").expect("a group").is_disabled = true);
         world.passes(Span::minutes(5)).await;
         world.syncs().await;
@@ -197,7 +197,7 @@ on_both! {
 
         world.account("U03CAROL", |user| user.deleted = false).await;
         assert_eq!(carol.get("/v1/requests").await.outcome(), "200");
-        // what changes nothing here is not looked up, and neither is who matters to nobody
+        // events that change nothing here cause no lookup, and neither do people who do not matter here
         let calls = world.slack.call_count("users.info");
         let carol_again = json!({"id": "U03CAROL", "team_id": "T01TEST", "real_name": "Carol Clark", "profile": {"status_text": "at lunch"}});
         for user in [carol_again, json!({"id": "U0BOT"})] {
@@ -205,7 +205,7 @@ on_both! {
             world.settle().await;
         }
         assert_eq!(world.slack.call_count("users.info"), calls);
-        // whoever is listed anew is looked up at once
+        // a newly listed person is looked up at once
         let calls = world.slack.call_count("users.list");
         world.passes(Span::seconds(1)).await;
         world.edits("carol", |document| document["directory"]["users"][4]["orgRoles"] = json!(["auditor"])).await.expect("she administers");
@@ -213,12 +213,12 @@ on_both! {
             world.syncs().await;
             assert_eq!(world.slack.call_count("users.list"), calls + 1, "and once");
         }
-        // without a word of Slack's the next list finds it out
+        // without an event, the next member list finds it
         world.slack.change(|state| state.users.get_mut("U03CAROL").expect("carol").deleted = true);
         world.passes(Span::minutes(5)).await;
         world.syncs().await;
         assert_eq!(carol.get("/v1/requests").await.outcome(), "403 forbidden");
-        // a list without the bot itself is half a list
+        // a member list without the bot itself is incomplete
         world.slack.change(|state| {
             state.users.get_mut("U03CAROL").expect("carol").deleted = false;
             state.users.remove("U0BOT");
@@ -248,7 +248,7 @@ on_both! {
         assert!(world.types("mallory", DEPLOY).await.contains("Asked as *#1*"));
         assert!(world.card().contains("Mallory Moore"), "{}", world.card());
         assert!(world.clicks("mallory", "approve").await.contains("You asked for it"));
-        // she is listed by now, under another id: what she did under the old one is hers
+        // she is now listed under another id, and what she did under the old id is still hers
         world.passes(Span::seconds(1)).await;
         world.edits("carol", |document| document["directory"]["users"].as_array_mut().expect("a list")
             .push(json!({"id": "mallory", "name": "Mallory Moore", "slack": {"teamId": "T01TEST", "userId": "U04MALLORY"}})))
@@ -275,7 +275,7 @@ on_both! {
         let alarm = world.slack.messages("security").pop().expect("an alarm");
         insta::assert_snapshot!("locked_by_slack", alarm.text);
         assert_eq!(alice.submit(command()).await.outcome(), "422 policy_violations");
-        // what is locked already is no reason to refuse another edit
+        // an unsatisfiable policy does not block an unrelated edit
         world.edits("carol", |document| document["resources"]["projects"].as_array_mut().expect("a list").push(json!("search")))
             .await.expect("it holds");
         world.finish().await;

@@ -1,4 +1,4 @@
-//! What gates, and what it takes.
+//! Which policies gate a request, and what they require.
 
 use super::{Caller, configure, document, policies, release};
 use crate::database::on_both;
@@ -6,7 +6,7 @@ use crate::world::{DEPLOY, world};
 use countersign::domain::time::Span;
 use serde_json::json;
 
-/// The specification's example of stacking.
+/// Two stacked policies: the organization's and the project's.
 const STACKED: &str = "
   - {id: org-one, name: One More Pair of Eyes, scope: organization, approvers: anyone, quorum: {minApprovals: 1}}
   - {id: project-two, name: Two of SRE, scope: project, approvers: {teams: [sre]}, quorum: {minApprovals: 2, requiredTeamIds: [sre]}}
@@ -29,7 +29,7 @@ on_both! {
         assert_eq!(world.clicks("dan", "approve").await, "");
         assert!(world.card().contains("#1 Approved"), "{}", world.card());
 
-        // another project is gated by the organization alone
+        // only the organization's policy gates another project
         world.types("alice", &DEPLOY.replace("api-platform", "billing")).await;
         assert_eq!(world.clicks("erin", "approve").await, "");
         assert!(world.card().contains("#2 Approved"), "{}", world.card());
@@ -74,7 +74,7 @@ on_both! {
         configure(&world, document(
             "  - {id: gate, name: Gate, scope: environment, approvers: anyone, quorum: {minApprovals: 1}}",
             "  - {policy: gate, level: environment, resource: production}\n  - {policy: gate, level: environment, resource: staging}", "")).await;
-        // by the environment that is named, and by the one that the cluster belongs to
+        // reached by the named environment, and by the environment of the cluster
         let alice = Caller::of(&world, "alice").await;
         let (status, asked) = alice.asks(&json!({"action": "cluster.restart", "cluster": "prod-eu-1", "environment": "production"})).await;
         assert_eq!((status, policies(&asked)), (201, vec!["gate"]));
@@ -118,13 +118,13 @@ on_both! {
         let (_, first_second) = alice.asks(&staging).await;
         assert_eq!((first_second["status"].as_str(), policies(&first_second)), (Some("pending"), vec!["off-hours-change-gate"]));
 
-        // what was allowed a moment ago is gated when it would run
+        // a request that was allowed a moment ago is gated when it would be executed
         let (status, told) = alice.executes(&last_second).await;
         assert_eq!((status, told["code"].as_str()), (409, Some("requirements_changed")), "{told}");
         insta::assert_snapshot!("gated_when_it_would_run", told["detail"].as_str().unwrap_or_default());
         assert_eq!(alice.get(&format!("/v1/requests/{}", last_second["number"])).await.1["status"], "pending");
 
-        // Tuesday 09:00 in Istanbul it is over
+        // Tuesday 09:00 in Istanbul: the window is over
         world.passes(Span::hours(15)).await;
         let (_, morning) = alice.asks(&staging).await;
         assert_eq!(morning["status"], "allowed");

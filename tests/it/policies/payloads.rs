@@ -1,4 +1,4 @@
-//! `showPayload`: where what runs may be read.
+//! `showPayload`: where the payload can be read.
 
 use super::{Caller, configure, document, release};
 use crate::database::on_both;
@@ -38,7 +38,7 @@ on_both! {
             let of_others = bob.get(&path).await.1.to_string();
             assert_eq!(of_others.contains(SECRET), by_others, "{shown}: {of_others}");
             assert!(alice.get(&path).await.1.to_string().contains(SECRET), "{shown}: the requester's own");
-            // what no surface shows can be approved all the same
+            // a request whose payload is never shown can still be approved
             let button = if shown == "details" { "review" } else { "details" };
             assert_eq!(world.clicks("bob", button).await, "");
             let modal = world.slack.modal("bob").expect("a modal").text;

@@ -1,4 +1,4 @@
-//! A request keeps the policies that gated it; execution asks those in force as well.
+//! A request keeps its pinned policies; execution also checks the policies in force.
 
 use super::{Caller, configure, document, policies, release};
 use crate::database::on_both;
@@ -87,14 +87,14 @@ on_both! {
         world.finish().await;
     }
 
-    /// AP3: a membership that is gone at execution no longer counts, and does not come back with the person.
+    /// AP3: a membership that was lost before execution no longer counts, and does not count again if the person returns.
     async fn a_vote_counts_by_what_its_author_was_and_still_is_ap3(kind) {
         let world = world!(kind);
         let alice = Caller::of(&world, "alice").await;
         let (_, asked) = alice.asks(&release()).await;
         world.settle().await;
         assert_eq!(world.clicks("bob", "approve").await, "");
-        // who joins SRE after voting has voted as what they were
+        // an approval counts with the memberships at its time, so joining SRE later changes nothing
         let mut joined = world.app().config().await.expect("the document").document;
         let original = joined.clone();
         joined.directory.teams[1].members.push("bob".into());

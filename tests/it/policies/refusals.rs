@@ -1,4 +1,4 @@
-//! What is refused when it is asked, in Slack and by API, in the same words.
+//! Refusals of new requests, with the same message in Slack and in the API.
 
 use super::{Caller, configure, document, release};
 use crate::database::on_both;
@@ -40,7 +40,7 @@ on_both! {
         world.types("alice", "request release.deploy project=api-platform env=production release=v1").await;
         let form = world.fills("alice", Values::default()).await;
         assert!(form.contains("! Production Deploy Gate needs a reason; say why."), "{form}");
-        // what no policy gates needs none
+        // an ungated request needs no reason
         body["environment"] = json!("development");
         assert_eq!(Caller::of(&world, "alice").await.asks(&body).await.0, 201);
         world.finish().await;

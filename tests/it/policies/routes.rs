@@ -1,4 +1,4 @@
-//! Which channel a card goes to: the first route that matches, else the default; and the policies' own channels.
+//! The channel of a card: the first matching route, or the default; and the policies' own channels.
 
 use super::{Caller, configure, document, release};
 use crate::database::on_both;

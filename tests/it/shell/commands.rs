@@ -1,4 +1,4 @@
-//! Every other command, as a person at a terminal uses it.
+//! All other commands, as a person uses them in a terminal.
 
 use super::{Shell, newest};
 use crate::client::{Api, command, deploy};
@@ -129,7 +129,7 @@ on_both! {
         let bad = shell.says(&["audit", "verify"]).await;
         assert_eq!((bad.code, bad.out.as_str()), (1, ""), "{bad:?}");
         assert!(bad.err.starts_with("broken: row 3"), "{}", bad.err);
-        // whoever looks at the latest rows, or exports all of them, is told as well (R22)
+        // showing the latest rows and exporting all rows report it, too (R22)
         let shown = shell.says(&["audit", "show", "-n", "2"]).await;
         assert_eq!(shown.code, 1, "{shown:?}");
         assert!(shown.err.starts_with("broken: row 3"), "{}", shown.err);

@@ -1,4 +1,4 @@
-//! How `run` and `request` end when it does not go well: each in its own code and sentence.
+//! How `run` and `request` end if something fails: each case has its own exit code and message.
 
 use super::{RUN, Said, Shell, Trace, ended, newest, run};
 use crate::database::on_both;
@@ -10,7 +10,7 @@ use countersign::domain::token::Scope;
 use serde_json::json;
 use tokio::process::Command;
 
-/// What no policy gates.
+/// A request that no policy gates.
 const FREE: [&str; 6] = [
     "release.deploy",
     "--project",
@@ -38,7 +38,7 @@ fn free<'a>(command: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Ends the newest request in one of the ways there are.
+/// Ends the newest request in this way.
 async fn end(world: &World, how: &str) {
     let asked = newest(world, Status::Pending).await;
     let id = asked.request.id.to_string();
@@ -96,7 +96,7 @@ on_both! {
         let script = trace.script("true");
         let ci = world.pipeline(crate::client::PIPELINE).await;
         let body = |command: serde_json::Value| json!({"action": "command.execute", "cluster": "prod-eu-1", "reason": "r", "payload": command});
-        // another command was approved than the one that would run
+        // the approved command differs from the one that would run
         let other = ci.submit(body(json!({"command": ["sh", "-c", "true"]}))).await.ok()["number"].to_string();
         end(&world, "approved").await;
         check(&shell.says(&["run", "--request", &other, "--", "sh", "-c", &script]).await, 125, "another command was approved");
@@ -104,7 +104,7 @@ on_both! {
         end(&world, "approved").await;
         check(&shell.says(&["run", "--request", &nothing]).await, 125, "names no command");
         check(&shell.says(&["run", "--request", "99"]).await, 125, "request not found");
-        // somebody else's request, and a token that may not execute
+        // another person's request, and a token that may not execute
         let alices = world.person("alice").await.submit(body(json!({"command": ["true"]}))).await.ok()["number"].to_string();
         end(&world, "approved").await;
         check(&shell.says(&["run", "--request", &alices]).await, 125, "this request is not yours");
