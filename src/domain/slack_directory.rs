@@ -527,9 +527,10 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_person_is_inactive_when_every_account_is_switched_off() {
+    fn a_listed_person_is_inactive_when_every_known_account_is_switched_off() {
         let mut document = document();
         document.users[1].slack = SlackIdentities(vec![identity("ben"), identity("bert")]);
+        document.users[3].slack = SlackIdentities(vec![identity("dora"), identity("unknown")]);
         let account = |name: &str, is_active| SyncedAccount {
             identity: identity(name),
             name: name.to_owned(),
@@ -537,7 +538,12 @@ mod tests {
             is_full: true,
         };
         let slack_directory = SlackDirectory {
-            accounts: vec![account("ann", false), account("ben", false)],
+            accounts: vec![
+                account("ann", false),
+                account("ben", false),
+                account("bert", true),
+                account("dora", false),
+            ],
             ..SlackDirectory::default()
         };
         let directory = Directory::compile_with(&document, &slack_directory);
@@ -545,6 +551,7 @@ mod tests {
         assert!(!active("ann"));
         assert!(active("ben"), "one of two");
         assert!(active("cleo"), "nothing is known of the account");
+        assert!(!active("dora"), "nothing is known of the other account");
     }
 
     #[test]
