@@ -334,8 +334,8 @@ on_both! {
         let told = said(&world, "security");
         assert_eq!(told.len(), 1, "{told:#?}");
         let place = |what: &str| told[0].find(what).unwrap_or_else(|| panic!("no {what} in {}", told[0]));
-        assert!(place("! policy project-deletion-gate needs less of a quorum") < place("directory.users.mallory.orgRoles"));
-        assert!(place("directory.users.mallory.orgRoles") < place("Reason: because of everything"));
+        assert!(place("directory.users.mallory.orgRoles") < place("! policy project-deletion-gate needs less of a quorum"));
+        assert!(place("! policy project-deletion-gate needs less of a quorum") < place("Reason: because of everything"));
         assert!(place("Reason: because of everything") < place("and "));
         assert!(told[0].chars().count() < 2_600, "{}", told[0]);
         world.finish().await;
