@@ -4,7 +4,7 @@ use crate::domain::diff::{Difference, Line, diff};
 use crate::domain::document::{ConfigDocument, People};
 use crate::domain::id::ChannelId;
 use crate::domain::message::Message;
-use crate::domain::people::Directory;
+use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 
 /// The longest message of an announcement, in characters.
@@ -60,11 +60,44 @@ pub(super) fn of_change(
 /// What is told of people who can do more than before because something has changed in Slack.
 pub(super) fn of_people(
     document: &ConfigDocument,
+    directories: (&Directory, &Directory),
+) -> Vec<Message> {
+    let head = "After a change in Slack (a user group, or an account) more people have rights:";
+    let lines = gained(document, directories, |_, _| true);
+    rights(place(document), head, &lines)
+}
+
+/// What is told of people to whom a change of the configuration gives rights through a Slack user group, in this place. The lines of
+/// the change name all others.
+pub(super) fn of_groups(
+    channel: Option<&ChannelId>,
+    document: &ConfigDocument,
     (before, after): (&Directory, &Directory),
 ) -> Vec<Message> {
-    let Some(channel) = place(document) else {
+    let head =
+        "After a change of the configuration more people have rights through a Slack user group:";
+    let by_group = |named: &People, person: &Person| {
+        let mut teams = named.teams.iter();
+        teams.any(|team| person.teams.contains(team) && !after.is_listed_in(&person.id, team))
+    };
+    rights(channel, head, &gained(document, (before, after), by_group))
+}
+
+fn rights(channel: Option<&ChannelId>, head: &str, lines: &[String]) -> Vec<Message> {
+    let Some(channel) = channel.filter(|_| !lines.is_empty()) else {
         return Vec::new();
     };
+    let lines: Vec<String> = lines.iter().flat_map(|line| broken(line)).collect();
+    let told = pages(head.to_owned(), &lines);
+    told.into_iter().map(|text| alert(channel, text)).collect()
+}
+
+/// A line for each right that somebody has after a change and had not before, as far as it matters.
+fn gained(
+    document: &ConfigDocument,
+    directories: (&Directory, &Directory),
+    matters: impl Fn(&People, &Person) -> bool,
+) -> Vec<String> {
     let administrators = &document.administrators;
     let administrators = People {
         users: administrators.users.clone(),
@@ -74,30 +107,26 @@ pub(super) fn of_people(
     let mut lines = new_holders(
         &administrators,
         "may change the configuration",
-        (before, after),
+        directories,
+        &matters,
     );
     if let Some(config) = &document.break_glass {
         let right = "may start break-glass sessions";
-        lines.extend(new_holders(&config.allowed, right, (before, after)));
+        lines.extend(new_holders(&config.allowed, right, directories, &matters));
     }
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    let lines: Vec<String> = lines.iter().flat_map(|line| broken(line)).collect();
-    let head = "After a change in Slack (a user group, or an account) more people have rights:";
-    let told = pages(head.to_owned(), &lines);
-    told.into_iter().map(|text| alert(channel, text)).collect()
+    lines
 }
 
 fn new_holders(
     named: &People,
     right: &str,
     (before, after): (&Directory, &Directory),
+    matters: &impl Fn(&People, &Person) -> bool,
 ) -> Vec<String> {
     let had = before.among(named);
     let new = after.among(named).into_iter().filter(|person| {
         let mut had = had.iter();
-        !had.any(|one| after.canonical(&one.id) == &person.id)
+        matters(named, person) && !had.any(|one| after.canonical(&one.id) == &person.id)
     });
     new.map(|person| {
         let from = after

@@ -220,6 +220,12 @@ on_both! {
         assert!(!administers(&world, "grace", "hers").await);
         let grace = world.person("grace").await;
         assert_eq!(grace.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
+        for _ in 0..5 {
+            world.passes(Span::seconds(1)).await;
+        }
+        let told = said(&world, "security").concat();
+        assert!(told.contains("more people have rights through a Slack user group"), "{told}");
+        assert!(told.contains("+ Grace (grace) may change the configuration from 2026-"), "{told}");
         world.passes(Span::hours(24)).await;
         world.syncs().await;
         assert!(administers(&world, "grace", "hers").await);
