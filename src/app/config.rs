@@ -238,7 +238,13 @@ impl App {
         });
         tx.record(&self.own_event(now, AuditEventKind::ConfigChanged, caller, detail))
             .await?;
-        let news = announce::of_change(before, (after, version), &caller.principal, reason);
+        let mut news = announce::of_change(before, (after, version), &caller.principal, reason);
+        let directories = (config.directory(), plan.config.directory());
+        news.extend(announce::of_groups(
+            announce::place(before),
+            after,
+            directories,
+        ));
         self.send(tx, news, now).await?;
         Ok(plan.config)
     }

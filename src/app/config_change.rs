@@ -155,6 +155,12 @@ impl App {
 }
 
 impl Plan {
+    /// The people before it, with what was known of them, and after it.
+    pub(super) fn directories(&self, before: &ConfigDocument) -> (Directory, &Directory) {
+        let old = Directory::compile_with(&before.directory, &self.slack_directory);
+        (old, self.config.directory())
+    }
+
     /// Who is gone after it, or was gone before: nobody who comes later under the same id gets what was theirs (threat R27).
     /// Nobody where people and services stay as they were.
     fn departed(&self, before: &ConfigDocument) -> Option<Departed<'_>> {
@@ -168,9 +174,10 @@ impl Plan {
         };
         let services = known(before);
         let left = known(after);
+        let (before, after) = self.directories(before);
         Some(Departed {
-            before: Directory::compile_with(&before.directory, &self.slack_directory),
-            after: self.config.directory(),
+            before,
+            after,
             services: services.difference(&left).cloned().collect(),
         })
     }

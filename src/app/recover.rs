@@ -115,6 +115,11 @@ impl App {
         for text in announce::told(head, &diff(old, document), reason) {
             self.alert(tx, channel.as_ref(), text, now).await?;
         }
+        if let Some(before) = &before {
+            let (before, after) = plan.directories(before);
+            let news = announce::of_groups(channel.as_ref(), document, (&before, after));
+            self.send(tx, news, now).await?;
+        }
         Ok(Recovered {
             config: StoredConfig {
                 version,

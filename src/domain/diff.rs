@@ -37,6 +37,9 @@ pub struct Line {
     pub change: Change,
     /// Path and value: `policies.gate.quorum.minApprovals: 2 -> 1`.
     pub text: String,
+    /// The path alone. Ids may contain a colon, so the text does not say where it ends.
+    #[serde(skip)]
+    pub path: String,
 }
 
 /// How two documents differ.
@@ -117,6 +120,7 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<Line>) {
         _ => lines.push(Line {
             change: Change::Changed,
             text: format!("{path}: {before} -> {after}"),
+            path: path.to_owned(),
         }),
     }
 }
@@ -149,6 +153,7 @@ fn compare_lists(path: &str, old: &[Value], new: &[Value], lines: &mut Vec<Line>
         lines.push(Line {
             change: Change::Changed,
             text: format!("{path}: another order"),
+            path: path.to_owned(),
         });
     }
 }
@@ -195,6 +200,7 @@ fn leaves(change: Change, path: &str, value: &Value, lines: &mut Vec<Line>) {
             lines.push(Line {
                 change,
                 text: path.to_owned(),
+                path: path.to_owned(),
             });
         }
         Value::Object(fields) => {
@@ -234,6 +240,7 @@ fn line(change: Change, path: &str, value: &Value) -> Line {
     Line {
         change,
         text: format!("{path}: {value}"),
+        path: path.to_owned(),
     }
 }
 

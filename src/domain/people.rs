@@ -160,10 +160,10 @@ impl Directory {
         }
     }
 
-    /// Applies the accounts of the workspace. A listed person is inactive if all of their accounts are deactivated or belong to
-    /// guests. If `members` is set, every other full member is added as a person.
+    /// Applies the accounts of the workspace. A listed person is inactive if all of their accounts that Slack told of are deactivated
+    /// or belong to guests. If `members` is set, every other full member is added as a person.
     fn add_accounts(&mut self, members: bool, accounts: &[SyncedAccount]) {
-        let mut standing: BTreeMap<PersonId, usize> = BTreeMap::new();
+        let mut standing: BTreeMap<PersonId, bool> = BTreeMap::new();
         for account in accounts {
             let Some(key) = SlackKey::of(&account.identity) else {
                 continue;
@@ -173,9 +173,7 @@ impl Directory {
                 self.refused.insert(key.clone());
             }
             if let Some(listed) = self.slack.get(&key).cloned() {
-                if self.refused.contains(&key) {
-                    *standing.entry(listed.clone()).or_default() += 1;
-                }
+                *standing.entry(listed.clone()).or_default() |= !self.refused.contains(&key);
                 if listed != own_id && !self.people.contains_key(&own_id) {
                     self.aliases.insert(own_id, listed);
                 }
@@ -190,9 +188,9 @@ impl Directory {
                 });
             }
         }
-        for (listed, switched_off) in standing {
+        for (listed, is_active) in standing {
             if let Some(person) = self.people.get_mut(&listed) {
-                person.active = switched_off < person.slack.len();
+                person.active = is_active;
             }
         }
     }

@@ -135,6 +135,39 @@ impl RecentMembership {
     pub fn is_hold_over(&self, now: Timestamp) -> bool {
         self.held_until.is_some_and(|until| until <= now)
     }
+
+    /// Whom this concerns after a change of the directory: the person under their current id, and everyone who took over one of
+    /// their Slack accounts and did not have the membership before. Nobody if the membership is lost.
+    fn holders_after<'a>(
+        &'a self,
+        (before, after): (&Directory, &'a Directory),
+    ) -> BTreeSet<&'a PersonId> {
+        let own = after.canonical(&self.person);
+        let old = before.person(before.canonical(&self.person));
+        let accounts = old.map_or(&[][..], |person| &person.slack);
+        let heirs = accounts
+            .iter()
+            .filter_map(|identity| after.by_identity(identity))
+            .map(|heir| &heir.id)
+            .filter(|id| !before.has(id, &self.what));
+        std::iter::once(own)
+            .chain(heirs)
+            .filter(|id| after.has(id, &self.what))
+            .collect()
+    }
+}
+
+/// Recent memberships by person: when the person gained the membership, and when the hold ends, if there is one.
+type RecentByPerson = BTreeMap<(PersonId, Membership), (Timestamp, Option<Timestamp>)>;
+
+/// Adds a recent membership. If it is there already, the later times hold, so that nothing shortens a hold.
+fn keep_later(
+    recent: &mut RecentByPerson,
+    key: (PersonId, Membership),
+    (since, held_until): (Timestamp, Option<Timestamp>),
+) {
+    let times = recent.entry(key).or_insert((since, held_until));
+    *times = (times.0.max(since), times.1.max(held_until));
 }
 
 /// Everything learnt from Slack about people, in addition to the configuration.
@@ -192,30 +225,26 @@ impl SlackDirectory {
         moved: Vec<(PersonId, SlackIdentity)>,
         now: Timestamp,
     ) -> Vec<RecentMembership> {
-        let mut recent_memberships: BTreeMap<
-            (PersonId, Membership),
-            (Timestamp, Option<Timestamp>),
-        > = self
-            .recent_memberships
-            .iter()
-            .filter(|old| after.has(&old.person, &old.what))
-            .map(|old| {
-                let key = (old.person.clone(), old.what.clone());
-                (key, (old.since, old.held_until))
-            })
-            .collect();
+        let mut recent = RecentByPerson::new();
+        for old in &self.recent_memberships {
+            for holder in old.holders_after((before, after)) {
+                let key = (holder.clone(), old.what.clone());
+                keep_later(&mut recent, key, (old.since, old.held_until));
+            }
+        }
         let own = givers.iter().map(|giver| after.canonical(giver));
         for person in own.filter_map(|giver| after.person(giver)) {
             let teams = person.teams.iter().cloned().map(Membership::Team);
             let roles = person.roles.iter().cloned().map(Membership::Role);
             for what in teams.chain(roles) {
                 if !before.has(&person.id, &what) {
-                    recent_memberships.insert((person.id.clone(), what), (now, None));
+                    keep_later(&mut recent, (person.id.clone(), what), (now, None));
                 }
             }
         }
         for (person, identity) in moved {
-            recent_memberships.insert((person, Membership::Slack(identity)), (now, None));
+            let key = (person, Membership::Slack(identity));
+            keep_later(&mut recent, key, (now, None));
         }
         let row = |((person, what), (since, held_until))| RecentMembership {
             person,
@@ -223,7 +252,7 @@ impl SlackDirectory {
             since,
             held_until,
         };
-        recent_memberships.into_iter().map(row).collect()
+        recent.into_iter().map(row).collect()
     }
 
     /// Records memberships that a Slack group newly gives and that the person may have given themselves: they joined the group, or
@@ -426,6 +455,64 @@ mod tests {
     }
 
     #[test]
+    fn another_id_of_the_same_account_keeps_the_hold_r18() {
+        let mut open = document();
+        open.slack.members = true;
+        let listed_as = |id: &str| {
+            let mut document = open.clone();
+            let mut listed = user("zoe");
+            listed.id = id.into();
+            document.users.push(listed);
+            document
+        };
+        let (zoe, zora) = (listed_as("zoe"), listed_as("zora"));
+        let team = Membership::Team("team".into());
+        let until = NOW.plus(SELF_GIVEN_HOLD);
+        let later = NOW.plus(Span::minutes(1));
+        let cases = [
+            ("listed", (&open, "UZOE"), (&zoe, "zoe")),
+            ("renamed", (&zoe, "zoe"), (&zora, "zora")),
+            ("no longer listed", (&zora, "zora"), (&open, "UZOE")),
+        ];
+        for (case, (before, old_id), (after, new_id)) in cases {
+            for giver in ["ben", old_id] {
+                let mut known = slack_directory(0, 0, Span(0));
+                known.accounts = vec![SyncedAccount {
+                    identity: identity("zoe"),
+                    name: "Zoe".to_owned(),
+                    is_active: true,
+                    is_full: true,
+                }];
+                for group in known.groups.values_mut() {
+                    group.accounts = vec![identity("zoe")];
+                    group.people = BTreeSet::from([PersonId::from(old_id)]);
+                }
+                known.recent_memberships = vec![RecentMembership {
+                    person: old_id.into(),
+                    what: team.clone(),
+                    since: NOW,
+                    held_until: Some(until),
+                }];
+                let old = Directory::compile_with(before, &known);
+                let mut next = known.clone().resolve_groups(after, later);
+                let new = Directory::compile_with(after, &next);
+                let givers = BTreeSet::from([PersonId::from(giver)]);
+                let moved = moved_accounts(before, after);
+                next.recent_memberships =
+                    known.recent_memberships_after((&old, &new), &givers, moved, later);
+                next.note_joined(after, (&old, &new), later);
+                let new = Directory::compile_with(after, &next);
+                let held = new.held_until(&new_id.into(), &"team".into());
+                assert_eq!(held, Some(until), "{case}, by {giver}");
+                let then = new.person_as_of(&new_id.into(), NOW).expect("a person");
+                assert!(then.teams.is_empty(), "{case}, by {giver}");
+                let teams = next.recent_memberships.iter();
+                assert_eq!(teams.filter(|one| one.what == team).count(), 1, "{case}");
+            }
+        }
+    }
+
+    #[test]
     fn moved_and_added_accounts_are_found_b68() {
         let mut after = document();
         after.users[0].slack = SlackIdentities(vec![identity("ann"), identity("ben")]);
@@ -440,9 +527,10 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_person_is_inactive_when_every_account_is_switched_off() {
+    fn a_listed_person_is_inactive_when_every_known_account_is_switched_off() {
         let mut document = document();
         document.users[1].slack = SlackIdentities(vec![identity("ben"), identity("bert")]);
+        document.users[3].slack = SlackIdentities(vec![identity("dora"), identity("unknown")]);
         let account = |name: &str, is_active| SyncedAccount {
             identity: identity(name),
             name: name.to_owned(),
@@ -450,7 +538,12 @@ mod tests {
             is_full: true,
         };
         let slack_directory = SlackDirectory {
-            accounts: vec![account("ann", false), account("ben", false)],
+            accounts: vec![
+                account("ann", false),
+                account("ben", false),
+                account("bert", true),
+                account("dora", false),
+            ],
             ..SlackDirectory::default()
         };
         let directory = Directory::compile_with(&document, &slack_directory);
@@ -458,6 +551,7 @@ mod tests {
         assert!(!active("ann"));
         assert!(active("ben"), "one of two");
         assert!(active("cleo"), "nothing is known of the account");
+        assert!(!active("dora"), "nothing is known of the other account");
     }
 
     #[test]

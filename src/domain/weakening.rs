@@ -2,9 +2,10 @@
 
 use super::action::catalogue;
 use super::document::{
-    Approvers, Conditions, ConfigDocument, Mode, People, PolicyTemplate, Quorum, ShowPayload,
+    Approvers, Conditions, ConfigDocument, Mode, People, PolicyTemplate, Quorum, Resources,
+    ShowPayload,
 };
-use super::id::{ActionId, PolicyId};
+use super::id::{ActionId, ClusterId, EnvironmentId, PolicyId, ProjectId};
 use super::resolve::gates_action;
 use super::slack_directory::moved_accounts;
 use super::window::Week;
@@ -31,7 +32,8 @@ pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'
         .collect()
 }
 
-/// How a change weakens existing policies, one sentence each.
+/// How a change weakens existing policies, one sentence each. What new policies and bindings add comes last, since there can be any
+/// number of them.
 pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let mut told = Vec::new();
     let actions: Vec<ActionId> = catalogue()
@@ -68,11 +70,44 @@ pub(super) fn weakened(before: &ConfigDocument, after: &ConfigDocument) -> Vec<S
             super::binding::words(binding)
         ));
     }
-    told.extend(added(before, after));
+    told.extend(resources(&before.resources, &after.resources));
     told.extend(accounts(before, after));
     for old in &before.actions {
         if !after.actions.contains(old) {
             told.push(format!("action {} is changed or removed", old.id));
+        }
+    }
+    told.extend(added(before, after));
+    told
+}
+
+/// The resources that are removed, and the clusters that move to another environment: other policies gate them after the change.
+fn resources(before: &Resources, after: &Resources) -> Vec<String> {
+    let mut told = Vec::new();
+    let environments: HashSet<&EnvironmentId> = after.environments.iter().collect();
+    for old in &before.environments {
+        if !environments.contains(old) {
+            told.push(format!("environment {old} is removed"));
+        }
+    }
+    let projects: HashSet<&ProjectId> = after.projects.iter().collect();
+    for old in &before.projects {
+        if !projects.contains(old) {
+            told.push(format!("project {old} is removed"));
+        }
+    }
+    let clusters = after.clusters.iter();
+    let clusters: HashMap<&ClusterId, &EnvironmentId> = clusters
+        .map(|cluster| (&cluster.id, &cluster.environment))
+        .collect();
+    for old in &before.clusters {
+        match clusters.get(&old.id) {
+            None => told.push(format!("cluster {} is removed", old.id)),
+            Some(new) if **new == old.environment => {}
+            Some(new) => told.push(format!(
+                "cluster {} moves from environment {} to {new}",
+                old.id, old.environment
+            )),
         }
     }
     told

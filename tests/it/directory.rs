@@ -220,6 +220,12 @@ on_both! {
         assert!(!administers(&world, "grace", "hers").await);
         let grace = world.person("grace").await;
         assert_eq!(grace.decide(&waiting, "approve").await.outcome(), "403 not_eligible");
+        for _ in 0..5 {
+            world.passes(Span::seconds(1)).await;
+        }
+        let told = said(&world, "security").concat();
+        assert!(told.contains("more people have rights through a Slack user group"), "{told}");
+        assert!(told.contains("+ Grace (grace) may change the configuration from 2026-"), "{told}");
         world.passes(Span::hours(24)).await;
         world.syncs().await;
         assert!(administers(&world, "grace", "hers").await);
@@ -334,8 +340,8 @@ on_both! {
         let told = said(&world, "security");
         assert_eq!(told.len(), 1, "{told:#?}");
         let place = |what: &str| told[0].find(what).unwrap_or_else(|| panic!("no {what} in {}", told[0]));
-        assert!(place("! policy project-deletion-gate needs less of a quorum") < place("directory.users.mallory.orgRoles"));
-        assert!(place("directory.users.mallory.orgRoles") < place("Reason: because of everything"));
+        assert!(place("directory.users.mallory.orgRoles") < place("! policy project-deletion-gate needs less of a quorum"));
+        assert!(place("! policy project-deletion-gate needs less of a quorum") < place("Reason: because of everything"));
         assert!(place("Reason: because of everything") < place("and "));
         assert!(told[0].chars().count() < 2_600, "{}", told[0]);
         world.finish().await;

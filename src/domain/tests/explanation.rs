@@ -150,6 +150,36 @@ fn equal_documents_have_no_difference_and_others_always_one() {
     assert_eq!(routes.touches, ["routes"]);
 }
 
+#[test]
+fn moved_and_removed_resources_count_as_weakened_before_what_is_added_r11() {
+    let difference = between(|document| {
+        let resources = &mut document.resources;
+        resources.clusters[0].environment = "development".into();
+        resources.clusters.remove(1);
+        resources
+            .projects
+            .retain(|project| *project != "billing".into());
+        let mut loud = document.policies[0].clone();
+        loud.id = "loud".into();
+        loud.channel = Some("C09AWAY".into());
+        document.policies.push(loud);
+    });
+    assert_eq!(
+        difference.weakens[..3],
+        [
+            "project billing is removed",
+            "cluster prod-eu-1 moves from environment production to development",
+            "cluster dev-1 is removed",
+        ]
+    );
+    assert!(
+        difference.weakens[3..]
+            .iter()
+            .all(|how| how.contains("policy loud is added"))
+    );
+    assert!(difference.weakens.len() > 3);
+}
+
 /// B48: hours are part of a policy; changing them is announced like any other weakening.
 #[test]
 fn weakened_policy_is_announced_b48() {

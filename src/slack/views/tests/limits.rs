@@ -167,6 +167,7 @@ pub(super) fn hostile(words: &str, many: usize, payload: usize) -> RequestDetail
             Line {
                 change: Change::Changed,
                 text: words.repeat(3),
+                path: words.to_owned(),
             };
             many * 20
         ],
