@@ -200,6 +200,10 @@ impl App {
             return Ok(Done::Unchanged(config));
         }
         if config.gates_of_config_change(self.now()).0.is_empty() {
+            // what gates a change depends on the hour; the operator's file is loaded at the start, which an unsure clock must not stop
+            if caller.via != Via::File {
+                self.check_clock()?;
+            }
             let applied = self.apply(tx, caller, &config, proposal, reason.as_deref());
             return applied.await.map(|config| Done::Applied(Arc::new(config)));
         }
