@@ -176,6 +176,8 @@ impl App {
         start: &SessionStart,
         now: Timestamp,
     ) -> Result<Request, AppError> {
+        self.check_limits(tx, config, &caller.principal, now)
+            .await?;
         let payload = canonical(start).map_err(|error| AppError::Internal(error.to_string()))?;
         let draft = Draft {
             id: RequestId::from_uuid(self.0.ids.next(now)),

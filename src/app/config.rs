@@ -258,6 +258,10 @@ impl App {
     ) -> Result<Done, AppError> {
         let now = self.now();
         let made_from = config.version();
+        if !matches!(caller.principal, Principal::Operator | Principal::Bot) {
+            self.check_limits(tx, config, &caller.principal, now)
+                .await?;
+        }
         // keys in order and no spaces: the canonical form of a `Change`
         let payload = format!(
             r#"{{"document":{},"madeFrom":{made_from}}}"#,
