@@ -79,6 +79,7 @@ impl App {
         let admitted = admit(&config, caller, &start, now)?;
         let mut session = session_of(&start, initiator, door, now);
         let request = if admitted.gates.is_empty() {
+            self.check_clock()?; // a gated start is checked when it is approved
             self.begin(tx, caller, &mut session, &config, now).await?;
             tx.insert_session(&session).await?;
             None
@@ -175,6 +176,8 @@ impl App {
         start: &SessionStart,
         now: Timestamp,
     ) -> Result<Request, AppError> {
+        self.check_limits(tx, config, &caller.principal, now)
+            .await?;
         let payload = canonical(start).map_err(|error| AppError::Internal(error.to_string()))?;
         let draft = Draft {
             id: RequestId::from_uuid(self.0.ids.next(now)),

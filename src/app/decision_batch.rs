@@ -75,7 +75,9 @@ impl<'a> DecisionBatch<'a> {
     }
 
     pub(super) fn has_effect(&self) -> bool {
-        !self.changed.is_empty() || !self.changes.events.is_empty()
+        !self.changed.is_empty()
+            || !self.changes.events.is_empty()
+            || !self.changes.answers.is_empty()
     }
 
     pub(super) fn changed(&self) -> Vec<&Request> {
@@ -136,19 +138,17 @@ impl<'a> DecisionBatch<'a> {
         };
         let outcome = decide::add_decision(&mut loaded.request, &mut loaded.decisions, cast);
         let actor = actor(&input.identity, approver);
-        let (heard, recorded) = match &outcome {
+        let heard = match &outcome {
             Ok(()) => {
                 self.record_decision(input, &actor, &loaded);
-                (Ok(self.decided(&loaded.request, false)), true)
+                Ok(self.decided(&loaded.request, false))
             }
             Err(refusal) => {
-                let recorded = self.record_refusal(input, &actor, &loaded.request, refusal);
-                (Err(refusal.clone()), recorded)
+                self.record_refusal(input, &actor, &loaded.request, refusal);
+                Err(refusal.clone())
             }
         };
-        if recorded {
-            self.keep_answer(input, id, &outcome)?;
-        }
+        self.keep_answer(input, id, &outcome)?;
         self.requests.insert(id.clone(), loaded);
         Ok(heard)
     }
@@ -247,17 +247,16 @@ impl<'a> DecisionBatch<'a> {
         self.changed.insert(request.id.clone());
     }
 
-    /// Somebody who may not decide tried to: that is worth a row, once a day. A second click of the same approver is not. Says
-    /// whether there is a row.
+    /// Somebody who may not decide tried to: that is worth a row, once a day. A second click of the same approver is not.
     fn record_refusal(
         &mut self,
         input: &DecisionInput,
         actor: &Principal,
         request: &Request,
         refusal: &Refusal,
-    ) -> bool {
+    ) {
         let Refusal::NotEligible(why) = refusal else {
-            return false;
+            return;
         };
         let key = RefusalKey {
             caller: refusals::name_of(&input.identity),
@@ -266,10 +265,10 @@ impl<'a> DecisionBatch<'a> {
             code: refusal.code(),
         };
         if self.refusals.contains(&key) {
-            return false;
+            return;
         }
         let Some(repeated) = self.app.0.refusals.admit(&key, self.now) else {
-            return false;
+            return;
         };
         self.refusals.push(key);
         let detail = json!({
@@ -282,7 +281,6 @@ impl<'a> DecisionBatch<'a> {
             request,
             detail,
         );
-        true
     }
 
     fn record(
@@ -297,7 +295,8 @@ impl<'a> DecisionBatch<'a> {
         self.changes.events.push(event);
     }
 
-    /// A delivery's answer is kept where it had an effect; of an API key only a yes is kept.
+    /// A delivery's answer is kept where it had an effect, and where the clicker was not eligible, whether or not that was recorded:
+    /// the same delivery never counts later, when they are. Of an API key only a yes is kept.
     fn keep_answer(
         &mut self,
         input: &DecisionInput,

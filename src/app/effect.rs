@@ -45,6 +45,7 @@ impl App {
                 .cancel_if_nobody_is_left(tx, &bot, request, &decisions, config)
                 .await;
         }
+        self.check_clock()?; // an error undoes the decision as well, so that it can be made again
         let note = match execute::recheck(&request, &decisions, config, false, now) {
             Recheck::Holds => {
                 self.record_approval(tx, &request, via).await?;

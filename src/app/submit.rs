@@ -195,7 +195,9 @@ impl App {
         Ok(request)
     }
 
-    async fn check_limits(
+    /// Refuses a request of whoever has too many that wait, or asks too fast. Holds where nobody else adds requests of this principal
+    /// in the meantime: with the principal locked, or the configuration locked exclusively.
+    pub(super) async fn check_limits(
         &self,
         tx: &mut Tx,
         config: &CompiledConfig,

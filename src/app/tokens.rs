@@ -122,9 +122,9 @@ impl App {
         caller: &Caller,
         now: Timestamp,
     ) -> Result<(), AppError> {
+        let why = "its principal was removed from the configuration";
         for token in tx.live_tokens().await? {
             if departed.principal(&token.principal) {
-                let why = "its principal was removed from the configuration";
                 self.end_token(tx, &token, caller, why, now).await?;
                 continue;
             }
@@ -134,10 +134,19 @@ impl App {
                 tx.set_token_owners(token.id.as_str(), &owners).await?;
             }
         }
+        // what this release cannot read could be read by another one, and would be a token again
+        for principal in tx.live_token_principals().await? {
+            if departed.principal(&principal) {
+                let ended = tx.revoke_tokens_of(&principal, now).await?;
+                let detail = json!({"unreadable": ended, "for": principal, "why": why});
+                let event = self.own_event(now, AuditEventKind::TokenRevoked, caller, detail);
+                tx.record(&event).await?;
+            }
+        }
         Ok(())
     }
 
-    /// Ends every token there is, and says which they were (threat R36).
+    /// Ends every token there is, and says which they were, as far as they can be read (threat R36).
     pub(super) async fn end_all_tokens(
         &self,
         tx: &mut Tx,
@@ -148,6 +157,12 @@ impl App {
         let tokens = tx.live_tokens().await?;
         for token in &tokens {
             self.end_token(tx, token, caller, why, now).await?;
+        }
+        let unreadable = tx.revoke_all_tokens(now).await?;
+        if unreadable > 0 {
+            let detail = json!({"unreadable": unreadable, "why": why});
+            let event = self.own_event(now, AuditEventKind::TokenRevoked, caller, detail);
+            tx.record(&event).await?;
         }
         Ok(tokens)
     }

@@ -2,8 +2,9 @@
 
 use super::compiled_config::CompiledConfig;
 use super::decision::Decision;
+use super::document::Level;
 use super::eligibility::Involvement;
-use super::id::PersonId;
+use super::id::{ClusterId, EnvironmentId, PersonId, ProjectId};
 use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
 use super::progress;
@@ -27,7 +28,8 @@ pub enum Recheck {
     },
     /// Only a break-glass session allowed the request, and the session no longer covers it.
     SessionEnded,
-    /// It can never run: the requester has lost the right to it, or the remaining people could not meet what is required now.
+    /// It can never run: its target is not what it was, the requester has lost the right to it, or the remaining people could not
+    /// meet what is required now.
     Impossible {
         /// The decisions, reduced to the memberships that the approvers still have.
         decisions: Vec<Decision>,
@@ -36,10 +38,10 @@ pub enum Recheck {
     },
 }
 
-/// Whether a request may run at `now`. The requester must still be entitled to it. The decisions, reduced to the memberships that
-/// their approvers still have, must satisfy the pinned policies and those in force now. `execute` calls this, and so does
-/// Countersign before it runs an effect. `covered` says whether the break-glass session that bypassed policies still covers this
-/// execution.
+/// Whether a request may run at `now`. Its target must be what it was, whatever a break-glass session covers. The requester must still
+/// be entitled to it. The decisions, reduced to the memberships that their approvers still have, must satisfy the pinned policies and
+/// those in force now. `execute` calls this, and so does Countersign before it runs an effect. `covered` says whether the break-glass
+/// session that bypassed policies still covers this execution.
 pub fn recheck(
     request: &Request,
     decisions: &[Decision],
@@ -51,7 +53,8 @@ pub fn recheck(
     if bypassed && !covered {
         return Recheck::SessionEnded;
     }
-    if let Err(why) = check_requester(request, config) {
+    let checked = check_target(request, config).and_then(|()| check_requester(request, config));
+    if let Err(why) = checked {
         return Recheck::Impossible {
             decisions: decisions.to_vec(),
             why,
@@ -121,6 +124,44 @@ pub fn nobody_left(
     let decisions = progress::cut(decisions, directory, &gates);
     let left = satisfiable::satisfiable(&gates, &request.excluded, &decisions, directory);
     (!left).then_some(NOBODY_LEFT)
+}
+
+/// Whether the target is still what it was: everything it names exists, and its cluster belongs to its environment. The policies
+/// were found by that environment; those of another one have never been asked.
+fn check_target(request: &Request, config: &CompiledConfig) -> Result<(), String> {
+    let (target, registry) = (&request.target, config.registry());
+    let named = [
+        (
+            Level::Project,
+            target.project.as_ref().map(ProjectId::as_str),
+        ),
+        (
+            Level::Cluster,
+            target.cluster.as_ref().map(ClusterId::as_str),
+        ),
+        (
+            Level::Environment,
+            target.environment.as_ref().map(EnvironmentId::as_str),
+        ),
+    ];
+    for (level, name) in named {
+        if let Some(name) = name
+            && !registry.has(level, name)
+        {
+            return Err(format!(
+                "The {} {name} does not exist any more, so it was cancelled. Ask again for one that does.",
+                level.as_str()
+            ));
+        }
+    }
+    match &target.cluster {
+        Some(cluster) if registry.environment_of(cluster) != target.environment.as_ref() => {
+            Err(format!(
+                "The cluster {cluster} belongs to another environment now, so it was cancelled. Ask again."
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the requester still has the right to this request. A person must be active; a service must have an active owner. The

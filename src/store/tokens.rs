@@ -16,6 +16,9 @@ sql! {
         WHERE principal = $1 AND owners <> '[]' AND (revoked_at IS NULL OR revoked_at > $2) AND created_at <= $3";
     SET_OWNERS = "UPDATE tokens SET owners = $2 WHERE id = $1";
     REVOKE = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    LIVE_PRINCIPALS = "SELECT DISTINCT principal FROM tokens WHERE revoked_at IS NULL ORDER BY principal";
+    REVOKE_OF = "UPDATE tokens SET revoked_at = $1 WHERE principal = $2 AND revoked_at IS NULL";
+    REVOKE_ALL = "UPDATE tokens SET revoked_at = $1 WHERE revoked_at IS NULL";
     USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
 }
 
@@ -75,7 +78,7 @@ impl Tx {
         Ok(tokens.collect())
     }
 
-    /// All tokens that are not revoked, oldest first.
+    /// All readable tokens that are not revoked, oldest first.
     pub async fn live_tokens(&mut self) -> Result<Vec<Token>, StoreError> {
         let mut tokens = self.tokens().await?;
         tokens.retain(|token| token.revoked_at.is_none());
@@ -141,6 +144,38 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(revoked == 1)
+    }
+
+    /// The principals of all tokens that are not revoked, including unreadable tokens; a principal that is itself unreadable is left
+    /// out.
+    pub async fn live_token_principals(&mut self) -> Result<Vec<Principal>, StoreError> {
+        let rows: Vec<(String,)> =
+            on_db!(self, |c| sqlx::query_as(LIVE_PRINCIPALS).fetch_all(c).await)?;
+        let principals = rows.into_iter().map(|(name,)| Principal::try_from(name));
+        Ok(principals.filter_map(Result::ok).collect())
+    }
+
+    /// Revokes every token of a principal, including unreadable ones. Returns how many.
+    pub async fn revoke_tokens_of(
+        &mut self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        on_db!(self, |c| sqlx::query(REVOKE_OF)
+            .bind(now.0)
+            .bind(principal.to_string())
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))
+    }
+
+    /// Revokes every token, including unreadable ones. Returns how many.
+    pub async fn revoke_all_tokens(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        on_db!(self, |c| sqlx::query(REVOKE_ALL)
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))
     }
 
     /// Records that a token was used, unless a use was recorded after `unless_since`.

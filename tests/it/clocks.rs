@@ -1,13 +1,15 @@
 //! A clock that jumps (threat ST6): nothing is executed until two readings agree.
 
-use crate::break_glass::opened;
+use crate::break_glass::{opened, start};
 use crate::client::{command, deploy};
 use crate::database::on_both;
 use crate::policies::{Caller, release};
 use crate::world::{MONDAY, World};
-use countersign::app::{Clock, Machine};
+use countersign::app::{AppError, Changed, Clock, Machine};
+use countersign::domain::decision::Via;
+use countersign::domain::document::ConfigDocument;
 use countersign::domain::time::{Span, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// The clocks of the machine and of the database, set by hand.
@@ -94,6 +96,61 @@ on_both! {
         hands.reads(Span::seconds(1), 0);
         assert_eq!(dan.submit(command()).await.ok()["status"], "bypassed");
         world.settle().await;
+        world.finish().await;
+    }
+
+    /// Nor is anything started, changed or applied by Countersign itself; an approval that would apply something is not recorded.
+    async fn nothing_is_started_changed_or_applied_while_the_clock_is_unsure_st6(kind) {
+        let hands = Hands::new();
+        let demo = include_str!("../../manifests/demo.yaml");
+        let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };
+        hands.reads(Span(0), 0);
+        let [dan, erin] = [world.person("dan").await, world.person("erin").await];
+        let carol = countersign::domain::principal::Caller::person("carol".into(), Via::Api);
+        world.reconfigure(|document| document["organization"] = json!("renamed")).await;
+        world.settle().await;
+        let stored = world.app().config().await.expect("stored").document;
+        let unrouted = |mut document: ConfigDocument| {
+            document.routes.rules.clear();
+            document
+        };
+
+        hands.reads(Span::seconds(10), 600_000);
+        assert_eq!(dan.post("/v1/break-glass", start()).await.outcome(), "503 clock_unsure");
+        let changed = world.app().change_config(&carol, unrouted(stored.clone()), None, None).await;
+        assert!(matches!(changed, Err(AppError::ClockUnsure)), "{changed:?}");
+        let mut file = stored.clone();
+        "filed".clone_into(&mut file.organization);
+        let loaded = world.app().load_file(file, "new.yaml").await;
+        assert!(matches!(loaded, Ok(Changed::Applied(_))), "no start fails on it: {loaded:?}");
+        hands.reads(Span::seconds(1), 0);
+        hands.reads(Span::seconds(1), 0);
+
+        world.reconfigure(|document| {
+            document["policies"].as_array_mut().expect("a list").push(json!({"id": "rules-gate", "name": "Rules Gate",
+                "scope": "organization", "actions": ["environment.policy_update"], "approvers": {"teams": ["security"]}}));
+            document["bindings"].as_array_mut().expect("a list").push(json!({"policy": "rules-gate", "level": "organization"}));
+        }).await;
+        let gated = world.app().config().await.expect("stored").document;
+        let reason = Some("tidy".to_owned());
+        let asked = match world.app().change_config(&carol, unrouted(gated.clone()), None, reason).await {
+            Ok(Changed::Requested(shown)) => *shown,
+            other => panic!("not a request: {other:?}"),
+        };
+        let id = asked.request.id.to_string();
+        world.settle().await;
+        hands.reads(Span::seconds(10), 600_000);
+        assert_eq!(erin.decide(&id, "approve").await.outcome(), "503 clock_unsure");
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        assert_eq!(world.app().config().await.expect("stored").document, gated);
+        hands.reads(Span::seconds(1), 0);
+        hands.reads(Span::seconds(1), 0);
+        assert_eq!(erin.decide(&id, "approve").await.ok()["status"], "completed");
+        assert_eq!(world.app().config().await.expect("stored").document, unrouted(gated));
+        for _ in 0..3 {
+            world.settle().await;
+            hands.reads(Span::seconds(2), 0);
+        }
         world.finish().await;
     }
 

@@ -78,6 +78,32 @@ on_both_doors! {
         world.finish().await;
     }
 
+    /// Nor once its clicker has become an approver, and although only their first refusal was recorded.
+    async fn a_refused_click_sent_again_never_counts_later_b57_sl2_sl12(kind) {
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        let clicks = [(); 3].map(|()| world.click_of("mallory", "approve", Forge::default()));
+        for click in &clicks {
+            assert_eq!(world.delivers(click).await.status, 200);
+        }
+        assert_eq!(world.told("mallory").len(), 3);
+        let audit = world.audit().await;
+        let refused = audit.iter().filter(|line| line.starts_with("vote.refused"));
+        assert_eq!(refused.count(), 1, "{audit:?}");
+        world.reconfigure(|document| {
+            let members = &mut document["directory"]["teams"][0]["members"];
+            members.as_array_mut().expect("a list").push(json!("mallory"));
+        }).await;
+        world.settle().await;
+        for click in &clicks {
+            nothing_more(&world, "mallory", click, "once she may approve").await;
+        }
+        assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 0);
+        assert_eq!(world.clicks("mallory", "approve").await, "", "a click of its own counts");
+        assert!(world.card().contains("1 of 2"), "{}", world.card());
+        world.finish().await;
+    }
+
     async fn a_command_sent_again_asks_once_and_is_answered_as_before_b57(kind) {
         let mut world = world!(kind);
         let command = world.command_of("alice", DEPLOY);

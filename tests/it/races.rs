@@ -131,6 +131,8 @@ on_both! {
             let outcomes = futures::future::join_all(clicks).await;
             let refusals: Vec<Refusal> = outcomes.into_iter().filter_map(refusal).collect();
             assert_eq!(refusals, vec![Refusal::AlreadyReviewed; 15]);
+            // a person's refused decisions are limited to a hundred a minute
+            race.world.clock.advance(Span::minutes(1));
             let shown = race.here.show(&request).await.expect("it is there");
             assert_eq!(shown.decisions.len(), 1);
         }

@@ -201,6 +201,32 @@ on_both! {
         world.finish().await;
     }
 
+    /// Whether its principal goes or a back-up was restored: the release that can read it does not take it any more either.
+    async fn an_unreadable_token_is_revoked_with_the_others_r04_r27_r36(kind) {
+        let world = world!(kind);
+        let [mallory, alice, bob] = [world.person("mallory").await, world.person("alice").await, world.person("bob").await];
+        let later = "UPDATE tokens SET scopes = replace(scopes, '\"requests:read\"', '\"requests:later\",\"requests:read\"')
+            WHERE principal <> 'person:bob'";
+        let back = "UPDATE tokens SET scopes = replace(scopes, '\"requests:later\",', '')";
+        assert_eq!(world.database.execute(later).await.expect("rows"), 2);
+        world.reconfigure(|document| {
+            let users = document["directory"]["users"].as_array_mut().expect("a list");
+            users.retain(|user| user["id"] != "mallory");
+        }).await;
+        let live = "SELECT count(*) FROM tokens WHERE revoked_at IS NULL";
+        assert_eq!(world.database.count(live).await, 2, "mallory's alone is revoked");
+        let voided = world.app().void_open("the disk broke").await.expect("void");
+        assert_eq!(voided.tokens.len(), 1, "the one that reads is named");
+        assert_eq!(world.database.count(live).await, 0);
+        let revoked = world.audit().await.into_iter().filter(|event| event == "token.revoked by operator").count();
+        assert_eq!(revoked, 3, "one row each");
+        world.database.execute(back).await.expect("the newer release is back");
+        for api in [&mallory, &alice, &bob] {
+            assert_eq!(api.get("/v1/requests").await.outcome(), "401 unauthenticated");
+        }
+        world.finish().await;
+    }
+
     async fn unreadable_audit_rows_are_sealed_and_exported_and_unknown_events_are_listed_as_unknown_r04(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;

@@ -1,10 +1,13 @@
 //! One decision on one request: the order of refusals, what is recorded, and what completes the request.
 
-use super::fixture::{NOON, directory, excluding, gate, template};
+use super::fixture::{NOON, directory, document, excluding, gate, template};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{NewDecision, add_decision, valid_for};
 use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::digest::Digest;
+use crate::domain::document::Resources;
 use crate::domain::eligibility::{Ineligible, Involvement};
+use crate::domain::execute::{Recheck, recheck};
 use crate::domain::people::Person;
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
@@ -12,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Effect, Grant, Outcome, Request, State, Status};
 use crate::domain::target::Target;
 use crate::domain::time::{Span, Timestamp};
+use std::collections::BTreeMap;
 
 /// A day after [`NOON`].
 const EXPIRY: Timestamp = Timestamp(NOON.0 + 24 * 60 * 60 * 1000);
@@ -252,4 +256,53 @@ fn every_ineligible_person_is_told_why_in_a_sentence() {
             .iter()
             .all(|one| one.ends_with('.') && one.len() > 20)
     );
+}
+
+/// Not even while a session covers it.
+#[test]
+fn a_grant_whose_target_moved_or_is_gone_never_runs_st3() {
+    type Change = fn(&mut Resources);
+    let cases: [(Change, &str); 4] = [
+        (|_| {}, ""),
+        (
+            |resources| resources.clusters[0].environment = "staging".into(),
+            "The cluster prod-eu-1 belongs to another environment now, so it was cancelled. Ask again.",
+        ),
+        (
+            |resources| drop(resources.clusters.remove(0)),
+            "The cluster prod-eu-1 does not exist any more, so it was cancelled. Ask again for one that does.",
+        ),
+        (
+            |resources| resources.projects.retain(|id| id.as_str() != "api"),
+            "The project api does not exist any more, so it was cancelled. Ask again for one that does.",
+        ),
+    ];
+    for (change, refused) in cases {
+        let mut document = document("");
+        change(&mut document.resources);
+        let config = CompiledConfig::compile(8, document, &BTreeMap::new()).expect("it compiles");
+        for (grant, covered) in [(Grant::Allowed, false), (Grant::Bypassed, true)] {
+            let mut request = request(Vec::new());
+            request.target = Target {
+                project: Some("api".into()),
+                cluster: Some("prod-eu-1".into()),
+                environment: Some("production".into()),
+                release: None,
+            };
+            request.state = State::Granted {
+                grant,
+                until: EXPIRY,
+            };
+            let expected = if refused.is_empty() {
+                Recheck::Holds
+            } else {
+                Recheck::Impossible {
+                    decisions: Vec::new(),
+                    why: refused.to_owned(),
+                }
+            };
+            let checked = recheck(&request, &[], &config, covered, NOON);
+            assert_eq!(checked, expected, "{grant:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A grant is rechecked when it is executed, against the current policies and people.
 
-use crate::client::{Api, PIPELINE, deploy, text};
+use crate::client::{Api, PIPELINE, command, deploy, text};
 use crate::database::on_both;
 use crate::world::{World, world};
 use serde_json::{Value, json};
@@ -44,6 +44,21 @@ on_both! {
         assert_eq!(waiting.await.expect("it ends")["status"], "approved");
         ci.execute(&id, &digest).await.ok();
         assert_eq!(ci.execute(&id, &digest).await.outcome(), "409 request_closed");
+        world.finish().await;
+    }
+
+    async fn a_cluster_that_moved_is_not_commanded_on_its_old_grant_st3(kind) {
+        let world = world!(kind);
+        let alice = world.person("alice").await;
+        let asked = alice.submit(command()).await.ok();
+        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+        assert_eq!(approve(&world, "carol", &id).await["status"], "approved");
+        world.reconfigure(|document| document["resources"]["clusters"][0]["environment"] = json!("staging")).await;
+        let refused = alice.execute(&id, &digest).await;
+        assert_eq!(refused.outcome(), "409 requirements_changed");
+        let why = text(&refused.body, "detail");
+        assert!(why.contains("The cluster prod-eu-1 belongs to another environment now"), "{why}");
+        assert_eq!(alice.read(&id).await["status"], "cancelled");
         world.finish().await;
     }
 

@@ -1,8 +1,13 @@
 //! Revoked tokens stop working at once on every replica; limits keep one principal from flooding the others.
 
+use crate::break_glass::{opened, revoke, start};
 use crate::client::{Api, PIPELINE, command, text};
 use crate::database::on_both;
 use crate::world::{operator, world};
+use countersign::app::{AppError, Changed};
+use countersign::domain::decision::Via;
+use countersign::domain::principal::Caller;
+use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
 use serde_json::json;
@@ -103,6 +108,36 @@ on_both! {
         alice.submit(command()).await.ok();
         world.clock.advance(Span::seconds(1));
         ci.submit(command()).await.ok();
+        world.finish().await;
+    }
+
+    /// What is not gated adds no request, and is not counted.
+    async fn gated_starts_and_changes_count_as_requests_sl15(kind) {
+        let world = world!(kind);
+        world.reconfigure(|document| {
+            document["limits"] = json!({"pendingPerPrincipal": 1, "requestsPerSecond": 50});
+        }).await;
+        let [dan, carol] = [world.person("dan").await, world.person("carol").await];
+        for full in [&dan, &carol] {
+            full.submit(command()).await.ok();
+        }
+        let session = opened(&world, &dan).await;
+        revoke(&dan, &session).await.ok();
+        world.reconfigure(|document| {
+            document["policies"].as_array_mut().expect("a list").push(json!({"id": "glass-gate", "name": "Glass Gate", "scope": "organization",
+                "actions": ["break_glass.initiate", "environment.policy_update"], "approvers": {"teams": ["sre", "security"]}}));
+            document["bindings"].as_array_mut().expect("a list").push(json!({"policy": "glass-gate", "level": "organization"}));
+        }).await;
+        let full = carol.post("/v1/break-glass", start()).await;
+        assert_eq!((full.outcome(), full.header("retry-after")), ("429 too_many_requests".to_owned(), "60"));
+        let mut document = world.app().config().await.expect("stored").document;
+        document.routes.rules.clear();
+        let (by, reason) = (Caller::person("carol".into(), Via::Api), Some("tidy".to_owned()));
+        let full = world.app().change_config(&by, document.clone(), None, reason.clone()).await;
+        assert!(matches!(full, Err(AppError::Refused(Refusal::TooMany(..)))), "{full:?}");
+        assert_eq!(world.database.count("SELECT count(*) FROM requests").await, 2);
+        let asked = world.app().change_config(&operator(), document, None, reason).await;
+        assert!(matches!(asked, Ok(Changed::Requested(_))), "the operator has no limit: {asked:?}");
         world.finish().await;
     }
 }
