@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_names_what_it_was_made_from() {
+    fn config_change_requires_the_current_version_in_if_match() {
         assert_eq!(if_match(&HeaderMap::new()).ok(), Some(None));
         assert_eq!(read("\"7\""), Ok(Some(Condition::Version(7))));
         assert_eq!(read("*"), Ok(Some(Condition::Any)));

@@ -17,7 +17,7 @@ use crate::world::world;
 use serde_json::json;
 
 on_both! {
-    async fn a_pipeline_asks_waits_and_executes_once(kind) {
+    async fn pipeline_submits_waits_and_executes_once(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
 
@@ -66,7 +66,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_wait_ends_with_the_patience_and_with_every_newer_version(kind) {
+    async fn long_poll_ends_on_timeout_and_on_every_newer_version(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let asked = ci.submit(deploy()).await.ok();
@@ -86,7 +86,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_no_policy_gates_runs_at_once_and_once(kind) {
+    async fn ungated_request_is_executable_at_once_and_only_once(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let mut body = deploy();
@@ -99,7 +99,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn probes_and_the_document_are_open(kind) {
+    async fn probes_and_openapi_document_need_no_token(kind) {
         let world = world!(kind);
         let nobody = crate::client::Api::new(&world.url, "");
         assert_eq!(nobody.get("/healthz").await.ok(), json!("ok\n"));

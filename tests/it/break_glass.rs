@@ -66,7 +66,7 @@ pub async fn rows(world: &World, what: &str) -> Vec<Value> {
 }
 
 on_both! {
-    async fn an_emergency_from_the_first_word_to_the_review(kind) {
+    async fn break_glass_session_from_start_to_review(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -113,7 +113,7 @@ on_both! {
     }
 
     /// docs/break-glass.md lists the fields: session id, reason, bypassed policies, actor, duration, prominent flag.
-    async fn every_row_has_the_fields_of_the_specification(kind) {
+    async fn every_break_glass_audit_row_has_the_documented_fields(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -137,7 +137,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_start_that_came_before_has_effect_once(kind) {
+    async fn repeated_break_glass_calls_take_effect_once(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let first = dan.once("k1", "/v1/break-glass", start()).await.ok();

@@ -84,7 +84,7 @@ const BUTTONS: &str =
 const ONLY_ME: &str = "[...document.querySelectorAll('article.only-you')].at(-1)?.innerText ?? ''";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demos_story_in_a_browser() {
+async fn demo_request_is_approved_in_a_browser() {
     looking!(world, browser);
     browser.reads("Three things to try").await;
     browser.screenshot("01-empty").await;
@@ -212,7 +212,7 @@ async fn everything_can_be_done_with_the_keyboard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_command_is_read_to_its_end_before_it_is_approved_sl9() {
+async fn long_command_is_fully_readable_before_it_is_approved_sl9() {
     looking!(world, browser);
     let pods: Vec<String> = (1..=160).map(|pod| format!("worker-{pod}")).collect();
     let command = format!("kubectl delete pod {}", pods.join("; kubectl delete pod "));
@@ -248,7 +248,7 @@ async fn a_long_command_is_read_to_its_end_before_it_is_approved_sl9() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_phone_shows_the_whole_story() {
+async fn sandbox_page_fits_a_phone_screen() {
     looking!(world, browser);
     for (name, screen) in [
         ("light", PHONE),
@@ -374,7 +374,7 @@ async fn forms_home_and_policies_in_a_browser() {
 
 /// A gated configuration change as its approver sees it, and an observed policy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_of_the_rules_in_a_browser() {
+async fn config_change_is_approved_in_a_browser() {
     looking!(world, browser);
     let policy = |id: &str, name: &str, action: &str, mode: &str| json!({"id": id, "name": name, "scope": "organization", "actions": [action], "mode": mode, "approvers": {"teams": ["security"]}});
     world
@@ -422,7 +422,7 @@ async fn a_change_of_the_rules_in_a_browser() {
 
 /// A break-glass session: its form, the alerts, the Home tab, the end and the review.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_emergency_in_a_browser() {
+async fn break_glass_session_in_a_browser() {
     looking!(world, browser);
     becomes(&mut browser, "Dan").await;
     sends(&world, &mut browser, "/breakglass start for=1h").await;
@@ -493,7 +493,7 @@ async fn an_emergency_in_a_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn news_disturbs_nobody() {
+async fn new_messages_do_not_move_scroll_position_or_focus() {
     looking!(world, browser);
     let say = |text: &str| {
         world
@@ -564,7 +564,7 @@ async fn news_disturbs_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_can_reach_nobody_else() {
+async fn sandbox_page_cannot_reach_other_hosts() {
     looking!(world, browser);
     let reached = browser
         .evaluate("fetch('http://127.0.0.1:9/').then(() => 'reached', () => 'refused')")

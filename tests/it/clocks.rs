@@ -155,7 +155,7 @@ on_both! {
     }
 
     /// The database's clock decides, whatever the machine's clock says.
-    async fn an_approval_ends_by_the_databases_clock_st6(kind) {
+    async fn grant_expires_by_the_database_clock_st6(kind) {
         let hands = Hands::new();
         let demo = include_str!("../../manifests/demo.yaml");
         let Some(world) = World::start_by(kind, demo, countersign::sandbox::Seed::example(), hands.clock.clone()).await else { return };

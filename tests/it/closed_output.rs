@@ -105,7 +105,7 @@ const READING: [&[&str]; 19] = [
 ];
 
 on_both! {
-    async fn no_command_panics_when_its_output_is_closed_or_full_f7(kind) {
+    async fn commands_do_not_panic_when_output_is_closed_or_full_f7(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, world.token_of("carol", Scope::ALL).await);
         let demo = include_str!("../../manifests/demo.yaml");
@@ -129,7 +129,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_command_that_was_called_wrongly_says_so_to_nobody_f7(kind) {
+    async fn usage_errors_exit_with_2_even_if_stderr_is_closed_f7(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());
         for args in [&["inbox", "--nonsense"][..], &["inbox"], &["apply", "-f", "nowhere.yaml"], &["no-such-command"]] {
@@ -141,7 +141,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_was_approved_runs_although_nobody_reads_its_progress_f7(kind) {
+    async fn run_executes_the_approved_command_even_if_stderr_is_closed_f7(kind) {
         let world = world!(kind);
         let token = world.token(Principal::Service("ci".into()), &[], PIPELINE).await;
         let ci = crate::client::Api::new(&world.url, &token);
@@ -160,7 +160,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn content_that_could_not_be_printed_can_be_printed_again_f7(kind) {
+    async fn execute_prints_the_payload_again_after_a_failed_write_f7(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         for _ in 0..2 {
@@ -182,7 +182,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn demo_ends_when_nobody_can_read_where_it_is_f7() {
+async fn demo_exits_when_it_cannot_print_its_address_f7() {
     let world = world!(Kind::Sqlite);
     let shell = Shell::with(&world, String::new());
     let args = ["demo", "--port", "0", "--slack-port", "0", "--log", "off"];

@@ -76,7 +76,7 @@ const EXPLAIN: &str =
     "explain release.deploy --project api-platform --environment staging --reason try";
 
 on_both! {
-    async fn explain_draws_the_week_and_is_plain_when_piped(kind) {
+    async fn explain_draws_the_week_and_prints_plain_text_when_piped(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         let day = shell.run(EXPLAIN).await;
@@ -97,7 +97,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn apply_shows_the_difference_and_changes_nothing_in_a_dry_run(kind) {
+    async fn apply_dry_run_prints_the_difference_and_changes_nothing(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         shell.file("same.yaml", DEMO);
@@ -125,7 +125,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_stored_comes_back_as_the_same_document(kind) {
+    async fn stored_configuration_reads_back_as_the_same_document(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         let url = format!("{}/v1/config", world.url);
@@ -140,7 +140,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn apply_refuses_with_the_lines_of_the_file(kind) {
+    async fn apply_reports_config_errors_with_lines_of_the_file(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         let wrong = DEMO.replace("approvers: {teams: [sre]}", "approvers: {teams: [sri]}").replace("endHour: 9}", "endHour: 25}");
@@ -156,7 +156,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn apply_waits_where_a_policy_gates_it(kind) {
+    async fn apply_waits_for_approval_when_a_policy_gates_it(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         let gated = DEMO
@@ -178,7 +178,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn apply_tells_a_script_what_became_of_it(kind) {
+    async fn apply_reports_its_outcome_as_json(kind) {
         let world = world!(kind);
         let shell = Shell::of(&world).await;
         shell.file("same.yaml", DEMO);

@@ -32,7 +32,7 @@ fn described(document: &ConfigDocument, description: &str) -> ConfigDocument {
 }
 
 on_both! {
-    async fn an_edit_among_thousands_of_policies_stores_what_it_changes_r26(kind) {
+    async fn edit_among_thousands_of_policies_stores_only_the_delta_r26(kind) {
         let world = world!(kind);
         let demo = world.app().config().await.expect("stored").document;
         let large = with_policies(&demo, 5_000, "One of many");
@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn audit_row_of_a_change_names_what_differs_before_and_after_r26(kind) {
+    async fn audit_row_of_a_config_change_lists_values_before_and_after_r26(kind) {
         let world = world!(kind);
         let demo = world.app().config().await.expect("stored").document;
         let mut changed = described(&demo, "Another text");
@@ -85,7 +85,7 @@ on_both! {
     }
 
     /// Superseded versions move to another table. The version in force, and one that is not stored there, cannot be deleted.
-    async fn superseded_versions_are_final_r26(kind) {
+    async fn superseded_config_versions_are_immutable_r26(kind) {
         let world = world!(kind);
         let demo = world.app().config().await.expect("stored").document;
         for edit in 0..3 {

@@ -251,7 +251,7 @@ impl Serving {
 }
 
 on_both! {
-    async fn killed_between_a_request_and_its_card_st8(kind) {
+    async fn card_is_posted_after_a_kill_between_request_and_card_st8(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         ground.slack.fail_always("chat.postMessage", Fault::Disconnect);
@@ -266,7 +266,7 @@ on_both! {
         ground.end().await;
     }
 
-    async fn killed_between_a_decision_and_its_card_st8(kind) {
+    async fn card_is_updated_after_a_kill_between_decision_and_card_st8(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         ground.asks().await;
@@ -292,7 +292,7 @@ on_both! {
         ground.end().await;
     }
 
-    async fn told_to_stop_it_finishes_the_click_in_flight(kind) {
+    async fn shutdown_finishes_the_click_in_flight(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let mut serving = ground.serve().await;
         ground.asks().await;

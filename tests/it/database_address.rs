@@ -35,7 +35,7 @@ async fn a_refused_connection_names_address_cause_and_hint_f5() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_says_what_is_wrong_f5() {
+async fn database_open_error_names_the_cause_f5() {
     let database = fresh!(Kind::Postgres);
     let (_, rest) = database.url.split_once('@').expect("a user");
     let server = rest.split('/').next().expect("a server");
@@ -48,7 +48,7 @@ async fn what_cannot_be_opened_says_what_is_wrong_f5() {
 }
 
 #[tokio::test]
-async fn other_spellings_of_a_server_open_it_f3() {
+async fn alternative_postgres_url_spellings_are_accepted_f3() {
     let database = fresh!(Kind::Postgres);
     let (_, rest) = database.url.split_once('@').expect("a user");
     let (server, query) = rest.split_once("/postgres?").expect("a database");
@@ -79,7 +79,7 @@ fn mode(file: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn the_database_file_and_those_beside_it_are_private_r30() {
+async fn database_file_and_its_side_files_are_private_r30() {
     let folder = folder();
     let file = folder.join("countersign.db").display().to_string();
     for before in [None, Some(0o644)] {
@@ -185,7 +185,7 @@ async fn until_ready(server: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_in_transaction_mode_is_refused_with_what_to_do_f3() {
+async fn transaction_mode_pooler_is_refused_with_a_hint_f3() {
     let database = fresh!(Kind::Postgres);
     let (user, rest) = database.url.split_once('@').expect("a user");
     let (server, name) = rest.split_once('/').expect("a database");

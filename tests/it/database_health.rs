@@ -105,7 +105,7 @@ async fn nothing_is_written(world: &World, url: &str, sentence: &str) {
 }
 
 on_both! {
-    async fn a_database_that_takes_no_writes_is_said_everywhere_f1(kind) {
+    async fn read_only_database_is_reported_everywhere_f1(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         if kind == Kind::Postgres {
@@ -143,7 +143,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_database_that_is_gone_is_said_and_heals_f1(kind) {
+    async fn lost_database_is_reported_and_recovers_f1(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         let alice = world.person("alice").await;
@@ -191,7 +191,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn whoever_holds_the_database_holds_up_others_for_seconds_and_readiness_notices_r06(kind) {
+    async fn locked_database_delays_calls_for_seconds_only_and_fails_readiness_r06(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         assert_eq!(alice.get("/v1/requests").await.status, 200); // from here on, the use of the token is not recorded again
@@ -222,7 +222,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_replica_that_stood_still_says_so_for_a_while_f1(kind) {
+    async fn replica_reports_a_recent_stall_for_a_while_f1(kind) {
         let machine = Arc::new(Mutex::new(Machine { wall: crate::world::MONDAY, steady: Span(0) }));
         let shown = machine.clone();
         let clock = Clock::measured(move || *shown.lock().expect("the hands"));
@@ -306,7 +306,7 @@ impl Cable {
 
 /// A replica takes the locks of a submission and then stops. The server ends its transaction, and the other replicas continue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_stopped_in_a_transaction_does_not_wedge_the_others_r06() {
+async fn replica_stopped_in_a_transaction_does_not_block_the_others_r06() {
     let world = world!(Kind::Postgres);
     let alice = world.person("alice").await;
     let stopped: Db = world.database.again().await;
@@ -334,7 +334,7 @@ async fn a_replica_stopped_in_a_transaction_does_not_wedge_the_others_r06() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_connection_has_its_time_outs_r06() {
+async fn every_connection_has_timeouts_r06() {
     let database = fresh!(Kind::Postgres);
     let Db::Postgres { pool, .. } = &database.db else {
         panic!("a server");

@@ -25,7 +25,7 @@ async fn decisions(world: &World) -> i64 {
 }
 
 on_both_doors! {
-    async fn a_click_that_had_begun_tells_its_outcome_later(kind) {
+    async fn started_click_reports_its_outcome_later(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -47,7 +47,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_refusal_that_comes_too_late_for_the_ack_is_told_as_well(kind) {
+    async fn refusal_too_late_for_the_ack_is_still_sent(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("mallory", "approve", Forge::default());
@@ -63,7 +63,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_command_that_had_begun_tells_its_outcome_later_and_asks_once(kind) {
+    async fn started_command_reports_its_outcome_later_and_creates_one_request(kind) {
         let world = world!(kind);
         let command = world.command_of("alice", DEPLOY);
         let held = world.database.hold().await;
@@ -82,7 +82,7 @@ on_both_doors! {
     }
 
     /// The first clicks occupy all deciders, so the last one only waits in the queue.
-    async fn a_click_that_had_not_begun_is_dropped_and_says_so(kind) {
+    async fn click_that_never_left_the_queue_is_dropped_with_a_reply(kind) {
         let world = world!(kind);
         let busy = world.database.db.deciders();
         for number in 0..=busy {

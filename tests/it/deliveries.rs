@@ -104,7 +104,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_command_sent_again_asks_once_and_is_answered_as_before_b57(kind) {
+    async fn repeated_command_creates_one_request_and_gets_the_same_reply_b57(kind) {
         let mut world = world!(kind);
         let command = world.command_of("alice", DEPLOY);
         let first = world.delivers(&command).await;
@@ -136,7 +136,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn sixteen_clicks_at_once_are_one_vote_sl12(kind) {
+    async fn sixteen_simultaneous_clicks_are_one_decision_sl12(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let clicks: Vec<_> = (0..16).map(|_| world.click_of("bob", "approve", Forge::default())).collect();
@@ -152,7 +152,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn one_delivery_sixteen_times_at_once_is_one_vote_and_no_word_sl2(kind) {
+    async fn delivery_sent_sixteen_times_is_one_decision_without_a_reply_sl2(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -164,7 +164,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn what_we_have_no_use_for_is_acknowledged(kind) {
+    async fn unused_deliveries_are_acknowledged(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;
@@ -190,7 +190,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn an_answer_for_the_clicker_alone_comes_after_the_ack(kind) {
+    async fn ephemeral_reply_is_sent_after_the_ack(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         // the ack does not wait for the reply: Slack accepts no replies at the moment, but the click is acknowledged
@@ -209,7 +209,7 @@ on_both_doors! {
 }
 
 on_both! {
-    async fn both_sides_of_five_minutes_through_the_door_sl2(kind) {
+    async fn signature_timestamps_are_accepted_up_to_five_minutes_off_sl2(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let now = world.slack.now_ms() / 1_000;
@@ -234,7 +234,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_not_signed_touches_nothing_b54(kind) {
+    async fn unsigned_deliveries_change_nothing_b54(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;
@@ -272,7 +272,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_body_that_is_too_long_is_refused_before_its_signature_b56(kind) {
+    async fn too_long_body_is_refused_before_its_signature_is_checked_b56(kind) {
         let world = world!(kind);
         let long = world.slack.raw_delivery(FORM, vec![b'a'; LIMIT + 1]);
         assert_eq!(world.delivers(&long).await.status, 413);
@@ -284,7 +284,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn slacks_own_questions_are_answered_and_do_nothing(kind) {
+    async fn slack_url_verification_and_ssl_checks_are_answered_and_do_nothing(kind) {
         let world = world!(kind);
         let rows = world.rows().await;
         let challenge = json!({"type": "url_verification", "token": "x", "challenge": "3eZbrw1aB10FEMAGAZd4F"}).to_string();
@@ -298,7 +298,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_body_of_two_kinds_is_refused_sl3(kind) {
+    async fn body_that_mixes_two_delivery_kinds_is_refused_sl3(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;

@@ -137,7 +137,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn a_demo_tells_what_to_try_and_leaves_nothing_behind() {
+async fn demo_prints_what_to_try_and_removes_its_files() {
     let folder = Folder::new();
     let demo = Running::start(&folder.0, &[]).await;
     let words = demo
@@ -195,7 +195,7 @@ async fn numbers_with(api: &str, wanted: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_kept_demo_shows_its_pending_cards_again() {
+async fn kept_demo_posts_its_pending_cards_again() {
     let folder = Folder::new();
     let kept = ["--database", "sqlite://kept.db"];
     let demo = Running::start(&folder.0, &kept).await;
@@ -223,7 +223,7 @@ async fn a_kept_demo_shows_its_pending_cards_again() {
 }
 
 #[tokio::test]
-async fn a_demo_that_cannot_start_says_what_to_do() {
+async fn demo_start_error_says_what_to_do() {
     let folder = Folder::new();
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -284,7 +284,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_workspace_that_forgot_its_messages_gets_its_pending_cards_again(kind) {
+    async fn pending_cards_are_posted_again_after_the_workspace_lost_them(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let card = world.card();

@@ -99,7 +99,7 @@ async fn changes(world: &World, who: &str, reason: &str, change: impl FnOnce(&mu
 }
 
 on_both! {
-    async fn eleven_thousand_members_and_their_groups_are_read_at_slacks_pace_r17(kind) {
+    async fn eleven_thousand_members_and_groups_are_read_within_rate_limits_r17(kind) {
         let Some(world) = World::start_with(kind, &open_house()).await else { return };
         grow(&world, 11_000);
         let users = world.slack.look(|state| state.users.len());
@@ -130,7 +130,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_older_page_does_not_bring_back_who_was_switched_off_meanwhile_r17(kind) {
+    async fn stale_member_page_does_not_reactivate_a_deactivated_person_r17(kind) {
         let Some(world) = World::start_with(kind, &open_house()).await else { return };
         grow(&world, 11_000);
         world.slack.set_tiers(true);
@@ -170,7 +170,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn joining_a_group_gives_administration_and_break_glass_late_and_is_announced_r18(kind) {
+    async fn rights_from_joining_a_group_are_held_for_24_hours_and_announced_r18(kind) {
         let Some(world) = rights_by_group(kind).await else { return };
         assert!(administers(&world, "carol", "search").await, "the group as it was chosen");
         let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
@@ -196,7 +196,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn whom_somebody_else_adds_to_a_group_has_its_rights_at_once_and_is_announced_r18(kind) {
+    async fn person_added_to_a_group_by_another_gets_rights_at_once_announced_r18(kind) {
         let Some(world) = rights_by_group(kind).await else { return };
         world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U06ERIN"]).await;
         let told = last_alert(&world);
@@ -208,7 +208,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_is_listed_after_joining_a_group_waits_as_well_r18(kind) {
+    async fn rights_are_held_for_people_listed_after_joining_a_group_r18(kind) {
         let Some(world) = rights_by_group(kind).await else { return };
         world.regroups("S02SRE", "U99NEW", &["U03CAROL", "U05DAN", "U99NEW"]).await;
         let alice = world.person("alice").await;
@@ -232,7 +232,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_group_that_an_edit_binds_is_held_back_as_a_whole_r18(kind) {
+    async fn all_rights_of_a_newly_bound_group_are_held_r18(kind) {
         let Some(world) = World::start(kind).await else { return };
         world.edits("carol", |document| {
             document["directory"]["teams"][2]["slackUserGroup"] = json!("S03SECURITY");
@@ -246,7 +246,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_author_that_a_later_edit_overwrites_is_unknown_r34(kind) {
+    async fn group_edit_author_is_unknown_after_a_later_edit_r34(kind) {
         let Some(world) = rights_by_group(kind).await else { return };
         let alice = world.person("alice").await;
         let waiting = text(&alice.submit(deploy()).await.ok(), "id");
@@ -264,7 +264,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_author_of_whom_no_event_tells_is_unknown_r34(kind) {
+    async fn group_edit_author_is_unknown_without_an_event_r34(kind) {
         let Some(world) = rights_by_group(kind).await else { return };
         world.regroups_unheard("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U06ERIN"]);
         world.passes(Span::minutes(5)).await;
@@ -274,7 +274,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_guest_learnt_at_one_replica_is_refused_at_the_other_and_by_token_r19(kind) {
+    async fn guest_seen_by_one_replica_is_refused_by_others_and_by_token_r19(kind) {
         let world = world!(kind);
         world.syncs().await;
         let (other, other_url) = world.replica().await;
@@ -305,7 +305,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_guest_account_is_refused_although_its_person_has_another_one_r19(kind) {
+    async fn guest_account_is_refused_even_if_its_person_has_another_account_r19(kind) {
         let world = world!(kind);
         world.edits("carol", |document| document["directory"]["users"][1]["slack"] = json!([
             {"teamId": "T01TEST", "userId": "U02BOB"}, {"teamId": "T02OTHER", "userId": "U02BOB"}])).await.expect("she administers");
@@ -326,7 +326,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_weakens_is_announced_before_harmless_edits_and_a_long_reason_r11(kind) {
+    async fn weakenings_are_announced_before_harmless_edits_and_a_long_reason_r11(kind) {
         let world = world!(kind);
         changes(&world, "carol", &"because of everything ".repeat(150), |document| {
             let projects = document["resources"]["projects"].as_array_mut().expect("a list");
@@ -370,7 +370,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn hidden_payloads_and_added_channels_are_announced_and_take_no_card_away_r12(kind) {
+    async fn payload_hiding_and_added_channels_are_announced_and_keep_all_cards_r12(kind) {
         let world = world!(kind);
         changes(&world, "carol", "less noise", |document| document["policies"][0]["showPayload"] = json!("never")).await;
         assert!(last_alert(&world).contains("! policy production-deploy-gate shows less of the payload to those who decide"), "{}", last_alert(&world));
@@ -395,7 +395,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn alerts_in_a_shared_channel_carry_no_reason_and_no_content_r23(kind) {
+    async fn alerts_in_shared_channels_omit_reason_and_content_r23(kind) {
         let world = world!(kind);
         let share = |shared: bool| world.slack.change(|state| state.channels.get_mut("C03SECURITY").expect("there").is_ext_shared = shared);
         let (dan, erin) = (world.person("dan").await, world.person("erin").await);
@@ -429,7 +429,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_card_loses_its_text_as_soon_as_its_channel_is_shared_and_says_why_sl7(kind) {
+    async fn card_text_is_removed_with_a_note_once_its_channel_is_shared_sl7(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         assert!(world.card().contains("hotfix for checkout"));

@@ -51,7 +51,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn everything_that_is_wrong_in_slack_is_told_with_how_to_mend_it(kind) {
+    async fn doctor_reports_every_slack_problem_with_a_hint(kind) {
         let world = world!(kind);
         world.slack.change(|state| {
             state.scopes.remove("usergroups:read");
@@ -81,7 +81,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn tokens_that_do_not_work_are_told(kind) {
+    async fn doctor_reports_invalid_tokens(kind) {
         let world = world!(kind);
         let (code, said) = visit(&world, &[], &[("SLACK_BOT_TOKEN", "xoxb-wrong")]).await;
         assert!(said.contains("✗ problem  bot token: invalid_auth"), "{said}");
@@ -103,7 +103,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_slack_has_not_taken_is_listed_and_tried_again(kind) {
+    async fn doctor_lists_undeliverable_messages_and_they_can_be_retried(kind) {
         let world = world!(kind);
         world.slack.fail_next_of("chat.postMessage", Fault::api("restricted_action"));
         world.types("alice", DEPLOY).await;
@@ -131,7 +131,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn nothing_is_set_up_yet() {
+async fn doctor_reports_a_missing_configuration() {
     let world = world!(Kind::Sqlite);
     let empty = crate::database::Database::fresh(Kind::Sqlite)
         .await

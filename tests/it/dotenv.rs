@@ -60,7 +60,7 @@ impl Drop for Folder {
 }
 
 #[tokio::test]
-async fn a_foreign_dotenv_makes_no_command_fail_f4() {
+async fn dotenv_of_another_program_does_not_break_commands_f4() {
     let foreign = Folder::with("APP_NAME=My Shop\nGREETING='\nno assignment at all\n");
     let directory = Folder::new();
     std::fs::create_dir(directory.0.join(".env")).expect("a folder");
@@ -78,7 +78,7 @@ async fn a_foreign_dotenv_makes_no_command_fail_f4() {
 }
 
 #[tokio::test]
-async fn values_mean_what_they_say_and_the_environment_wins_f4() {
+async fn dotenv_values_are_literal_and_the_environment_overrides_them_f4() {
     let folder = Folder::with("DATABASE_URL=\"sqlite://pa$HOME s.db\" # ours\nHOME=/nowhere\n");
     let said = folder.run(&["audit", "verify"], &[("HOME", "/tmp")]).await;
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -94,7 +94,7 @@ async fn values_mean_what_they_say_and_the_environment_wins_f4() {
 }
 
 #[tokio::test]
-async fn a_fault_names_file_and_line_f4() {
+async fn dotenv_error_names_file_and_line_f4() {
     let folder = Folder::with("# ours\nDATABASE_URL='sqlite://canary.db\nRUST_LOG=info\n");
     let said = folder.run(&["audit", "verify"], &[]).await;
     assert_eq!(said.code, Some(2));
@@ -134,7 +134,7 @@ async fn client_commands_read_no_dotenv_r08() {
 }
 
 on_both! {
-    async fn the_command_of_run_sees_no_secret_of_ours_r08(kind) {
+    async fn command_started_by_run_does_not_inherit_our_secrets_r08(kind) {
         let world = world!(kind);
         let token = world.token(Principal::Service("ci".into()), &[], PIPELINE).await;
         let folder = Folder::with("COUNTERSIGN_LISTEN=canary\nAPP_NAME=canary\n");

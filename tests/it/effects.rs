@@ -156,7 +156,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn change_that_nobody_left_could_approve_is_cancelled_r01(kind) {
+    async fn config_change_without_remaining_approvers_is_cancelled_r01(kind) {
         let Some(world) = gated(kind, &["two, name: Two, approvers: {teams: [sre]}, quorum: {minApprovals: 2}"]).await else { return };
         world.reconfigure(|document| document["administrators"] = json!({"users": ["erin"]})).await;
         let first = RequestRef::Number(1);

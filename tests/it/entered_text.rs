@@ -64,7 +64,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn line_ends_of_windows_are_fine_f6(kind) {
+    async fn windows_line_ends_are_accepted_f6(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         let asked = alice.submit(with(deploy(), "reason", "## Why\r\nhotfix\r\n")).await.ok();
@@ -82,7 +82,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_nobody_sees_is_blank_at_every_entry_f6(kind) {
+    async fn invisible_text_counts_as_blank_at_every_entry_f6(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = alice.submit(with(deploy(), "reason", UNSEEN)).await;

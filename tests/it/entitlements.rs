@@ -48,7 +48,7 @@ async fn reviews(who: &Api, session: &str) -> String {
 }
 
 on_both! {
-    async fn nobody_reviews_their_own_session_as_a_listed_person_r09(kind) {
+    async fn initiator_cannot_review_their_session_under_a_listed_person_id_r09(kind) {
         let Some(world) = open_house(kind).await else { return };
         let member = world.person("U04MALLORY").await;
         let own = opened(&world, &member).await;
@@ -76,7 +76,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn cut_reaches_a_decision_that_was_made_under_another_id_r09(kind) {
+    async fn removed_membership_voids_a_decision_made_under_another_id_r09(kind) {
         let Some(world) = open_house(kind).await else { return };
         world.reconfigure(|document| {
             document["directory"]["teams"][1]["members"] = json!(["carol", "dan", "U04MALLORY"]);
@@ -97,7 +97,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn owner_by_token_reviews_and_approves_nothing_of_the_service_r10(kind) {
+    async fn owner_cannot_review_or_approve_for_their_service_by_token_r10(kind) {
         let Some(world) = World::start(kind).await else { return };
         let dan = world.person("dan").await;
         let mut body = start();
@@ -122,7 +122,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn service_without_active_owners_asks_for_people_alone_r28(kind) {
+    async fn service_without_active_owners_may_only_submit_for_people_r28(kind) {
         let Some(world) = World::start(kind).await else { return };
         world.syncs().await;
         let mut scopes = PIPELINE.to_vec();
@@ -178,7 +178,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_level_left_out_is_never_a_way_past_its_policies_r03(kind) {
+    async fn omitting_a_target_level_does_not_avoid_its_policies_r03(kind) {
         let Some(world) = World::start(kind).await else { return };
         let gates = "  - {id: cluster-gate, name: Cluster Gate, scope: cluster, approvers: {teams: [sre]}}
   - {id: project-gate, name: Project Gate, scope: project, actions: [command.execute], approvers: {teams: [backend]}}";

@@ -124,7 +124,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn guests_bots_strangers_and_the_deactivated_do_nothing_b46(kind) {
+    async fn guests_bots_strangers_and_deactivated_accounts_are_refused_b46(kind) {
         type Change = fn(&mut User);
         let cases: [(Change, &str); 6] = [
             (|user| user.is_restricted = true, "Guests"),
@@ -155,7 +155,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn who_was_deactivated_a_moment_ago_does_nothing_st4(kind) {
+    async fn just_deactivated_account_is_refused_st4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "dan").await;
@@ -171,7 +171,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_look_up_that_fails_records_nothing_and_is_not_kept_sl5(kind) {
+    async fn failed_account_lookup_records_nothing_and_is_not_cached_sl5(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let rows = world.rows().await;
@@ -262,7 +262,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn what_the_clicked_message_shows_is_not_believed_sl4(kind) {
+    async fn content_of_the_clicked_message_is_not_trusted_sl4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let forged = || Forge {
@@ -283,7 +283,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_modal_is_judged_by_who_sends_it_sl13(kind) {
+    async fn modal_is_checked_against_the_person_who_submits_it_sl13(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "bob").await;
@@ -309,7 +309,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn being_in_the_channel_gives_no_right_b39(kind) {
+    async fn channel_membership_gives_no_right_to_approve_b39(kind) {
         let world = world!(kind);
         joins(&world, "U20NORA", "nora", |_| {});
         joins(&world, "U21ADMIN", "root", |user| user.is_admin = true);
@@ -331,7 +331,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn an_account_that_bears_somebodys_name_is_nobody_b26_b27(kind) {
+    async fn account_with_the_name_of_a_person_is_not_that_person_b26_b27(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         // the same handle and name as bob's, in the same workspace
@@ -352,7 +352,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn every_door_in_slack_asks_the_same_question_b41(kind) {
+    async fn buttons_commands_and_modals_run_the_same_eligibility_check_b41(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         opens_details(&world, "carol").await;
@@ -373,7 +373,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn two_accounts_of_one_person_are_one_vote_b24(kind) {
+    async fn two_accounts_of_one_person_make_one_decision_b24(kind) {
         let one = "slack: {teamId: T01TEST, userId: U02BOB}";
         let two = "slack: [{teamId: T01TEST, userId: U02BOB}, {teamId: T01TEST, userId: U22BOB}]";
         assert!(DEMO.contains(one));
@@ -391,7 +391,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_card_that_has_ended_says_so_and_is_refreshed_sl11(kind) {
+    async fn click_on_a_closed_card_is_refused_and_refreshes_the_card_sl11(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let (late, wrong) = (world.click_of("carol", "approve", Forge::default()), world.click_of("bob", "reject", Forge::default()));

@@ -24,7 +24,7 @@ async fn requests(world: &World) -> i64 {
 }
 
 on_both! {
-    async fn what_a_command_leaves_out_a_form_asks_for(kind) {
+    async fn form_asks_for_what_a_command_leaves_out(kind) {
         let world = world!(kind);
         let said = world.types("alice", "request release.deploy env=production release=v1.4.2").await;
         assert_eq!(said, "");
@@ -65,7 +65,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_policy_that_wants_a_reason_gets_it_by_a_form(kind) {
+    async fn missing_required_reason_is_asked_for_in_a_form(kind) {
         let world = world!(kind);
         world.types("alice", "request release.deploy project=api-platform env=production release=v1").await;
         let wrong = world.fills("alice", Values::default()).await;
@@ -78,7 +78,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_request_form_asks_for_whoever_sends_it_sl13(kind) {
+    async fn request_form_submits_for_the_person_who_sends_it_sl13(kind) {
         let world = world!(kind);
         world.types("alice", "request").await;
         let by = |user: &str| Forge { user_id: Some(user.to_owned()), ..Forge::default() };
@@ -95,7 +95,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn reject_asks_why_and_whoever_asked_reads_it(kind) {
+    async fn reject_form_asks_for_a_reason_and_the_requester_receives_it(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         assert_eq!(world.clicks("bob", "reject").await, "");
@@ -115,7 +115,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_would_be_refused_is_refused_at_once_and_recorded(kind) {
+    async fn refused_reject_click_opens_no_form_and_is_audited(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         assert!(world.clicks("mallory", "reject").await.starts_with("you are not an eligible approver"));
@@ -133,7 +133,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn rejecting_by_command_and_from_details_says_why_too(kind) {
+    async fn rejection_by_command_and_from_details_includes_the_reason(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         assert_eq!(world.types("bob", "reject 1").await, "");
@@ -148,7 +148,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn details_takes_a_decision_of_who_could_decide_and_of_nobody_else(kind) {
+    async fn details_offers_a_decision_only_to_people_who_can_decide(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         assert!(world.types("bob", "inbox").await.contains("you can approve"));
@@ -164,7 +164,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_long_list_is_searched(kind) {
+    async fn long_option_list_can_be_searched(kind) {
         let many: Vec<String> = (0..150).map(|n| format!("service-{n}")).collect();
         let long = format!("projects: [api-platform, billing, {}]", many.join(", "));
         let demo = DEMO.replace("projects: [api-platform, billing]", &long);
@@ -182,7 +182,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn long_lists_are_for_people_of_the_directory_b41(kind) {
+    async fn option_lists_are_served_only_to_directory_people_b41(kind) {
         let world = world!(kind);
         let payload = |user: &str| json!({
             "type": "block_suggestion", "api_app_id": "A01APP", "team": {"id": "T01TEST"}, "user": {"id": user, "team_id": "T01TEST"},
@@ -208,7 +208,7 @@ fn urlencoded(text: &str) -> String {
 
 /// A trigger is valid for three seconds; a lookup may take longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_modal_opens_in_time_although_its_content_is_late() {
+async fn modal_opens_in_time_even_if_its_content_is_late() {
     let world = world!(Kind::Sqlite);
     world.types("alice", DEPLOY).await;
     let card = world.slack.card("prod-approvals").expect("a card");

@@ -28,7 +28,7 @@ fn release(number: usize) -> String {
 }
 
 on_both! {
-    async fn home_is_the_inbox_and_decides_in_place(kind) {
+    async fn home_tab_lists_the_inbox_and_takes_decisions(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let seen = opens(&world, "bob").await;
@@ -93,7 +93,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn home_is_republished_while_somebody_looks(kind) {
+    async fn recently_opened_home_tab_is_republished(kind) {
         let world = world!(kind);
         opens(&world, "bob").await;
         assert!(home(&world, "bob").contains("Nothing waits for you."), "{}", home(&world, "bob"));
@@ -112,7 +112,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_audit_log_is_for_administrators_b33(kind) {
+    async fn only_administrators_see_the_audit_log_on_home_b33(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "approve").await;
@@ -127,7 +127,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_a_home_carries_gives_no_right_sl4(kind) {
+    async fn forged_home_tab_metadata_gives_no_right_sl4(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         for metadata in ["", "x", "{\"below\":\"-1\"}", "{\"kind\":\"cluster\",\"all\":true,\"below\":\"99999999999999999999\"}"] {

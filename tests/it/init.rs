@@ -51,7 +51,7 @@ const FLAGS: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn what_it_writes_loads_and_says_what_comes_next() {
+async fn init_writes_a_loadable_configuration_and_prints_next_steps() {
     let world = world!(Kind::Sqlite);
     world.slack.change(|state| {
         let bot = state.install.bot_user.clone();
@@ -102,7 +102,7 @@ async fn what_it_writes_loads_and_says_what_comes_next() {
 }
 
 #[tokio::test]
-async fn what_it_cannot_ask_it_says() {
+async fn init_without_a_terminal_names_the_missing_flags() {
     let world = world!(Kind::Sqlite);
     let folder = folder();
     let said = init(&world, &folder, &[]).await;

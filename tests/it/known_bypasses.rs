@@ -82,7 +82,7 @@ async fn status(app: &App, request: &RequestRef) -> Status {
 }
 
 on_both! {
-    async fn policies_come_from_the_store_and_never_from_who_asks_b02(kind) {
+    async fn policies_are_read_from_the_store_and_not_from_the_caller_b02(kind) {
         let world = world!(kind);
         let (replica, other) = world.replica().await;
         let alice = world.person("alice").await;
@@ -104,7 +104,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_grant_runs_what_was_approved_and_nothing_else_b06_b07(kind) {
+    async fn grant_executes_exactly_the_approved_content_b06_b07(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let here = approved(&world, deploy()).await;
@@ -126,7 +126,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn whoever_takes_it_back_in_the_same_moment_wins_or_loses_whole_b04_ap3(kind) {
+    async fn cancel_or_replace_racing_execute_is_all_or_nothing_b04_ap3(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let (here, there) = (world.app().clone(), replica.app.clone());
@@ -163,7 +163,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn rules_that_tighten_in_the_same_moment_hold_or_come_after_ap3(kind) {
+    async fn tightened_policy_racing_execute_applies_before_or_after_it_ap3(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let (here, there) = (world.app().clone(), replica.app.clone());
@@ -192,7 +192,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_actor_is_the_human_who_clicked_b23(kind) {
+    async fn audit_actor_is_the_person_who_clicked_b23(kind) {
         let world = world!(kind);
         world.types("alice", crate::world::DEPLOY).await;
         assert_eq!(world.clicks("bob", "approve").await, "");
@@ -207,7 +207,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_runs_is_what_was_stored_whatever_names_in_it_mean_by_then_b08(kind) {
+    async fn executed_payload_is_byte_for_byte_the_stored_one_b08(kind) {
         let world = world!(kind);
         let mut body = deploy();
         body["payload"] = json!({"contentType": "application/yaml", "text": "image: api:latest \n"});
@@ -217,7 +217,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn waits_and_calls_are_bounded_before_anybody_is_looked_at_ap9(kind) {
+    async fn concurrent_calls_and_long_polls_are_limited_ap9(kind) {
         let world = world!(kind);
         let id = text(&world.person("alice").await.submit(command()).await.ok(), "id");
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();

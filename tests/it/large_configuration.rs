@@ -83,7 +83,7 @@ on_both! {
 
 /// JSON spells out defaults and escapes and can be twice as long: the API must accept what the file reader accepts.
 #[test]
-fn a_file_is_measured_as_it_will_be_sent_r25() {
+fn configuration_file_size_is_measured_as_json_r25() {
     let yaml = |size: usize| {
         let quotes = "\"".repeat(size);
         format!(

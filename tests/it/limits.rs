@@ -155,7 +155,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn many_long_unknown_authors_are_refused_briefly_r07(kind) {
+    async fn refusal_of_many_long_unknown_authors_is_short_r07(kind) {
         let world = world!(kind);
         world
             .reconfigure(|document| {

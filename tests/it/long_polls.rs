@@ -51,7 +51,7 @@ fn wait(app: &App, requests: &[RequestRef], many: usize) -> JoinSet<(Status, Ins
 }
 
 on_both! {
-    async fn everybody_who_waits_is_woken_at_every_replica_ap9(kind) {
+    async fn all_long_polls_are_woken_on_every_replica_ap9(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let mut requests = Vec::new();

@@ -69,7 +69,7 @@ fn nothing_is_live(world: &World) {
 }
 
 on_both! {
-    async fn a_reason_is_shown_and_never_obeyed_sl8(kind) {
+    async fn reason_is_displayed_and_never_parsed_as_markup_sl8(kind) {
         let world = world!(kind);
         let said = world.types("alice", &format!("request release.deploy project=api-platform env=production release=v1 reason=\"{EVIL}\"")).await;
         assert!(said.contains("#1"), "{said}");
@@ -89,7 +89,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_release_is_shown_and_never_obeyed_sl8(kind) {
+    async fn release_is_displayed_and_never_parsed_as_markup_sl8(kind) {
         let world = world!(kind);
         for (number, release) in ["<!channel>", "<@U06ERIN>", "*bold*", "`v1`", "@here", "http://evil.example"].into_iter().enumerate() {
             let said = world.types("alice", &format!("request release.deploy project=api-platform env=production release={release} reason=why")).await;
@@ -103,7 +103,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_comment_is_shown_and_never_obeyed_sl8(kind) {
+    async fn comment_is_displayed_and_never_parsed_as_markup_sl8(kind) {
         let world = world!(kind);
         world.types("alice", crate::world::DEPLOY).await;
         world.clicks("bob", "details").await;

@@ -74,7 +74,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
 ];
 
 #[test]
-fn every_route_has_its_row_b35() {
+fn authorization_matrix_covers_every_route_b35() {
     let mut known: Vec<(&str, &str)> = ROWS
         .iter()
         .map(|(method, path, _)| (*method, *path))

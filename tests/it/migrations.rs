@@ -44,7 +44,7 @@ const WRITES: [&str; 8] = [
 ];
 
 on_both! {
-    async fn the_release_before_runs_on_this_schema_st12(kind) {
+    async fn previous_release_runs_on_this_schema_st12(kind) {
         let database = fresh!(kind);
         let statements = frozen(kind);
         assert!(statements.len() > 50, "only {} statements are frozen", statements.len());
@@ -70,7 +70,7 @@ on_both! {
     }
 
     /// A schema version that this release does not know does not stop it.
-    async fn this_release_starts_on_the_schema_of_the_next_and_what_waits_keeps_its_meaning_st12(kind) {
+    async fn release_runs_on_the_next_schema_and_pending_requests_keep_meaning_st12(kind) {
         let mut world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "approve").await;
@@ -90,7 +90,7 @@ on_both! {
 
 /// The only migration that moves rows: the rows are unchanged afterwards.
 #[tokio::test]
-async fn payloads_outlive_their_move_st12() {
+async fn migration_that_moves_payloads_keeps_them_unchanged_st12() {
     let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:")
         .await
         .expect("a database");

@@ -68,7 +68,7 @@ async fn troubles(world: &World) -> i64 {
 }
 
 on_both! {
-    async fn slack_down_for_a_day_and_decisions_go_on_no1(kind) {
+    async fn decisions_continue_while_slack_is_down_for_a_day_no1(kind) {
         let world = world!(kind);
         world.slack.set_outage(true);
         asks(&world).await;
@@ -94,7 +94,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_outage_between_decisions_leaves_no_old_state_no1(kind) {
+    async fn cards_show_the_latest_state_after_an_outage_no1(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.slack.set_outage(true);
@@ -137,7 +137,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_deleted_card_is_posted_anew_once_no3(kind) {
+    async fn deleted_card_is_posted_again_once_no3(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let old = world.click_of("carol", "approve", Forge::default());
@@ -158,7 +158,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_post_whose_answer_was_lost_leaves_one_copy_and_the_last_is_live_no5(kind) {
+    async fn post_with_a_lost_response_leaves_one_copy_and_the_last_is_live_no5(kind) {
         for fault in [Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::TimeoutAfterEffect] {
             let world = world!(kind);
             world.slack.fail_next_of(POST, fault.clone());
@@ -190,7 +190,7 @@ on_both! {
         }
     }
 
-    async fn an_update_whose_answer_was_lost_is_written_once_more_no6(kind) {
+    async fn update_with_a_lost_response_is_repeated_once_no6(kind) {
         for fault in [Fault::Disconnect, Fault::DisconnectAfterEffect, Fault::CutMidBody, Fault::BadJson, Fault::Http(502)] {
             let world = world!(kind);
             world.types("alice", DEPLOY).await;
@@ -204,7 +204,7 @@ on_both! {
         }
     }
 
-    async fn a_channel_without_the_bot_heals_after_the_invitation_no4(kind) {
+    async fn cards_are_posted_once_the_bot_is_invited_to_the_channel_no4(kind) {
         let world = world!(kind);
         for (number, why) in [(0, "not_in_channel"), (1, "is_archived")] {
             let closed = |closed: bool| world.slack.change(|state| {
@@ -257,7 +257,7 @@ on_both! {
     }
 
     /// Delayed messages are delivered at once, in any order: only the most recent message about a request stays current; the others say so.
-    async fn of_news_that_arrive_at_once_the_one_furthest_down_is_kept(kind) {
+    async fn only_the_most_recent_direct_message_about_a_request_stays_current(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let deciders = [world.person("bob").await, world.person("carol").await];
@@ -288,7 +288,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_worker_whose_lease_ended_settles_nothing_no8(kind) {
+    async fn worker_with_an_expired_lease_records_nothing_no8(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         world.slack.fail_next_of(POST, Fault::Timeout);
@@ -315,7 +315,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn two_replicas_at_work_at_once_post_each_card_once(kind) {
+    async fn two_concurrent_replicas_post_each_card_once(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         for round in 1..=20_usize {

@@ -144,7 +144,7 @@ async fn postgres(url: &str, text: &str) -> Vec<String> {
 }
 
 on_both! {
-    async fn no_statement_reads_through_a_table_that_grows(kind) {
+    async fn no_statement_scans_a_growing_table(kind) {
         let database = fresh!(kind);
         let (mut looked_at, mut bad) = (0, Vec::new());
         for (name, on, text) in STATEMENTS.iter().copied().flatten() {
@@ -291,7 +291,7 @@ fn reads_whole(line: &str) -> bool {
 
 /// Postgres plans as in production: no planner setting is changed.
 #[tokio::test]
-async fn batches_read_no_whole_table_at_any_size_on_postgres() {
+async fn batch_statements_never_scan_a_whole_table_on_postgres() {
     let Some(database) = crate::database::Database::fresh(Kind::Postgres).await else {
         return;
     };

@@ -31,7 +31,7 @@ async fn version(world: &World) -> i64 {
 }
 
 on_both! {
-    async fn everybody_reads_policies_and_administrators_get_buttons(kind) {
+    async fn everyone_can_read_policies_and_only_administrators_get_buttons(kind) {
         let world = world!(kind);
         insta::assert_snapshot!("policies_list", world.types("bob", "policies").await);
         let seen = views(&world, "bob", "off-hours-change-gate").await;
@@ -42,7 +42,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_administrator_edits_a_policy_and_it_holds(kind) {
+    async fn policy_edited_in_slack_takes_effect(kind) {
         let world = world!(kind);
         views(&world, "carol", "production-deploy-gate").await;
         let form = world.clicks_in_modal("carol", "policy_edit").await;
@@ -67,7 +67,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_new_policy_is_made_bound_and_unbound(kind) {
+    async fn policy_is_created_bound_and_unbound_in_slack(kind) {
         let world = world!(kind);
         world.types("carol", "policies").await;
         let list = world.slack.ephemerals("carol").pop().expect("a list");
@@ -101,7 +101,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn policies_in_slack_are_gated_like_everywhere_b48(kind) {
+    async fn policy_edits_in_slack_are_gated_like_other_config_changes_b48(kind) {
         let world = world!(kind);
         let gated = document(
             "  - {id: rules, name: Rules, scope: organization, actions: [environment.policy_update], approvers: {teams: [security]}, conditions: {requireReason: true}}",
@@ -123,7 +123,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_somebody_else_saved_meanwhile_is_not_overwritten(kind) {
+    async fn stale_policy_form_does_not_overwrite_a_newer_version(kind) {
         let world = world!(kind);
         views(&world, "carol", "production-deploy-gate").await;
         world.clicks_in_modal("carol", "policy_edit").await;

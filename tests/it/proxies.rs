@@ -250,7 +250,7 @@ async fn said(args: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doctor_and_init_reach_slack_through_the_proxy_and_say_what_fails_f3_f5() {
+async fn doctor_and_init_use_the_proxy_and_explain_its_errors_f3_f5() {
     let database = Database::fresh(Kind::Sqlite).await.expect("a database");
     let workspace = workspace().await;
     let proxy = workspace.proxy().await;
@@ -336,7 +336,7 @@ async fn doctor_and_init_reach_slack_through_the_proxy_and_say_what_fails_f3_f5(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serve_speaks_to_slack_through_the_proxy_alone_f3() {
+async fn serve_reaches_slack_only_through_the_proxy_f3() {
     let database = Database::fresh(Kind::Sqlite).await.expect("a database");
     let workspace = workspace().await;
     let proxy = workspace.proxy().await;

@@ -75,7 +75,7 @@ fn refusal(outcome: Result<DecisionOutcome, AppError>) -> Option<Refusal> {
 }
 
 on_both! {
-    async fn two_clicks_that_race_complete_the_quorum_once_st1(kind) {
+    async fn two_racing_clicks_complete_the_quorum_once_st1(kind) {
         let race = Race::start(world!(kind)).await;
         for _ in 0..rounds(200, 1) {
             let request = race.ask().await;
@@ -93,7 +93,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn approve_against_reject_ends_in_exactly_one_state_st2(kind) {
+    async fn approve_racing_reject_ends_in_exactly_one_state_st2(kind) {
         let race = Race::start(world!(kind)).await;
         let mut rejected = 0;
         for round in 0..rounds(200, 1) {
@@ -120,7 +120,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn sixteen_clicks_of_one_person_are_one_vote_sl12(kind) {
+    async fn sixteen_clicks_of_one_person_are_one_decision_sl12(kind) {
         let race = Race::start(world!(kind)).await;
         for _ in 0..rounds(200, 10) {
             let request = race.ask().await;
@@ -139,7 +139,7 @@ on_both! {
         race.finish().await;
     }
 
-    async fn approve_against_cancel_never_leaves_a_grant_b61(kind) {
+    async fn approve_racing_cancel_never_leaves_a_grant_b61(kind) {
         let race = Race::start(world!(kind)).await;
         let alice = Caller::person("alice".into(), Via::Api);
         for _ in 0..rounds(200, 4) {

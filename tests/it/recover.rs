@@ -87,7 +87,7 @@ async fn executes(app: &App, shown: &RequestDetails) -> Result<(), AppError> {
 }
 
 on_both! {
-    async fn the_operator_gets_past_gates_and_administrators_and_everybody_hears_of_it_op4(kind) {
+    async fn operator_recovery_bypasses_policies_and_is_announced_op4(kind) {
         let world = world!(kind);
         configure(&world, locked()).await;
         world.settle().await;
@@ -120,7 +120,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn rules_that_do_not_compile_any_more_are_no_lock_op4(kind) {
+    async fn operator_can_recover_an_unreadable_configuration_op4(kind) {
         let world = world!(kind);
         let senseless = r#"{"organization":"acme","administrators":{"users":["nobody"]}}"#;
         world.database.execute(&format!(
@@ -137,7 +137,7 @@ on_both! {
     }
 
     /// Resets the row to its state before the execution, as restoring a backup would.
-    async fn what_was_used_before_a_back_up_was_restored_is_void_op5(kind) {
+    async fn grants_used_before_a_restored_backup_are_void_op5(kind) {
         let world = world!(kind);
         let (used, unused, done) = (approved(&world).await, approved(&world).await, approved(&world).await);
         world.settle().await;
@@ -165,7 +165,7 @@ on_both! {
     }
 
     /// A request that was pending at the time of the backup may have been approved and executed since; a token may have been revoked.
-    async fn pending_requests_and_tokens_of_a_restored_back_up_are_void_r36(kind) {
+    async fn pending_requests_and_tokens_of_a_restored_backup_are_void_r36(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         let waiting = crate::client::text(&alice.submit(crate::client::deploy()).await.ok(), "id");
@@ -193,7 +193,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_running_server_tells_and_follows_what_another_process_recovers_op4(kind) {
+    async fn running_server_announces_and_adopts_an_external_recovery_op4(kind) {
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve().await;
         let file = ground.folder.join("better.yaml");

@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn whoever_is_refused_a_hundred_times_a_minute_has_to_wait_r15(kind) {
+    async fn person_refused_a_hundred_times_a_minute_is_rate_limited_r15(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
@@ -92,7 +92,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_timeline_that_was_filled_before_is_cut_wherever_it_is_shown_r15(kind) {
+    async fn overlong_timeline_is_truncated_everywhere_r15(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let bob = world.person("bob").await;
@@ -178,7 +178,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn refused_requests_in_the_name_of_others_are_audited_r21(kind) {
+    async fn refused_submissions_for_other_people_are_audited_r21(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let mut ask = deploy();
@@ -218,7 +218,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_changed_log_is_not_served_behind_the_change_r22(kind) {
+    async fn audit_log_is_not_served_past_a_tampered_row_r22(kind) {
         let world = world!(kind);
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
         alice.submit(command()).await.ok();
@@ -245,7 +245,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn slack_marks_what_was_changed_in_the_log_r22(kind) {
+    async fn slack_marks_tampered_audit_rows_r22(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "approve").await;

@@ -8,7 +8,7 @@ use crate::world::{DEPLOY, world};
 use countersign::domain::time::Span;
 
 on_both! {
-    async fn this_release_runs_on_the_rows_of_the_next_r04_st12(kind) {
+    async fn release_runs_on_rows_written_by_the_next_release_r04_st12(kind) {
         let mut world = world!(kind);
         let [alice, dan] = [world.person("alice").await, world.person("dan").await];
         let asked = alice.submit(deploy()).await.ok();

@@ -74,7 +74,7 @@ async fn erin_approves(world: &World, shown: &RequestDetails) -> String {
 }
 
 on_both! {
-    async fn a_gated_change_waits_for_others_and_is_applied_by_the_bot_op4_b19(kind) {
+    async fn gated_config_change_waits_for_approval_and_is_applied_by_the_bot_op4_b19(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
 
@@ -97,7 +97,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_change_made_from_another_version_ends_as_config_changed(kind) {
+    async fn config_change_from_another_version_ends_as_config_changed(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
         let mut other = unrouted(gated());
@@ -111,7 +111,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn only_administrators_change_the_rules_and_never_with_a_stale_or_senseless_document(kind) {
+    async fn config_change_needs_an_administrator_and_a_current_valid_document(kind) {
         let world = world!(kind);
         let app = world.app();
         let bob = Caller::person("bob".into(), Via::Api);
@@ -127,7 +127,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_known_file_changes_nothing_when_it_is_loaded_again(kind) {
+    async fn known_configuration_file_changes_nothing_when_loaded_again(kind) {
         let world = world!(kind);
         let app = world.app();
         let demo = app.config().await.expect("it").document;
@@ -138,7 +138,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_new_file_is_applied_once_by_replicas_that_start_together(kind) {
+    async fn new_configuration_file_is_applied_once_by_replicas_starting_together(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let new = unrouted(world.app().config().await.expect("it").document);
@@ -153,7 +153,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_new_file_that_is_gated_becomes_one_request_whatever_becomes_of_it(kind) {
+    async fn gated_new_configuration_file_creates_exactly_one_request(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
         let (replica, _) = world.replica().await;
@@ -175,7 +175,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_policy_tightened_since_survives_a_restart_with_the_old_file(kind) {
+    async fn tightened_policy_survives_a_restart_with_the_old_file(kind) {
         let mut world = world!(kind);
         let demo = world.app().config().await.expect("it").document;
         world.edits("carol", |document| document["policies"][0]["quorum"]["minApprovals"] = serde_json::json!(3)).await.expect("an edit");
@@ -187,7 +187,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_last_approver_of_the_rules_cannot_be_edited_away_and_a_lock_is_recovered_op4(kind) {
+    async fn last_approver_of_config_changes_is_kept_and_a_lock_is_recoverable_op4(kind) {
         let world = world!(kind);
         world.app().change_config(&operator(), gated(), None, None).await.expect("the gate is ungated itself");
         world.syncs().await;

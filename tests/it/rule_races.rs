@@ -79,7 +79,7 @@ async fn came_after_the_change(world: &World, kind: Kind, what: &str, request: &
 }
 
 on_both! {
-    async fn an_execution_and_a_tightened_policy_never_pass_each_other_st3_b04(kind) {
+    async fn execution_and_policy_tightening_are_serialized_st3_b04(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let rounds = rounds(60, 10);
@@ -111,7 +111,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_completing_vote_and_a_lost_membership_never_pass_each_other_st4(kind) {
+    async fn final_approval_and_membership_loss_are_serialized_st4(kind) {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         let rounds = rounds(60, 10);
@@ -145,7 +145,7 @@ on_both! {
     }
 
     /// A click on a configuration change needs the configuration lock alone, ordinary clicks share it, and other changes hold it meanwhile.
-    async fn clicks_on_rule_changes_among_ordinary_ones_lock_nobody_out_st9(kind) {
+    async fn clicks_on_config_changes_and_ordinary_requests_do_not_deadlock_st9(kind) {
         const ORDINARY: usize = 8;
         let world = world!(kind);
         let (replica, _) = world.replica().await;

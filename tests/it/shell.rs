@@ -167,7 +167,7 @@ impl Drop for Trace {
 }
 
 on_both! {
-    async fn one_line_in_front_of_a_risky_command(kind) {
+    async fn run_starts_the_command_after_its_quorum_is_met(kind) {
         let world = world!(kind);
         two_of_sre(&world).await;
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
@@ -196,7 +196,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn killed_and_retried_it_never_runs_twice_b10(kind) {
+    async fn run_killed_and_retried_never_executes_twice_b10(kind) {
         let world = world!(kind);
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
         let script = trace.script("kill -9 $PPID");
@@ -218,7 +218,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_was_sent_back_to_wait_is_waited_for_again(kind) {
+    async fn run_waits_again_when_the_request_is_pending_again(kind) {
         let world = world!(kind);
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
         let dan = world.person("dan").await;

@@ -17,7 +17,7 @@ fn buttons(world: &World, who: &str) -> Vec<String> {
 }
 
 on_both! {
-    async fn what_was_asked_in_slack_is_carried_out_in_slack(kind) {
+    async fn request_made_in_slack_is_executed_from_slack(kind) {
         let world = world!(kind);
         approved(&world).await;
         assert_eq!(buttons(&world, "alice"), ["start", "details"]);
@@ -36,7 +36,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn it_counts_once_and_for_nobody_else(kind) {
+    async fn start_button_works_once_and_only_for_the_requester(kind) {
         let world = world!(kind);
         approved(&world).await;
         let message = world.slack.direct_messages("alice").pop().expect("a message");
@@ -57,7 +57,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn time_and_a_second_thought_take_the_button_away(kind) {
+    async fn start_button_disappears_after_expiry_and_cancellation(kind) {
         let world = world!(kind);
         approved(&world).await;
         world.passes(Span::hours(1)).await;
@@ -73,7 +73,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_needs_nobody_is_started_from_a_message_too(kind) {
+    async fn allowed_request_is_started_from_a_direct_message(kind) {
         let world = world!(kind);
         let said = world.types("alice", "request cluster.sync cluster=prod-eu-1").await;
         assert!(said.contains("*Allowed*") || said.contains("Allowed"), "{said}");
@@ -84,7 +84,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_a_program_asked_a_program_carries_out(kind) {
+    async fn request_made_by_api_has_no_start_button_in_slack(kind) {
         let world = world!(kind);
         world.person("alice").await.submit(deploy()).await.ok();
         world.settle().await;
@@ -95,7 +95,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn more_is_required_meanwhile_and_the_message_says_so(kind) {
+    async fn direct_message_reports_changed_requirements_at_start(kind) {
         let world = world!(kind);
         approved(&world).await;
         world.reconfigure(|document| document["policies"][0]["quorum"]["minApprovals"] = 3.into()).await;

@@ -18,7 +18,7 @@ fn cards(world: &World) -> usize {
 }
 
 on_both! {
-    async fn a_busy_channel_gets_every_card_once_at_slacks_pace(kind) {
+    async fn busy_channel_gets_every_card_once_within_rate_limits(kind) {
         let world = world!(kind);
         world.slack.set_paced(true);
         for release in 1..=REQUESTS {

@@ -60,7 +60,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_in_work_on_a_replaced_socket_is_acknowledged_there(kind) {
+    async fn delivery_in_progress_is_acked_on_its_replaced_socket(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -83,7 +83,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_envelope_that_comes_again_over_another_socket_counts_once_sl12(kind) {
+    async fn envelope_repeated_over_another_socket_counts_once_sl12(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         assert_eq!(world.clicks("bob", "details").await, ""); // bob's account is cached from here on
@@ -101,7 +101,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_socket_that_breaks_before_the_ack_loses_and_doubles_nothing_sl12(kind) {
+    async fn socket_broken_before_the_ack_loses_and_duplicates_nothing_sl12(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -122,7 +122,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn reading_never_waits_for_an_answer(kind) {
+    async fn socket_reads_do_not_wait_for_slow_handlers(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let clicks = ["bob", "carol", "dan"].map(|who| world.click_of(who, "approve", Forge::default()));
@@ -146,7 +146,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn switched_off_in_slack_ends_the_loop_and_says_so(kind) {
+    async fn socket_loop_ends_with_an_error_when_disabled_in_slack(kind) {
         let world = world!(over_sockets(kind));
         let calls = world.slack.call_count(OPEN);
         for socket in world.slack.sockets() {
@@ -160,7 +160,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_token_that_was_taken_back_ends_the_loop_and_says_so(kind) {
+    async fn socket_loop_ends_with_an_error_when_the_token_is_revoked(kind) {
         let world = world!(over_sockets(kind));
         let calls = world.slack.call_count(OPEN);
         world.slack.fail_always(OPEN, Fault::api("token_revoked"));
@@ -179,7 +179,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn sockets_that_cannot_be_replaced_are_told(kind) {
+    async fn failed_socket_replacement_is_reported_as_degraded(kind) {
         let world = world!(over_sockets(kind));
         let calls = world.slack.call_count(OPEN);
         world.slack.fail_always(OPEN, Fault::Http(503));
@@ -194,7 +194,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_outage_is_waited_out_without_hurry(kind) {
+    async fn socket_reconnects_back_off_during_an_outage(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let calls = world.slack.call_count(OPEN);
@@ -219,7 +219,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_slack_never_sends_changes_nothing(kind) {
+    async fn malformed_socket_frames_change_nothing(kind) {
         let world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let (rows, open) = (world.rows().await, world.slack.sockets());
@@ -252,7 +252,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn stopping_finishes_what_is_in_work(kind) {
+    async fn socket_shutdown_finishes_deliveries_in_progress(kind) {
         let mut world = world!(over_sockets(kind));
         world.types("alice", DEPLOY).await;
         let click = world.click_of("bob", "approve", Forge::default());
@@ -282,7 +282,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn over_http_nothing_is_taken_without_a_signing_secret_b54(kind) {
+    async fn http_deliveries_are_not_served_without_a_signing_secret_b54(kind) {
         let world = world!(over_sockets(kind));
         let click = world.slack.raw_delivery("application/json", r#"{"type":"url_verification","challenge":"x"}"#);
         let answer = reqwest::Client::new().post(format!("{}/slack/events", world.url))

@@ -7,7 +7,7 @@ use countersign::store::{Db, StoreError};
 
 on_both! {
     /// A table is missing for a while, as after a disk fault: a change must not be stored without its other rows.
-    async fn what_cannot_be_written_whole_is_refused_and_never_half_kept_st9(kind) {
+    async fn failed_write_is_refused_and_never_stored_in_part_st9(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let carol = world.person("carol").await;
@@ -43,7 +43,7 @@ on_both! {
     }
 
     /// Logs everything possible while invalid input of every kind arrives.
-    async fn no_secret_is_logged_whatever_goes_wrong_op3(kind) {
+    async fn secrets_are_never_logged_on_errors_op3(kind) {
         const CANARY: &str = "cs_0123456789canary0123456789";
         let ground = Ground::new(fresh!(kind)).await;
         let serving = ground.serve_telling("trace").await;

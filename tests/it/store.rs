@@ -43,7 +43,7 @@ on_both! {
         database.drop().await;
     }
 
-    async fn a_unit_that_fails_leaves_nothing(kind) {
+    async fn failed_transaction_leaves_nothing(kind) {
         let database = fresh!(kind);
         let failed: Result<(), StoreError> = database.db.transaction(async |tx| {
             assert!(tx.claim_answer(&answer("gone")).await?);
@@ -54,7 +54,7 @@ on_both! {
         database.drop().await;
     }
 
-    async fn a_swallowed_error_cannot_be_committed(kind) {
+    async fn transaction_with_a_swallowed_error_cannot_be_committed(kind) {
         let database = fresh!(kind);
         let done: Result<(), StoreError> = database.db.transaction(async |tx| {
             assert!(tx.claim_answer(&answer("half")).await?);
@@ -68,7 +68,7 @@ on_both! {
         database.drop().await;
     }
 
-    async fn a_key_is_taken_once_however_many_want_it(kind) {
+    async fn idempotency_key_is_claimed_once_by_concurrent_transactions(kind) {
         let database = fresh!(kind);
         let takers = (0..40).map(|_| {
             let db = database.db.clone();
@@ -83,7 +83,7 @@ on_both! {
     }
 
     /// A caller that is cancelled while its transaction begins leaves no open transaction on the connection.
-    async fn who_gives_up_while_a_unit_begins_leaves_nothing_behind(kind) {
+    async fn caller_cancelled_during_begin_leaves_no_open_transaction(kind) {
         let database = fresh!(kind);
         for patience in (0..2_000).step_by(10) {
             for _ in 0..5 {
@@ -105,7 +105,7 @@ on_both! {
         database.drop().await;
     }
 
-    async fn a_reader_cannot_write(kind) {
+    async fn read_connection_cannot_write(kind) {
         let database = fresh!(kind);
         let mut tx = database.db.read().await.expect("a snapshot");
         assert!(tx.learn("x", "y").await.is_err());
@@ -113,7 +113,7 @@ on_both! {
         database.drop().await;
     }
 
-    async fn audit_rows_are_never_changed_or_deleted(kind) {
+    async fn audit_rows_cannot_be_changed_or_deleted(kind) {
         let database = fresh!(kind);
         let insert = "INSERT INTO audit (id, at, what, actor, via, prominent, detail) VALUES ('a', 1, 'w', 'bot', 'bot', FALSE, '{}')";
         database.execute(insert).await.expect("a row");
@@ -134,7 +134,7 @@ on_both! {
 }
 
 #[test]
-fn parameters_run_from_one_without_gaps() {
+fn sql_parameters_are_numbered_from_one_without_gaps() {
     for (name, _, text) in STATEMENTS.iter().copied().flatten() {
         let mut numbers = BTreeSet::new();
         for after in text.split('$').skip(1) {

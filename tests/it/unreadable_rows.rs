@@ -35,7 +35,7 @@ pub async fn degraded(world: &World) -> Vec<String> {
 }
 
 on_both! {
-    async fn an_unreadable_request_stops_nothing_and_is_never_decided_r04(kind) {
+    async fn unreadable_request_stops_nothing_and_cannot_be_decided_r04(kind) {
         let world = world!(kind);
         let [alice, bob] = [world.person("alice").await, world.person("bob").await];
         let mut asked = Vec::new();
@@ -88,7 +88,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_unreadable_vote_is_never_left_out_r04(kind) {
+    async fn unreadable_decision_is_never_ignored_r04(kind) {
         let world = world!(kind);
         let [alice, bob] = [world.person("alice").await, world.person("bob").await];
         let [one, other] = [alice.submit(deploy()).await.ok(), alice.submit(command()).await.ok()];
@@ -104,7 +104,7 @@ on_both! {
     }
 
     /// More unreadable requests than one step handles, all overdue for longer than the readable ones.
-    async fn unreadable_requests_do_not_hold_back_those_behind_them_r04(kind) {
+    async fn unreadable_requests_do_not_delay_later_ones_r04(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         alice.submit(deploy()).await.ok();
@@ -143,7 +143,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_unreadable_session_lets_nobody_past_and_fails_no_submit_r04(kind) {
+    async fn unreadable_session_bypasses_nothing_and_fails_no_submission_r04(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         later_session(&world.database, "dan", world.clock.now().0).await;
@@ -158,7 +158,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_session_that_becomes_unreadable_ends_what_it_granted_r04(kind) {
+    async fn session_that_becomes_unreadable_voids_its_grants_r04(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         crate::break_glass::opened(&world, &dan).await;
@@ -189,7 +189,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_unreadable_token_is_no_token_r04(kind) {
+    async fn unreadable_token_is_refused_r04(kind) {
         let world = world!(kind);
         let [alice, bob] = [world.person("alice").await, world.person("bob").await];
         let scope = "UPDATE tokens SET scopes = '[\"requests:read\",\"requests:later\"]' WHERE principal = 'person:alice'";
@@ -249,7 +249,7 @@ on_both! {
     }
 
     /// Decisions need the configuration in force. Calls that do not need it still work.
-    async fn an_unreadable_configuration_refuses_everything_and_says_so_r04(kind) {
+    async fn unreadable_configuration_refuses_all_calls_and_is_reported_r04(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = text(&alice.submit(deploy()).await.ok(), "id");
@@ -283,7 +283,7 @@ on_both! {
     }
 
     /// A policy version that is no longer in force does not matter.
-    async fn an_unreadable_version_of_a_policy_that_is_gone_stops_nothing_r04(kind) {
+    async fn unreadable_version_of_a_removed_policy_stops_nothing_r04(kind) {
         let world = world!(kind);
         let row = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('gone', 3, '{\"later\":1}', 1)";
         world.database.execute(row).await.expect("a row");

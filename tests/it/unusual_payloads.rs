@@ -38,7 +38,7 @@ async fn asks(world: &World, number: usize) {
 }
 
 on_both_doors! {
-    async fn clicks_of_every_odd_form_count_for_who_clicked_b46(kind) {
+    async fn unusual_click_payloads_count_for_the_person_who_clicked_b46(kind) {
         let forms: [(&str, Change); 15] = [
             ("org-wide: no team", |p| p["team"] = Value::Null),
             ("no team at all", |p| without(p, "team")),
@@ -72,7 +72,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn what_says_too_little_has_no_effect_b46(kind) {
+    async fn incomplete_click_payloads_have_no_effect_b46(kind) {
         let forms: [(&str, Change); 14] = [
             ("no user", |p| without(p, "user")),
             ("no user's id", |p| without(&mut p["user"], "id")),
@@ -116,7 +116,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn modals_of_every_odd_form_sl13(kind) {
+    async fn unusual_modal_payloads_are_handled_or_refused_sl13(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.clicks("bob", "details").await;
@@ -159,7 +159,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn commands_and_events_of_every_odd_form(kind) {
+    async fn unusual_command_and_event_payloads_are_handled_or_ignored(kind) {
         let world = world!(kind);
         let typed = |change: fn(&str) -> String| {
             let body = String::from_utf8(world.command_of("alice", "help").body.to_vec()).expect("a form");
@@ -201,7 +201,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn installed_for_a_whole_organization_sl6(kind) {
+    async fn org_wide_installation_accepts_clicks_from_all_its_workspaces_sl6(kind) {
         let configuration = DEMO.replace("teamId: T01TEST", "enterpriseId: E01TEST");
         let seed = Seed::example().organization("E01TEST");
         let Some(world) = World::start_in(kind, &configuration, seed).await else { return };
@@ -227,7 +227,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_click_on_a_card_that_was_deleted_meanwhile_counts(kind) {
+    async fn click_on_a_just_deleted_card_counts(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         let gone = world.slack.card("prod-approvals").expect("a card");
@@ -245,7 +245,7 @@ on_both_doors! {
         world.finish().await;
     }
 
-    async fn a_channel_that_becomes_external_gets_neither_reason_nor_content_sl7(kind) {
+    async fn externally_shared_channel_gets_neither_reason_nor_content_sl7(kind) {
         let world = world!(kind);
         let shared = |shared: bool| world.slack.change(|state| {
             state.channels.get_mut("C02PROD").expect("there").is_ext_shared = shared;

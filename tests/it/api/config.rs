@@ -13,7 +13,7 @@ async fn put(api: &Api, path: &str, etag: Option<&str>, body: &Value) -> crate::
 }
 
 on_both! {
-    async fn a_change_names_what_it_was_made_from(kind) {
+    async fn config_change_requires_the_current_version_in_if_match(kind) {
         let world = world!(kind);
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
         let stored = carol.get("/v1/config").await;
@@ -37,7 +37,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_does_not_make_sense_is_refused_whole_with_every_place(kind) {
+    async fn invalid_configuration_is_refused_with_all_error_locations(kind) {
         let world = world!(kind);
         let carol = world.person("carol").await;
         let mut document = carol.get("/v1/config").await.ok();
@@ -54,7 +54,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_policy_that_nobody_could_meet_is_not_saved_b63(kind) {
+    async fn unsatisfiable_policy_is_not_saved_b63(kind) {
         let world = world!(kind);
         let carol = world.person("carol").await;
         let path = "/v1/policies/production-deploy-gate";
@@ -87,7 +87,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_audit_log_is_read_by_its_seal_and_misses_nothing(kind) {
+    async fn audit_log_pages_by_seal_without_gaps(kind) {
         let world = world!(kind);
         let reader = Api::new(&world.url, &world.token_of("erin", &[Scope::AuditRead]).await);
         let alice = world.person("alice").await;

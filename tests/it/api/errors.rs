@@ -6,7 +6,7 @@ use crate::world::world;
 use serde_json::{Value, json};
 
 on_both! {
-    async fn the_four_errors_of_the_specification_word_for_word(kind) {
+    async fn four_main_errors_have_the_documented_wording(kind) {
         let world = world!(kind);
         let (alice, bob, mallory) = (world.person("alice").await, world.person("bob").await, world.person("mallory").await);
         let id = text(&alice.submit(deploy()).await.ok(), "id");
@@ -32,7 +32,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_no_id_is_a_request_that_does_not_exist_ap8(kind) {
+    async fn malformed_request_ids_are_not_found_ap8(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let kept = alice.submit(deploy()).await.ok();
@@ -51,7 +51,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_body_means_one_thing_or_is_refused_ap10(kind) {
+    async fn ambiguous_request_bodies_are_refused_ap10(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let whole = deploy().to_string();
@@ -75,7 +75,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn explain_tells_what_would_happen_and_stores_nothing(kind) {
+    async fn explain_predicts_the_outcome_and_stores_nothing(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let told = ci.post("/v1/explain", deploy()).await.ok();

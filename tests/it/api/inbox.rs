@@ -15,7 +15,7 @@ async fn numbers(api: &Api, query: &str) -> Vec<i64> {
 }
 
 on_both! {
-    async fn the_inbox_is_filtered_by_status_type_and_who_could_approve(kind) {
+    async fn inbox_filters_by_status_type_and_possible_approver(kind) {
         let world = world!(kind);
         let (alice, bob, dan) = (world.person("alice").await, world.person("bob").await, world.person("dan").await);
         let release = alice.submit(deploy()).await.ok();
@@ -45,7 +45,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_request_reads_the_same_in_every_list_as_by_itself_without_its_payload_r16(kind) {
+    async fn lists_show_a_request_as_its_own_page_does_minus_the_payload_r16(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         let mut ask = deploy();
@@ -63,7 +63,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_one_could_approve_is_found_behind_much_that_waits_for_others(kind) {
+    async fn can_approve_filter_finds_requests_behind_many_for_other_approvers(kind) {
         let world = world!(kind);
         let (alice, bob) = (world.person("alice").await, world.person("bob").await);
         for ask in [deploy(), deploy()].into_iter().chain(vec![command(); 9]) {
@@ -75,7 +75,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_cursor_survives_inserts_and_decisions(kind) {
+    async fn inbox_cursor_survives_inserts_and_decisions(kind) {
         let world = world!(kind);
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
         let mut ids = Vec::new();

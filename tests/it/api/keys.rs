@@ -48,7 +48,7 @@ async fn approved(world: &World, api: &Api) -> (String, Value) {
 }
 
 on_both! {
-    async fn every_call_that_changes_something_takes_a_key(kind) {
+    async fn every_changing_call_accepts_an_idempotency_key(kind) {
         let world = world!(kind);
         let (ci, carol) = (world.pipeline(PIPELINE).await, world.person("carol").await);
         let mut other = command();
@@ -73,7 +73,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_lost_answer_of_execute_burns_no_approval(kind) {
+    async fn lost_execute_response_does_not_waste_the_approval(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let (id, digest) = approved(&world, &ci).await;
@@ -91,7 +91,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_repeated_execute_gets_nothing_after_the_outcome_was_reported(kind) {
+    async fn repeated_execute_returns_nothing_once_the_outcome_is_reported(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let (id, digest) = approved(&world, &ci).await;
@@ -103,7 +103,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_key_is_its_principals_own_ap6(kind) {
+    async fn idempotency_keys_are_separate_per_principal_ap6(kind) {
         let world = world!(kind);
         let mut scopes = PIPELINE.to_vec();
         scopes.push(Scope::RequestsActFor);
@@ -125,7 +125,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn calls_that_race_under_one_key_ask_once_ap6(kind) {
+    async fn racing_calls_with_one_idempotency_key_create_one_request_ap6(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let (_, other) = world.replica().await;
@@ -148,7 +148,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_key_of_wrong_form_is_refused(kind) {
+    async fn malformed_idempotency_key_is_refused(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         for key in [String::new(), "k".repeat(256), "tab\there".to_owned()] {

@@ -27,7 +27,7 @@ async fn one_is_enough(world: &World) {
 }
 
 on_both! {
-    async fn a_decision_by_api_comes_through_the_same_door_b16(kind) {
+    async fn api_decisions_pass_the_same_checks_as_clicks_b16(kind) {
         let world = world!(kind);
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         let id = text(&alice.submit(deploy()).await.ok(), "id");
@@ -52,7 +52,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no_field_names_the_approver_b17_b21(kind) {
+    async fn approver_is_never_taken_from_a_body_field_b17_b21(kind) {
         let world = world!(kind);
         let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
         let id = text(&alice.submit(deploy()).await.ok(), "id");
@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_administrators_own_request_needs_others_too_b18(kind) {
+    async fn administrators_cannot_approve_their_own_requests_b18(kind) {
         let world = world!(kind);
         let carol = world.person("carol").await;
         let id = text(&carol.submit(command()).await.ok(), "id");
@@ -82,7 +82,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn nobody_who_had_a_part_in_asking_may_approve_ap2_b22_b31(kind) {
+    async fn requester_submitter_owners_and_authors_may_not_approve_ap2_b22_b31(kind) {
         let world = world!(kind);
         one_is_enough(&world).await;
         let ci = acting_pipeline(&world, &["erin"]).await;
@@ -110,7 +110,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn acting_for_somebody_needs_its_scope_and_shows_on_the_card_b31(kind) {
+    async fn acting_for_a_person_needs_its_scope_and_shows_on_the_card_b31(kind) {
         let world = world!(kind);
         let mut body = deploy();
         body["requester"] = json!("alice");
@@ -129,7 +129,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn headers_that_claim_an_identity_are_not_read_b30(kind) {
+    async fn api_ignores_identity_headers_b30(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let id = text(&alice.submit(deploy()).await.ok(), "id");
@@ -153,7 +153,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_may_take_a_request_back_b36_b37(kind) {
+    async fn only_requester_submitter_and_administrators_cancel_a_request_b36_b37(kind) {
         let world = world!(kind);
         world.reconfigure(|document| {
             document["services"].as_array_mut().expect("a list").push(json!({"id": "robot", "owners": ["erin"]}));
@@ -185,7 +185,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_payload_that_a_policy_never_shows_is_for_those_who_asked(kind) {
+    async fn never_shown_payload_is_readable_by_requester_and_submitter_only(kind) {
         let world = world!(kind);
         world.reconfigure(|document| document["policies"][0]["showPayload"] = json!("never")).await;
         let alice = world.person("alice").await;

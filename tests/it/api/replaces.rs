@@ -6,7 +6,7 @@ use crate::world::world;
 use serde_json::json;
 
 on_both! {
-    async fn a_replacement_starts_at_nothing_and_the_old_one_is_void_b01_b05(kind) {
+    async fn replacement_starts_without_approvals_and_cancels_the_old_request_b01_b05(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let first = alice.submit(deploy()).await.ok();
@@ -45,7 +45,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn nothing_of_a_request_can_be_changed_b03(kind) {
+    async fn stored_request_is_immutable_b03(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let id = text(&alice.submit(deploy()).await.ok(), "id");
@@ -58,7 +58,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_same_shape_again_needs_a_whole_new_quorum_b11(kind) {
+    async fn identical_new_request_needs_a_new_quorum_b11(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let first = alice.submit(deploy()).await.ok();
@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn replacing_takes_the_right_to_cancel_and_fails_whole_b47(kind) {
+    async fn replacing_needs_the_right_to_cancel_and_is_all_or_nothing_b47(kind) {
         let world = world!(kind);
         let (alice, mallory) = (world.person("alice").await, world.person("mallory").await);
         let id = text(&alice.submit(deploy()).await.ok(), "id");

@@ -21,7 +21,7 @@ async fn approve(world: &World, who: &str, id: &str) -> Value {
 }
 
 on_both! {
-    async fn a_policy_that_was_tightened_sends_it_back_to_wait_st3(kind) {
+    async fn tightened_policy_makes_an_approved_request_pending_again_st3(kind) {
         let world = world!(kind);
         let ci = world.pipeline(PIPELINE).await;
         let asked = ci.submit(deploy()).await.ok();
@@ -62,7 +62,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_vote_of_somebody_who_left_the_team_does_not_hold_st4(kind) {
+    async fn approval_of_a_person_who_left_the_team_no_longer_counts_st4(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = alice.submit(deploy()).await.ok();
@@ -84,7 +84,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn nobody_left_cancels_it_st4(kind) {
+    async fn request_is_cancelled_when_no_possible_approver_is_left_st4(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let asked = alice.submit(deploy()).await.ok();
@@ -101,7 +101,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_gate_that_was_added_holds_back_what_was_allowed_st3(kind) {
+    async fn added_policy_gates_an_allowed_request_before_execution_st3(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let mut body = deploy();
@@ -122,7 +122,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_loosened_policy_changes_nothing_for_what_waits(kind) {
+    async fn loosened_policy_does_not_apply_to_pending_requests(kind) {
         let world = world!(kind);
         let alice = world.person("alice").await;
         let id = text(&alice.submit(deploy()).await.ok(), "id");

@@ -13,7 +13,7 @@ fn group<'a>(stats: &'a Value, by: &str, id: &str) -> &'a Value {
 }
 
 on_both! {
-    async fn latency_is_told_by_policy_team_and_type_within_a_window(kind) {
+    async fn stats_report_latency_by_policy_team_and_type_within_a_window(kind) {
         let world = world!(kind);
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         let nothing = alice.get("/v1/stats/latency").await.ok();

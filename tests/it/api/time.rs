@@ -22,7 +22,7 @@ async fn asked(world: &World) -> (Api, Api, Value) {
 }
 
 on_both! {
-    async fn the_last_millisecond_counts_and_the_next_does_not_st11(kind) {
+    async fn approval_counts_in_the_last_millisecond_before_expiry_but_not_after_st11(kind) {
         let world = world!(kind);
         let (alice, carol, first) = asked(&world).await;
         let second = alice.submit(command()).await.ok();
@@ -44,7 +44,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_grant_is_good_until_its_last_millisecond_b66(kind) {
+    async fn grant_is_usable_until_its_last_millisecond_b66(kind) {
         let world = world!(kind);
         let (alice, carol, first) = asked(&world).await;
         let second = alice.submit(command()).await.ok();
@@ -64,7 +64,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_waits_is_told_when_time_is_over(kind) {
+    async fn long_poll_returns_when_the_request_expires(kind) {
         let world = world!(kind);
         let (alice, _, first) = asked(&world).await;
         let path = format!("/v1/requests/{}?wait=30s", text(&first, "id"));

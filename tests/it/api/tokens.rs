@@ -13,7 +13,7 @@ use countersign::domain::token::Scope;
 use serde_json::json;
 
 on_both! {
-    async fn a_revoked_token_is_refused_at_once_at_every_replica_b59(kind) {
+    async fn revoked_token_is_refused_at_once_on_every_replica_b59(kind) {
         let world = world!(kind);
         let (_, other) = world.replica().await;
         let (bob, carol) = (world.person("bob").await, world.person("carol").await);
@@ -34,7 +34,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_token_revoked_while_it_waits_sees_nothing_b59(kind) {
+    async fn token_revoked_during_a_long_poll_receives_nothing_b59(kind) {
         let world = world!(kind);
         let (_, other) = world.replica().await;
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
@@ -58,7 +58,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_leaves_the_directory_leaves_the_api_at_every_replica(kind) {
+    async fn people_removed_from_the_directory_lose_api_access_on_every_replica(kind) {
         let world = world!(kind);
         let (_, other) = world.replica().await;
         let dan = world.person("dan").await;
@@ -72,7 +72,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn texts_that_are_no_token_are_nobodys(kind) {
+    async fn malformed_tokens_are_unauthenticated(kind) {
         let world = world!(kind);
         for (text, status) in [("x".to_owned(), 401), ("cs_".to_owned(), 401), (format!("cs_{}", "0".repeat(64)), 401), ("x".repeat(5_000), 401), ("a b".to_owned(), 401)] {
             assert_eq!(Api::new(&world.url, &text).get("/v1/requests").await.status, status, "{text}");
@@ -84,7 +84,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn too_many_pending_requests_and_too_fast_sl15(kind) {
+    async fn pending_limit_and_rate_limit_refuse_submissions_sl15(kind) {
         let world = world!(kind);
         world.reconfigure(|document| document["limits"] = json!({"pendingPerPrincipal": 2, "requestsPerSecond": 50})).await;
         let (ci, alice) = (world.pipeline(PIPELINE).await, world.person("alice").await);

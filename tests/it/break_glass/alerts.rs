@@ -10,7 +10,7 @@ use countersign::sandbox::Fault;
 use serde_json::json;
 
 on_both! {
-    async fn an_outage_loses_no_alert_and_delays_no_emergency_op7(kind) {
+    async fn slack_outage_loses_no_alert_and_delays_no_session_start_op7(kind) {
         let mut world = world!(kind);
         world.slack.set_outage(true);
         let dan = world.person("dan").await;
@@ -37,7 +37,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn alerts_overtake_everything_else(kind) {
+    async fn alerts_are_sent_before_all_other_messages(kind) {
         let world = world!(kind);
         world.slack.set_outage(true);
         world.person("alice").await.submit(deploy()).await.ok();
@@ -56,7 +56,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_channel_that_refuses_is_told_to_the_administrators_and_to_the_probe(kind) {
+    async fn refused_alerts_are_reported_to_administrators_and_in_readyz(kind) {
         let world = world!(kind);
         let channel = |archived: bool| world.slack.change(|state| {
             state.channels.get_mut("C03SECURITY").expect("the channel").is_archived = archived;
@@ -79,7 +79,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_alert_whose_answer_was_lost_is_sent_again_b74(kind) {
+    async fn alert_is_sent_again_when_the_response_was_lost_b74(kind) {
         let world = world!(kind);
         world.slack.fail_next_of("chat.postMessage", Fault::DisconnectAfterEffect);
         let dan = world.person("dan").await;

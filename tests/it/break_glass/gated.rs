@@ -38,7 +38,7 @@ async fn session(api: &Api, id: &str) -> Value {
 }
 
 on_both! {
-    async fn a_gated_start_begins_in_the_approving_commit(kind) {
+    async fn gated_session_starts_in_the_transaction_of_the_last_approval(kind) {
         let world = world!(kind);
         gate(&world).await;
         let dan = world.person("dan").await;
@@ -69,7 +69,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_start_that_is_not_approved_reads_ended_and_owes_nothing(kind) {
+    async fn unapproved_session_start_shows_as_ended_and_owes_no_review(kind) {
         let world = world!(kind);
         gate(&world).await;
         let dan = world.person("dan").await;
@@ -89,7 +89,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_starter_who_may_no_longer_start_is_refused_in_the_approving_commit(kind) {
+    async fn gated_start_is_refused_at_approval_if_initiator_lost_the_right(kind) {
         let world = world!(kind);
         gate(&world).await;
         let dan = world.person("dan").await;
@@ -112,7 +112,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_start_that_waited_while_another_one_came_to_owe_its_review_is_refused(kind) {
+    async fn pending_session_start_is_refused_when_another_review_becomes_owed(kind) {
         let world = world!(kind);
         gate(&world).await;
         world.reconfigure(|document| document["breakGlass"]["reviewBeforeNext"] = json!(true)).await;
@@ -130,7 +130,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_start_that_cannot_reach_what_is_gated_begins_at_once(kind) {
+    async fn session_start_outside_the_gated_scope_begins_at_once(kind) {
         let world = world!(kind);
         gate(&world).await;
         let dan = world.person("dan").await;

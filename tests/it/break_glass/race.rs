@@ -56,7 +56,7 @@ async fn came_before_the_end(
 }
 
 on_both! {
-    async fn a_revocation_races_a_use_and_nothing_is_used_after_its_commit(kind) {
+    async fn racing_session_use_never_succeeds_after_revocation_commits(kind) {
         let world = world!(kind);
         let (other, _) = world.replica().await;
         let (here, there) = (world.app().clone(), other.app.clone());
@@ -106,7 +106,7 @@ on_both! {
     }
 
     /// A random walk over the whole bot: starts, uses, ends, reviews, clock steps. Afterwards the log and the channel agree.
-    async fn each_event_has_one_row_and_one_alert_op7(kind) {
+    async fn each_break_glass_event_has_one_audit_row_and_one_alert_op7(kind) {
         let world = world!(kind);
         let (dan, erin) = (world.person("dan").await, world.person("erin").await);
         let mut seed = 0x5eed_u64;

@@ -11,7 +11,7 @@ use serde_json::json;
 const A_WEEK: Span = Span::hours(7 * 24);
 
 on_both! {
-    async fn an_owed_review_is_asked_for_every_week_until_it_is_there(kind) {
+    async fn owed_review_is_requested_weekly_until_it_is_given(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -33,7 +33,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn nobody_who_took_part_may_review(kind) {
+    async fn people_involved_in_a_session_may_not_review_it(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let mut body = start();
@@ -58,7 +58,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn where_it_says_so_an_initiator_with_an_open_review_may_not_start_again(kind) {
+    async fn review_before_next_refuses_a_new_start_while_a_review_is_owed(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -81,7 +81,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_session_that_is_over_and_was_never_rewritten(kind) {
+    async fn ended_session_rows_are_immutable(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;

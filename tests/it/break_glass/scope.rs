@@ -21,7 +21,7 @@ async fn scoped(world: &World, scope: Value) -> String {
 }
 
 on_both! {
-    async fn only_what_the_scope_names_goes_past_its_policies_op6(kind) {
+    async fn session_bypasses_policies_only_within_its_scope_op6(kind) {
         let world = world!(kind);
         world.reconfigure(|document| {
             document["resources"]["environments"].as_array_mut().expect("a list").push(json!("prod"));
@@ -45,7 +45,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn no_session_opens_the_rules_or_another_session_op6(kind) {
+    async fn session_scope_excludes_config_changes_and_session_starts_op6(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         for action in ["break_glass.initiate", "environment.policy_update"] {
@@ -73,7 +73,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_policy_that_allows_no_bypass_still_gates_b67(kind) {
+    async fn policy_without_bypass_still_gates_during_a_session_b67(kind) {
         let world = world!(kind);
         world.reconfigure(|document| {
             document["policies"].as_array_mut().expect("a list").push(json!({"id": "never-alone", "name": "Never Alone", "scope": "organization",
@@ -109,7 +109,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_nothing_gates_is_no_use_and_alerts_nobody_b70(kind) {
+    async fn ungated_request_during_a_session_is_not_a_use_and_sends_no_alert_b70(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
@@ -120,7 +120,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_service_may_be_a_responder_and_an_act_for_token_makes_nobody_one(kind) {
+    async fn service_may_be_a_responder_but_acting_for_one_does_not_make_it_one(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let mut scopes = PIPELINE.to_vec();
@@ -144,7 +144,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_session_does_not_join_what_already_waits(kind) {
+    async fn session_does_not_bypass_policies_of_already_pending_requests(kind) {
         let world = world!(kind);
         let typed = "request command.execute cluster=prod-eu-1 reason=\"drain a node\" payload='{\"command\": [\"drain\"]}'";
         let asked = world.types("dan", typed).await;
@@ -160,7 +160,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_principal_that_only_submitted_needs_the_session_to_execute(kind) {
+    async fn submitter_of_a_bypassed_request_needs_the_session_to_execute(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;

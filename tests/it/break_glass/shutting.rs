@@ -10,7 +10,7 @@ use serde_json::json;
 const AN_HOUR: Span = Span::hours(1);
 
 on_both! {
-    async fn nothing_is_usable_from_the_millisecond_of_its_end_b66(kind) {
+    async fn session_is_unusable_from_the_millisecond_of_its_end_b66(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
@@ -31,7 +31,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_restored_back_up_brings_no_session_back_op5(kind) {
+    async fn restored_backup_does_not_revive_a_session_op5(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -54,7 +54,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_start_just_before_midnight_lasts_its_full_time(kind) {
+    async fn session_started_just_before_midnight_lasts_its_full_time(kind) {
         let world = world!(kind);
         world.clock.advance(Span(Span::hours(13).0 + Span::minutes(59).0));
         let dan = world.person("dan").await;
@@ -67,7 +67,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_end_is_recorded_although_the_bot_was_down_b69(kind) {
+    async fn session_end_is_recorded_even_if_the_bot_was_down_b69(kind) {
         let mut world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -86,7 +86,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_revocation_holds_on_every_replica_at_once(kind) {
+    async fn revocation_takes_effect_on_every_replica_at_once(kind) {
         let world = world!(kind);
         let (other, url) = world.replica().await;
         let dan = world.person("dan").await;
@@ -105,7 +105,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn only_those_with_a_part_and_administrators_may_end_it(kind) {
+    async fn only_involved_people_and_administrators_may_end_a_session(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -116,7 +116,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_responder_who_has_left_can_use_nothing(kind) {
+    async fn responder_removed_from_the_directory_cannot_use_the_session(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let mut body = start();
@@ -132,7 +132,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_door_taken_out_of_the_configuration_shuts_at_once(kind) {
+    async fn removing_break_glass_from_the_configuration_ends_use_at_once(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -148,7 +148,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_completion_after_the_end_is_flagged_and_heard_st5(kind) {
+    async fn completion_after_the_session_end_is_flagged_and_alerted_st5(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         let id = opened(&world, &dan).await;
@@ -163,7 +163,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_bounds_of_its_length_are_the_configured_ones(kind) {
+    async fn session_duration_limits_come_from_the_configuration(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         for (length, outcome) in [("29m 59s", "422 policy_violations"), ("30m", "201"), ("4h", "201"), ("4h 1s", "422 policy_violations"), ("soon", "422 invalid_body")] {

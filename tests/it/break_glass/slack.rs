@@ -24,7 +24,7 @@ impl World {
 }
 
 on_both! {
-    async fn a_whole_command_opens_the_door_at_once(kind) {
+    async fn complete_breakglass_command_starts_a_session_without_a_form(kind) {
         let world = world!(kind);
         insta::assert_snapshot!("help", world.breaks("dan", "").await);
         insta::assert_snapshot!("mallory", world.breaks("mallory", START).await);
@@ -48,7 +48,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_missing_is_asked_in_a_form(kind) {
+    async fn incomplete_breakglass_command_opens_a_form(kind) {
         let world = world!(kind);
         assert_eq!(world.breaks("dan", "start cluster=prod-eu-1 reason=\"checkout is down\"").await, "");
         insta::assert_snapshot!("form", world.modal("dan"));
@@ -78,7 +78,7 @@ on_both! {
     }
 
     /// A name that is lost between the command and the form would widen the session's scope.
-    async fn what_was_typed_stays_chosen_known_or_not(kind) {
+    async fn breakglass_form_keeps_typed_names_even_unknown_ones(kind) {
         let world = world!(kind);
         world.breaks("dan", "start cluster=prod-eu-7,prod-eu-1 responders=service:ci,erin for=9h reason=\"checkout is down\"").await;
         let form = world.modal("dan");
@@ -99,7 +99,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_alerts_have_the_buttons_that_are_of_use(kind) {
+    async fn alerts_have_only_the_buttons_that_apply(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
@@ -131,7 +131,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_form_that_somebody_else_sends_is_checked_anew_sl13(kind) {
+    async fn breakglass_form_is_checked_against_the_person_who_submits_it_sl13(kind) {
         let world = world!(kind);
         world.breaks("dan", "start").await;
         let filled = Values::default()

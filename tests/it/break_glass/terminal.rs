@@ -5,7 +5,7 @@ use crate::shell::Shell;
 use crate::world::world;
 
 on_both! {
-    async fn a_session_from_a_terminal(kind) {
+    async fn session_is_started_used_and_reviewed_from_a_terminal(kind) {
         let world = world!(kind);
         let (dan, erin) = (Shell::person(&world, "dan").await, Shell::person(&world, "erin").await);
         let start = ["break-glass", "start", "--action", "command.execute", "--cluster", "prod-eu-1", "--for", "1h", "--reason", "checkout is down"];

@@ -21,7 +21,7 @@ async fn due(world: &World, of: &str) -> i64 {
 }
 
 on_both! {
-    async fn refused_alerts_hold_back_no_direct_message_r05(kind) {
+    async fn refused_alerts_do_not_delay_direct_messages_r05(kind) {
         const ALERTS: usize = 350;
         let world = world!(kind);
         archive(&world, SECURITY, true);
@@ -49,7 +49,7 @@ on_both! {
     }
 
     /// An alert that Slack refuses because of its content does not delay the others.
-    async fn an_alert_that_cannot_pass_keeps_back_no_other_r05(kind) {
+    async fn undeliverable_alert_does_not_delay_other_alerts_r05(kind) {
         let world = world!(kind);
         world.slack.fail_next_of(POST, Fault::api("msg_too_long"));
         alert(&world, (0..5).map(|number| format!("alert {number}"))).await;
@@ -66,7 +66,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn administrators_are_told_once_for_each_outage_of_the_channel_r13(kind) {
+    async fn administrators_are_notified_once_per_channel_outage_r13(kind) {
         let world = world!(kind);
         let told = || world.slack.direct_messages("carol").len();
         // the first attempt fails with another error
@@ -96,7 +96,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn cards_of_a_refusing_channel_delay_no_other_and_end_with_their_request_r14(kind) {
+    async fn refused_cards_delay_no_other_card_and_end_with_their_request_r14(kind) {
         const REQUESTS: usize = 12;
         let world = world!(kind);
         archive(&world, PROD, true);
@@ -143,7 +143,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_pause_of_ten_days_is_not_believed_r24(kind) {
+    async fn retry_after_of_ten_days_is_capped_r24(kind) {
         let world = world!(kind);
         world.slack.fail_next_of(POST, Fault::RateLimited { retry_after: 864_000 });
         let dan = world.person("dan").await;

@@ -8,7 +8,7 @@ fn home(world: &World, who: &str) -> String {
 }
 
 on_both! {
-    async fn a_home_opened_at_one_replica_shows_what_is_committed_at_another(kind) {
+    async fn home_tab_opened_on_one_replica_shows_commits_of_another(kind) {
         let world = world!(kind);
         let (replica, url) = world.replica().await;
         world.slack.open_home("bob").await.expect("an answer");

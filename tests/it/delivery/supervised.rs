@@ -80,7 +80,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_step_that_fails_stops_no_other_step_r35(kind) {
+    async fn failing_sweep_step_does_not_stop_other_steps_r35(kind) {
         let world = world!(kind);
         let dan = world.person("dan").await;
         opened(&world, &dan).await;

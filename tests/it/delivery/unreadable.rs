@@ -25,7 +25,7 @@ fn fresh_id() -> String {
 }
 
 on_both! {
-    async fn unreadable_messages_and_cards_are_set_aside_and_the_others_go_on_r04(kind) {
+    async fn unreadable_messages_and_cards_are_set_aside_and_others_are_sent_r04(kind) {
         let world = world!(kind);
         for row in ROWS {
             world.database.execute(&row.replace("ID", &fresh_id())).await.expect("a row");
@@ -56,7 +56,7 @@ on_both! {
     }
 
     /// An unreadable request gets no card and no messages; those of other requests are delivered.
-    async fn an_unreadable_request_stops_no_card_and_no_news_of_another_r04(kind) {
+    async fn unreadable_request_stops_no_card_or_message_of_another_request_r04(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.types("alice", &DEPLOY.replace("v1.4.2", "v2")).await;

@@ -31,7 +31,7 @@ const DAN: usize = 3;
 const MALLORY: usize = 5;
 
 on_both! {
-    async fn an_administrator_adds_himself_to_a_team_and_approves_what_waits_refused_b68(kind) {
+    async fn administrator_joining_a_team_cannot_approve_pending_requests_b68(kind) {
         let world = world!(kind);
         erin_administers(&world).await;
         let (alice, erin, mallory) = (world.person("alice").await, world.person("erin").await, world.person("mallory").await);
@@ -57,7 +57,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_another_administrator_gives_again_counts_b68(kind) {
+    async fn membership_given_again_by_another_administrator_counts_b68(kind) {
         let world = world!(kind);
         erin_administers(&world).await;
         let (alice, erin) = (world.person("alice").await, world.person("erin").await);
@@ -70,7 +70,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn it_does_not_help_to_let_the_bot_carry_it_out_b68(kind) {
+    async fn self_given_membership_by_a_gated_config_change_does_not_count_b68(kind) {
         let world = world!(kind);
         let gate = json!({"id": "rules-gate", "name": "Rules Gate", "scope": "organization", "actions": ["environment.policy_update"],
             "approvers": {"teams": ["security"]}});
@@ -94,7 +94,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_account_that_an_edit_moves_does_not_decide_what_waits_b68(kind) {
+    async fn moved_slack_account_cannot_decide_pending_requests_b68(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.passes(Span::seconds(1)).await;
@@ -116,7 +116,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_membership_given_back_by_oneself_does_not_mend_a_vote_st4(kind) {
+    async fn self_restored_membership_does_not_revive_an_approval_st4(kind) {
         let world = world!(kind);
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         let asked = alice.submit(deploy()).await.ok();

@@ -57,7 +57,7 @@ async fn directory_changes(world: &World) -> usize {
 }
 
 on_both! {
-    async fn a_user_group_gives_its_team_the_members(kind) {
+    async fn team_members_come_from_its_slack_user_group(kind) {
         let Some(world) = grouped(kind).await else { return };
         let (alice, bob, carol) = (world.person("alice").await, world.person("bob").await, world.person("carol").await);
         assert_eq!(degraded(&world).await, ["Slack has not told yet who is in the user group S02SRE"]);
@@ -82,7 +82,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_adds_himself_to_a_group_does_not_decide_what_waits_b68(kind) {
+    async fn person_who_joins_a_group_cannot_decide_pending_requests_b68(kind) {
         let Some(world) = grouped(kind).await else { return };
         first_sync(&world).await;
         let (alice, erin, mallory) = (world.person("alice").await, world.person("erin").await, world.person("mallory").await);
@@ -100,7 +100,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_binds_his_own_group_to_a_team_does_not_decide_what_waits_b68(kind) {
+    async fn administrator_binding_their_own_group_cannot_decide_pending_requests_b68(kind) {
         let Some(world) = World::start(kind).await else { return };
         first_sync(&world).await;
         world.reconfigure(|document| document["directory"]["users"][4]["orgRoles"] = json!(["platform-admin"])).await;
@@ -116,7 +116,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_leaves_a_group_does_not_hold_up_an_approval_st4(kind) {
+    async fn approval_of_a_person_who_left_the_group_drops_and_can_be_replaced_st4(kind) {
         let Some(world) = grouped(kind).await else { return };
         first_sync(&world).await;
         let (alice, carol, dan) = (world.person("alice").await, world.person("carol").await, world.person("dan").await);
@@ -130,7 +130,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_group_that_is_not_heard_of_gives_nothing_to_anybody_new(kind) {
+    async fn stale_group_gives_nothing_to_newly_listed_people(kind) {
         let Some(world) = grouped(kind).await else { return };
         world.regroups("S02SRE", "U05DAN", &["U03CAROL", "U05DAN", "U98NEW", "U99NEW"]).await;
         let list = |id: &str, account: &str| json!({"id": id, "name": id, "slack": {"teamId": "T01TEST", "userId": account}});
@@ -158,7 +158,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_answer_that_is_late_changes_nothing(kind) {
+    async fn outdated_slack_sync_result_is_ignored(kind) {
         let Some(world) = grouped(kind).await else { return };
         let before = world.app().now();
         world.passes(Span::seconds(1)).await;
@@ -177,7 +177,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_is_switched_off_in_slack_is_inactive_at_every_door_st4(kind) {
+    async fn account_deactivated_in_slack_is_inactive_in_every_interface_st4(kind) {
         let Some(world) = World::start(kind).await else { return };
         world.edits("carol", |document| {
             document["directory"]["users"][3]["slack"] = json!([
@@ -229,7 +229,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn every_full_member_is_a_person_where_the_configuration_says_so(kind) {
+    async fn every_full_member_is_a_person_if_the_configuration_says_so(kind) {
         let Some(world) = open_house(kind).await else { return };
         world.slack.change(|state| {
             for n in 0..1_100 {
@@ -262,7 +262,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_change_in_slack_that_locks_a_policy_is_told_and_one_by_edit_is_refused(kind) {
+    async fn slack_change_that_locks_a_policy_raises_an_alert_and_an_edit_is_refused(kind) {
         let Some(world) = grouped(kind).await else { return };
         first_sync(&world).await;
         let alice = world.person("alice").await;

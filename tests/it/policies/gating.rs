@@ -17,7 +17,7 @@ const STACKED_AT: &str = "
 ";
 
 on_both! {
-    async fn the_organizations_one_and_the_projects_two_of_sre_must_both_be_met(kind) {
+    async fn organization_and_project_policies_must_both_be_satisfied(kind) {
         let world = world!(kind);
         configure(&world, document(STACKED, STACKED_AT, "")).await;
         world.types("alice", DEPLOY).await;
@@ -36,7 +36,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn one_vote_may_serve_several_stacked_policies(kind) {
+    async fn one_decision_counts_for_several_stacked_policies(kind) {
         let world = world!(kind);
         configure(&world, document(STACKED, STACKED_AT, "")).await;
         world.types("alice", DEPLOY).await;
@@ -46,7 +46,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn the_strictest_requester_can_approve_holds_for_the_whole_request_b25(kind) {
+    async fn strictest_requester_can_approve_applies_to_the_whole_request_b25(kind) {
         let world = world!(kind);
         let both = |strict: bool| document(&format!("
   - {{id: lax, name: Lax, scope: organization, approvers: anyone, requesterCanApprove: true}}
@@ -69,7 +69,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_template_that_is_reached_twice_counts_once(kind) {
+    async fn policy_bound_twice_counts_once(kind) {
         let world = world!(kind);
         configure(&world, document(
             "  - {id: gate, name: Gate, scope: environment, approvers: anyone, quorum: {minApprovals: 1}}",
@@ -84,7 +84,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_is_only_tried_out_is_shown_and_audited_and_never_gates(kind) {
+    async fn observed_policy_is_shown_and_audited_but_never_gates(kind) {
         let world = world!(kind);
         configure(&world, document(
             "  - {id: trial, name: Trial, scope: organization, approvers: {teams: [sre]}, quorum: {minApprovals: 2}, conditions: {requireReason: true}, mode: observe}",
@@ -104,7 +104,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn off_hours_gate_from_their_first_minute_to_their_last(kind) {
+    async fn window_gates_from_its_first_minute_to_its_last(kind) {
         let world = world!(kind);
         let alice = Caller::of(&world, "alice").await;
         let staging = json!({"action": "release.deploy", "project": "api-platform", "environment": "staging", "reason": "try it"});
@@ -131,7 +131,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_action_of_ones_own_is_gated_like_the_others(kind) {
+    async fn custom_action_is_gated_like_built_in_actions(kind) {
         let world = world!(kind);
         configure(&world, document(
             "  - {id: dns, name: DNS Gate, scope: project, actions: [dns.change], approvers: {teams: [sre]}}",
@@ -150,7 +150,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn explain_reads_alike_in_slack_and_stores_nothing(kind) {
+    async fn explain_in_slack_matches_the_api_and_stores_nothing(kind) {
         let world = world!(kind);
         let said = world.types("alice", "explain release.deploy project=api-platform env=staging").await;
         insta::assert_snapshot!("explain_by_day", said);

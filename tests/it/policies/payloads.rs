@@ -20,7 +20,7 @@ fn gated(shown: &str) -> countersign::domain::document::ConfigDocument {
 }
 
 on_both! {
-    async fn the_strictest_policy_says_where_what_runs_is_read_b72(kind) {
+    async fn strictest_show_payload_setting_applies_b72(kind) {
         let world = world!(kind);
         let (alice, bob) = (Caller::of(&world, "alice").await, Caller::of(&world, "bob").await);
         let mut body = release();

@@ -16,7 +16,7 @@ fn gate(least: u32) -> ConfigDocument {
 }
 
 on_both! {
-    async fn an_edit_leaves_what_is_pending_as_it_was_st3(kind) {
+    async fn policy_edit_does_not_change_pending_requests_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(2)).await;
         world.types("alice", DEPLOY).await;
@@ -36,7 +36,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_policy_that_is_removed_still_gates_what_it_gated_st3(kind) {
+    async fn removed_policy_still_gates_its_pending_requests_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(2)).await;
         let alice = Caller::of(&world, "alice").await;
@@ -53,7 +53,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_was_approved_meets_the_policies_of_the_moment_too_st3(kind) {
+    async fn execution_also_checks_the_current_policies_st3(kind) {
         let world = world!(kind);
         configure(&world, gate(1)).await;
         let alice = Caller::of(&world, "alice").await;
@@ -71,7 +71,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn every_version_of_a_template_is_kept_and_never_changed(kind) {
+    async fn policy_versions_are_kept_and_immutable(kind) {
         let world = world!(kind);
         configure(&world, gate(2)).await;
         configure(&world, gate(1)).await;
@@ -88,7 +88,7 @@ on_both! {
     }
 
     /// AP3: a membership that was lost before execution no longer counts, and does not count again if the person returns.
-    async fn a_vote_counts_by_what_its_author_was_and_still_is_ap3(kind) {
+    async fn approval_counts_by_memberships_held_then_and_now_ap3(kind) {
         let world = world!(kind);
         let alice = Caller::of(&world, "alice").await;
         let (_, asked) = alice.asks(&release()).await;

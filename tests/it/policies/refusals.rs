@@ -29,7 +29,7 @@ async fn violations(world: &World, body: &Value) -> String {
 }
 
 on_both! {
-    async fn a_missing_reason_names_the_policy_that_wants_it(kind) {
+    async fn missing_reason_violation_names_the_policy(kind) {
         let world = world!(kind);
         let mut body = release();
         for reason in [Value::Null, json!(""), json!("  \n ")] {
@@ -46,7 +46,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_quorum_that_this_requester_makes_impossible_is_refused_at_once(kind) {
+    async fn request_is_refused_when_its_requester_makes_the_quorum_impossible(kind) {
         let world = world!(kind);
         configure(&world, document(
             "  - {id: cross, name: Cross-Team, scope: organization, approvers: {users: [alice, carol, dan]}, quorum: {minDistinctTeams: 2}}",
@@ -62,7 +62,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn unknown_names_come_with_the_nearest_known_ones(kind) {
+    async fn unknown_names_are_refused_with_the_closest_matches(kind) {
         let world = world!(kind);
         let body = json!({"action": "release.deploy", "project": "api-platfrom", "environment": "prod", "reason": "x"});
         assert_eq!(violations(&world, &body).await,

@@ -22,7 +22,7 @@ async fn channels(world: &World, body: &Value) -> Vec<&'static str> {
 }
 
 on_both! {
-    async fn cards_go_where_policy_route_and_default_send_them(kind) {
+    async fn cards_follow_policy_route_then_default_channel(kind) {
         let world = world!(kind);
         let policies = "
   - {id: gate, name: Gate, scope: organization, approvers: anyone, actions: [release.deploy]}

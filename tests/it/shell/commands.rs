@@ -8,7 +8,7 @@ use countersign::domain::request::Status;
 use serde_json::Value;
 
 on_both! {
-    async fn requests_are_read_and_decided_from_a_terminal(kind) {
+    async fn requests_are_shown_and_decided_from_a_terminal(kind) {
         let world = world!(kind);
         let (alice, carol, mallory) = (Shell::person(&world, "alice").await, Shell::person(&world, "carol").await, Shell::person(&world, "mallory").await);
         let mut bare = deploy();
@@ -50,7 +50,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_diff_is_asked_shown_and_handed_out_as_it_is_b13(kind) {
+    async fn diff_payload_is_submitted_shown_and_executed_unchanged_b13(kind) {
         let world = world!(kind);
         let (alice, carol) = (Shell::person(&world, "alice").await, Shell::person(&world, "carol").await);
         let folder = std::env::temp_dir().join(format!("cs_diff_{}", uuid::Uuid::now_v7().simple()));
@@ -73,7 +73,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_token_is_printed_alone_and_works_until_it_is_revoked(kind) {
+    async fn token_create_prints_only_the_token_which_works_until_revoked(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());
         let made = shell.says(&["token", "create", "--name", "laptop", "--user", "alice", "--scopes", "requests:read,requests:write"]).await;
@@ -106,7 +106,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn an_edit_past_the_triggers_is_found_by_every_audit_command_r22_op1(kind) {
+    async fn audit_commands_detect_an_edit_that_bypassed_the_triggers_r22_op1(kind) {
         let world = world!(kind);
         let shell = Shell::with(&world, String::new());
         world.person("alice").await.submit(command()).await.ok();
@@ -144,7 +144,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_file_is_applied_by_who_may(kind) {
+    async fn only_administrators_can_apply_a_file(kind) {
         let world = world!(kind);
         let (carol, alice) = (Shell::person(&world, "carol").await, Shell::person(&world, "alice").await);
         let path = std::env::temp_dir().join(format!("countersign-apply-{}.yaml", uuid::Uuid::now_v7()));
@@ -165,7 +165,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn completions_and_manual_need_nobody() {
+async fn completions_and_manual_need_no_server_or_token() {
     let shell = Shell {
         url: "http://127.0.0.1:1".into(),
         token: String::new(),

@@ -71,7 +71,7 @@ fn check(said: &Said, code: i32, words: &str) {
 }
 
 on_both! {
-    async fn what_is_not_granted_does_not_run(kind) {
+    async fn run_executes_nothing_without_a_grant(kind) {
         let world = world!(kind);
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
         let script = trace.script("true");
@@ -90,7 +90,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_grant_that_is_refused_runs_nothing(kind) {
+    async fn run_executes_nothing_when_the_claim_is_refused(kind) {
         let world = world!(kind);
         let (shell, trace) = (Shell::pipeline(&world).await, Trace::new());
         let script = trace.script("true");
@@ -115,7 +115,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn a_server_that_does_not_answer_is_124_and_6(kind) {
+    async fn unreachable_server_exits_run_with_124_and_request_with_6(kind) {
         let world = world!(kind);
         let shell = Shell { url: "http://127.0.0.1:1".into(), ..Shell::pipeline(&world).await };
         let asks = ["request"].into_iter().chain(FREE).collect::<Vec<_>>();
@@ -127,7 +127,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn what_runs_ends_as_it_ended(kind) {
+    async fn run_exits_and_reports_as_the_command_ended(kind) {
         let world = world!(kind);
         let shell = Shell::pipeline(&world).await;
         let folder = std::env::temp_dir();
@@ -148,7 +148,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn who_stops_waiting_takes_the_request_back(kind) {
+    async fn interrupting_the_wait_cancels_the_request(kind) {
         let world = world!(kind);
         let shell = Shell::pipeline(&world).await;
         for signal in ["-TERM", "-INT", "-HUP"] {
@@ -171,7 +171,7 @@ on_both! {
         world.finish().await;
     }
 
-    async fn request_tells_by_its_code_how_it_stands(kind) {
+    async fn request_exit_code_tells_the_status(kind) {
         let world = world!(kind);
         let shell = Shell::pipeline(&world).await;
         let asks = |more: &[&'static str]| -> Vec<&'static str> { ["request"].into_iter().chain(GATED).chain(more.iter().copied()).collect() };
