@@ -12,6 +12,7 @@ use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::Status;
 use countersign::domain::request_details::RequestDetails;
+use countersign::domain::time::Span;
 
 /// Two replicas, and a request of alice's for every round.
 struct Race {

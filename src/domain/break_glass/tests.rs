@@ -207,12 +207,8 @@ fn every_violation_of_a_session_start_is_reported() {
         let mut ask = ask();
         change(&mut ask);
         let broken = broken(&ask);
-        assert!(
-            broken
-                .iter()
-                .any(|(of, message)| *of == rule && message.contains(says)),
-            "{ask:?}: {broken:?}"
-        );
+        let is_it = |(of, message): &(_, String)| *of == rule && message.contains(says);
+        assert!(broken.iter().any(is_it), "{ask:?}: {broken:?}");
     }
     let all_at_once = SessionAsk::default();
     assert!(broken(&all_at_once).len() >= 3);
