@@ -145,7 +145,7 @@ impl App {
         self.0.db.aside().tables()
     }
 
-    /// One beat of this process; [`super::clock`] beats once a second.
+    /// One beat of this process; `app/clock.rs` calls it once a second.
     pub fn beat(&self) {
         if let Some(gap) = self.0.pulse.beat(self.0.clock.steady()) {
             tracing::warn!(seconds = gap.0 / 1_000, "this process stood still");
