@@ -7,6 +7,7 @@ mod explanation;
 mod fixture;
 mod oracle;
 mod properties;
+mod recheck;
 mod refused;
 mod resolution;
 mod windows;
