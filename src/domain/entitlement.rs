@@ -62,3 +62,68 @@ impl Directory {
             .min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::document::DirectoryDocument;
+    use crate::domain::slack_directory::{
+        Membership, RecentMembership, SlackDirectory, SyncedGroup,
+    };
+    use crate::domain::time::Span;
+    use std::collections::BTreeMap;
+
+    const NOW: Timestamp = Timestamp(1_763_800_000_000);
+
+    fn people(users: &str, teams: &str) -> People {
+        serde_saphyr::from_str(&format!("{{users: [{users}], teams: [{teams}]}}")).expect("people")
+    }
+
+    #[test]
+    fn a_membership_on_hold_entitles_from_its_end_and_not_before_r18() {
+        let document: DirectoryDocument = serde_saphyr::from_str(
+            "users: [{id: ann, name: Ann}, {id: ben, name: Ben}]\n\
+             teams: [{id: sre, name: SRE, slackUserGroup: S0SRE}, {id: ops, name: Ops, slackUserGroup: S0OPS}]",
+        )
+        .expect("a directory");
+        let held = |team: &str, hours: i64| RecentMembership {
+            person: "ann".into(),
+            what: Membership::Team(team.into()),
+            since: NOW,
+            held_until: Some(NOW.plus(Span::hours(hours))),
+        };
+        let group = |people: &[&str]| SyncedGroup {
+            accounts: Vec::new(),
+            people: people.iter().map(|&id| id.into()).collect(),
+            synced_at: NOW,
+            recent: Vec::new(),
+        };
+        let known = SlackDirectory {
+            groups: BTreeMap::from([
+                ("S0SRE".to_owned(), group(&["ann", "ben"])),
+                ("S0OPS".to_owned(), group(&["ann"])),
+            ]),
+            recent_memberships: vec![held("sre", 24), held("ops", 6)],
+            ..SlackDirectory::default()
+        };
+        let directory = Directory::compile_with(&document, &known);
+        let ann = directory.person(&"ann".into()).expect("ann");
+        let ben = directory.person(&"ben".into()).expect("ben");
+        let asked = |named: &People, person: &Person| {
+            let from = directory.entitled_from(named, person);
+            (directory.is_entitled(named, person), from)
+        };
+        let (first, both) = (people("", "sre"), people("", "sre, ops"));
+        assert_eq!(asked(&first, ben), (true, None));
+        assert_eq!(asked(&first, ann), (false, Some(NOW.plus(Span::hours(24)))));
+        assert_eq!(asked(&both, ann), (false, Some(NOW.plus(Span::hours(6)))));
+        // who is named by id waits for nothing, and a right that names nobody entitles nobody
+        assert_eq!(asked(&people("ann", "sre"), ann), (true, None));
+        assert_eq!(asked(&people("", ""), ann), (false, None));
+        let inactive = Person {
+            active: false,
+            ..ann.clone()
+        };
+        assert_eq!(asked(&first, &inactive), (false, None));
+    }
+}

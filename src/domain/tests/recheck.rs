@@ -171,12 +171,12 @@ fn a_policy_that_now_wants_a_reason_cannot_be_met_without_one() {
 
 #[test]
 fn a_bypass_holds_only_while_its_session_covers_it() {
-    let gated = config(&gated_by(""));
-    let mut request = granted(&gated, Grant::Bypassed);
+    let ordinary = config(&gated_by(""));
+    let mut request = granted(&ordinary, Grant::Bypassed);
     request.bypassed = std::mem::take(&mut request.gates);
     let covered = |config: &CompiledConfig| recheck(&request, &[], config, true, NOON);
-    assert_eq!(covered(&gated), Recheck::Holds);
-    assert_eq!(check(&request, &["bob"], &gated), Recheck::SessionEnded);
+    assert_eq!(covered(&ordinary), Recheck::Holds);
+    assert_eq!(check(&request, &["bob"], &ordinary), Recheck::SessionEnded);
     let mandatory = config(&gated_by(", breakGlassBypass: false"));
     let (gates, _, _) = what_is_missing(covered(&mandatory));
     assert_eq!(
@@ -193,14 +193,14 @@ fn a_bypass_holds_only_while_its_session_covers_it() {
     };
     let decisions = approvals(&["bob"]);
     assert_eq!(
-        recheck(&partly, &decisions, &gated, true, NOON),
+        recheck(&partly, &decisions, &ordinary, true, NOON),
         Recheck::Holds
     );
     partly.bypassed = vec![gate(template(
         "strict",
         serde_saphyr::from_str("{minApprovals: 2}").expect("a quorum"),
     ))];
-    let (gates, _, _) = what_is_missing(recheck(&partly, &decisions, &gated, false, NOON));
+    let (gates, _, _) = what_is_missing(recheck(&partly, &decisions, &ordinary, false, NOON));
     assert!(
         gates
             .iter()
