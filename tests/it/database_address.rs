@@ -51,13 +51,14 @@ async fn database_open_error_names_the_cause_f5() {
 async fn alternative_postgres_url_spellings_are_accepted_f3() {
     let database = fresh!(Kind::Postgres);
     let (_, rest) = database.url.split_once('@').expect("a user");
-    let (server, query) = rest.split_once("/postgres?").expect("a database");
+    let (server, name_and_query) = rest.split_once('/').expect("a database");
+    let (name, query) = name_and_query.split_once('?').expect("a schema");
     let (host, port) = server.split_once(':').expect("a port");
     for address in [
         format!(
-            "postgresql://postgres@{server}/postgres?{query}&connect_timeout=5&target_session_attrs=read-write"
+            "postgresql://postgres@{server}/{name}?{query}&connect_timeout=5&target_session_attrs=read-write"
         ),
-        format!("postgres:///postgres?host={host}&port={port}&user=postgres&{query}"),
+        format!("postgres:///{name}?host={host}&port={port}&user=postgres&{query}"),
     ] {
         let db = Db::open_with(&address, 2).await;
         db.unwrap_or_else(|error| panic!("{address}: {error}"))
