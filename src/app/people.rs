@@ -39,15 +39,18 @@ pub struct HeardGroup {
 }
 
 impl HeardGroup {
-    /// Whether somebody else is known to have added this account: an active person of the directory who is not behind it.
-    fn is_added_by_another(&self, account: &SlackIdentity, directory: &Directory) -> bool {
+    /// The accounts that somebody else is known to have added: an active person of the directory who is not behind them.
+    fn added_by_another(&self, directory: &Directory) -> BTreeSet<&SlackIdentity> {
         let updater = self.updated_by.as_ref();
         let updater = updater.and_then(|identity| directory.by_identity(identity));
-        self.added_by_updater.contains(account)
-            && updater.is_some_and(|person| {
-                let added = directory.by_identity(account);
-                person.active && added.is_none_or(|added| added.id != person.id)
-            })
+        let Some(updater) = updater.filter(|person| person.active) else {
+            return BTreeSet::new();
+        };
+        let is_other = |account: &&SlackIdentity| {
+            let added = directory.by_identity(account);
+            added.is_none_or(|added| added.id != updater.id)
+        };
+        self.added_by_updater.iter().filter(is_other).collect()
     }
 }
 
@@ -145,12 +148,16 @@ impl App {
                     continue; // a later answer is here already
                 }
                 let now = heard.iter().find(|group| group.id == id);
-                let given = |account: &SlackIdentity| {
-                    let directory = config.directory();
-                    now.is_some_and(|group| group.is_added_by_another(account, directory))
-                };
+                let given = now.map(|group| group.added_by_another(config.directory()));
+                let given = given.unwrap_or_default();
                 let accounts = now.map(|group| group.accounts.clone()).unwrap_or_default();
-                let group = SyncedGroup::heard(known, accounts, given, is_chosen, asked_at);
+                let group = SyncedGroup::heard(
+                    known,
+                    accounts,
+                    |one| given.contains(one),
+                    is_chosen,
+                    asked_at,
+                );
                 slack_directory.groups.insert(id.to_owned(), group);
             }
             Ok(slack_directory)

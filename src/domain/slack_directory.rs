@@ -76,8 +76,9 @@ impl SyncedGroup {
     ) -> Self {
         let before = known.map_or(&[][..], |group| &group.accounts);
         let before: BTreeSet<&SlackIdentity> = before.iter().collect();
+        let listed: BTreeSet<&SlackIdentity> = accounts.iter().collect();
         let still = |joined: &&Joined| {
-            accounts.contains(&joined.account) && asked_at < joined.since.plus(SELF_GIVEN_HOLD)
+            listed.contains(&joined.account) && asked_at < joined.since.plus(SELF_GIVEN_HOLD)
         };
         let recent = known.map_or(&[][..], |group| &group.recent);
         let mut recent: Vec<Joined> = recent.iter().filter(still).cloned().collect();
@@ -96,12 +97,21 @@ impl SyncedGroup {
         }
     }
 
-    /// When one of the person's accounts joined the group without being known to be added by someone else; of several, the latest.
-    fn joined(&self, person: &Person) -> Option<&Joined> {
-        let own = self.recent.iter();
-        own.filter(|joined| person.slack.contains(&joined.account))
-            .max_by_key(|joined| (joined.is_held, joined.since))
+    /// The accounts that joined the group without being known to be added by someone else.
+    fn joined(&self) -> BTreeMap<&SlackIdentity, &Joined> {
+        let by_account = self.recent.iter().map(|joined| (&joined.account, joined));
+        by_account.collect()
     }
+}
+
+/// When one of the person's accounts joined; of several, one on hold, or else the latest.
+fn joined_by<'a>(
+    joined: &BTreeMap<&SlackIdentity, &'a Joined>,
+    person: &Person,
+) -> Option<&'a Joined> {
+    let own = person.slack.iter();
+    own.filter_map(|account| joined.get(account).copied())
+        .max_by_key(|joined| (joined.is_held, joined.since))
 }
 
 /// A membership that a person can gain.
@@ -131,6 +141,11 @@ pub struct RecentMembership {
 }
 
 impl RecentMembership {
+    /// What identifies it: nobody has two of the same.
+    pub fn key(&self) -> (&PersonId, &Membership) {
+        (&self.person, &self.what)
+    }
+
     /// Whether there was a hold and it is over.
     pub fn is_hold_over(&self, now: Timestamp) -> bool {
         self.held_until.is_some_and(|until| until <= now)
@@ -270,6 +285,7 @@ impl SlackDirectory {
                 continue;
             };
             let what = Membership::Team(team.id.clone());
+            let joined = group.joined();
             let had = |person: &Person| {
                 let accounts = person.slack.iter();
                 let mut earlier = accounts.filter_map(|identity| before.by_identity(identity));
@@ -278,7 +294,7 @@ impl SlackDirectory {
             let new = after.members(&team.id).filter(|person| !had(person));
             let new = new.filter(|person| !after.is_listed_in(&person.id, &team.id));
             noted.extend(new.filter_map(|person| {
-                let joined = group.joined(person)?;
+                let joined = joined_by(&joined, person)?;
                 let until = joined.since.plus(SELF_GIVEN_HOLD);
                 Some(RecentMembership {
                     person: person.id.clone(),
@@ -288,10 +304,9 @@ impl SlackDirectory {
                 })
             }));
         }
-        self.recent_memberships.retain(|old| {
-            let mut noted = noted.iter();
-            !noted.any(|new| new.person == old.person && new.what == old.what)
-        });
+        let again: BTreeSet<_> = noted.iter().map(RecentMembership::key).collect();
+        self.recent_memberships
+            .retain(|old| !again.contains(&old.key()));
         self.recent_memberships.extend(noted);
         self.recent_memberships.sort();
     }

@@ -110,6 +110,17 @@ sql! {
         SELECT i, n, a, f FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(i text, n text, a boolean, f boolean)
         ON CONFLICT (account) DO UPDATE SET name = excluded.name, is_active = excluded.is_active, is_full = excluded.is_full";
 
+    GAIN_SQLITE @sqlite = "INSERT INTO gained (person, what, since, held_until)
+        SELECT value->>'p', value->>'w', value->>'s', value->>'u' FROM json_each($1) WHERE true
+        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since, held_until = excluded.held_until";
+    GAIN_POSTGRES @postgres = "INSERT INTO gained (person, what, since, held_until)
+        SELECT p, w, s, u FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(p text, w text, s bigint, u bigint)
+        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since, held_until = excluded.held_until";
+    FORGET_GAINED_SQLITE @sqlite = "DELETE FROM gained WHERE (person, what) IN
+        (SELECT value->>'p', value->>'w' FROM json_each($1))";
+    FORGET_GAINED_POSTGRES @postgres = "DELETE FROM gained g
+        USING jsonb_to_recordset(CAST($1 AS jsonb)) AS x(p text, w text) WHERE g.person = x.p AND g.what = x.w";
+
     NEXT_NUMBER_SQLITE @sqlite = "SELECT coalesce(max(number), 0) + 1 FROM requests";
     NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
 

@@ -14,9 +14,6 @@ sql! {
     VERSION = "SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions";
     INSERT_VERSION = "INSERT INTO directory_versions (version, made_at) VALUES ($1, $2)";
     GAINED = "SELECT person, what, since, held_until FROM gained";
-    FORGET_GAINED = "DELETE FROM gained WHERE person = $1 AND what = $2";
-    GAIN = "INSERT INTO gained (person, what, since, held_until) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (person, what) DO UPDATE SET since = excluded.since, held_until = excluded.held_until";
     GROUPS = "SELECT id, accounts, people, synced_at, recent FROM slack_groups";
     FORGET_GROUP = "DELETE FROM slack_groups WHERE id = $1";
     SAVE_GROUP = "INSERT INTO slack_groups (id, accounts, people, synced_at, recent) VALUES ($1, $2, $3, $4, $5)
@@ -151,30 +148,32 @@ impl Tx {
             .map(|_| ()))
     }
 
+    /// Saves all recent memberships in two statements: a group may have thousands of members, and the configuration is locked.
     async fn save_gained(
         &mut self,
         before: &[RecentMembership],
         after: &[RecentMembership],
     ) -> Result<(), StoreError> {
-        for gone in before.iter().filter(|row| !after.contains(row)) {
-            let what = json(&gone.what)?;
-            on_db!(self, |c| sqlx::query(FORGET_GAINED)
-                .bind(gone.person.as_str())
-                .bind(&what)
-                .execute(c)
-                .await
-                .map(|_| ()))?;
-        }
-        for new in after.iter().filter(|row| !before.contains(row)) {
-            let what = json(&new.what)?;
-            on_db!(self, |c| sqlx::query(GAIN)
-                .bind(new.person.as_str())
-                .bind(&what)
-                .bind(new.since.0)
-                .bind(new.held_until.map(|until| until.0))
-                .execute(c)
-                .await
-                .map(|_| ()))?;
+        let kept: BTreeSet<_> = after.iter().map(RecentMembership::key).collect();
+        let gone = before.iter().filter(|row| !kept.contains(&row.key()));
+        let gone = gained_rows(gone)?;
+        let before: BTreeSet<&RecentMembership> = before.iter().collect();
+        let new = gained_rows(after.iter().filter(|row| !before.contains(row)))?;
+        let forget = on!(
+            self,
+            dialect::FORGET_GAINED_SQLITE,
+            dialect::FORGET_GAINED_POSTGRES
+        );
+        let gain = on!(self, dialect::GAIN_SQLITE, dialect::GAIN_POSTGRES);
+        for (text, rows) in [(forget, gone), (gain, new)] {
+            if !rows.is_empty() {
+                let rows = json(&rows)?;
+                on_db!(self, |c| sqlx::query(text)
+                    .bind(&rows)
+                    .execute(c)
+                    .await
+                    .map(|_| ()))?;
+            }
         }
         Ok(())
     }
@@ -267,4 +266,15 @@ impl Tx {
             .await
             .map(|_| ()))
     }
+}
+
+/// Recent memberships as a bulk statement takes them.
+fn gained_rows<'a>(
+    rows: impl Iterator<Item = &'a RecentMembership>,
+) -> Result<Vec<Value>, StoreError> {
+    rows.map(|row| {
+        let held_until = row.held_until.map(|until| until.0);
+        Ok(json!({"p": row.person, "w": json(&row.what)?, "s": row.since.0, "u": held_until}))
+    })
+    .collect()
 }

@@ -60,6 +60,33 @@ async fn people(world: &World) -> usize {
     config.directory().people().count()
 }
 
+/// The members of a large group.
+const MANY: usize = 600;
+
+/// How many memberships are on hold.
+async fn held(world: &World) -> i64 {
+    let held = "SELECT count(*) FROM gained WHERE held_until IS NOT NULL";
+    world.database.count(held).await
+}
+
+/// How many statements have written recent memberships since the first call; only Postgres counts them.
+async fn statements(world: &World, kind: Kind) -> i64 {
+    if kind == Kind::Sqlite {
+        return 0;
+    }
+    for set_up in [
+        "CREATE TABLE IF NOT EXISTS statements (n BIGINT)",
+        "CREATE OR REPLACE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO statements VALUES (1); RETURN NULL; END'",
+        "CREATE OR REPLACE TRIGGER counted AFTER INSERT OR DELETE ON gained
+            FOR EACH STATEMENT EXECUTE FUNCTION count_statement()",
+    ] {
+        world.database.execute(set_up).await.expect("it is set up");
+    }
+    let counted = "SELECT count(*) FROM statements";
+    world.database.count(counted).await
+}
+
 /// Whether a person may change the configuration; tries it by adding a project.
 async fn administers(world: &World, who: &str, project: &str) -> bool {
     let changed = world
@@ -193,6 +220,52 @@ on_both! {
         world.syncs().await;
         assert!(administers(&world, "mallory", "more").await);
         assert_eq!(mallory.post("/v1/break-glass", start()).await.status, 201);
+        world.finish().await;
+    }
+
+    async fn holds_of_a_large_group_are_written_in_bulk_r17(kind) {
+        let Some(world) = World::start_with(kind, &open_house()).await else { return };
+        grow(&world, MANY);
+        world.syncs().await;
+        let was = statements(&world, kind).await;
+        let joined: Vec<String> = (0..MANY).map(|n| member(n, "T01TEST").id).collect();
+        let joined: Vec<&str> = joined.iter().map(String::as_str).chain(["U03CAROL"]).collect();
+        world.regroups("S02SRE", "U99ADMIN", &joined).await;
+        let many = i64::try_from(MANY).expect("it fits");
+        assert_eq!(held(&world).await, many);
+        let gained = statements(&world, kind).await;
+        assert!(gained - was <= 2, "{gained}"); // dan has left, the others came
+        world.passes(Span::hours(24)).await;
+        world.syncs().await;
+        assert_eq!(held(&world).await, 0);
+        assert_eq!(world.database.count("SELECT count(*) FROM gained").await, many + 1);
+        let ended = statements(&world, kind).await;
+        assert!(ended - gained <= 1, "{ended}");
+        // a membership that is lost is forgotten
+        world.regroups("S02SRE", "U99ADMIN", &["U03CAROL", "U05DAN"]).await;
+        assert_eq!(world.database.count("SELECT count(*) FROM gained").await, 2);
+        assert!(statements(&world, kind).await - ended <= 2);
+        world.finish().await;
+    }
+
+    async fn hold_that_cannot_be_ended_does_not_keep_leavers_in_their_team_st4(kind) {
+        let Some(world) = rights_by_group(kind).await else { return };
+        world.regroups("S02SRE", "U04MALLORY", &["U03CAROL", "U05DAN", "U04MALLORY"]).await;
+        assert_eq!(held(&world).await, 1);
+        world.passes(Span::hours(24)).await;
+        let refuses = match kind {
+            Kind::Sqlite => "CREATE TRIGGER refuses BEFORE UPDATE ON gained BEGIN SELECT RAISE(ABORT, 'refused'); END",
+            Kind::Postgres => "ALTER TABLE gained ADD CONSTRAINT refuses CHECK (held_until IS NOT NULL) NOT VALID",
+        };
+        world.database.execute(refuses).await.expect("it is set up");
+        world.slack.change(|state| {
+            let group = state.groups.get_mut("S02SRE").expect("a group");
+            group.users = vec!["U03CAROL".to_owned(), "U04MALLORY".to_owned()];
+        });
+        let error = world.bot.dispatcher.sync_people().await.expect_err("the hold stays");
+        assert!(error.to_string().contains("database"), "{error}");
+        assert_eq!(held(&world).await, 1);
+        assert_eq!(world.team("sre").await, ["carol", "mallory"]);
         world.finish().await;
     }
 

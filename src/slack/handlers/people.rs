@@ -191,9 +191,9 @@ impl Dispatcher {
     /// Asks Slack whatever is due, as far as its pace allows. What it does not tell stays as it is, and adds nobody.
     pub async fn sync_people(&self) -> Result<(), AppError> {
         let app = &self.0.app;
-        app.end_holds().await?;
+        let held = app.end_holds().await.map(|_| ()); // an error here must not keep people from being removed
         let Some(home) = self.home() else {
-            return Ok(());
+            return held;
         };
         let mut sync = self.0.directory_refresh.sync.lock().await;
         let raised = std::mem::take(&mut *self.0.directory_refresh.lock());
@@ -205,7 +205,7 @@ impl Dispatcher {
         let members = self
             .sync_members(&mut sync.members, home, due.members)
             .await;
-        groups.and(members)
+        held.and(groups).and(members)
     }
 
     /// Ends when Slack has said that something has changed.
