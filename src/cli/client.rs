@@ -130,8 +130,7 @@ impl Client {
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
             .map_err(|error| CliError::Usage(format!("no trusted certificates: {error}")))?
             .https_or_http()
-            .enable_http1()
-            .enable_http2()
+            .enable_http1() // a retry never waits on the connection of the call before it
             .wrap_connector(Connector::new(proxies.clone()).forwarding());
         Ok(Self {
             base,

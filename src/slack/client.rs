@@ -386,6 +386,9 @@ fn is_loopback(url: &Url) -> bool {
 
 type SecureConnector = hyper_rustls::HttpsConnector<Connector>;
 
+/// Speaks HTTP/1.1 alone: a call that times out takes its connection with it. One connection of HTTP/2 would carry all calls, and a network
+/// that loses it silently would keep all later calls waiting for it.
+///
 /// Over http (a local workspace) nothing is checked, so that a machine without root certificates can run the demo.
 fn connector(secure: bool, proxies: &Proxies) -> Result<SecureConnector, BadClient> {
     let tcp = Connector::new(proxies.clone());
@@ -395,10 +398,7 @@ fn connector(secure: bool, proxies: &Proxies) -> Result<SecureConnector, BadClie
         let builder = builder
             .with_provider_and_native_roots(provider)
             .map_err(|error| BadClient::Certificates(error.to_string()))?;
-        return Ok(builder
-            .https_only()
-            .enable_all_versions()
-            .wrap_connector(tcp));
+        return Ok(builder.https_only().enable_http1().wrap_connector(tcp));
     }
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -408,7 +408,7 @@ fn connector(secure: bool, proxies: &Proxies) -> Result<SecureConnector, BadClie
     Ok(builder
         .with_tls_config(tls)
         .https_or_http()
-        .enable_all_versions()
+        .enable_http1()
         .wrap_connector(tcp))
 }
 
