@@ -13,6 +13,7 @@ mod files;
 mod homes;
 mod keys;
 mod known_facts;
+pub(crate) mod lent;
 mod list;
 mod notify;
 mod outbox;
@@ -49,7 +50,7 @@ pub use undelivered::{DeadMessage, StuckCard};
 pub use unreadable::{UNREADABLE_ROWS, Unreadable};
 
 use crate::domain::time::Timestamp;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ pub enum Db {
 pub(crate) enum Conn {
     Write(writer::Lease),
     Read(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(lent::Lent),
 }
 
 /// One transaction. Its changes are lost unless the commit succeeds.
@@ -116,21 +117,21 @@ macro_rules! on_db {
             let done = match &mut tx.conn {
                 $crate::store::Conn::Write(t) => {
                     let $c = t.conn();
-                    $run
+                    $run.map_err($crate::store::StoreError::from)
                 }
                 $crate::store::Conn::Read(t) => {
                     let $c = &mut **t;
-                    $run
+                    $run.map_err($crate::store::StoreError::from)
                 }
                 $crate::store::Conn::Postgres(t) => {
-                    let $c = &mut **t;
-                    $run
+                    let $c = t.conn();
+                    $crate::store::lent::statement_answered(async { $run }).await
                 }
             };
-            done.map_err(|error| {
+            if done.is_err() {
                 tx.failed = true;
-                $crate::store::StoreError::from(error)
-            })
+            }
+            done
         }
     }};
 }
@@ -188,8 +189,7 @@ impl Db {
         let conn = match self {
             Self::Sqlite { writer, .. } => Conn::Write(writer.lease().await?),
             Self::Postgres { pool, .. } => {
-                let pool = pool.clone();
-                let begun = whole(async move { pool.begin().await }).await;
+                let begun = lent::Lent::begin(pool, "BEGIN").await;
                 Conn::Postgres(self.explained(begun).await?)
             }
         };
@@ -204,8 +204,7 @@ impl Db {
                 Conn::Read(whole(async move { readers.begin().await }).await?)
             }
             Self::Postgres { pool, .. } => {
-                let pool = pool.clone();
-                let begun = whole(async move { pool.begin_with(SNAPSHOT).await }).await;
+                let begun = lent::Lent::begin(pool, SNAPSHOT).await;
                 Conn::Postgres(self.explained(begun).await?)
             }
         };
@@ -293,7 +292,8 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let asked = sqlx::query_as(dialect::CLOCK).fetch_one(pool);
+        let mut lent = lent::Lent::of(pool).await?;
+        let asked = sqlx::query_as(dialect::CLOCK).fetch_one(lent.conn());
         let (ms,): (i64,) = answered(asked).await?;
         Ok(Some(Timestamp(ms)))
     }
@@ -346,7 +346,14 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The answer to a question outside a transaction. A server that disappeared does not keep the caller waiting.
 async fn answered<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(ANSWER_DEADLINE, asked).await {
+    answered_within(ANSWER_DEADLINE, asked).await
+}
+
+async fn answered_within<T>(
+    deadline: Duration,
+    asked: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(deadline, asked).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(StoreError::TooSlow("there was no answer".to_owned())),
     }
@@ -373,7 +380,7 @@ impl Tx {
         match self.conn {
             Conn::Write(lease) => lease.commit().await,
             Conn::Read(transaction) => Ok(transaction.commit().await?),
-            Conn::Postgres(transaction) => Ok(transaction.commit().await?),
+            Conn::Postgres(lent) => lent.commit().await,
         }
     }
 }

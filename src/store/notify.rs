@@ -3,6 +3,7 @@
 
 use super::dialect::{self, on};
 use super::keys::Keys;
+use super::lent::Lent;
 use super::{Db, StoreError, Tx, answered, on_db, read};
 use crate::domain::id::RequestId;
 use sqlx::Executor;
@@ -57,11 +58,12 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let (channel,): (String,) = sqlx::query_as("SELECT 'countersign_' || current_schema()")
-            .fetch_one(pool)
-            .await?;
+        let mut lent = Lent::of(pool).await?;
+        let asked = sqlx::query_as("SELECT 'countersign_' || current_schema()");
+        let (channel,): (String,) = answered(asked.fetch_one(lent.conn())).await?;
+        drop(lent);
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(&channel).await?;
+        answered(listener.listen(&channel)).await?;
         Ok(Some(Wakes(listener)))
     }
 
@@ -73,11 +75,12 @@ impl Db {
         let nothing: &[RequestId] = &[];
         let named = changed.chunks(IDS_PER_NOTIFICATION);
         let besides = changed.is_empty().then_some(nothing);
+        let mut lent = Lent::of(pool).await?;
         for some in named.chain(besides) {
             let ids: Vec<&str> = some.iter().map(RequestId::as_str).collect();
             let told = sqlx::query(dialect::NOTIFY)
                 .bind(ids.join(","))
-                .execute(pool);
+                .execute(lent.conn());
             answered(told).await?;
         }
         Ok(())

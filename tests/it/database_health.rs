@@ -255,6 +255,8 @@ struct Cable {
     port: u16,
     server: String,
     cut: CancellationToken,
+    /// Ends the transport on the connections that are open by then.
+    silent: Arc<Mutex<CancellationToken>>,
 }
 
 impl Cable {
@@ -268,6 +270,7 @@ impl Cable {
             port,
             server: server.to_owned(),
             cut: CancellationToken::new(),
+            silent: Arc::default(),
         };
         cable.carry(listener);
         cable
@@ -275,12 +278,17 @@ impl Cable {
 
     fn carry(&self, listener: TcpListener) {
         let (server, cut) = (self.server.clone(), self.cut.clone());
+        let silent = Arc::clone(&self.silent);
         let forward = cut.clone().run_until_cancelled_owned(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let (server, cut) = (server.clone(), cut.clone());
+                let silent = silent.lock().expect("a token").clone();
                 tokio::spawn(cut.run_until_cancelled_owned(async move {
                     let mut server = TcpStream::connect(server).await.expect("the server");
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    let copied = tokio::io::copy_bidirectional(&mut client, &mut server);
+                    if silent.run_until_cancelled(copied).await.is_none() {
+                        std::future::pending::<()>().await; // neither end is closed
+                    }
                 }));
             }
         });
@@ -295,6 +303,11 @@ impl Cable {
         }
     }
 
+    /// All open connections lose their packets, and no end is told; new connections work.
+    fn lose_packets(&self) {
+        std::mem::take(&mut *self.silent.lock().expect("a token")).cancel();
+    }
+
     async fn mend(&mut self) {
         self.cut = CancellationToken::new();
         let listener = TcpListener::bind(("127.0.0.1", self.port))
@@ -302,6 +315,38 @@ impl Cable {
             .expect("the same port");
         self.carry(listener);
     }
+}
+
+/// The network loses a connection without a reset: reads and the connection that listens end with an error, and the pool opens new
+/// connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silently_lost_connections_are_left_and_replaced_f1() {
+    let database = fresh!(Kind::Postgres);
+    let cable = Cable::to(&database.url).await;
+    let db = Db::open_with(&cable.url, 3).await.expect("it opens");
+    let mut wakes = db.listen().await.expect("it listens").expect("replicas");
+    let mut reading = db.read().await.expect("a snapshot");
+    reading.fact("nothing").await.expect("an answer");
+    let given_up = db.read().await.expect("a snapshot");
+    cable.lose_packets();
+    drop(given_up);
+    let deadline = Duration::from_secs(45);
+    let (read, heard) = tokio::join!(
+        tokio::time::timeout(deadline, reading.fact("nothing")),
+        tokio::time::timeout(deadline, wakes.next()),
+    );
+    let error = read.expect("the read ends").expect_err("it is lost");
+    assert_eq!(
+        error.to_string(),
+        "the database took too long: there was no answer"
+    );
+    assert!(heard.expect("it is noticed").is_err());
+    drop(reading);
+    let since = Instant::now();
+    while let Err(error) = tokio::try_join!(db.read(), db.read()) {
+        assert!(since.elapsed() < deadline, "{error}");
+    }
+    database.drop().await;
 }
 
 /// A replica takes the locks of a submission and then stops. The server ends its transaction, and the other replicas continue.

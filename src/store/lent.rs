@@ -1,0 +1,77 @@
+//! A connection to Postgres, lent by the pool. It is given back, or closed, within a few seconds. The pool itself would wait for an
+//! answer of the server without limit, so that a network that silently loses packets would soon take all connections away.
+
+use super::{ANSWER_DEADLINE, StoreError, answered, answered_within};
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, PgConnection, PgPool, Postgres};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long a statement may take: longer than its `statement_timeout`, so that the server reports its own delays.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A lent connection, and the transaction on it if one was begun. A transaction that is not committed is rolled back.
+pub(crate) struct Lent {
+    conn: Option<PoolConnection<Postgres>>,
+    is_open: bool,
+}
+
+impl Lent {
+    /// Borrows a connection. The pool has a deadline of its own.
+    pub(super) async fn of(pool: &PgPool) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: Some(pool.acquire().await?),
+            is_open: false,
+        })
+    }
+
+    /// Borrows a connection and begins a transaction with this statement.
+    pub(super) async fn begin(pool: &PgPool, statement: &'static str) -> Result<Self, StoreError> {
+        let mut lent = Self::of(pool).await?;
+        // even if the answer never comes
+        lent.is_open = true;
+        answered(lent.conn().execute(sqlx::raw_sql(statement))).await?;
+        Ok(lent)
+    }
+
+    /// The connection.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.conn.as_mut().expect("lent until drop")
+    }
+
+    /// Commits the transaction.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        statement_answered(self.conn().execute(sqlx::raw_sql("COMMIT"))).await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+/// The result of a statement in a transaction. A server that disappeared does not keep the caller waiting.
+pub(crate) async fn statement_answered<T>(
+    asked: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    answered_within(STATEMENT_DEADLINE, asked).await
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let (Some(mut conn), Ok(runtime)) = (self.conn.take(), Handle::try_current()) else {
+            return;
+        };
+        let is_open = self.is_open;
+        runtime.spawn(async move {
+            let returned = async {
+                if is_open {
+                    conn.execute(sqlx::raw_sql("ROLLBACK")).await?;
+                }
+                conn.return_to_pool().await;
+                Ok::<_, sqlx::Error>(())
+            };
+            let returned = tokio::time::timeout(ANSWER_DEADLINE, returned).await;
+            if !matches!(returned, Ok(Ok(()))) {
+                conn.close_on_drop();
+            }
+        });
+    }
+}
