@@ -1,9 +1,10 @@
 //! Whether this replica can do its work: it reads the rules, writes, and keeps time; and what of it does not work, in sentences.
 
 use super::{App, AppError, CLOCK_UNSURE};
+use crate::domain::message::Lane;
 use crate::domain::request::Status;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{ListQuery, SetAside};
+use crate::store::{Card, ListQuery, SetAside};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,9 +22,14 @@ const INSPECTED_AT_ONCE: i64 = 1_000;
 const STOOD_STILL: Span = Span::seconds(10);
 /// How long a gap is reported.
 const GAP_REPORTED: Span = Span::minutes(5);
+/// A card that has failed so often in a row is worth a word to the operator.
+const STUCK_AFTER_FAILURES: i64 = 3;
 
 /// When it was last tried whether this replica can write, and what came of it.
 pub(super) type Proof = tokio::sync::Mutex<Option<(Timestamp, Result<(), String>)>>;
+
+/// What the database last told of what does not work, and when.
+pub(super) type StoredTroubles = tokio::sync::Mutex<Option<(Timestamp, Vec<String>)>>;
 
 /// Notices that the process stood still: it was suspended, or starved.
 #[derive(Debug, Default)]
@@ -138,6 +144,53 @@ impl App {
         let rows = self.0.db.aside().tables();
         let rows = rows.iter().map(unreadable);
         unsure.into_iter().chain(gap).chain(rows).collect()
+    }
+
+    /// What does not work although this replica serves, a sentence each.
+    pub async fn degraded(&self) -> Result<Vec<String>, AppError> {
+        let mut troubles = self.own_troubles();
+        troubles.extend(self.0.supervisor.degraded());
+        troubles.extend(self.0.db.degraded());
+        troubles.extend(self.stored_troubles().await?);
+        Ok(troubles)
+    }
+
+    /// What the database tells of it; read at most once a second, however many ask, as nobody has to prove who they are.
+    async fn stored_troubles(&self) -> Result<Vec<String>, AppError> {
+        let mut last = self.0.stored_troubles.lock().await;
+        if let Some((at, troubles)) = &*last
+            && self.now().0.abs_diff(at.0) < PROOF_HOLDS
+        {
+            return Ok(troubles.clone());
+        }
+        let mut troubles = self.people_trouble().await?;
+        troubles.extend(self.undeliverable().await?);
+        let set_aside = self.set_aside().await?;
+        if set_aside > 0 {
+            troubles.push(format!("{set_aside} messages and cards cannot be read by this release and were set aside; upgrade, or see the log"));
+        }
+        *last = Some((self.now(), troubles.clone()));
+        Ok(troubles)
+    }
+
+    /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
+    async fn undeliverable(&self) -> Result<Vec<String>, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let alerts = tx.undeliverable(Lane::Alert).await?;
+        let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER_FAILURES).await?;
+        let to_update = tx
+            .failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES)
+            .await?;
+        let told = [
+            (alerts, "alerts have not been delivered"),
+            (to_post, "cards could not be posted"),
+            (to_update, "cards could not be brought up to date"),
+        ];
+        Ok(told
+            .into_iter()
+            .filter(|((count, _), _)| *count > 0)
+            .map(|((count, why), what)| format!("{count} {what}: {}", why.unwrap_or_default()))
+            .collect())
     }
 
     /// The rows that this release cannot read, as far as they were met.

@@ -65,14 +65,14 @@ use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decision::Via;
 use crate::domain::id::{AuditId, OutboxId, PersonId, RequestId};
-use crate::domain::message::{Lane, Message};
+use crate::domain::message::Message;
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
 use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
-use crate::store::{Card, Db, Loaded, Tx};
+use crate::store::{Db, Loaded, Tx};
 use crate::supervisor::Supervisor;
 use error::CLOCK_UNSURE;
 use request_ref::resolve;
@@ -82,9 +82,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// A card that has failed so often in a row is worth a word to the operator.
-const STUCK_AFTER_FAILURES: i64 = 3;
 
 /// All use cases over one database; cheap to clone.
 #[derive(Clone)]
@@ -102,6 +99,7 @@ struct Inner {
     work: watch::Sender<u64>,
     supervisor: Supervisor,
     proof: health::Proof,
+    stored_troubles: health::StoredTroubles,
     pulse: health::Pulse,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -148,6 +146,7 @@ impl App {
             work: watch::Sender::new(0),
             supervisor: Supervisor::default(),
             proof: health::Proof::default(),
+            stored_troubles: health::StoredTroubles::default(),
             pulse: health::Pulse::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -198,40 +197,6 @@ impl App {
     /// Changes whenever a commit has left work for the workers.
     pub fn work(&self) -> watch::Receiver<u64> {
         self.0.work.subscribe()
-    }
-
-    /// What does not work although this replica serves, a sentence each.
-    pub async fn degraded(&self) -> Result<Vec<String>, AppError> {
-        let mut troubles = self.own_troubles();
-        troubles.extend(self.people_trouble().await?);
-        troubles.extend(self.0.supervisor.degraded());
-        troubles.extend(self.0.db.degraded());
-        troubles.extend(self.undeliverable().await?);
-        let set_aside = self.set_aside().await?;
-        if set_aside > 0 {
-            troubles.push(format!("{set_aside} messages and cards cannot be read by this release and were set aside; upgrade, or see the log"));
-        }
-        Ok(troubles)
-    }
-
-    /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
-    async fn undeliverable(&self) -> Result<Vec<String>, AppError> {
-        let mut tx = self.0.db.read().await?;
-        let alerts = tx.undeliverable(Lane::Alert).await?;
-        let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER_FAILURES).await?;
-        let to_update = tx
-            .failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES)
-            .await?;
-        let told = [
-            (alerts, "alerts have not been delivered"),
-            (to_post, "cards could not be posted"),
-            (to_update, "cards could not be brought up to date"),
-        ];
-        Ok(told
-            .into_iter()
-            .filter(|((count, _), _)| *count > 0)
-            .map(|((count, why), what)| format!("{count} {what}: {}", why.unwrap_or_default()))
-            .collect())
     }
 
     /// Whether what must not happen at a wrong hour may happen now (threat ST6).

@@ -406,6 +406,28 @@ async fn every_connection_has_timeouts_r06() {
     database.drop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stored_troubles_are_read_once_a_second_however_many_ask_f1() {
+    let world = world!(Kind::Sqlite);
+    world.types("alice", DEPLOY).await;
+    world.passes(Span::seconds(5)).await;
+    assert_eq!(world.degraded().await, Vec::<String>::new());
+    let stuck =
+        "UPDATE cards SET failures = 3, trouble = 'msg_too_long', due_at = 9000000000000000";
+    world.database.execute(stuck).await.expect("a card");
+    world.clock.advance(Span(999));
+    assert_eq!(world.degraded().await, Vec::<String>::new());
+    world.clock.advance(Span(1));
+    let said = world.degraded().await;
+    assert_eq!(
+        said,
+        ["1 cards could not be brought up to date: msg_too_long"]
+    );
+    let settled = "UPDATE cards SET failures = 0, trouble = NULL, due_at = NULL";
+    world.database.execute(settled).await.expect("a card");
+    world.finish().await;
+}
+
 /// Runs on one thread, so that its own metrics recorder receives everything.
 #[tokio::test]
 async fn metrics_agree_with_readiness_f1() {
