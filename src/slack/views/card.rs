@@ -117,17 +117,17 @@ pub fn read_value(value: &str) -> Option<(RequestId, Digest)> {
     Some((id.parse().ok()?, digest.parse().ok()?))
 }
 
+/// Who wants what, and how risky it is; the fields below say where.
 fn headline(shown: &RequestDetails) -> String {
     let number = shown.request.number;
     let who = name(shown.principal_name(&shown.request.requester));
     let what = name(&shown.action.name);
-    let place = phrases::place(shown);
     let risk = phrases::risk(shown.action.risk);
     if shown.is_pending() {
-        format!("*#{number}* *{who}* asks for *{what}*{place} (*{risk}* risk)")
+        format!("*#{number}* *{who}* asks for *{what}* (*{risk}* risk)")
     } else {
         let outcome = phrases::outcome(shown);
-        format!("*#{number} {outcome}*: *{who}* asked for *{what}*{place} (*{risk}* risk)")
+        format!("*#{number} {outcome}*: *{who}* asked for *{what}* (*{risk}* risk)")
     }
 }
 
@@ -155,7 +155,6 @@ pub(super) fn facts(shown: &RequestDetails, offer: Offer) -> Value {
         usize::MAX
     };
     let named = |name: Option<&str>| name.map(|name| code(&cut(name, most)));
-    let mut pairs = vec![("Action", phrases::action_code(shown))];
     let places = [
         ("Project", named(target.project.as_ref().map(AsRef::as_ref))),
         ("Cluster", named(target.cluster.as_ref().map(AsRef::as_ref))),
@@ -165,7 +164,11 @@ pub(super) fn facts(shown: &RequestDetails, offer: Offer) -> Value {
         ),
         ("Release", named(target.release.as_deref())),
     ];
-    pairs.extend(places.into_iter().filter_map(|(k, v)| Some((k, v?))));
+    let mut pairs: Vec<(&str, String)> = places
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value?)))
+        .collect();
+    pairs.push(("Action", phrases::action_code(shown)));
     if request.submitted_by != request.requester {
         let by = name(shown.principal_name(&request.submitted_by));
         pairs.push(("Submitted by", by));
