@@ -220,6 +220,11 @@ fn policy_progress(
         .collect();
     let text = headline(&parts);
     let mut children: Vec<Explanation> = parts.into_iter().map(|part| part.node).collect();
+    // the count is always the first part
+    if let Some(count) = children.first_mut() {
+        let need = quorum::need(&template.quorum);
+        count.text += &counted(&counted_approvals, need, directory);
+    }
     children.extend(gate.left_out_reason().map(|text| Explanation {
         met: true,
         text,
@@ -275,7 +280,7 @@ impl Part {
                 let text = if who == there {
                     format!("{there} has approved")
                 } else {
-                    format!("{there} has approved ({who})")
+                    format!("{who} counts for {there}")
                 };
                 Self::new(true, text, None)
             }
@@ -355,6 +360,28 @@ fn approvals(have: usize, need: usize) -> Part {
         format!("{have} of {need} approval{ending}"),
         Some(missing),
     )
+}
+
+/// Who the counted approvals are from, and how many more are needed: ` (Bob Brown); one more is needed`.
+fn counted(approvals: &[CountedApproval<'_>], need: usize, directory: &Directory) -> String {
+    const NAMES_SHOWN: usize = 5;
+    if approvals.is_empty() {
+        return String::new();
+    }
+    let mut names: Vec<String> = approvals
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|approval| directory.name(approval.by).to_owned())
+        .collect();
+    if approvals.len() > names.len() {
+        names.push(format!("{} more", approvals.len() - names.len()));
+    }
+    let names = english::list(&names);
+    match need.saturating_sub(approvals.len()) {
+        0 => format!(" ({names})"),
+        1 => format!(" ({names}); one more is needed"),
+        more => format!(" ({names}); {} more are needed", english::number(more)),
+    }
 }
 
 fn distinct(have: usize, need: usize) -> Part {

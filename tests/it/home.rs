@@ -51,7 +51,7 @@ on_both! {
         let late = world.slack.press_delivery("bob", Place::Home, "approve".into(), Forge::default()).expect("a button");
         world.types("bob", "approve 1").await;
         world.delivers(&late).await;
-        assert!(world.modal("bob").contains("already reviewed"), "{}", world.modal("bob"));
+        assert!(world.modal("bob").contains("Already reviewed"), "{}", world.modal("bob"));
         assert_eq!(world.direct("bob"), "");
         world.finish().await;
     }
@@ -118,12 +118,12 @@ on_both! {
         world.clicks("bob", "approve").await;
         for who in ["alice", "bob", "mallory"] {
             let said = world.types(who, "audit").await;
-            assert!(said.starts_with("you may not do this"), "{said}");
+            assert!(said.starts_with("You may not do this"), "{said}");
             assert!(!opens(&world, who).await.contains("Audit log"));
         }
         let said = world.types("carol", "audit 3").await;
         insta::assert_snapshot!("audit_of_carol", said);
-        assert!(opens(&world, "carol").await.contains("*vote.approved* #1 by Bob Brown"), "{}", home(&world, "carol"));
+        assert!(opens(&world, "carol").await.contains("*Bob Brown* approved #1"), "{}", home(&world, "carol"));
         world.finish().await;
     }
 

@@ -258,7 +258,7 @@ on_both! {
         let said = world.types("carol", "audit 5").await;
         assert!(said.contains("The audit log was changed after it had been sealed"), "{said}");
         let marked: Vec<&str> = said.lines().filter(|line| line.contains("CHANGED AFTERWARDS")).collect();
-        assert!(marked.len() == 1 && marked[0].contains("vote.approved"), "{said}");
+        assert!(marked.len() == 1 && marked[0].contains("approved #1"), "{said}");
         repair(&world, seal, &actor).await;
         world.finish().await;
     }

@@ -47,6 +47,10 @@ fn policy_progress_explains_itself() {
         ]
     );
     assert_eq!((verdict.have, verdict.need, verdict.version), (1, 2, 3));
+    assert_eq!(
+        verdict.explanation.children[0].text,
+        "1 of 2 approvals (Carol Clark); one more is needed"
+    );
     let verdict = one(&gate, &["carol", "alice"]);
     assert!(verdict.satisfied && verdict.missing.is_empty());
     assert_eq!(verdict.explanation.text, "2 of 2 approvals");
@@ -59,9 +63,9 @@ fn policy_progress_explains_itself() {
     assert_eq!(
         children,
         [
-            "2 of 2 approvals",
-            "SRE has approved (Alice Anderson)",
-            "the role tech-lead has approved (Alice Anderson)",
+            "2 of 2 approvals (Carol Clark and Alice Anderson)",
+            "Alice Anderson counts for SRE",
+            "Alice Anderson counts for the role tech-lead",
             "2 of 2 teams"
         ]
     );

@@ -1,7 +1,7 @@
 //! The audit log as administrators read it, newest first. Break-glass stands out in words and by a sign, never by colour alone.
 
 use super::text::{brief, cut_markup, date, name};
-use super::{Message, blocks};
+use super::{Message, blocks, phrases};
 use crate::app::LoggedEvent;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::people::Directory;
@@ -42,13 +42,17 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
     let who = match &event.actor {
         Principal::Person(id) => directory.name(id),
         Principal::Service(id) => id.as_str(),
-        Principal::Operator => "the operator",
+        Principal::Operator => "The operator",
         Principal::Bot => "Countersign",
     };
     let who = name(who);
-    let about = event
+    let request = event
         .number
-        .map_or_else(String::new, |number| format!(" #{number}"));
+        .map_or_else(|| "a request".to_owned(), |number| format!("#{number}"));
+    let mut did = phrases::event(event.what, &event.actor, &request);
+    if event.number.is_some() && !did.contains(&request) {
+        did = format!("{did} ({request})");
+    }
     let note = event.note.as_deref().map(|note| brief(note, 200));
     let note = note.map_or_else(String::new, |note| format!(": {note}"));
     let altered = if event.altered {
@@ -57,11 +61,7 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
         ""
     };
     let mark = mark(event);
-    let what = event.what.as_str();
-    let text = format!(
-        "{altered}{mark}{} *{what}*{about} by {who}{note}",
-        date(event.at)
-    );
+    let text = format!("{altered}{mark}{} *{who}* {did}{note}", date(event.at));
     cut_markup(&text, LINE)
 }
 

@@ -3,6 +3,8 @@
 use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
 use super::{blocks, card, card_value, config_diff, phrases};
+use crate::domain::audit::AuditEventKind;
+use crate::domain::principal::Principal;
 use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
 use serde_json::{Value, json};
@@ -60,17 +62,7 @@ fn reason_sections(reason: &str) -> Vec<Value> {
 
 fn lines(shown: &RequestDetails) -> Vec<String> {
     let request = &shown.request;
-    let mut lines = vec![
-        phrases::outcome_line(shown),
-        format!("Digest {}", code(request.digest.as_str())),
-        format!("Request {}", code(request.id.as_str())),
-    ];
-    if let Some(replaced) = &request.replaces {
-        lines.push(format!("It replaces {}", code(replaced.as_str())));
-    }
-    if let Some(session) = &shown.session {
-        lines.push(format!("Break-glass session {}", code(session.id.as_str())));
-    }
+    let mut lines = vec![phrases::outcome_line(shown)];
     lines.extend(shown.policies.iter().flat_map(|policy| tree(policy, "")));
     lines.extend(shown.bypassed.iter().map(phrases::bypassed_line));
     let tried_out = " (only tried out, gates nothing)";
@@ -98,19 +90,40 @@ fn lines(shown: &RequestDetails) -> Vec<String> {
     }
     let events = shown.timeline[earlier..].iter();
     lines.extend(events.map(|event| event_line(shown, event)));
+    lines.push("*For the API and the command line*".to_owned());
+    lines.push(format!("Request {}", code(request.id.as_str())));
+    lines.push(format!("Digest {}", code(request.digest.as_str())));
+    if let Some(replaced) = &request.replaces {
+        lines.push(format!("Replaces {}", code(replaced.as_str())));
+    }
+    if let Some(session) = &shown.session {
+        lines.push(format!("Break-glass session {}", code(session.id.as_str())));
+    }
     lines
 }
 
+/// A policy and the parts of its quorum. The summary of the parts is on the card; here it would say the same once more.
 fn tree(policy: &PolicyProgress, remark: &str) -> Vec<String> {
+    let (mark, progress) = if policy.satisfied {
+        ("✓", "satisfied")
+    } else {
+        ("○", "still open")
+    };
+    let name = name(&policy.name);
+    let version = policy.version;
     let mut lines = vec![format!(
-        "{} (version {}){remark}",
-        phrases::policy_line(policy),
-        policy.version
+        "{mark} *{name}* (version {version}){remark}: {progress}"
     )];
     if !policy.description.is_empty() {
         lines.push(format!("    {}", brief(&policy.description, 300)));
     }
-    branch(&policy.explanation, 1, &mut lines);
+    let root = &policy.explanation;
+    if root.children.is_empty() {
+        branch(root, 1, &mut lines);
+    }
+    for part in &root.children {
+        branch(part, 1, &mut lines);
+    }
     lines
 }
 
@@ -127,9 +140,24 @@ fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
 
 fn event_line(shown: &RequestDetails, event: &TimelineEvent) -> String {
     let who = name(shown.principal_name(&event.actor));
-    let note = event.note.as_deref().map(|note| brief(note, 300));
-    let note = note.map_or_else(String::new, |note| format!(": {note}"));
-    format!("{} {} by {who}{note}", date(event.at), event.what.as_str())
+    let did = phrases::event(event.what, &event.actor, "the request");
+    let note = event.note.as_deref().filter(|_| !is_listed(shown, event));
+    let note = note.map_or_else(String::new, |note| format!(": {}", brief(note, 300)));
+    format!("{} {who} {did}{note}", date(event.at))
+}
+
+/// Whether the event is a decision that the decisions above list with its comment.
+fn is_listed(shown: &RequestDetails, event: &TimelineEvent) -> bool {
+    let Principal::Person(person) = &event.actor else {
+        return false;
+    };
+    matches!(
+        event.what,
+        AuditEventKind::VoteApproved | AuditEventKind::VoteRejected
+    ) && shown
+        .decisions
+        .iter()
+        .any(|decision| decision.by == *person && decision.comment == event.note)
 }
 
 /// Approve can be chosen only where everything that is approved has been shown.

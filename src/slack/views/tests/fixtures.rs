@@ -95,8 +95,22 @@ fn verdict(have: u32, missing: &[&str]) -> PolicyProgress {
                 .collect::<Vec<_>>()
                 .join("; "),
             children: vec![
-                leaf(have >= 2, &format!("{have} of 2 approvals")),
-                leaf(satisfied, "somebody of SRE"),
+                leaf(
+                    have >= 2,
+                    match have {
+                        0 => "0 of 2 approvals",
+                        1 => "1 of 2 approvals (Bob); one more is needed",
+                        _ => "2 of 2 approvals (Bob and Carol)",
+                    },
+                ),
+                leaf(
+                    satisfied,
+                    if satisfied {
+                        "Carol counts for SRE"
+                    } else {
+                        "SRE has not approved"
+                    },
+                ),
             ],
         },
     }
