@@ -50,18 +50,18 @@ impl fmt::Display for Ineligible {
             Self::Excluded(Involvement::Requester) => "You asked for it, so somebody else must decide.",
             Self::Excluded(Involvement::Submitter) => "You submitted it, so somebody else must decide.",
             Self::Excluded(Involvement::Owner) => {
-                "You answer for the service that submitted it, so somebody else must decide."
+                "You own the service that submitted it, so somebody else must decide."
             }
             Self::Excluded(Involvement::Author) => {
                 "You are named as an author of what would run, so somebody else must decide."
             }
             Self::NotNamed => "None of its policies names you as an approver.",
-            Self::Inactive => "Your account is not active.",
+            Self::Inactive => "Your account is not active. Ask an administrator of Countersign to activate it.",
             Self::Unknown => {
                 "You are not in Countersign's directory; ask an administrator to add you."
             }
             Self::LinkedSince => {
-                "Your Slack account was linked to you after this was asked, so it does not count here. It does for what is asked from now on."
+                "Your Slack account was linked to you after this request was created, so it does not count here. It counts for new requests."
             }
         })
     }

@@ -90,35 +90,51 @@ impl Refusal {
             Self::NoSession => "break-glass session not found".to_owned(),
             Self::SessionClosed(status, _) => format!("this break-glass session is {status}"),
             Self::Forbidden(_) => "you may not do this".to_owned(),
-            Self::KeyReused => "this idempotency key was used for something else".to_owned(),
+            Self::KeyReused => "this idempotency key was used for a different call".to_owned(),
             Self::InFlight => {
                 "the first call with this idempotency key has not ended yet".to_owned()
             }
             Self::TooMany(..) => "too many requests".to_owned(),
             Self::Stale(_) => "somebody else has changed it".to_owned(),
             Self::Unreadable => "this release of Countersign cannot read it".to_owned(),
-            Self::Invalid(_) => "this configuration does not make sense".to_owned(),
+            Self::Invalid(_) => "the configuration is invalid".to_owned(),
         }
     }
 
     /// Why, and what to do next.
     pub fn detail(&self) -> String {
         match self {
-            Self::NotFound => "It may have been cancelled, or its id is mistyped.".to_owned(),
+            Self::NotFound => "No request has this id, or you may not see it. Check the number or the id, then try again.".to_owned(),
             Self::AlreadyReviewed => "Your decision is recorded; there is nothing left for you to do.".to_owned(),
-            Self::Closed(status) => format!("It is {status}, so nothing more can be done with it. Ask again if it is still needed."),
-            Self::DigestMismatch => "Its digest differs. Look at the request again; changed content needs a new request.".to_owned(),
+            Self::Closed(status) => next_step(*status).to_owned(),
+            Self::DigestMismatch => "The digests differ, so nothing was done. Open the request again and read its content; changed content needs a new request.".to_owned(),
             Self::NotEligible(why) => why.to_string(),
             Self::Violations(violations) => violations.iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("; "),
-            Self::NotYours => "Only who asked may do this, or who submitted it for them.".to_owned(),
+            Self::NotYours => "Only the requester, or whoever submitted it for them, may do this.".to_owned(),
             Self::RequirementsChanged(what) | Self::Forbidden(what) | Self::Stale(what) | Self::TooMany(what, _) => what.clone(),
             Self::KeyReused => "Use a new key for a new call.".to_owned(),
             Self::InFlight => "Try again in a moment with the same key.".to_owned(),
-            Self::Unreadable => "A newer release has written it, or it was damaged; nothing has changed. Ask the operator of Countersign: the log and /readyz name the row.".to_owned(),
+            Self::Unreadable => "A newer release wrote it, or it is damaged. Nothing has changed. Ask the operator of Countersign: the log and /readyz name the row.".to_owned(),
             Self::Invalid(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            Self::SessionEnded => "Ask again: policies gate it now.".to_owned(),
-            Self::NoSession => "Its id is mistyped; `countersign break-glass status` lists them all.".to_owned(),
+            Self::SessionEnded => "Create a new request; policies gate it now.".to_owned(),
+            Self::NoSession => "Check the id; `countersign break-glass status` lists all sessions.".to_owned(),
             Self::SessionClosed(_, why) => why.clone(),
+        }
+    }
+}
+
+/// What to do with a request whose status does not allow what was tried.
+fn next_step(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "It needs more approvals first.",
+        Status::Approved | Status::Allowed | Status::Bypassed => {
+            "It needs no more decisions; the requester can execute it."
+        }
+        Status::Rejected | Status::Cancelled | Status::Expired => {
+            "It has ended. Create a new request if it is still needed."
+        }
+        Status::Executed | Status::Completed => {
+            "It was executed. Create a new request to execute it again."
         }
     }
 }

@@ -20,10 +20,10 @@ const CACHE_CAPACITY: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AccessDenied {
     /// Switched off in Slack.
-    #[error("Your Slack account is deactivated.")]
+    #[error("Your Slack account is deactivated. Ask an administrator of your workspace.")]
     Deactivated,
     /// Not a human being.
-    #[error("Bots may not use Countersign.")]
+    #[error("Bots may not use Countersign; services use its API.")]
     Bot,
     /// A single- or multi-channel guest, or somebody only invited.
     #[error("Guests of this workspace may not use Countersign; ask a full member.")]

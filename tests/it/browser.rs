@@ -115,7 +115,7 @@ async fn demo_request_is_approved_in_a_browser() {
 
     clicks(&world, &mut browser, "Approve").await;
     browser
-        .until(&format!("({ONLY_ME}).includes('already reviewed')"))
+        .until(&format!("({ONLY_ME}).includes('Already reviewed')"))
         .await;
     browser.screenshot("04-already-reviewed").await;
 

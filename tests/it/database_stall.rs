@@ -58,7 +58,7 @@ on_both_doors! {
         world.settle().await;
         let told = world.told("mallory");
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].starts_with("you are not an eligible approver"), "{told:?}");
+        assert!(told[0].starts_with("You are not an eligible approver"), "{told:?}");
         assert_eq!(decisions(&world).await, 0);
         world.finish().await;
     }

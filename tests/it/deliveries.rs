@@ -146,7 +146,7 @@ on_both_doors! {
         world.settle().await;
         let told = world.told("bob");
         assert_eq!(told.len(), 15, "{told:#?}");
-        assert!(told.iter().all(|told| told.starts_with("already reviewed")), "{told:#?}");
+        assert!(told.iter().all(|told| told.starts_with("Already reviewed")), "{told:#?}");
         assert_eq!(world.database.count("SELECT count(*) FROM decisions").await, 1);
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         world.finish().await;
@@ -202,7 +202,7 @@ on_both_doors! {
         world.slack.release_hung();
         let (ack, told) = world.clicks_forged("mallory", "approve", Forge::default()).await;
         assert_eq!((ack.status, ack.body.as_str()), (200, ""));
-        assert!(told.starts_with("you are not an eligible approver for this request."), "{told}");
+        assert!(told.starts_with("You are not an eligible approver for this request."), "{told}");
         assert_eq!(world.slack.call_count("response_url"), 2);
         world.finish().await;
     }

@@ -117,7 +117,7 @@ on_both! {
         assert_eq!(reviews(&carol, &session).await, "403 forbidden", "it acted by her token");
         let refused = carol.decide(&text(&asked, "id"), "approve").await;
         assert_eq!(refused.outcome(), "403 not_eligible", "the same service asked, by another token");
-        assert!(refused.body["detail"].to_string().contains("You answer for the service"), "{}", refused.body);
+        assert!(refused.body["detail"].to_string().contains("You own the service"), "{}", refused.body);
         assert_eq!(reviews(&world.person("erin").await, &session).await, "200");
         world.finish().await;
     }

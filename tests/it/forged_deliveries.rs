@@ -8,7 +8,7 @@ use serde_json::json;
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 const DEMO: &str = include_str!("../../manifests/demo.yaml");
-const NOT_ELIGIBLE: &str = "you are not an eligible approver for this request.";
+const NOT_ELIGIBLE: &str = "You are not an eligible approver for this request.";
 
 fn app(id: &str) -> Forge {
     Forge {
@@ -119,7 +119,7 @@ on_both_doors! {
         assert_eq!(world.slack.call_count("users.info"), looked_up, "the origin is checked before anything");
         assert_eq!(world.slack.home("dan"), None);
         let told = world.told("bob").join("\n");
-        assert!(told.contains("another app's name"), "{told}");
+        assert!(told.contains("another app's ID"), "{told}");
         assert!(told.contains("members of its own workspace only"), "{told}");
         world.finish().await;
     }
@@ -190,7 +190,7 @@ on_both_doors! {
         for fault in faults {
             world.slack.fail_next_of("users.info", fault.clone());
             let told = world.clicks("bob", "approve").await;
-            assert!(told.starts_with("We could not check your Slack account just now"), "{fault:?}: {told}");
+            assert!(told.starts_with("Countersign could not check your Slack account"), "{fault:?}: {told}");
             assert_eq!(world.rows().await, rows, "{fault:?}");
         }
         // no answer at all
@@ -228,21 +228,21 @@ on_both_doors! {
         let nobody = format!("{}0", &first_id[..first_id.len() - 1]);
         let nobody = if nobody == first_id { format!("{}1", &first_id[..first_id.len() - 1]) } else { nobody };
         let cases = [
-            (format!("{second_id} {first_digest}"), "the content is not what was approved"),
-            (format!("{first_id} {second_digest}"), "the content is not what was approved"),
-            (format!("{first_id} {other}"), "the content is not what was approved"),
-            (format!("{nobody} {first_digest}"), "request not found"),
-            (first_id.clone(), "not one of ours"),
-            (first_digest.clone(), "not one of ours"),
-            (format!("{first_id} {first_digest} {second_digest}"), "not one of ours"),
-            (format!(" {first}"), "not one of ours"),
-            (format!("{first}\n"), "not one of ours"),
-            (format!("1 {first_digest}"), "not one of ours"),
-            (String::new(), "not one of ours"),
-            ("garbage".to_owned(), "not one of ours"),
-            ("' OR 1=1 --".to_owned(), "not one of ours"),
-            (format!("{first_id} {}", "4".repeat(100_000)), "not one of ours"),
-            ("\u{202e}\u{0}\u{fffd}".to_owned(), "not one of ours"),
+            (format!("{second_id} {first_digest}"), "The content is not what was approved"),
+            (format!("{first_id} {second_digest}"), "The content is not what was approved"),
+            (format!("{first_id} {other}"), "The content is not what was approved"),
+            (format!("{nobody} {first_digest}"), "Request not found"),
+            (first_id.clone(), "does not recognize this button"),
+            (first_digest.clone(), "does not recognize this button"),
+            (format!("{first_id} {first_digest} {second_digest}"), "does not recognize this button"),
+            (format!(" {first}"), "does not recognize this button"),
+            (format!("{first}\n"), "does not recognize this button"),
+            (format!("1 {first_digest}"), "does not recognize this button"),
+            (String::new(), "does not recognize this button"),
+            ("garbage".to_owned(), "does not recognize this button"),
+            ("' OR 1=1 --".to_owned(), "does not recognize this button"),
+            (format!("{first_id} {}", "4".repeat(100_000)), "does not recognize this button"),
+            ("\u{202e}\u{0}\u{fffd}".to_owned(), "does not recognize this button"),
         ];
         for (tampered, why) in cases {
             for button in ["approve", "reject", "details"] {
@@ -381,8 +381,8 @@ on_both_doors! {
         joins(&world, "U22BOB", "bob2", |_| {});
         world.types("alice", DEPLOY).await;
         assert_eq!(world.clicks("bob", "approve").await, "");
-        assert!(world.clicks("bob2", "approve").await.starts_with("already reviewed"));
-        assert!(world.clicks("bob2", "reject").await.starts_with("already reviewed"));
+        assert!(world.clicks("bob2", "approve").await.starts_with("Already reviewed"));
+        assert!(world.clicks("bob2", "reject").await.starts_with("Already reviewed"));
         assert!(world.card().contains("1 of 2"), "{}", world.card());
         // the second account cannot approve what the first one requested
         world.types("bob", &DEPLOY.replace("v1.4.2", "v2.0.0")).await;
@@ -399,14 +399,14 @@ on_both_doors! {
         for (who, click) in [("carol", &late), ("bob", &wrong)] {
             let rows = world.rows().await;
             world.delivers(click).await;
-            assert!(world.told(who).join("").starts_with("this request is rejected"), "{:?}", world.told(who));
+            assert!(world.told(who).join("").starts_with("This request is rejected"), "{:?}", world.told(who));
             assert_eq!(world.rows().await, rows);
         }
         // this request has expired, and no worker has run yet
         world.types("alice", &DEPLOY.replace("v1.4.2", "v1.4.3")).await;
         world.clock.advance(countersign::domain::time::Span::hours(24));
         let told = world.clicks("carol", "approve").await;
-        assert!(told.starts_with("this request is expired"), "{told}");
+        assert!(told.starts_with("This request is expired"), "{told}");
         assert!(world.card().contains("*#2 Expired*"), "{}", world.card());
         assert_eq!(world.buttons(), Vec::<String>::new());
         world.finish().await;

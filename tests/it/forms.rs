@@ -118,18 +118,18 @@ on_both! {
     async fn refused_reject_click_opens_no_form_and_is_audited(kind) {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
-        assert!(world.clicks("mallory", "reject").await.starts_with("you are not an eligible approver"));
+        assert!(world.clicks("mallory", "reject").await.starts_with("You are not an eligible approver"));
         assert!(world.clicks("alice", "reject").await.contains("You asked for it"));
         assert!(world.slack.modal("mallory").is_none() && world.slack.modal("alice").is_none());
         let audit = world.audit().await;
         assert_eq!(audit.iter().filter(|line| line.starts_with("vote.refused")).count(), 2, "{audit:#?}");
         world.clicks("bob", "approve").await;
-        assert!(world.clicks("bob", "reject").await.starts_with("already reviewed"));
+        assert!(world.clicks("bob", "reject").await.starts_with("Already reviewed"));
         // a form that was opened in time and submitted too late
         world.clicks("carol", "reject").await;
         world.types("dan", "reject 1 me first").await;
         let late = world.fills("carol", Values::from([("reason", "too late")])).await;
-        assert!(late.contains("this request is rejected"), "{late}");
+        assert!(late.contains("This request is rejected"), "{late}");
         world.finish().await;
     }
 
@@ -144,7 +144,7 @@ on_both! {
         assert!(wrong.contains("! Say why: whoever asked reads it."), "{wrong}");
         world.fills("bob", Values::from([("verdict", "reject"), ("comment", "not today")])).await;
         assert!(world.card().contains("rejected") && world.card().contains("not today"), "{}", world.card());
-        assert!(world.types("carol", "reject 1").await.starts_with("this request is rejected"));
+        assert!(world.types("carol", "reject 1").await.starts_with("This request is rejected"));
         world.finish().await;
     }
 

@@ -94,7 +94,7 @@ on_both! {
         for (number, release) in ["<!channel>", "<@U06ERIN>", "*bold*", "`v1`", "@here", "http://evil.example"].into_iter().enumerate() {
             let said = world.types("alice", &format!("request release.deploy project=api-platform env=production release={release} reason=why")).await;
             // whether it was accepted or refused, it is not interpreted
-            assert!(said.contains(&format!("#{}", number + 1)) || said.starts_with("policy violations"), "{said}");
+            assert!(said.contains(&format!("#{}", number + 1)) || said.starts_with("Policy violations"), "{said}");
             world.types("alice", &format!("explain release.deploy project=api-platform env=production release={release}")).await;
         }
         world.types("alice", &format!("request {EVIL}")).await;

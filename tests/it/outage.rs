@@ -177,7 +177,7 @@ on_both! {
             let copy = world.slack.cards("prod-approvals").remove(0);
             world.slack.click("bob", &copy.channel, &copy.ts, "approve").await.expect("an answer");
             world.settle().await;
-            assert!(world.told("bob").join("").starts_with("already reviewed"), "{:?}", world.told("bob"));
+            assert!(world.told("bob").join("").starts_with("Already reviewed"), "{:?}", world.told("bob"));
             let copy = world.slack.cards("prod-approvals").remove(0);
             assert!(copy.actions.is_empty() && copy.text.starts_with("This copy"), "{copy:#?}");
             // a refused click on the live card removes nothing

@@ -143,7 +143,7 @@ on_both! {
         for user in ["U02BOB", "U04MALLORY"] {
             let sent = world.slack.submit_delivery("carol", &values, by(user)).expect("a form");
             let answer = world.delivers(&sent).await;
-            assert!(answer.body.contains("you may not do this"), "{}", answer.body);
+            assert!(answer.body.contains("You may not do this"), "{}", answer.body);
             assert_eq!(version(&world).await, 1);
         }
         // the buttons do not work for them, either
@@ -154,7 +154,7 @@ on_both! {
         let view = Element { value: Some("production-deploy-gate"), ..Element::from("policy_view") };
         world.slack.press("bob", Place::Message { channel: &list.channel, ts: &list.ts }, view, forged).await.expect("an answer");
         world.settle().await;
-        assert!(world.told("bob").last().is_some_and(|told| told.contains("you may not do this")), "{:?}", world.told("bob"));
+        assert!(world.told("bob").last().is_some_and(|told| told.contains("You may not do this")), "{:?}", world.told("bob"));
         world.finish().await;
     }
 }

@@ -82,7 +82,7 @@ on_both! {
         world.settle().await;
         assert_eq!(world.app().config().await.expect("it").document, gated(), "nothing holds before it is approved");
         let herself = world.types("carol", &format!("approve {}", shown.request.number)).await;
-        assert!(herself.starts_with("you are not an eligible approver for this request"), "{herself}");
+        assert!(herself.starts_with("You are not an eligible approver for this request"), "{herself}");
 
         erin_approves(&world, &shown).await;
         assert_eq!(status(&world, &shown).await, "completed");

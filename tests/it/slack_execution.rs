@@ -46,13 +46,13 @@ on_both! {
         for user in ["U02BOB", "U03CAROL", "U04MALLORY"] {
             let forge = countersign::sandbox::Forge { user_id: Some(user.to_owned()), ..countersign::sandbox::Forge::default() };
             world.delivers(&press(forge)).await;
-            assert!(world.told("alice").last().is_some_and(|told| told.starts_with("this request is not yours")), "{:?}", world.told("alice"));
+            assert!(world.told("alice").last().is_some_and(|told| told.starts_with("This request is not yours")), "{:?}", world.told("alice"));
             assert!(world.card().contains("#1 Approved"), "{}", world.card());
         }
         world.delivers(&first).await;
         world.delivers(&first).await;
         world.delivers(&second).await;
-        assert!(world.told("alice").last().is_some_and(|told| told.starts_with("this request is executed")), "{:?}", world.told("alice"));
+        assert!(world.told("alice").last().is_some_and(|told| told.starts_with("This request is executed")), "{:?}", world.told("alice"));
         assert_eq!(world.audit().await.iter().filter(|line| line.starts_with("request.executed")).count(), 1);
         world.finish().await;
     }
@@ -100,11 +100,11 @@ on_both! {
         approved(&world).await;
         world.reconfigure(|document| document["policies"][0]["quorum"]["minApprovals"] = 3.into()).await;
         let told = world.clicks_direct("alice", "start").await;
-        assert!(told.starts_with("the requirements have changed"), "{told}");
+        assert!(told.starts_with("The requirements have changed"), "{told}");
         assert!(world.direct("alice").contains("waits again"), "{}", world.direct("alice"));
         let all = world.slack.direct_messages("alice");
         assert_eq!(all.len(), 2, "{all:#?}");
-        assert!(all[0].text.contains("not kept up to date") && all[0].actions.is_empty(), "{}", all[0].text);
+        assert!(all[0].text.contains("no longer updated") && all[0].actions.is_empty(), "{}", all[0].text);
         world.clicks("dan", "approve").await;
         assert_eq!(buttons(&world, "alice"), ["start", "details"]);
         world.finish().await;

@@ -108,7 +108,7 @@ on_both_doors! {
         // without a response_url the reply is an ephemeral message in the channel
         let click = world.click_of("mallory", "reject", but(|p| without(p, "response_url")));
         world.delivers(&click).await;
-        assert!(world.told("mallory").join("").starts_with("you are not an eligible approver"), "{:?}", world.told("mallory"));
+        assert!(world.told("mallory").join("").starts_with("You are not an eligible approver"), "{:?}", world.told("mallory"));
         // a modal needs a trigger
         let click = world.click_of("bob", "details", but(|p| without(p, "trigger_id")));
         world.delivers(&click).await;
@@ -215,7 +215,7 @@ on_both_doors! {
         // the same person under another workspace of the organization is the same person
         let again = Forge { edit: Some(Box::new(|p| p["user"]["team_id"] = json!("T09OTHER"))), ..Forge::default() };
         let (_, told) = world.clicks_forged("bob", "approve", again).await;
-        assert!(told.starts_with("already reviewed"), "{told}");
+        assert!(told.starts_with("Already reviewed"), "{told}");
         // another organization is refused
         let foreign = Forge { edit: Some(Box::new(|p| { p["user"]["team_id"] = json!("T09OTHER"); p["enterprise"]["id"] = json!("E02ELSE"); })), ..Forge::default() };
         let (_, told) = world.clicks_forged("carol", "approve", foreign).await;
@@ -237,7 +237,7 @@ on_both_doors! {
         });
         world.slack.change(|state| state.channels.get_mut(&gone.channel)?.messages.remove(&gone.ts));
         world.delivers(&mallory).await;
-        assert!(world.told("mallory").join("").starts_with("you are not an eligible approver"));
+        assert!(world.told("mallory").join("").starts_with("You are not an eligible approver"));
         world.delivers(&bob).await;
         let cards = world.slack.cards("prod-approvals");
         assert_eq!(cards.len(), 1, "{cards:#?}");

@@ -48,7 +48,7 @@ fn another_app_or_workspace_is_refused_on_every_kind_b45() {
     for inbound in all("A1", "T2") {
         let reply = refused(&inbound);
         assert!(
-            reply.starts_with("you are not an eligible approver"),
+            reply.starts_with("You are not an eligible approver"),
             "{reply}"
         );
         assert!(reply.contains("its own workspace only"), "{reply}");
@@ -76,7 +76,7 @@ fn failures_never_read_as_success() {
         panic!("{no:?}");
     };
     assert!(
-        message.text.starts_with("already reviewed. "),
+        message.text.starts_with("Already reviewed. "),
         "{}",
         message.text
     );

@@ -1,4 +1,4 @@
-//! What only the clicker is told: the specification's sentence first, then why, then who can and what to do.
+//! Replies that only the person who clicked sees: what happened, why, and what to do next.
 
 use super::text::{code, escape};
 use super::{Message, blocks, phrases};
@@ -12,14 +12,14 @@ use crate::slack::account_access::AccessDenied;
 
 /// A refusal. `shown` adds who can, where somebody may not.
 pub fn refusal(refusal: &Refusal, shown: Option<&RequestDetails>) -> Message {
-    let title = refusal.title();
+    let title = capitalized(&refusal.title());
     let mut text = match refusal {
         Refusal::Violations(violations) => {
             let lines: Vec<String> = violations
                 .iter()
                 .map(|violation| format!("\n• {}", escape(&violation.message)))
                 .collect();
-            format!("{title}: nothing was asked.{}", lines.concat())
+            format!("{title}: no request was created.{}", lines.concat())
         }
         _ => format!("{title}. {}", escape(&refusal.detail())),
     };
@@ -27,6 +27,14 @@ pub fn refusal(refusal: &Refusal, shown: Option<&RequestDetails>) -> Message {
         text += &who_instead(shown);
     }
     Message::plain(text)
+}
+
+/// The titles are sentences of the API, which begin with a small letter; a message begins with a capital one.
+fn capitalized(title: &str) -> String {
+    let mut rest = title.chars();
+    rest.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(rest).collect()
+    })
 }
 
 fn who_instead(shown: &RequestDetails) -> String {
@@ -53,7 +61,7 @@ pub fn not_writable(why: &str) -> Message {
 /// The database does not answer, and what became of it is not known.
 pub fn no_database() -> Message {
     Message::plain(
-        "Countersign's database does not answer. Look at the request before you try again; nothing counts twice.",
+        "Countersign's database does not answer, and it is not known whether this was recorded. Check the request before you try again; a decision never counts twice.",
     )
 }
 
@@ -67,18 +75,18 @@ pub fn unreadable_config() -> Message {
 /// Something of ours is broken, and what became of it is not known.
 pub fn broken() -> Message {
     Message::plain(
-        "Something broke on our side. Look at the request before you try again; nothing counts twice.",
+        "Countersign failed to complete this, and it is not known whether it was recorded. Check the request before you try again; a decision never counts twice.",
     )
 }
 
 /// The account could not be looked up, so that nothing was even tried.
 pub fn unchecked() -> Message {
     Message::plain(
-        "We could not check your Slack account just now, so nothing was recorded. Please try again in a moment.",
+        "Countersign could not check your Slack account, so nothing was recorded. Please try again in a moment.",
     )
 }
 
-/// A request has come through this door before.
+/// The reply to a decision.
 pub fn decided(verdict: DecisionKind, decided: &DecisionOutcome) -> Message {
     let number = decided.number;
     let text = match (verdict, decided.status) {
@@ -86,7 +94,7 @@ pub fn decided(verdict: DecisionKind, decided: &DecisionOutcome) -> Message {
             format!("You rejected #{number}. It has ended.")
         }
         (DecisionKind::Reject, status) => {
-            format!("Your rejection of #{number} counts. It is {status}.")
+            format!("Your rejection of #{number} is recorded. The request is {status}.")
         }
         (DecisionKind::Approve, Status::Pending) => {
             format!("You approved #{number}. More approvals are needed; see its card.")
@@ -114,7 +122,7 @@ pub fn submitted(shown: &RequestDetails, new: bool) -> Message {
             phrases::outcome_line(shown)
         ),
         (false, _) => format!(
-            "You have asked for the same already, as *#{number}*: {sentence}. {}. Nothing new was asked.",
+            "You already asked for the same as *#{number}*: {sentence}. {}. No new request was created.",
             phrases::standing(shown)
         ),
     };
@@ -124,7 +132,7 @@ pub fn submitted(shown: &RequestDetails, new: bool) -> Message {
 /// A button whose value is not ours.
 pub fn foreign_button() -> Message {
     Message::plain(format!(
-        "This button is not one of ours. Find the request with {}.",
+        "Countersign does not recognize this button. Find the request with {}.",
         code("/approval inbox")
     ))
 }
@@ -132,13 +140,13 @@ pub fn foreign_button() -> Message {
 /// In the place of a card that was posted twice.
 pub fn old_copy() -> Message {
     Message::plain(
-        "This copy of a card is not kept up to date. The newer one further down shows how the request stands.",
+        "This copy of the card is no longer updated. The newer card further down shows the current state of the request.",
     )
 }
 
 /// In the place of a direct message about a request of which there is a newer one; without blocks of its own the old ones would stay.
 pub fn old_message() -> Message {
-    let text = "There is a newer message about this request further down; this one is not kept up to date.";
+    let text = "There is a newer message about this request further down; this one is no longer updated.";
     Message {
         blocks: vec![blocks::section(text)],
         text: text.to_owned(),
@@ -158,7 +166,7 @@ pub fn cancelled(shown: &RequestDetails) -> Message {
 pub fn started(shown: &RequestDetails) -> Message {
     let number = shown.request.number;
     Message::plain(format!(
-        "#{number} is yours to carry out now, this once: {}. Say how it ended with Done or Failed.",
+        "You started #{number}: {}. When you have finished, press Done or Failed.",
         phrases::sentence(shown)
     ))
 }
@@ -170,13 +178,13 @@ pub fn completed(shown: &RequestDetails, outcome: Outcome) -> Message {
         Outcome::Succeeded => "succeeded",
         Outcome::Failed => "failed",
     };
-    Message::plain(format!("#{number} {ended}; that is recorded."))
+    Message::plain(format!("Recorded: #{number} {ended}."))
 }
 
 /// An account that may do nothing here.
 pub fn access_denied(why: AccessDenied) -> Message {
     Message::plain(format!(
-        "you are not an eligible approver for this request. {why}"
+        "You are not an eligible approver for this request. {why}"
     ))
 }
 
@@ -188,18 +196,18 @@ pub fn not_listed(why: &Ineligible) -> Message {
 /// Sent to another app, although it is signed for us.
 pub fn another_app() -> Message {
     Message::plain(
-        "This came to Countersign under another app's name, so nothing was done. Tell whoever runs Countersign to check SLACK_APP_ID.",
+        "This came from another app's ID, so nothing was done. Ask the operator of Countersign to check SLACK_APP_ID.",
     )
 }
 
 /// A policy keeps the content from every Slack surface.
 pub fn kept_out() -> Message {
-    Message::plain("A policy keeps what runs out of Slack. Compare the digest instead.")
+    Message::plain("A policy keeps the content of this request out of Slack. Compare the digest instead.")
 }
 
 /// More than a form of Slack's can hold.
 pub fn too_much() -> Message {
-    Message::plain("This is too much for a form in Slack. Use the command line or the API for it.")
+    Message::plain("This has more content than a form in Slack can hold. Use the command line or the API instead.")
 }
 
 /// What became of a change of the configuration.
@@ -207,13 +215,13 @@ pub fn changed(changed: &Changed) -> Message {
     Message::plain(match changed {
         Changed::Applied(stored) => {
             format!(
-                "Saved; it holds now, as version {} of the configuration.",
+                "Saved. Version {} of the configuration is in force.",
                 stored.version
             )
         }
-        Changed::Unchanged(_) => "Nothing has changed: it was like this before.".to_owned(),
+        Changed::Unchanged(_) => "No changes: the configuration is already like this.".to_owned(),
         Changed::Requested(shown) => format!(
-            "Policies gate this change, so it was asked as *#{}* and holds once it is approved. {} can complete it.",
+            "Policies gate this change, so it became request *#{}* and takes effect once it is approved. {} can complete it.",
             shown.request.number,
             phrases::who_can(shown)
         ),
@@ -223,12 +231,12 @@ pub fn changed(changed: &Changed) -> Message {
 /// A policy that is not there any more.
 pub fn no_such_policy() -> Message {
     Message::plain(format!(
-        "There is no such policy any more. {} lists those there are.",
+        "This policy no longer exists. {} lists all policies.",
         code("/approval policies")
     ))
 }
 
 /// Slack's three seconds were over, or it did not answer.
 pub fn no_modal() -> Message {
-    Message::plain("Slack did not open the page in time. Please click again.")
+    Message::plain("Slack did not open the form in time. Please click again.")
 }

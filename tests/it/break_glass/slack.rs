@@ -109,7 +109,7 @@ on_both! {
         // mallory is refused, and only mallory sees that
         world.slack.click("mallory", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
         world.settle().await;
-        assert!(world.told("mallory").join("").contains("you may not do this"), "{:?}", world.told("mallory"));
+        assert!(world.told("mallory").join("").contains("You may not do this"), "{:?}", world.told("mallory"));
         world.slack.click("carol", &alert.channel, &alert.ts, "bg_revoke").await.expect("answered");
         world.settle().await;
         let end = world.slack.messages("security")[1].clone();

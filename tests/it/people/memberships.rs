@@ -103,11 +103,11 @@ on_both! {
             accounts(document, DAN, &["U05DAN", "U04MALLORY"]);
         }).await.expect("she administers");
         let told = world.clicks("mallory", "approve").await;
-        assert!(told.starts_with("you are not an eligible approver for this request"), "{told}");
-        assert!(told.contains("was linked to you after this was asked"), "{told}");
+        assert!(told.starts_with("You are not an eligible approver for this request"), "{told}");
+        assert!(told.contains("was linked to you after this request was created"), "{told}");
         assert_eq!(world.clicks("dan", "approve").await, "", "his own account is as old as ever");
         let again = world.clicks("mallory", "approve").await;
-        assert!(again.starts_with("already reviewed"), "two accounts, one person: {again}");
+        assert!(again.starts_with("Already reviewed"), "two accounts, one person: {again}");
 
         world.passes(Span::seconds(1)).await;
         world.types("alice", &DEPLOY.replace("v1.4.2", "v1.4.3")).await;

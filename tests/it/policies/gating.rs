@@ -58,7 +58,7 @@ on_both! {
         configure(&world, both(true)).await;
         world.types("alice", DEPLOY).await;
         let told = world.clicks("alice", "approve").await;
-        assert!(told.starts_with("you are not an eligible approver for this request. You asked for it"), "{told}");
+        assert!(told.starts_with("You are not an eligible approver for this request. You asked for it"), "{told}");
         assert_eq!(world.clicks("mallory", "approve").await, "");
         assert!(world.card().contains("#1 Approved"), "{}", world.card());
 
