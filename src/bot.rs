@@ -220,7 +220,7 @@ impl Bot {
                 if let Ok(text) = serde_json::to_string(&home)
                     && let Err(error) = self.app.learn(INSTALLATION, &text).await
                 {
-                    tracing::warn!(%error, "what Slack told about the app was not kept");
+                    tracing::warn!(%error, "app information from Slack not stored");
                 }
                 self.dispatcher.learn(home);
                 self.troubles
@@ -229,7 +229,7 @@ impl Bot {
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "Slack does not say who we are; asking again");
+                tracing::warn!(%error, "Slack did not identify the app, retrying");
                 degrade(&self.troubles, SLACK, Some(error.to_string()));
                 false
             }

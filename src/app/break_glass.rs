@@ -144,7 +144,7 @@ impl App {
             .clone()
             .start(now, session.duration)
             .map_err(|wrong| {
-                Refusal::SessionClosed(wrong.0, "It has been started before.".to_owned())
+                Refusal::SessionClosed(wrong.0, "It was already started.".to_owned())
             })?;
         let detail = json!({
             "justification": session.reason, "scope": session.scope, "responders": session.responders,
@@ -250,7 +250,7 @@ impl App {
                     .clone()
                     .revoke(now, caller.principal.clone())
                     .map_err(|wrong| {
-                        Refusal::SessionClosed(wrong.0, "There is nothing left to end.".to_owned())
+                        Refusal::SessionClosed(wrong.0, "It has already ended.".to_owned())
                     })?;
                 self.close_session(tx, caller, &session, &config, now)
                     .await?;

@@ -336,7 +336,7 @@ impl App {
             )),
             // found before anything was written
             Err(AppError::Refused(Refusal::Invalid(problems))) => Ok(Err(unusable(&format!(
-                "it does not make sense any more: {}",
+                "it is no longer valid: {}",
                 in_words(&problems)
             )))),
             Err(error) => Err(error),
@@ -419,7 +419,7 @@ fn check_answered(config: &CompiledConfig, caller: &Caller) -> Result<(), AppErr
     if answered || !matches!(caller.principal, Principal::Service(_)) {
         return Ok(());
     }
-    let why = "Nobody who is active answers for this service; name active owners, or let an administrator make the change.";
+    let why = "This service has no active owner; name active owners, or let an administrator make the change.";
     Err(Refusal::Forbidden(why.to_owned()).into())
 }
 

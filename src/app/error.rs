@@ -52,7 +52,7 @@ impl From<StoreError> for AppError {
             StoreError::NotWritable(why) => Self::NotWritable(why),
             StoreError::Unreachable(why) => Self::NoDatabase(why),
             StoreError::Unreadable(why) => {
-                tracing::error!(why, "refused: what this needs cannot be read");
+                tracing::error!(why, "refused: unreadable row");
                 Self::Refused(Refusal::Unreadable)
             }
             other => Self::Internal(other.to_string()),

@@ -201,7 +201,7 @@ impl App {
     /// One beat of this process; `app/clock.rs` calls it once a second.
     pub fn beat(&self) {
         if let Some(gap) = self.0.pulse.beat(self.0.clock.steady()) {
-            tracing::warn!(seconds = gap.0 / 1_000, "this process stood still");
+            tracing::warn!(seconds = gap.0 / 1_000, "process was suspended");
         }
     }
 

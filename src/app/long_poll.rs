@@ -121,7 +121,7 @@ async fn tell(app: App) {
 async fn listen(app: App) {
     loop {
         if let Err(error) = app.hear_replicas().await {
-            tracing::warn!(%error, "cannot hear other replicas; the slow poll goes on");
+            tracing::warn!(%error, "cannot receive notifications from other replicas, polling slowly");
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
@@ -181,7 +181,7 @@ impl App {
         }
         match self.versions(&ids).await {
             Ok(versions) => self.0.waits.wake(&versions),
-            Err(error) => tracing::warn!(%error, "cannot look for what has moved"),
+            Err(error) => tracing::warn!(%error, "cannot poll for changed requests"),
         }
     }
 
@@ -195,7 +195,7 @@ impl App {
             return;
         }
         if let Err(error) = self.0.db.notify(&untold.requests).await {
-            tracing::warn!(%error, "cannot tell other replicas; their slow poll will find out");
+            tracing::warn!(%error, "cannot notify other replicas, they poll slowly");
         }
     }
 

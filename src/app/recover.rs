@@ -265,7 +265,7 @@ async fn readable(tx: &mut Tx) -> Result<Option<ConfigDocument>, AppError> {
     match tx.config().await {
         Ok(row) => Ok(row.map(|row| row.document)),
         Err(StoreError::Unreadable(why)) => {
-            tracing::warn!(why, "the stored configuration does not read");
+            tracing::warn!(why, "stored configuration unreadable");
             Ok(None)
         }
         Err(error) => Err(error.into()),

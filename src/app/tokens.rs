@@ -199,7 +199,7 @@ impl App {
                 .await;
             // a note for the operator; what cannot be noted can still be read
             if let Err(error) = noted {
-                tracing::warn!(token = %token.id, %error, "the use of a token was not noted");
+                tracing::warn!(token = %token.id, %error, "token use not recorded");
             }
         }
         Ok(found)

@@ -73,7 +73,7 @@ fn hand_on(pid: u32, stop: Stop) {
     if let (Some(pid), false) = (pid, typed)
         && let Err(error) = kill_process(pid, signal)
     {
-        tracing::debug!(%error, "a signal was not handed on");
+        tracing::debug!(%error, "signal not forwarded");
     }
 }
 

@@ -65,7 +65,7 @@ fn text(explained: &ExplainedView) -> String {
     if !explained.policies.is_empty() {
         lines.push(format!("Could approve: {}", names(&explained.eligible)));
         lines.push(format!(
-            "The fewest who would do: {}",
+            "Smallest set of approvers: {}",
             names(&explained.smallest_set)
         ));
     }

@@ -72,7 +72,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         .map_err(|error| cannot_start(CannotStart::App(error)))?;
     bot.open_sockets();
     server::told_to_stop().await.map_err(cannot_start)?;
-    tracing::info!("stopping: what is in flight is finished");
+    tracing::info!("stopping, finishing calls in flight");
     bot.app.end_waits();
     servers.stop().await;
     bot.stop().await;
@@ -98,13 +98,13 @@ pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), C
         Ok(Changed::Unchanged(config)) => tracing::info!(
             file,
             version = config.version,
-            "the configuration file was known already"
+            "configuration file already applied"
         ),
         Ok(Changed::Requested(shown)) => {
             tracing::info!(
                 file,
                 request = shown.request.number,
-                "the configuration file waits for its approvers"
+                "configuration file waits for approval"
             );
         }
         Err(AppError::Refused(Refusal::Invalid(problems))) => {

@@ -141,7 +141,7 @@ impl Servers {
             .await
             .is_err()
         {
-            tracing::info!("some connections were still open");
+            tracing::info!("connections still open at shutdown");
         }
     }
 }

@@ -95,7 +95,7 @@ impl Refusal {
                 "the first call with this idempotency key has not ended yet".to_owned()
             }
             Self::TooMany(..) => "too many requests".to_owned(),
-            Self::Stale(_) => "somebody else has changed it".to_owned(),
+            Self::Stale(_) => "it was changed in the meantime".to_owned(),
             Self::Unreadable => "this release of Countersign cannot read it".to_owned(),
             Self::Invalid(_) => "the configuration is invalid".to_owned(),
         }

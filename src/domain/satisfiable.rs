@@ -204,7 +204,7 @@ impl Short<'_> {
         if self.exclusions.part(id).is_some() {
             return format!("needs {id}, who is excluded");
         }
-        format!("needs {id}, whose vote does not count")
+        format!("needs {id}, whose approval does not count")
     }
 
     fn teams(&self, want: usize) -> String {

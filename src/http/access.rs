@@ -252,12 +252,12 @@ fn admit(token: &Token, person: Option<&Person>, access: Access) -> Result<(), P
         (Principal::Service(_), Who::Anybody) => {}
         (Principal::Service(_), Who::Person) => {
             return Err(forbidden(
-                "Only people do this. Use a token that was made with `countersign token create --user`.",
+                "Only people may do this. Use a token created with `countersign token create --user`.",
             ));
         }
         (Principal::Operator | Principal::Bot, _) => {
             return Err(forbidden(
-                "This token belongs to nobody who may call the API.",
+                "The principal of this token may not call the API.",
             ));
         }
     }
@@ -266,7 +266,7 @@ fn admit(token: &Token, person: Option<&Person>, access: Access) -> Result<(), P
     } else {
         let scope = scope.as_str();
         Err(forbidden(&format!(
-            "This token lacks the scope `{scope}`. Use one that was made with `countersign token create --scopes {scope}`."
+            "This token lacks the scope `{scope}`. Use one created with `countersign token create --scopes {scope}`."
         ))
         .with_challenge("Bearer error=\"insufficient_scope\""))
     }
@@ -277,7 +277,7 @@ fn no_token() -> Problem {
         StatusCode::UNAUTHORIZED,
         "unauthenticated",
         "a token is needed",
-        "Send `Authorization: Bearer TOKEN`, once. `countersign token create` makes a token.",
+        "Send `Authorization: Bearer TOKEN`, once. `countersign token create` creates a token.",
     )
     .with_challenge("Bearer")
 }
@@ -287,7 +287,7 @@ fn unknown_token() -> Problem {
         StatusCode::UNAUTHORIZED,
         "unauthenticated",
         "this token is not valid",
-        "It is mistyped or was revoked. `countersign token create` makes a new one.",
+        "The token is unknown or revoked. `countersign token create` creates a new one.",
     )
     .with_challenge("Bearer error=\"invalid_token\"")
 }

@@ -79,7 +79,7 @@ fn unread(rejection: BytesRejection) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "this body is too large",
-            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB in canonical form. Send a digest of what is larger, and where it can be found.",
+            "A configuration may have 8 MiB, any other body 2 MiB, and a payload 1 MiB in canonical form. For larger content, send its digest and its location.",
         );
     }
     Problem::new(
@@ -161,7 +161,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::unfit(
             "invalid_body",
-            "A JSON object is wanted, not a list.",
+            "Expected a JSON object, not a list.",
         ));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);

@@ -120,7 +120,7 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem
         _ => Err(Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "stale",
-            "somebody else has changed it",
+            "it was changed in the meantime",
             &format!(
                 "`If-Match: {}` names no version. Read the configuration again and send its `ETag` with the quotes, such as `\"7\"`, or `*` to replace whatever is stored.",
                 sent_header(value)
@@ -133,7 +133,7 @@ fn condition_required() -> Problem {
     Problem::new(
         StatusCode::PRECONDITION_REQUIRED,
         "if_match_required",
-        "say what the change was made from",
+        "`If-Match` is missing",
         "Send `If-Match` with the `ETag` of `GET /v1/config`, or `*` to replace whatever is stored.",
     )
 }

@@ -90,7 +90,7 @@ pub(super) async fn metrics(_: Open, State(api): State<Api>) -> Response {
     if let Err(error) = in_time(api.app.measure_backlog()).await {
         // the other numbers are wanted all the more now
         if let Some(left_out) = UNCOUNTED.admit() {
-            tracing::warn!(%error, left_out, "cannot count what is still to be done");
+            tracing::warn!(%error, left_out, "cannot count pending work");
         }
     }
     let text = api.metrics.render();

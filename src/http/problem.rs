@@ -130,8 +130,8 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "something went wrong on our side",
-            "Nothing was decided by this call. Try again; the log tells more under the answer's `x-request-id`.",
+            "internal error",
+            "Nothing was decided by this call. Try again; the log has the cause under the response's `x-request-id`.",
         )
     }
 
@@ -179,7 +179,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "database_unavailable",
             "the database does not answer",
-            "Nothing is known to have been recorded. Try again with the same `Idempotency-Key` in a moment; the log and `/readyz` tell the operator why.",
+            "It is unknown whether anything was recorded. Try again with the same `Idempotency-Key` in a moment; the log and `/readyz` tell the operator why.",
         );
         problem.retry_after = Some(RETRY_AFTER_OUTAGE);
         problem
@@ -220,7 +220,7 @@ impl Problem {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            "this method is not allowed here",
+            "method not allowed",
             &format!(
                 "`{asked}` is not a route; this path takes {methods}. `/openapi.json` lists every route and its methods."
             ),

@@ -117,7 +117,7 @@ impl SubmitBody {
         let size = canonical(&payload.0).map_or(usize::MAX, |text| text.len());
         if size > LARGEST_PAYLOAD {
             return Err(body::payload_refused(
-                "The payload is larger than 1 MiB; send its digest and where it can be found instead.",
+                "The payload is larger than 1 MiB; send its digest and its location instead.",
             ));
         }
         Ok(())
@@ -271,7 +271,7 @@ impl WaitQuery {
             Problem::unfit(
                 "invalid_query",
                 &format!(
-                    "`wait={}`: expected a length of time such as 30s, at most 60s.",
+                    "`wait={}`: expected a duration such as 30s, at most 60s.",
                     body::sent(text)
                 ),
             )

@@ -26,9 +26,8 @@ impl StatsQuery {
     fn window(&self) -> Result<Span, Problem> {
         stats_window(self.since.as_deref()).map_err(|_| {
             let since = sent(self.since.as_deref().unwrap_or_default());
-            let why = format!(
-                "`since={since}`: expected a length of time of up to ten years, such as 30d."
-            );
+            let why =
+                format!("`since={since}`: expected a duration of up to ten years, such as 30d.");
             Problem::unfit("invalid_query", &why)
         })
     }

@@ -54,9 +54,7 @@ fn alone(rest: &str, said: BreakGlass) -> Result<BreakGlass, ParseError> {
     if rest.is_empty() {
         Ok(said)
     } else {
-        Err(ParseError(format!(
-            "I do not know what `{rest}` is for here."
-        )))
+        Err(ParseError(format!("Unexpected text: `{rest}`.")))
     }
 }
 
@@ -166,12 +164,12 @@ mod tests {
     #[test]
     fn what_is_not_understood_starts_nothing_sl14() {
         for (text, says) in [
-            ("begin", "I do not know `begin`"),
+            ("begin", "Unknown word `begin`"),
             ("strat", "did you mean `start`"),
             ("start now", "I do not know what `now` is for"),
             ("start for=soon", "no length of time"),
             ("start env=a envs=b", "`env` is given twice"),
-            ("start why=x", "I do not know `why`"),
+            ("start why=x", "Unknown word `why`"),
             ("start reason=", "`reason` has no value"),
             ("start reason=\"open", "quote is not closed"),
             ("revoke 42", "no session's id"),

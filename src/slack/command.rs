@@ -112,9 +112,7 @@ fn alone(rest: &str, approval: Approval) -> Result<Approval, ParseError> {
     if rest.is_empty() {
         Ok(approval)
     } else {
-        Err(ParseError(format!(
-            "I do not know what `{rest}` is for here."
-        )))
+        Err(ParseError(format!("Unexpected text: `{rest}`.")))
     }
 }
 
@@ -134,9 +132,7 @@ fn inbox(rest: &str) -> Result<Approval, ParseError> {
 fn only_number(rest: &str) -> Result<RequestRef, ParseError> {
     match number(rest)? {
         (request, None) => Ok(request),
-        (_, Some(more)) => Err(ParseError(format!(
-            "I do not know what `{more}` is for here."
-        ))),
+        (_, Some(more)) => Err(ParseError(format!("Unexpected text: `{more}`."))),
     }
 }
 
@@ -144,11 +140,13 @@ fn only_number(rest: &str) -> Result<RequestRef, ParseError> {
 fn number(rest: &str) -> Result<(RequestRef, Option<String>), ParseError> {
     let (word, said) = first_word(rest);
     if word.is_empty() {
-        return Err(ParseError("Say which request, such as 42.".to_owned()));
+        return Err(ParseError(
+            "Name a request by its number, such as 42.".to_owned(),
+        ));
     }
     let request = word
         .parse()
-        .map_err(|_| ParseError(format!("`{word}` is no number of a request, such as 42.")))?;
+        .map_err(|_| ParseError(format!("`{word}` is not a request number, such as 42.")))?;
     let said = unquoted(said.trim());
     Ok((request, (!text::is_blank(said)).then(|| said.to_owned())))
 }
@@ -162,7 +160,7 @@ fn form(rest: &str) -> Result<Form, ParseError> {
             None if form.action.is_empty() => form.action = word,
             None => {
                 return Err(ParseError(format!(
-                    "I do not know what `{word}` is for; quote what has spaces, such as reason=\"two words\"."
+                    "Unexpected word `{word}`; put quotes around values with spaces, such as reason=\"two words\"."
                 )));
             }
         }
@@ -175,7 +173,7 @@ fn form_with_action(rest: &str) -> Result<Form, ParseError> {
     let form = form(rest)?;
     if form.action.is_empty() {
         return Err(ParseError(
-            "Say which action, such as release.deploy.".to_owned(),
+            "Name an action, such as release.deploy.".to_owned(),
         ));
     }
     Ok(form)
@@ -188,7 +186,7 @@ fn audit(rest: &str) -> Result<Approval, ParseError> {
     match rest.parse() {
         Ok(events) if (1..=MOST_EVENTS).contains(&events) => Ok(Approval::Audit(events)),
         _ => Err(ParseError(format!(
-            "`{rest}` is no number of events from 1 to {MOST_EVENTS}."
+            "`{rest}` is not a number of events from 1 to {MOST_EVENTS}."
         ))),
     }
 }
@@ -226,7 +224,7 @@ fn set_payload(form: &mut Form, value: &str) -> Result<(), ParseError> {
     }
     let payload = serde_json::from_str(value).map_err(|error| {
         ParseError(format!(
-            "`payload` is no JSON ({error}); write it as payload='{{\"key\": \"value\"}}'."
+            "`payload` is not valid JSON ({error}); write it as payload='{{\"key\": \"value\"}}'."
         ))
     })?;
     form.payload = Some(payload);
@@ -239,8 +237,8 @@ pub(super) fn twice(key: &str) -> ParseError {
 
 pub(super) fn unknown_word(word: &str, known: &[&str]) -> ParseError {
     ParseError(match suggestion::nearest(word, known) {
-        Some(nearest) => format!("I do not know `{word}`; did you mean `{nearest}`?"),
-        None => format!("I do not know `{word}`; known are {}.", known.join(", ")),
+        Some(nearest) => format!("Unknown word `{word}`; did you mean `{nearest}`?"),
+        None => format!("Unknown word `{word}`. Known words: {}.", known.join(", ")),
     })
 }
 

@@ -144,8 +144,8 @@ struct StoredVote {
 
 impl StoredVote {
     fn decision(self) -> Result<Decision, StoreError> {
-        let teams: BTreeSet<TeamId> = from_json("teams of a vote", &self.teams)?;
-        let roles: BTreeSet<RoleId> = from_json("roles of a vote", &self.roles)?;
+        let teams: BTreeSet<TeamId> = from_json("teams of a decision", &self.teams)?;
+        let roles: BTreeSet<RoleId> = from_json("roles of a decision", &self.roles)?;
         Ok(Decision {
             by: self.by,
             verdict: self.verdict,

@@ -159,7 +159,7 @@ async fn serve(
             }
             Err(error) => error,
         };
-        tracing::warn!(error = %result, "a shared commit failed; everybody in it was told");
+        tracing::warn!(error = %result, "batch commit failed, all its callers received the error");
         for ack in acks {
             drop(ack.send(Err(result.clone())));
         }

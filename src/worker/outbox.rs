@@ -191,7 +191,7 @@ impl Workers {
             .update_message(news.channel.as_str(), older, &said)
             .await;
         if let Err(error) = updated {
-            tracing::warn!(request = %news.request, %error, "an older message about a request still stands");
+            tracing::warn!(request = %news.request, %error, "older message about a request not replaced");
         }
     }
 

@@ -150,7 +150,7 @@ async fn demo_request_is_approved_in_a_browser() {
     clicks(&world, &mut browser, "Start").await;
     browser.reads("Failed").await;
     clicks(&world, &mut browser, "Done").await;
-    browser.reads("was carried out and succeeded").await;
+    browser.reads("was executed and succeeded").await;
     browser.screenshot("08-carried-out").await;
     finish(world, browser).await;
 }
@@ -411,7 +411,7 @@ async fn config_change_is_approved_in_a_browser() {
     sends(&world, &mut browser, &format!("/approval {DEPLOY}")).await;
     browser.click("# prod-approvals").await;
     browser
-        .reads("Security Trial is only tried out and gates nothing")
+        .reads("Security Trial is in observe mode and gates nothing")
         .await;
     browser.screenshot("63-observed").await;
     clicks(&world, &mut browser, "Details").await;

@@ -150,7 +150,7 @@ fn what_is_not_understood_is_no_action_sl14() {
         ),
         (
             "request release.deploy requester=bob",
-            "I do not know `requester`",
+            "Unknown word `requester`",
         ),
     ] {
         let why = why(text);

@@ -44,7 +44,7 @@ impl Dispatcher {
             InteractionKind::ViewClosed => Reply::Nothing,
             InteractionKind::Shortcut | InteractionKind::MessageAction => {
                 let callback_id = seen.callback_id.as_deref().unwrap_or_default();
-                debug!(callback_id, "a shortcut that has no use here");
+                debug!(callback_id, "shortcut ignored");
                 Reply::Nothing
             }
         }

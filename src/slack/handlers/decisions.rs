@@ -222,7 +222,7 @@ impl Dispatcher {
                 .replace(&url, &replies::old_copy())
                 .await;
             if let Err(error) = reply {
-                warn!(%error, "an old copy of a card still stands");
+                warn!(%error, "old copy of a card not replaced");
             }
         });
     }

@@ -24,7 +24,7 @@ impl Dispatcher {
                 self.0.reply_sender.spawn(publish);
             }
             ("app_uninstalled" | "tokens_revoked", _) => {
-                error!(kind, "Slack has taken the app's access; install it again");
+                error!(kind, "app access revoked in Slack, install the app again");
             }
             (kind, _) if kind.starts_with("channel_") || kind.starts_with("group_") => {
                 self.0.reply_sender.slack.forget_channels();
@@ -36,7 +36,7 @@ impl Dispatcher {
                 info!(kind, "a user group has changed");
                 self.0.directory_refresh.raise_group(happening);
             }
-            (kind, _) => debug!(kind, "an event that has no use here"),
+            (kind, _) => debug!(kind, "event ignored"),
         }
     }
 
@@ -45,8 +45,8 @@ impl Dispatcher {
         let this = self.clone();
         self.0.reply_sender.spawn(async move {
             match this.0.app.redraw_open_cards().await {
-                Ok(()) => info!("a channel is shared from now on; cards of open requests are drawn again"),
-                Err(error) => warn!(%error, "a channel is shared from now on; its cards keep their text until their next change"),
+                Ok(()) => info!("channel became shared, updating the cards of open requests"),
+                Err(error) => warn!(%error, "channel became shared, its cards keep their text until their next change"),
             }
         });
     }

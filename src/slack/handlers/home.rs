@@ -79,7 +79,7 @@ impl Dispatcher {
 
     async fn publish(&self, user: &str, view: &Value) {
         if let Err(error) = self.0.reply_sender.slack.publish_home(user, view).await {
-            warn!(%error, "a Home tab was not published");
+            warn!(%error, "Home tab not published");
             let lost = if error.is_final() {
                 self.0.app.forget_home(user).await
             } else {

@@ -127,7 +127,7 @@ impl Dispatcher {
             Inbound::UrlVerification { challenge } => Ack::Json(json!({ "challenge": challenge })),
             Inbound::SslCheck => Ack::Ok,
             Inbound::Unusable { kind } => {
-                info!(kind, "a kind of delivery that has no use here");
+                info!(kind, "delivery of an unused kind ignored");
                 Ack::Ok
             }
             Inbound::Event(event) => {
@@ -201,12 +201,12 @@ impl Dispatcher {
             Ok(Ok(account)) => Ok(account),
             Ok(Err(why)) => {
                 if let Some(left_out) = REFUSED_ACCOUNTS.admit() {
-                    info!(user_id, %why, left_out, "refused an account without standing");
+                    info!(user_id, %why, left_out, "refused an account without access");
                 }
                 Err(Reply::Answer(replies::access_denied(why)))
             }
             Err(error) => {
-                warn!(%error, "the standing of an account could not be looked up");
+                warn!(%error, "account access lookup failed");
                 Err(Reply::Answer(replies::unchecked()))
             }
         }

@@ -90,7 +90,7 @@ impl Dispatcher {
             };
             let hash = opened.hash.as_deref();
             if let Err(error) = slack.update_view(&opened.id, hash, &view).await {
-                warn!(%error, "a modal stays empty");
+                warn!(%error, "modal not filled");
             }
         });
     }
@@ -105,7 +105,7 @@ fn loading() -> Value {
 }
 
 pub(super) fn lost_view(error: &SlackError) -> Reply {
-    warn!(%error, "a modal was not shown");
+    warn!(%error, "modal not opened");
     Reply::Answer(replies::no_modal())
 }
 

@@ -176,7 +176,7 @@ impl<T: Paged> Involvement<T> {
 
     /// Slack is left alone for as long as it says, or for a while.
     fn pause(&mut self, error: &SlackError, now: Timestamp) {
-        warn!(%error, "slack did not list its people; nobody new is added until it does");
+        warn!(%error, "member list from Slack failed, no new members until it succeeds");
         let pause = match error {
             SlackError::RateLimited {
                 retry_after: Some(pause),
@@ -225,10 +225,7 @@ impl Dispatcher {
             return Ok(());
         };
         if !is_whole(&listing, home) {
-            info!(
-                accounts = listing.items.len(),
-                "a list of members that is not whole"
-            );
+            info!(accounts = listing.items.len(), "incomplete member list");
             members.pause(&SlackError::Lost, app.now());
             members.restart();
             return Ok(());
@@ -284,7 +281,7 @@ impl Dispatcher {
             Ok(user) if user.id == user_id => self.share(home, &user, asked_at).await,
             Ok(_) => {}
             Err(error) => {
-                warn!(%error, "an account that has changed could not be looked at; all are listed");
+                warn!(%error, "lookup of a changed account failed, listing all members");
                 self.0.directory_refresh.raise(ALL_MEMBERS);
             }
         }
@@ -323,7 +320,7 @@ impl Dispatcher {
             return;
         }
         if let Err(error) = self.0.app.hear_member(&account, asked_at).await {
-            warn!(%error, "what slack told of an account was not kept; all are listed");
+            warn!(%error, "changed account not stored, listing all members");
             self.0.directory_refresh.raise(ALL_MEMBERS);
         }
     }

@@ -203,7 +203,7 @@ impl ReplySender {
             | ReplyTarget::Direct { user: None } => return,
         };
         if let Err(error) = sent {
-            warn!(%error, "an answer for one person was not delivered");
+            warn!(%error, "reply to one person not delivered");
         }
     }
 }

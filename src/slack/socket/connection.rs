@@ -186,7 +186,7 @@ impl Reader {
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(_)) | None) => break,
                 Err(_) => {
-                    warn!("a socket has fallen silent");
+                    warn!("socket is silent");
                     break;
                 }
             }
@@ -202,14 +202,14 @@ impl Reader {
             Frame::Disconnect(Reason::LinkDisabled) => self.becomes(Stage::Disabled),
             Frame::Envelope(envelope) => self.take(*envelope),
             Frame::Spoiled { envelope_id, why } => {
-                warn!(%why, "an envelope that cannot be read");
+                warn!(%why, "unreadable envelope");
                 let ack = frame::acknowledge(&envelope_id, false, crate::slack::handlers::Ack::Ok);
                 let acks = self.acks.clone();
                 self.house
                     .tasks
                     .spawn(async move { send(&acks, ack).await });
             }
-            Frame::Other(kind) => debug!(kind, "a frame that has no use here"),
+            Frame::Other(kind) => debug!(kind, "frame ignored"),
         }
     }
 
@@ -227,7 +227,7 @@ impl Reader {
     /// Answers in a task of its own, so that the next frame is read at once.
     fn take(&self, envelope: Envelope) {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            warn!("too much at once: an envelope is left to Slack's next try");
+            warn!("too many envelopes, one is left for Slack to retry");
             return;
         };
         let (acks, dispatcher) = (self.acks.clone(), self.house.dispatcher.clone());
@@ -248,7 +248,7 @@ async fn send(acks: &mpsc::Sender<String>, ack: Option<String>) {
         && acks.send(ack).await.is_err()
     {
         // Slack sends it again, and it is known by its delivery
-        info!("an ack came too late for its connection");
+        info!("acknowledgement missed its connection");
     }
 }
 

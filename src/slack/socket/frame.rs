@@ -112,7 +112,7 @@ pub fn acknowledge(envelope_id: &str, answerable: bool, ack: Ack) -> Option<Stri
                 .get("text")
                 .and_then(Value::as_str)
                 .map_or(0, str::len);
-            tracing::warn!(lost, "an envelope takes no answer, and there was one");
+            tracing::warn!(lost, "envelope takes no response, one was dropped");
         }
         Ack::TryAgain => return None,
     }

@@ -182,7 +182,7 @@ impl Sockets {
                 }
                 Err(Failed::SocketsRefused(why)) => return self.give_up(&why),
                 Err(Failed::Later(why, retry_after)) => {
-                    warn!(number, why, "no socket; trying again");
+                    warn!(number, why, "socket not opened, retrying");
                     self.tell_if_none(&why);
                     asked = retry_after;
                 }

@@ -162,7 +162,7 @@ fn lines(alert: &SessionAlert) -> Vec<String> {
                 .iter()
                 .map(|line| {
                     let outcome = match line.status.as_str() {
-                        "bypassed" | "expired" => "not carried out",
+                        "bypassed" | "expired" => "not executed",
                         other => other,
                     };
                     format!("• {} ({})", use_line(line), escape(outcome))

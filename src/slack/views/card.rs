@@ -248,7 +248,7 @@ fn policies(shown: &RequestDetails, listed: usize) -> Vec<Value> {
     }
     for observed in shown.observed.iter().take(2) {
         let name = name(&observed.name);
-        lines.push(format!("{name} is only tried out and gates nothing"));
+        lines.push(format!("{name} is in observe mode and gates nothing"));
     }
     if lines.is_empty() {
         Vec::new()

@@ -18,7 +18,7 @@ pub fn blocks(difference: &Difference, most: usize) -> Vec<Value> {
     }
     if !difference.touches.is_empty() {
         let parts = difference.touches.join(", ");
-        let words = format!("It touches {parts}: that is announced when it holds.");
+        let words = format!("It changes {parts}. Countersign announces this when it takes effect.");
         blocks.push(blocks::context(&[words]));
     }
     let (shown, listed) = lines(difference, most);

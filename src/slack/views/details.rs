@@ -52,7 +52,7 @@ pub fn details(shown: &RequestDetails, takes_decision: bool) -> Value {
 
 /// A reason may have more characters than a section.
 fn reason_sections(reason: &str) -> Vec<Value> {
-    let shown = plain(reason);
+    let shown = format!("Why: {}", plain(reason));
     let signs: Vec<char> = shown.chars().collect();
     signs
         .chunks(2_900)
@@ -65,7 +65,7 @@ fn lines(shown: &RequestDetails) -> Vec<String> {
     let mut lines = vec![phrases::outcome_line(shown)];
     lines.extend(shown.policies.iter().flat_map(|policy| tree(policy, "")));
     lines.extend(shown.bypassed.iter().map(phrases::bypassed_line));
-    let tried_out = " (only tried out, gates nothing)";
+    let tried_out = " (observe mode, gates nothing)";
     lines.extend(
         shown
             .observed

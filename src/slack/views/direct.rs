@@ -26,15 +26,15 @@ pub fn news(shown: &RequestDetails) -> Message {
         Status::Expired => "has expired. Ask again if it is still needed.".to_owned(),
         Status::Allowed | Status::Approved | Status::Bypassed => next_step(shown),
         Status::Executed if started_here(shown) => {
-            "is being carried out. Say how it ended.".to_owned()
+            "is being executed. When you have finished, press Done or Failed.".to_owned()
         }
-        Status::Executed => "was approved and has been carried out.".to_owned(),
+        Status::Executed => "was approved and executed.".to_owned(),
         Status::Completed => match request.state {
             State::Completed {
                 outcome: crate::domain::request::Outcome::Failed,
                 ..
-            } => "was carried out and failed.".to_owned(),
-            _ => "was carried out and succeeded.".to_owned(),
+            } => "was executed and failed.".to_owned(),
+            _ => "was executed and succeeded.".to_owned(),
         },
     };
     let text = format!("*#{number} {what}*{place} {outcome}");
@@ -100,11 +100,11 @@ fn next_step(shown: &RequestDetails) -> String {
         _ => "is approved",
     };
     if asked_here(shown) {
-        return format!("{word}. Press Start when you carry it out; it counts once.");
+        return format!("{word}. Press Start when you begin; it can be started once.");
     }
     let number = shown.request.number;
     format!(
-        "{word}. Carry it out with {}.",
+        "{word}. Execute it with {}.",
         code(&format!("countersign execute {number}"))
     )
 }

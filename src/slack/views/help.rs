@@ -126,7 +126,7 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
             .collect();
         if !smallest.is_empty() {
             lines.push(format!(
-                "The fewest who would do: {}.",
+                "Smallest set of approvers: {}.",
                 smallest.join(" and ")
             ));
         }
@@ -135,7 +135,7 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
     }
     lines.extend(explained.observed_because.iter().take(OTHERS).map(|tried| {
         format!(
-            "{} is only tried out and gates nothing; it {}",
+            "{} is in observe mode and gates nothing; it {}",
             name(&tried.name),
             escape(&tried.why)
         )

@@ -155,7 +155,7 @@ fn outcome_with(shown: &RequestDetails, why_cancelled: &str) -> String {
                 Status::Bypassed => "*Break-glass*: policies were bypassed".to_owned(),
                 _ => format!("*Approved* by {people}"),
             };
-            format!("{why}{when}. It may be carried out until {}.", date(*until))
+            format!("{why}{when}. It can be executed until {}.", date(*until))
         }
         State::Rejected => format!("*Rejected* by {people}{when}."),
         State::Cancelled => {
@@ -164,8 +164,8 @@ fn outcome_with(shown: &RequestDetails, why_cancelled: &str) -> String {
         State::Expired => format!("*Expired*{when}. Ask again if it is still needed."),
         State::Executed { at } => format!("*Executed* {}.", date(*at)),
         State::Completed { outcome, at } => match outcome {
-            Outcome::Succeeded => format!("*Succeeded*, carried out {}.", date(*at)),
-            Outcome::Failed => format!("*Failed*, carried out {}.", date(*at)),
+            Outcome::Succeeded => format!("*Succeeded*, executed {}.", date(*at)),
+            Outcome::Failed => format!("*Failed*, executed {}.", date(*at)),
         },
     }
 }

@@ -200,8 +200,8 @@ fn rest(policy: &PolicyTemplate) -> Vec<String> {
     ));
     match policy.show_payload {
         ShowPayload::Card => {}
-        ShowPayload::Details => lines.push("What runs is shown in Review alone.".to_owned()),
-        ShowPayload::Never => lines.push("What runs is kept out of Slack.".to_owned()),
+        ShowPayload::Details => lines.push("The content is shown only in Review.".to_owned()),
+        ShowPayload::Never => lines.push("The content is kept out of Slack.".to_owned()),
     }
     if !policy.break_glass_bypass {
         lines.push("Break-glass does not bypass it.".to_owned());

@@ -135,7 +135,7 @@ fn short(name: &str, label: &str, hint: &str, optional: bool, now: Option<&str>)
 }
 
 fn why() -> Value {
-    let hint = "It stands in the audit log. Some policies want it.";
+    let hint = "It is recorded in the audit log. Some policies require it.";
     short(WHY, "Why this change?", hint, true, None)
 }
 
@@ -210,12 +210,12 @@ fn lists(config: &CompiledConfig, policy: Option<&PolicyTemplate>, most: usize) 
         several("approvers.orgRoles", "Holders of these roles", ""),
         number(
             "quorum.minApprovals",
-            "Approvals in all, at least",
+            "Minimum number of approvals",
             quorum.map(|q| q.min_approvals),
         ),
         number(
             "quorum.minDistinctTeams",
-            "From so many different teams",
+            "Minimum number of different teams",
             Some(quorum.map_or(0, |q| q.min_distinct_teams)),
         ),
         several(
@@ -225,12 +225,12 @@ fn lists(config: &CompiledConfig, policy: Option<&PolicyTemplate>, most: usize) 
         ),
         several(
             "quorum.requiredTeamIds",
-            "Somebody of each of these teams",
+            "One person from each of these teams",
             "",
         ),
         several(
             "quorum.requiredOrgRoles",
-            "A holder of each of these roles",
+            "One person with each of these roles",
             "",
         ),
         several(
@@ -314,10 +314,7 @@ fn options(policy: Option<&PolicyTemplate>) -> Value {
             "requesterCanApprove",
             "The requester may approve (discouraged for production)",
         ),
-        choice(
-            "observe",
-            "Only try it out: shown and recorded, gates nothing",
-        ),
+        choice("observe", "Observe only: shown and recorded, gates nothing"),
     ];
     let mut now = Vec::new();
     if let Some(policy) = policy {
@@ -364,7 +361,7 @@ pub fn unbind(config: &CompiledConfig, binding: &Binding) -> Value {
     let place = super::text::escape(&policies::place(binding));
     let policy = super::text::code(binding.policy.as_str());
     let words =
-        format!("Unbind {policy} from {place}? What it gates there runs without it from then on.");
+        format!("Unbind {policy} from {place}? Actions there no longer need its approvals.");
     let carried = Carried {
         version: config.version(),
         policy: Some(binding.policy.clone()),

@@ -14,7 +14,7 @@ pub fn form(shown: &RequestDetails) -> Value {
     let reason = form::Text {
         name: REASON,
         label: "Why?",
-        hint: "One rejection ends the request. Whoever asked reads this.",
+        hint: "One rejection ends the request. The requester reads this.",
         ..form::Text::default()
     };
     let blocks = [

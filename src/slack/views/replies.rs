@@ -146,7 +146,8 @@ pub fn old_copy() -> Message {
 
 /// In the place of a direct message about a request of which there is a newer one; without blocks of its own the old ones would stay.
 pub fn old_message() -> Message {
-    let text = "There is a newer message about this request further down; this one is no longer updated.";
+    let text =
+        "There is a newer message about this request further down; this one is no longer updated.";
     Message {
         blocks: vec![blocks::section(text)],
         text: text.to_owned(),
@@ -202,12 +203,16 @@ pub fn another_app() -> Message {
 
 /// A policy keeps the content from every Slack surface.
 pub fn kept_out() -> Message {
-    Message::plain("A policy keeps the content of this request out of Slack. Compare the digest instead.")
+    Message::plain(
+        "A policy keeps the content of this request out of Slack. Compare the digest instead.",
+    )
 }
 
 /// More than a form of Slack's can hold.
 pub fn too_much() -> Message {
-    Message::plain("This has more content than a form in Slack can hold. Use the command line or the API instead.")
+    Message::plain(
+        "This has more content than a form in Slack can hold. Use the command line or the API instead.",
+    )
 }
 
 /// What became of a change of the configuration.

@@ -58,7 +58,7 @@ fn sized(config: &CompiledConfig, known: &Form, most: usize) -> Value {
     blocks.extend(list(
         CLUSTER,
         "Cluster",
-        "Its environment follows from it.",
+        "The cluster determines the environment.",
         known.cluster.as_ref(),
     ));
     blocks.extend(texts(known));
@@ -78,7 +78,7 @@ fn texts(known: &Form) -> [Value; 3] {
     let reason = Text {
         name: REASON,
         label: "Why?",
-        hint: "People decide by it. Some policies want it.",
+        hint: "Approvers read it. Some policies require it.",
         optional: true,
         ..Text::default()
     };
@@ -173,7 +173,7 @@ pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
         None => None,
         Some(text) => Some(
             serde_json::from_str(&text)
-                .map_err(|error| vec![(PAYLOAD, format!("This is no JSON: {error}."))])?,
+                .map_err(|error| vec![(PAYLOAD, format!("This is not valid JSON: {error}."))])?,
         ),
     };
     Ok(Form {

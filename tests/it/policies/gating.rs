@@ -93,7 +93,7 @@ on_both! {
         let (status, asked) = alice.asks(&json!({"action": "release.deploy", "project": "api-platform", "environment": "production"})).await;
         assert_eq!((status, asked["status"].as_str()), (201, Some("allowed")), "{asked}");
         world.settle().await;
-        assert!(world.card().contains("Trial is only tried out and gates nothing"), "{}", world.card());
+        assert!(world.card().contains("Trial is in observe mode and gates nothing"), "{}", world.card());
         assert_eq!(alice.executes(&asked).await.0, 200);
 
         while world.app().seal().await.expect("sealed") {}

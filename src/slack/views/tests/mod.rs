@@ -265,7 +265,7 @@ fn answers_begin_with_the_specifications_sentence() {
     answers.push(replies::submitted(&shown, true).text);
     answers.push(replies::submitted(&shown, false).text);
     answers.push(replies::submitted(&every_state()[6].1, true).text);
-    let misread = ParseError("I do not know `<!here>`; did you mean `help`?".to_owned());
+    let misread = ParseError("Unknown word `<!here>`; did you mean `help`?".to_owned());
     answers.push(help::misread(&misread, "<!here> `x`").text);
     insta::assert_snapshot!(answers.join("\n\n"));
 }
