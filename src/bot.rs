@@ -78,7 +78,7 @@ pub struct Bot {
     pub app: App,
     /// The workers, which [`Bot::start_work`] starts.
     pub workers: Workers,
-    /// The one door for Slack's deliveries.
+    /// Handles all deliveries from Slack.
     pub dispatcher: Dispatcher,
     slack: Slack,
     app_id: Option<String>,

@@ -191,7 +191,7 @@ pub struct LoggedEvent {
     pub what: AuditEventKind,
     /// Who.
     pub actor: Principal,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
     /// Whether it is highlighted.
     pub prominent: bool,

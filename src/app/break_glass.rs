@@ -70,14 +70,15 @@ impl App {
                 "Only people start break-glass sessions; name a service as a responder instead.";
             return Err(Refusal::Forbidden(why.to_owned()).into());
         };
-        let door = config.may_start(initiator)?;
-        self.check_owed(tx, door, initiator, &config, now).await?;
+        let settings = config.may_start(initiator)?;
+        self.check_owed(tx, settings, initiator, &config, now)
+            .await?;
         let id = SessionId::from_uuid(self.0.ids.next(now));
         let start = config
-            .read_start(ask, initiator, door, id)
+            .read_start(ask, initiator, settings, id)
             .map_err(Refusal::Violations)?;
         let admitted = admit(&config, caller, &start, now)?;
-        let mut session = session_of(&start, initiator, door, now);
+        let mut session = session_of(&start, initiator, settings, now);
         let request = if admitted.gates.is_empty() {
             self.check_clock()?; // a gated start is checked when it is approved
             self.begin(tx, caller, &mut session, &config, now).await?;
@@ -206,17 +207,17 @@ impl App {
             return Err(StoreError::Unreadable(format!("{} is gone", start.session)).into());
         };
         let refused = |why: String| Ok(Err(start_refused(&why)));
-        let door = match config.may_start(&session.initiator) {
-            Ok(door) => door,
+        let settings = match config.may_start(&session.initiator) {
+            Ok(settings) => settings,
             Err(refusal) => return refused(refusal.detail()),
         };
-        let owed = self.check_owed(tx, door, &session.initiator, config, now);
+        let owed = self.check_owed(tx, settings, &session.initiator, config, now);
         match owed.await {
             Ok(()) => {}
             Err(AppError::Refused(refusal)) => return refused(refusal.detail()),
             Err(error) => return Err(error),
         }
-        let troubles = config.start_troubles(&start, door);
+        let troubles = config.start_troubles(&start, settings);
         if !troubles.is_empty() {
             return refused(Refusal::Violations(troubles).detail());
         }
@@ -414,7 +415,7 @@ fn admit(
 fn session_of(
     start: &SessionStart,
     initiator: &PersonId,
-    door: &BreakGlassConfig,
+    settings: &BreakGlassConfig,
     now: Timestamp,
 ) -> Session {
     Session {
@@ -424,7 +425,7 @@ fn session_of(
         scope: start.scope.clone(),
         responders: start.responders.clone(),
         duration: start.duration,
-        channel: door.security_channel.clone(),
+        channel: settings.security_channel.clone(),
         request: None,
         asked_at: now,
         state: SessionState::Pending,

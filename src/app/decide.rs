@@ -1,4 +1,4 @@
-//! The one door to a decision. All the clicks that wait are decided in one unit.
+//! The only path to a decision. All clicks that wait are decided in one batch.
 
 use super::decision_batch::DecisionBatch;
 use super::idempotency::IdempotencyKey;
@@ -47,7 +47,7 @@ pub struct DecisionInput {
     pub comment: Option<String>,
     /// Pages of the canonical content that were opened before (`SL9`); empty where the card shows all of it.
     pub pages_seen: Vec<u32>,
-    /// Through which door.
+    /// The interface it came through.
     pub via: Via,
     /// So that it counts once.
     pub once: Option<IdempotencyKey>,
@@ -87,7 +87,7 @@ enum LockMode {
 type Outcome = Result<DecisionOutcome, Refusal>;
 
 /// What became of a unit: of each click, the requests that moved, and the refusals that were recorded.
-type Judged = (Vec<Outcome>, Vec<(RequestId, i64)>, Vec<RefusalKey>);
+type BatchResult = (Vec<Outcome>, Vec<(RequestId, i64)>, Vec<RefusalKey>);
 
 /// Starts the deciders: one on `SQLite`, two on Postgres.
 pub(super) fn start(app: &App, queue: mpsc::Receiver<QueuedDecision>) {
@@ -130,7 +130,7 @@ async fn next_batch(
 }
 
 impl App {
-    /// The one door to a decision: buttons, modals, commands, API and command line all come through here.
+    /// The only path to a decision: buttons, modals, commands, API and command line all come through here.
     pub async fn decide(&self, input: DecisionInput) -> Result<DecisionOutcome, AppError> {
         let since = Instant::now();
         let who = self.pace_of(&input.identity);
@@ -284,7 +284,7 @@ impl App {
         tx: &mut Tx,
         inputs: &[(&DecisionInput, &RequestId)],
         lock: LockMode,
-    ) -> Result<Option<Judged>, AppError> {
+    ) -> Result<Option<BatchResult>, AppError> {
         let ids: BTreeSet<&RequestId> = inputs.iter().map(|(_, id)| *id).collect();
         let ids: Vec<&RequestId> = ids.into_iter().collect();
         let once = inputs.iter().filter_map(|(input, _)| input.once.as_ref());

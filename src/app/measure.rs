@@ -6,7 +6,7 @@ use crate::supervisor::TASK_PANICS;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
-/// How long decisions took, from the door to the answer.
+/// How long decisions took, from arrival to reply.
 pub const DECIDE_SECONDS: &str = "countersign_decide_seconds";
 /// Posts to `/slack/events` that were refused, by reason.
 pub const DELIVERIES_REFUSED: &str = "countersign_deliveries_refused_total";

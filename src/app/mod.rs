@@ -52,7 +52,7 @@ pub use log_limit::LogLimit;
 pub use measure::{
     CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
 };
-pub use people::{Due, HeardGroup};
+pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
 pub use request_ref::RequestRef;
 pub use sessions::SessionPage;

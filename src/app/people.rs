@@ -26,7 +26,7 @@ const NAMES_SHOWN: usize = 500;
 
 /// A user group as Slack tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeardGroup {
+pub struct ListedGroup {
     /// Its id (`S..`).
     pub id: String,
     /// Who is in it.
@@ -38,7 +38,7 @@ pub struct HeardGroup {
     pub added_by_updater: Vec<SlackIdentity>,
 }
 
-impl HeardGroup {
+impl ListedGroup {
     /// The accounts that somebody else is known to have added: an active person of the directory who is not behind them.
     fn added_by_another(&self, directory: &Directory) -> BTreeSet<&SlackIdentity> {
         let updater = self.updated_by.as_ref();
@@ -135,7 +135,7 @@ impl App {
     /// Says whether the directory has changed.
     pub async fn hear_groups(
         &self,
-        heard: &[HeardGroup],
+        heard: &[ListedGroup],
         asked_at: Timestamp,
     ) -> Result<bool, AppError> {
         self.hear(async |_, config, mut slack_directory| {

@@ -125,12 +125,12 @@ impl App {
     pub(super) async fn check_owed(
         &self,
         tx: &mut Tx,
-        door: &BreakGlassConfig,
+        settings: &BreakGlassConfig,
         initiator: &PersonId,
         config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        if !door.review_before_next {
+        if !settings.review_before_next {
             return Ok(());
         }
         let owed = tx.unreviewed_sessions(now, ALL_USES).await?;

@@ -1,4 +1,4 @@
-//! What Slack has not taken, and another try for all of it, once somebody has mended the reason.
+//! What Slack has not taken, and another try for all of it, once somebody has fixed the cause.
 
 use super::{App, AppError};
 use crate::domain::time::{Span, Timestamp};

@@ -72,7 +72,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let workspace = read(&slack).await.map_err(|error| {
         CliError::Usage(format!(
-            "Slack was not read: {error}\ncountersign doctor says how to mend it"
+            "Slack was not read: {error}\ncountersign doctor says how to fix it"
         ))
     })?;
     let answers = Answers::of(&args, &workspace).await?;

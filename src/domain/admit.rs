@@ -137,7 +137,7 @@ impl CompiledConfig {
         if ask.action == action::BREAK_GLASS {
             broken.push(Violation::new(
                 ViolationCode::OwnRoute,
-                "a break-glass session has a door of its own: `/breakglass start` or POST /v1/break-glass",
+                "start a break-glass session with `/breakglass start` or POST /v1/break-glass",
             ));
         }
         let found = self.action(&ActionId::new(&*ask.action));

@@ -24,13 +24,13 @@ pub struct Explained {
     /// How far these policies are before any approval.
     pub policies: Vec<PolicyProgress>,
     /// Why each of them gates the request, in the same order.
-    pub because: Vec<Because>,
+    pub because: Vec<PolicyReason>,
     /// How far the observed policies would be.
     pub observed: Vec<PolicyProgress>,
     /// Why each observed policy applies, in the same order.
-    pub observed_because: Vec<Because>,
+    pub observed_because: Vec<PolicyReason>,
     /// The policies that do not apply, and why.
-    pub others: Vec<Because>,
+    pub others: Vec<PolicyReason>,
     /// The people who could approve, by id.
     pub eligible: Vec<PersonId>,
     /// A smallest set of people whose approvals would suffice.
@@ -41,7 +41,7 @@ pub struct Explained {
 
 /// Why a policy applies, or does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Because {
+pub struct PolicyReason {
     /// The policy's id.
     pub policy: PolicyId,
     /// The policy's name.
@@ -95,7 +95,7 @@ impl CompiledConfig {
         target: &Target,
         now: Timestamp,
         applying: [&Vec<PinnedPolicy>; 2],
-    ) -> Vec<Because> {
+    ) -> Vec<PolicyReason> {
         let mut bound: HashMap<&PolicyId, Vec<String>> = HashMap::new();
         for binding in &self.document().bindings {
             bound
@@ -125,7 +125,7 @@ impl CompiledConfig {
                 } else {
                     why_not(template, action, target, now)
                 };
-                Because {
+                PolicyReason {
                     policy: template.id.clone(),
                     name: template.name.clone(),
                     why,
@@ -137,7 +137,7 @@ impl CompiledConfig {
 }
 
 /// Why a policy applies: where it is bound, and until when its hours apply.
-fn applies(gate: &PinnedPolicy, now: Timestamp) -> Because {
+fn applies(gate: &PinnedPolicy, now: Timestamp) -> PolicyReason {
     let conditions = &gate.template.conditions;
     let timed = conditions::is_timed(conditions);
     let until = conditions::next_edge(conditions, now).map_or_else(String::new, |edge| {
@@ -147,7 +147,7 @@ fn applies(gate: &PinnedPolicy, now: Timestamp) -> Because {
     let left_out = gate.left_out_reason();
     let left_out = left_out.map_or_else(String::new, |why| format!("; {why}"));
     let why = format!("{}{until}{left_out}", bound_to(&gate.bound));
-    Because {
+    PolicyReason {
         policy: gate.template.id.clone(),
         name: gate.template.name.clone(),
         why,

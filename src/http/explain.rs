@@ -7,7 +7,7 @@ use super::problem::{Problem, ViolationView};
 use super::requests::SubmitBody;
 use super::view::{PolicyView, Who};
 use crate::domain::document::Conditions;
-use crate::domain::explain::Because;
+use crate::domain::explain::PolicyReason;
 use crate::domain::progress::PolicyProgress;
 use axum::Json;
 use axum::extract::State;
@@ -65,7 +65,7 @@ pub struct OtherPolicy {
     pub hours: Option<Conditions>,
 }
 
-fn gating(policies: &[PolicyProgress], because: Vec<Because>) -> Vec<GatingPolicy> {
+fn gating(policies: &[PolicyProgress], because: Vec<PolicyReason>) -> Vec<GatingPolicy> {
     let both = policies.iter().zip(because);
     both.map(|(verdict, because)| GatingPolicy {
         policy: PolicyView::of(verdict),

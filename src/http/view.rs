@@ -180,7 +180,7 @@ pub struct DecisionView {
     pub comment: Option<String>,
     /// When.
     pub at: String,
-    /// Through which door, such as `button` or `api`.
+    /// The interface it came through, such as `button` or `api`.
     pub via: String,
 }
 
@@ -194,7 +194,7 @@ pub struct EventView {
     pub event: String,
     /// Who did it.
     pub actor: Who,
-    /// Through which door.
+    /// The interface it came through.
     pub via: String,
     /// A comment or message, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -77,7 +77,7 @@ fn start(rest: &str) -> Result<SessionAsk, ParseError> {
     for word in words(rest)? {
         let Some((key, value)) = word.split_once('=') else {
             return Err(ParseError(format!(
-                "I do not know what `{word}` is for; write for example cluster=prod-eu-1, and quote what has spaces."
+                "Unexpected word `{word}`; write for example cluster=prod-eu-1, and put quotes around values with spaces."
             )));
         };
         let key = singular(key);
@@ -166,14 +166,14 @@ mod tests {
         for (text, says) in [
             ("begin", "Unknown word `begin`"),
             ("strat", "did you mean `start`"),
-            ("start now", "I do not know what `now` is for"),
+            ("start now", "Unexpected word `now`"),
             ("start for=soon", "no length of time"),
             ("start env=a envs=b", "`env` is given twice"),
             ("start why=x", "Unknown word `why`"),
             ("start reason=", "`reason` has no value"),
             ("start reason=\"open", "quote is not closed"),
             ("revoke 42", "no session's id"),
-            ("status all", "what `all` is for"),
+            ("status all", "Unexpected text: `all`"),
         ] {
             let misread = parse(text).expect_err(text).to_string();
             assert!(misread.contains(says), "{text}: {misread}");

@@ -1,4 +1,4 @@
-//! `POST /slack/events`: the one door over HTTP for commands, interactions and events (docs/decisions.md D33).
+//! `POST /slack/events`: the HTTP route for commands, interactions and events (docs/decisions.md D33).
 
 use super::handlers::{Ack, Dispatcher};
 use super::inbound::{self, Delivery, Inbound};

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// Maximum number of use cases that share a commit; limits how long the first of them waits for its result.
 const SHARED: usize = 64;
 /// How long a use case waits for its turn before it fails because the writer is busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum length of the queue.
-const LINE: usize = 1024;
+const WRITE_QUEUE_CAPACITY: usize = 1024;
 
 type Ack = oneshot::Sender<Result<(), StoreError>>;
 
@@ -70,7 +70,7 @@ pub struct Writer {
 impl Writer {
     /// Opens the connection and starts the task.
     pub async fn start(options: SqliteConnectOptions) -> Result<Self, StoreError> {
-        let (asks, line) = mpsc::channel(LINE);
+        let (asks, line) = mpsc::channel(WRITE_QUEUE_CAPACITY);
         let conn = SqliteConnection::connect_with(&options).await?;
         let opened_file = Opened::now(options.get_filename());
         let line = Arc::new(Mutex::new(line));
@@ -99,7 +99,7 @@ impl Writer {
             self.asks.send(Ask::Lend(ask)).await.ok()?;
             lease.await.ok()
         };
-        let lent = tokio::time::timeout(PATIENCE, wait).await;
+        let lent = tokio::time::timeout(LEND_TIMEOUT, wait).await;
         lent.ok().flatten().unwrap_or(Err(StoreError::Writer))
     }
 

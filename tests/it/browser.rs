@@ -318,7 +318,7 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.click("# prod-approvals").await;
     browser.reads("0 of 2 approvals").await;
     clicks(&world, &mut browser, "Reject").await;
-    browser.reads("Whoever asked reads this").await;
+    browser.reads("The requester reads this").await;
     browser.screenshot("43-reject-form").await;
     browser.tab_to("textarea").await;
     browser.types("frozen until Monday").await;
@@ -347,7 +347,7 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.reads("Press Start").await;
     browser.screenshot("45-start").await;
     clicks(&world, &mut browser, "Start").await;
-    browser.reads("Say how it ended").await;
+    browser.reads("press Done or Failed").await;
     browser.screenshot("46-started").await;
 
     becomes(&mut browser, "Carol").await;

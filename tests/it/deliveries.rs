@@ -114,7 +114,7 @@ on_both_doors! {
         assert_eq!(world.slack.cards("prod-approvals").len(), 1);
         // a new command with the same text joins the pending request
         let again = world.types("alice", DEPLOY).await;
-        assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
+        assert!(again.contains("You already asked for the same as *#1*"), "{again}");
         world.finish().await;
     }
 

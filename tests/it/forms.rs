@@ -48,7 +48,7 @@ on_both! {
         let form = world.modal("alice");
         assert!(form.contains("Release Deploy (High risk)") && !form.contains("Break-Glass"), "{form}");
         let wrong = world.fills("alice", Values::from([("action", "release.deploy"), ("payload", "{x")])).await;
-        assert!(wrong.contains("! This is no JSON"), "{wrong}");
+        assert!(wrong.contains("! This is not valid JSON"), "{wrong}");
         let wrong = world.fills("alice", Values::from([("action", "release.deploy")])).await;
         assert_eq!(wrong.matches("! This action needs it.").count(), 2, "{wrong}");
         let wrong = world.fills("alice", Values::from([("action", "command.execute"), ("cluster", "prod-eu-1"), ("environment", "staging"), ("reason", "x")])).await;
@@ -60,7 +60,7 @@ on_both! {
         // an identical ask shows the existing request
         world.types("alice", "request").await;
         let again = world.fills("alice", release().with("payload", r#"{"image": "api:1.4.2"}"#)).await;
-        assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
+        assert!(again.contains("You already asked for the same as *#1*"), "{again}");
         assert_eq!(requests(&world).await, 1);
         world.finish().await;
     }

@@ -94,14 +94,14 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
 /// Opens the database as `serve` does: it migrates the database, and refuses one that could lose decisions.
 async fn open(report: &mut Report) -> Option<App> {
     const AREA: &str = "database";
-    let mend = "set DATABASE_URL to a file (sqlite://countersign.db) or a server (postgres://USER:PASSWORD@HOST/NAME) that works";
+    let hint = "set DATABASE_URL to a file (sqlite://countersign.db) or a server (postgres://USER:PASSWORD@HOST/NAME) that works";
     let Ok(url) = database_url(environment) else {
         return None; // reported with the environment
     };
     let db = match Db::open(url.expose_secret()).await {
         Ok(db) => db,
         Err(error) => {
-            report.problem(AREA, error.to_string(), mend);
+            report.problem(AREA, error.to_string(), hint);
             return None;
         }
     };
@@ -115,18 +115,18 @@ async fn open(report: &mut Report) -> Option<App> {
         Ok(app) => {
             writable(report, &app, kind).await;
             for file in open_files {
-                let mend = format!("chmod 600 {}", file.display());
+                let hint = format!("chmod 600 {}", file.display());
                 report.warning(
                     AREA,
                     format!("{} can be read by other users", file.display()),
-                    mend,
+                    hint,
                 );
             }
             unreadable_rows(report, &app).await;
             Some(app)
         }
         Err(error) => {
-            report.problem(AREA, error.to_string(), mend);
+            report.problem(AREA, error.to_string(), hint);
             None
         }
     }
@@ -208,7 +208,7 @@ async fn configuration(
         }
         Err(faults) => {
             for fault in faults.0 {
-                report.problem(AREA, fault.to_string(), "mend the file");
+                report.problem(AREA, fault.to_string(), "fix the file");
             }
             None
         }
@@ -240,13 +240,13 @@ async fn undelivered(
 ) -> Result<(), crate::app::AppError> {
     const AREA: &str = "undelivered";
     let left = app.undelivered().await?;
-    let mend = "mend the reason, then: countersign doctor --retry";
+    let hint = "fix the cause, then: countersign doctor --retry";
     for card in &left.cards {
         let found = format!(
             "the card of #{} in {}: {}",
             card.number, card.channel, card.trouble
         );
-        report.warning(AREA, found, mend);
+        report.warning(AREA, found, hint);
     }
     for message in &left.messages {
         let what = if message.is_alert {
@@ -259,7 +259,7 @@ async fn undelivered(
             message.made_at.rfc3339(),
             message.trouble
         );
-        report.warning(AREA, found, mend);
+        report.warning(AREA, found, hint);
     }
     if left.cards.is_empty() && left.messages.is_empty() {
         report.ok(

@@ -25,8 +25,8 @@ pub struct Finding {
     /// What was found.
     pub found: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    #[serde(rename = "mend", skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// All findings.
@@ -44,9 +44,9 @@ impl Report {
         &mut self,
         area: &'static str,
         found: impl Into<String>,
-        mend: impl Into<String>,
+        hint: impl Into<String>,
     ) {
-        self.add(Mark::Warning, area, found.into(), Some(mend.into()));
+        self.add(Mark::Warning, area, found.into(), Some(hint.into()));
     }
 
     /// Adds a finding that does not work.
@@ -54,17 +54,17 @@ impl Report {
         &mut self,
         area: &'static str,
         found: impl Into<String>,
-        mend: impl Into<String>,
+        hint: impl Into<String>,
     ) {
-        self.add(Mark::Problem, area, found.into(), Some(mend.into()));
+        self.add(Mark::Problem, area, found.into(), Some(hint.into()));
     }
 
-    fn add(&mut self, mark: Mark, area: &'static str, found: String, mend: Option<String>) {
+    fn add(&mut self, mark: Mark, area: &'static str, found: String, hint: Option<String>) {
         self.0.push(Finding {
             mark,
             area,
             found,
-            mend,
+            hint,
         });
     }
 
@@ -97,15 +97,15 @@ fn line(one: &Finding) -> String {
         Mark::Warning => style::waiting("! warning"),
         Mark::Problem => style::bad("✗ problem"),
     };
-    let mend = one
-        .mend
+    let hint = one
+        .hint
         .as_ref()
-        .map(|mend| format!("            {}\n", style::plain(mend)));
+        .map(|hint| format!("            {}\n", style::plain(hint)));
     format!(
         "{sign}  {}: {}\n{}",
         style::strong(one.area),
         style::plain(&one.found),
-        mend.unwrap_or_default()
+        hint.unwrap_or_default()
     )
 }
 

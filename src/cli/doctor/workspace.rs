@@ -54,7 +54,7 @@ pub async fn examine(report: &mut Report, settings: &SlackSettings, clock: &Cloc
 }
 
 fn unintroduced(report: &mut Report, why: &NotIntroduced) {
-    let mend = match why {
+    let hint = match why {
         NotIntroduced::Slack(SlackError::InvalidAuth(_)) => {
             "copy the Bot User OAuth Token again from OAuth & Permissions of the app's settings to SLACK_BOT_TOKEN"
         }
@@ -72,7 +72,7 @@ fn unintroduced(report: &mut Report, why: &NotIntroduced) {
             "look at SLACK_API_URL, and at https://status.slack.com; then try again"
         }
     };
-    report.problem(TOKEN, why.to_string(), mend);
+    report.problem(TOKEN, why.to_string(), hint);
 }
 
 fn clocks(report: &mut Report, now: i64, introduced: &Introduction) {
@@ -91,11 +91,11 @@ fn clocks(report: &mut Report, now: i64, introduced: &Introduction) {
         "{:.1} s away from Slack's",
         Duration::from_millis(away).as_secs_f64()
     );
-    let mend = "let NTP set this machine's clock; deliveries five minutes away are refused";
+    let hint = "let NTP set this machine's clock; deliveries five minutes away are refused";
     if away > LARGEST_OFFSET {
-        report.problem("clock", found, mend);
+        report.problem("clock", found, hint);
     } else if away > NEAR {
-        report.warning("clock", found, mend);
+        report.warning("clock", found, hint);
     } else {
         report.ok("clock", "agrees with Slack's");
     }
@@ -143,11 +143,11 @@ async fn app_token(report: &mut Report, token: &SecretString, api_url: &str) {
     match opened {
         Ok(_) => report.ok("app token", "opens Socket Mode"),
         Err(error) => {
-            let (found, mend) = SocketsRefused::of(&error).map_or_else(
+            let (found, hint) = SocketsRefused::of(&error).map_or_else(
                 || (error.to_string(), "try again in a while".to_owned()),
-                |why| (why.code().to_owned(), why.mend().to_owned()),
+                |why| (why.code().to_owned(), why.hint().to_owned()),
             );
-            report.problem("app token", found, mend);
+            report.problem("app token", found, hint);
         }
     }
 }
@@ -197,8 +197,8 @@ async fn channel(report: &mut Report, slack: &Slack, id: &str, place: &str) {
             );
         }
         Err(error) => {
-            let mend = lacking(&error, "try again in a while");
-            return report.problem(AREA, format!("{id} ({place}): {error}"), mend);
+            let hint = lacking(&error, "try again in a while");
+            return report.problem(AREA, format!("{id} ({place}): {error}"), hint);
         }
     };
     let name = channel
@@ -262,11 +262,11 @@ async fn groups(
     let all = match groups_of_home(slack, home, team_id).await {
         Ok(all) => all,
         Err(error) => {
-            let mend = lacking(
+            let hint = lacking(
                 &error,
                 "user groups need a paid plan; list the members instead of slackUserGroup",
             );
-            return report.problem(AREA, error.to_string(), mend);
+            return report.problem(AREA, error.to_string(), hint);
         }
     };
     for (id, place) in &named.groups {
@@ -332,8 +332,8 @@ async fn accounts(
                 "write the id of their profile: More, Copy member ID",
             ),
             Err(error) => {
-                let mend = lacking(&error, "try again in a while");
-                report.problem(AREA, format!("{person} ({user_id}): {error}"), mend);
+                let hint = lacking(&error, "try again in a while");
+                report.problem(AREA, format!("{person} ({user_id}): {error}"), hint);
             }
         }
     }

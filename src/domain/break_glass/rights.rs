@@ -18,18 +18,18 @@ const NAMES_SHOWN: usize = 5;
 impl CompiledConfig {
     /// Checks that this person may start a session, and returns the break-glass settings.
     pub fn may_start(&self, person: &PersonId) -> Result<&BreakGlassConfig, Refusal> {
-        let Some(door) = &self.document().break_glass else {
+        let Some(settings) = &self.document().break_glass else {
             let why = "Break-glass is not set up here: the configuration has no `breakGlass`. Ask for an approval instead.";
             return Err(Refusal::Forbidden(why.to_owned()));
         };
         let directory = self.directory();
-        let mut allowed = directory.among(&door.allowed);
-        allowed.retain(|one| directory.is_entitled(&door.allowed, one));
+        let mut allowed = directory.among(&settings.allowed);
+        allowed.retain(|one| directory.is_entitled(&settings.allowed, one));
         if allowed.iter().any(|one| one.id == *person) {
-            return Ok(door);
+            return Ok(settings);
         }
         let one = directory.person(person);
-        if let Some(from) = one.and_then(|one| directory.entitled_from(&door.allowed, one)) {
+        if let Some(from) = one.and_then(|one| directory.entitled_from(&settings.allowed, one)) {
             return Err(Refusal::Forbidden(format!(
                 "You may start break-glass sessions from {} on: you came to a team through a Slack group lately, and nobody else is known to have added you. Until then {} can.",
                 from.rfc3339(),
@@ -136,13 +136,15 @@ impl CompiledConfig {
         self.document()
             .break_glass
             .as_ref()
-            .map_or(&session.channel, |door| &door.security_channel)
+            .map_or(&session.channel, |settings| &settings.security_channel)
     }
 
     /// The people who receive direct messages about sessions, in addition to the security channel.
     pub fn told_of_sessions(&self) -> Vec<&Person> {
-        let door = self.document().break_glass.as_ref();
-        door.map_or_else(Vec::new, |door| self.directory().among(&door.notify))
+        let settings = self.document().break_glass.as_ref();
+        settings.map_or_else(Vec::new, |settings| {
+            self.directory().among(&settings.notify)
+        })
     }
 
     /// Everyone who may change the configuration; they receive alerts that could not be delivered otherwise.

@@ -57,7 +57,7 @@ impl CompiledConfig {
         &self,
         ask: &SessionAsk,
         initiator: &PersonId,
-        door: &BreakGlassConfig,
+        settings: &BreakGlassConfig,
         session: SessionId,
     ) -> Result<SessionStart, Vec<Violation>> {
         let mut broken = Vec::new();
@@ -75,10 +75,10 @@ impl CompiledConfig {
                 ),
             },
             responders: self.responders(ask, initiator, &mut broken),
-            duration: ask.duration.unwrap_or(door.min_duration),
+            duration: ask.duration.unwrap_or(settings.min_duration),
         };
         broken.extend(reason_trouble(&start.reason));
-        broken.extend(self.start_troubles(&start, door));
+        broken.extend(self.start_troubles(&start, settings));
         if broken.is_empty() {
             Ok(start)
         } else {
@@ -87,15 +87,19 @@ impl CompiledConfig {
     }
 
     /// What may have become invalid since the start was requested: its limits, and names that no longer exist.
-    pub fn start_troubles(&self, start: &SessionStart, door: &BreakGlassConfig) -> Vec<Violation> {
+    pub fn start_troubles(
+        &self,
+        start: &SessionStart,
+        settings: &BreakGlassConfig,
+    ) -> Vec<Violation> {
         let mut broken = Vec::new();
         let SessionStart {
             scope, duration, ..
         } = start;
-        if *duration < door.min_duration || door.max_duration < *duration {
+        if *duration < settings.min_duration || settings.max_duration < *duration {
             let message = format!(
                 "a session lasts from {} to {}, not {duration}",
-                door.min_duration, door.max_duration
+                settings.min_duration, settings.max_duration
             );
             broken.push(Violation::new(ViolationCode::Duration, message));
         }
@@ -143,8 +147,7 @@ impl CompiledConfig {
     /// A session can never cover a configuration change or the start of another session (threat OP6).
     fn action_trouble(&self, id: &ActionId) -> Option<Violation> {
         if must_be_named(id) {
-            let message =
-                format!("{id} can never be covered by a session; it has a door of its own");
+            let message = format!("{id} starts a session itself, so no session can cover it");
             return Some(Violation::new(ViolationCode::Scope, message));
         }
         if self.action(id).is_some() {

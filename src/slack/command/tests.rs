@@ -114,7 +114,7 @@ fn what_is_not_understood_is_no_action_sl14() {
         ("approve all", "no number"),
         ("approve 42; 43", "no number"),
         ("approve -1", "no number"),
-        ("show 42 43", "I do not know what `43`"),
+        ("show 42 43", "Unexpected text: `43`"),
         ("cancel 42 please", "`please`"),
         ("help me", "`me`"),
         ("inbox releases", "did you mean `release`"),

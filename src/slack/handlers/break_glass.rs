@@ -67,11 +67,11 @@ impl Dispatcher {
                 .compiled_config()
                 .await
                 .map_err(|error| failed(&error))?;
-            let door = config
+            let settings = config
                 .may_start(&person.id)
                 .map_err(|refusal| super::refused(&refusal))?;
             // what is too long for a form is typed as a whole
-            form::form(&config, door, &ask).ok_or_else(|| Reply::Answer(help::break_glass()))
+            form::form(&config, settings, &ask).ok_or_else(|| Reply::Answer(help::break_glass()))
         };
         self.open(opening, Box::pin(content)).await
     }

@@ -73,7 +73,7 @@ impl Dispatcher {
         answer.map_or_else(|reply| reply, Reply::Answer)
     }
 
-    /// Rejects. Where no reason was typed, a form asks for it; what would be refused goes to the one door at once.
+    /// Rejects. Where no reason was typed, a form asks for it; what would be refused goes to the use case at once.
     async fn reject(
         &self,
         account: SlackAccount,

@@ -1,4 +1,4 @@
-//! Decisions: every button, command and form leads to the one door, which checks everything again.
+//! Decisions: every button, command and form leads to the same use case, which checks everything again.
 
 use super::clicks::user_id;
 use super::modals::{self, Opening};
@@ -112,7 +112,7 @@ impl Dispatcher {
         reply
     }
 
-    /// Reject asks why. What would be refused is not asked: it goes to the one door at once, which refuses and records it.
+    /// Reject asks why. What would be refused is not asked: it goes to the use case at once, which refuses and records it.
     pub(super) async fn rejected(
         &self,
         account: SlackAccount,
@@ -181,7 +181,7 @@ impl Dispatcher {
         Ok(details::details(&shown, takes))
     }
 
-    /// The one door to a decision.
+    /// The only path to a decision.
     pub(super) async fn decide(&self, click: DecisionInput) -> Reply {
         let (verdict, request) = (click.verdict, click.request.clone());
         match self.0.app.decide(click).await {

@@ -1,4 +1,4 @@
-//! What was asked in Slack is carried out from Slack, too: Start, then Done or Failed, through the same doors as everywhere.
+//! What was asked in Slack is carried out from Slack, too: Start, then Done or Failed, through the same use cases as everywhere.
 
 use super::{Dispatcher, Reply, failed, once};
 use crate::app::RequestRef;

@@ -1,4 +1,4 @@
-//! One dispatcher for every door of Slack's: who is there is checked first, then a use case is called, then the answer finds its way.
+//! One dispatcher for all deliveries from Slack: the sender is checked first, then a use case is called, then the answer finds its way.
 
 mod break_glass;
 mod clicks;
@@ -40,7 +40,7 @@ static REFUSED_ACCOUNTS: LogLimit = LogLimit::new();
 static NOT_FOR_US: LogLimit = LogLimit::new();
 static FAILED: LogLimit = LogLimit::new();
 
-/// What the door answers Slack.
+/// The reply to Slack.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ack {
     /// Received; nothing more to say.

@@ -2,7 +2,7 @@
 //! to time. Members and groups do not wait for each other.
 
 use super::Dispatcher;
-use crate::app::{App, AppError, Due, HeardGroup};
+use crate::app::{App, AppError, Due, ListedGroup};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::SlackIdentity;
 use crate::domain::slack_directory::SyncedAccount;
@@ -374,11 +374,11 @@ fn groups(
     listing: &Listing<UserGroup>,
     home: &Installation,
     additions: &[Addition],
-) -> Option<Vec<HeardGroup>> {
+) -> Option<Vec<ListedGroup>> {
     let heard = listing.items.iter().map(|(group, _)| {
         let users = group.users.as_ref()?;
         let added = added_by_last_edit(group, additions);
-        Some(HeardGroup {
+        Some(ListedGroup {
             id: group.id.clone(),
             accounts: users.iter().map(|user| home.identity(user)).collect(),
             updated_by: group.updated_by.as_ref().map(|user| home.identity(user)),

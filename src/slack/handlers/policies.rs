@@ -1,4 +1,4 @@
-//! Policies in Slack: read by everybody of the directory, changed by administrators through the same door as every other change.
+//! Policies in Slack: read by everybody of the directory, changed by administrators through the same use case as every other change.
 
 use super::{Dispatcher, Reply, failed};
 use crate::app::AppError;

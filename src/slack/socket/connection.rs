@@ -51,7 +51,7 @@ pub(super) enum Stage {
 
 /// What all connections share.
 #[derive(Clone)]
-pub(super) struct House {
+pub(super) struct ConnectionContext {
     /// Where deliveries go.
     pub(super) dispatcher: Dispatcher,
     /// Says that the bot stops.
@@ -72,7 +72,7 @@ impl Connection {
     pub(super) async fn open(
         url: &SecretString,
         proxies: &Proxies,
-        house: &House,
+        context: &ConnectionContext,
     ) -> Result<Self, String> {
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(url, proxies))
             .await
@@ -86,17 +86,17 @@ impl Connection {
         let (acks, outgoing) = mpsc::channel(ACKS);
         let (told, mut stage) = watch::channel(Stage::Silent);
         let (retired, broken) = (CancellationToken::new(), CancellationToken::new());
-        house.tasks.spawn(write(sink, outgoing, broken.clone()));
+        context.tasks.spawn(write(sink, outgoing, broken.clone()));
         let reader = Reader {
             stream,
             acks,
             stage: told,
             retired: retired.clone(),
             broken: broken.clone(),
-            house: house.clone(),
+            context: context.clone(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
         };
-        house.tasks.spawn(reader.run());
+        context.tasks.spawn(reader.run());
         let line = Self {
             stage: stage.clone(),
             retired,
@@ -155,7 +155,7 @@ struct Reader {
     stage: watch::Sender<Stage>,
     retired: CancellationToken,
     broken: CancellationToken,
-    house: House,
+    context: ConnectionContext,
     room: Arc<Semaphore>,
 }
 
@@ -163,7 +163,7 @@ impl Reader {
     /// Reads until the connection ends, is silent for too long, was replaced, or the bot stops.
     async fn run(mut self) {
         let (stop, broken, retired) = (
-            self.house.stop.clone(),
+            self.context.stop.clone(),
             self.broken.clone(),
             self.retired.clone(),
         );
@@ -205,7 +205,7 @@ impl Reader {
                 warn!(%why, "unreadable envelope");
                 let ack = frame::acknowledge(&envelope_id, false, crate::slack::handlers::Ack::Ok);
                 let acks = self.acks.clone();
-                self.house
+                self.context
                     .tasks
                     .spawn(async move { send(&acks, ack).await });
             }
@@ -230,8 +230,8 @@ impl Reader {
             warn!("too many envelopes, one is left for Slack to retry");
             return;
         };
-        let (acks, dispatcher) = (self.acks.clone(), self.house.dispatcher.clone());
-        self.house.tasks.spawn(async move {
+        let (acks, dispatcher) = (self.acks.clone(), self.context.dispatcher.clone());
+        self.context.tasks.spawn(async move {
             let ack = dispatcher.handle(envelope.inbound, envelope.delivery).await;
             send(
                 &acks,

@@ -1,7 +1,7 @@
 //! Socket Mode: Slack's deliveries over connections that we open (docs/decisions.md D33). The same dispatcher as behind `/slack/events`.
 //!
 //! A connection is replaced before it closes, and opened anew with growing pauses when it is lost. What can never work - a token
-//! that was taken back, Socket Mode switched off - ends the loop with a sentence that says how to mend it.
+//! that was taken back, Socket Mode switched off - ends the loop with a sentence that says how to fix it.
 
 mod connection;
 pub mod frame;
@@ -11,7 +11,7 @@ use super::client::Slack;
 use super::error::SlackError;
 use super::handlers::Dispatcher;
 use crate::supervisor::Supervisor;
-use connection::{Connection, House, Stage};
+use connection::{Connection, ConnectionContext, Stage};
 use pause::Pause;
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const STEADY: Duration = Duration::from_secs(30);
 /// Told in words what is wrong with Socket Mode, or that nothing is.
 pub type Tell = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
-/// Why Socket Mode cannot work until somebody mends it; with Slack's code.
+/// Why Socket Mode cannot work until somebody fixes it; with Slack's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketsRefused(String);
 
@@ -40,8 +40,8 @@ impl SocketsRefused {
     }
 
     /// What to do about it.
-    pub fn mend(&self) -> &'static str {
-        mend(&self.0).unwrap_or("Socket Mode does not work")
+    pub fn hint(&self) -> &'static str {
+        hint(&self.0).unwrap_or("Socket Mode does not work")
     }
 
     /// Whether an error can never go away by itself.
@@ -52,20 +52,20 @@ impl SocketsRefused {
         else {
             return None;
         };
-        mend(code).map(|_| Self(code.clone()))
+        hint(code).map(|_| Self(code.clone()))
     }
 }
 
 impl fmt::Display for SocketsRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code(), self.mend())
+        write!(f, "{}: {}", self.code(), self.hint())
     }
 }
 
 impl std::error::Error for SocketsRefused {}
 
-/// How to mend what a code says; none for a code that may go away.
-fn mend(code: &str) -> Option<&'static str> {
+/// How to fix what a code says; none for a code that may go away.
+fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "invalid_auth" | "not_authed" | "token_expired" => {
             "SLACK_APP_TOKEN does not work; make an app-level token in the app's settings under Basic Information, set it, and restart"
@@ -93,7 +93,7 @@ fn mend(code: &str) -> Option<&'static str> {
 #[derive(Clone)]
 pub struct Sockets {
     slack: Slack,
-    house: House,
+    context: ConnectionContext,
     supervisor: Supervisor,
     tell: Tell,
     live: Arc<AtomicUsize>,
@@ -104,7 +104,7 @@ impl Sockets {
     pub fn new(slack: Slack, dispatcher: Dispatcher, supervisor: Supervisor, tell: Tell) -> Self {
         Self {
             slack,
-            house: House {
+            context: ConnectionContext {
                 dispatcher,
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -128,10 +128,10 @@ impl Sockets {
         (self.tell)(Some("no connection to Slack yet".to_owned()));
         for number in 0..CONNECTIONS {
             let this = self.clone();
-            let stop = self.house.stop.clone();
+            let stop = self.context.stop.clone();
             let supervisor = self.supervisor.clone();
             let keep = move || this.clone().keep(number);
-            self.house
+            self.context
                 .tasks
                 .spawn(supervisor.supervise("socket", stop, keep));
         }
@@ -139,16 +139,16 @@ impl Sockets {
 
     /// Reads nothing more, finishes what is in work, sends its acks, and closes.
     pub async fn stop(&self) {
-        self.house.stop.cancel();
-        self.house.tasks.close();
-        self.house.tasks.wait().await;
+        self.context.stop.cancel();
+        self.context.tasks.close();
+        self.context.tasks.wait().await;
     }
 
     /// Keeps one connection open.
     async fn keep(self, number: usize) {
         let mut pause = Pause::default();
         let mut old: Option<Connection> = None;
-        let stop = self.house.stop.clone();
+        let stop = self.context.stop.clone();
         loop {
             let opened = tokio::select! {
                 biased;
@@ -203,7 +203,7 @@ impl Sockets {
             let later = || Failed::Later(why, error.retry_after());
             SocketsRefused::of(&error).map_or_else(later, Failed::SocketsRefused)
         })?;
-        let opened = Connection::open(&url, self.slack.proxies(), &self.house).await;
+        let opened = Connection::open(&url, self.slack.proxies(), &self.context).await;
         opened.map_err(|why| Failed::Later(format!("no connection to Slack: {why}"), None))
     }
 
@@ -215,7 +215,7 @@ impl Sockets {
             stage = line.over() => (stage, false),
             () = tokio::time::sleep(STEADY) => (line.over().await, true),
         };
-        let stopping = self.house.stop.is_cancelled();
+        let stopping = self.context.stop.is_cancelled();
         self.live.fetch_sub(1, Ordering::SeqCst);
         if !stopping && stage == Stage::Gone {
             self.tell_if_none("no connection to Slack: the last socket has closed");

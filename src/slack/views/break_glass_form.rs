@@ -36,13 +36,17 @@ const LENGTHS: [Span; 8] = [
 ];
 
 /// The form; nothing, where what was typed is too much for one.
-pub fn form(config: &CompiledConfig, door: &BreakGlassConfig, given: &SessionAsk) -> Option<Value> {
-    form::sized(|most| sized(config, door, given, most))
+pub fn form(
+    config: &CompiledConfig,
+    settings: &BreakGlassConfig,
+    given: &SessionAsk,
+) -> Option<Value> {
+    form::sized(|most| sized(config, settings, given, most))
 }
 
 fn sized(
     config: &CompiledConfig,
-    door: &BreakGlassConfig,
+    settings: &BreakGlassConfig,
     given: &SessionAsk,
     most: usize,
 ) -> Value {
@@ -80,7 +84,7 @@ fn sized(
     ));
     let projects = given.projects.as_ref();
     blocks.extend(within(PROJECTS, "Only these projects", projects));
-    blocks.extend(lengths(door, given.duration));
+    blocks.extend(lengths(settings, given.duration));
     blocks.extend(several(
         RESPONDERS,
         "Who acts?",
@@ -144,10 +148,10 @@ fn responders(config: &CompiledConfig) -> Vec<Choice> {
     people.chain(services).collect()
 }
 
-fn lengths(door: &BreakGlassConfig, given: Option<Span>) -> Option<Value> {
-    let mut lengths = vec![door.min_duration, door.max_duration];
+fn lengths(settings: &BreakGlassConfig, given: Option<Span>) -> Option<Value> {
+    let mut lengths = vec![settings.min_duration, settings.max_duration];
     lengths.extend(LENGTHS);
-    lengths.retain(|length| (door.min_duration..=door.max_duration).contains(length));
+    lengths.retain(|length| (settings.min_duration..=settings.max_duration).contains(length));
     lengths.extend(given);
     lengths.sort_unstable();
     lengths.dedup();
@@ -159,7 +163,7 @@ fn lengths(door: &BreakGlassConfig, given: Option<Span>) -> Option<Value> {
         optional: false,
         most: form::OPTIONS,
     };
-    let now = given.unwrap_or(door.min_duration).to_string();
+    let now = given.unwrap_or(settings.min_duration).to_string();
     form::one_of(&select, &choices, Some(&now))
 }
 

@@ -27,7 +27,7 @@ pub fn help() -> Message {
     }
 }
 
-/// A command that was not understood: why, and what was typed, so that it can be mended.
+/// A command that was not understood: why, and what was typed, so that it can be corrected.
 pub fn misread(misread: &ParseError, typed: &str) -> Message {
     let typed = code(&cut(&format!("/approval {typed}"), 300));
     Message::plain(format!(

@@ -144,7 +144,7 @@ pub fn choices(config: &CompiledConfig, list: &str) -> Vec<Choice> {
     }
 }
 
-/// The actions in their groups; a break-glass session has a door of its own.
+/// The actions in their groups; a break-glass session has a form of its own.
 fn groups(config: &CompiledConfig) -> [(&'static str, Vec<Choice>); 3] {
     let of = |group: ActionGroup| {
         let actions = config.actions().iter();

@@ -150,7 +150,7 @@ on_both! {
         let asked = world.types("dan", typed).await;
         assert!(asked.contains("Asked as *#1*"), "{asked}");
         let again = world.types("dan", typed).await;
-        assert!(again.contains("You have asked for the same already, as *#1*"), "{again}");
+        assert!(again.contains("You already asked for the same as *#1*"), "{again}");
         let dan = world.person("dan").await;
         opened(&world, &dan).await;
         world.types("dan", typed).await;

@@ -44,7 +44,7 @@ on_both! {
         assert!(own.contains("a review is owed") && !own.contains("Mark reviewed"), "{own}");
         assert!(said(&world, "security").concat().contains("Dan Davis has ended their session after"));
         assert!(world.breaks("dan", "revoke").await.contains("You have no active session"));
-        assert!(world.breaks("dan", "stop").await.contains("I do not know"));
+        assert!(world.breaks("dan", "stop").await.contains("Unknown word"));
         world.finish().await;
     }
 

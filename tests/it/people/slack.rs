@@ -4,7 +4,7 @@ use super::SRE;
 use crate::client::{command, deploy, text};
 use crate::database::{Kind, on_both};
 use crate::world::{DEPLOY, World};
-use countersign::app::{AppError, HeardGroup};
+use countersign::app::{AppError, ListedGroup};
 use countersign::domain::document::SlackIdentity;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Span;
@@ -164,7 +164,7 @@ on_both! {
         world.passes(Span::seconds(1)).await;
         world.syncs().await;
         let mallory = SlackIdentity { team_id: Some("T01TEST".to_owned()), enterprise_id: None, user_id: "U04MALLORY".to_owned() };
-        let late = HeardGroup { id: "S02SRE".to_owned(), accounts: vec![mallory], updated_by: None, added_by_updater: Vec::new() };
+        let late = ListedGroup { id: "S02SRE".to_owned(), accounts: vec![mallory], updated_by: None, added_by_updater: Vec::new() };
         assert!(!world.app().hear_groups(&[late], before).await.expect("heard"));
         assert_eq!(world.team("sre").await, ["carol", "dan"]);
         assert!(!world.app().hear_members(&[], before).await.expect("heard"));

@@ -74,7 +74,7 @@ on_both! {
             (json!({"action": "cluster.sync", "cluster": "prod-eu-1", "environment": "staging"}), "- contradicts_registry: cluster `prod-eu-1` belongs to `production`, not to `staging`"),
             (json!({"action": "cluster.sync", "environment": "staging"}), "- target_required: cluster.sync needs a cluster"),
             (json!({"action": "release.deploy"}), "- target_required: release.deploy needs a project\n- target_required: release.deploy needs an environment"),
-            (json!({"action": "break_glass.initiate"}), "- own_route: a break-glass session has a door of its own: `/breakglass start` or POST /v1/break-glass"),
+            (json!({"action": "break_glass.initiate"}), "- own_route: start a break-glass session with `/breakglass start` or POST /v1/break-glass"),
             (json!({"action": "project.delete", "project": "billing", "reason": "x", "authors": ["bobb"]}), "- unknown_person: unknown author `bobb`; did you mean `bob`?"),
         ] {
             assert_eq!(violations(&world, &body).await, expected, "{body}");
