@@ -147,7 +147,7 @@ impl CompiledConfig {
     /// A session can never cover a configuration change or the start of another session (threat OP6).
     fn action_trouble(&self, id: &ActionId) -> Option<Violation> {
         if must_be_named(id) {
-            let message = format!("{id} starts a session itself, so no session can cover it");
+            let message = format!("{id} can never be covered by a session");
             return Some(Violation::new(ViolationCode::Scope, message));
         }
         if self.action(id).is_some() {
