@@ -53,7 +53,7 @@ on_both! {
         assert!(wrong.contains("! "), "{wrong}");
         assert_eq!(version(&world).await, 1);
         let saved = world.fills("carol", Values::from([("quorum.minApprovals", "3"), ("why", "two are too few")])).await;
-        assert!(saved.contains("version 2 of the configuration"), "{saved}");
+        assert!(saved.contains("Version 2 of the configuration"), "{saved}");
         let stored = world.app().config().await.expect("it").document;
         assert_eq!(stored.policies[0].quorum.min_approvals, 3);
         // nothing else in the document has changed
@@ -85,18 +85,18 @@ on_both! {
         let wrong = world.fills("carol", new().with("approvers.teams", vec!["sre"])).await;
         assert!(wrong.contains("Mars/Olympus"), "{wrong}");
         let saved = world.fills("carol", new().with("approvers.teams", vec!["sre"]).with("conditions.timezone", "Europe/Istanbul")).await;
-        assert!(saved.contains("version 2"), "{saved}");
+        assert!(saved.contains("Version 2"), "{saved}");
         let seen = views(&world, "carol", "freeze-gate").await;
         assert!(seen.contains("*Bound* nowhere"), "{seen}");
         world.clicks_in_modal("carol", "policy_bind").await;
         let bound = world.fills("carol", Values::from([("resource", "production")])).await;
-        assert!(bound.contains("version 3"), "{bound}");
+        assert!(bound.contains("Version 3"), "{bound}");
         let said = world.types("alice", "explain environment.freeze env=production").await;
         assert!(said.contains("Freeze Gate"), "{said}");
         views(&world, "carol", "freeze-gate").await;
         world.clicks_in_modal("carol", "policy_unbind").await;
         let unbound = world.fills("carol", Values::default()).await;
-        assert!(unbound.contains("version 4"), "{unbound}");
+        assert!(unbound.contains("Version 4"), "{unbound}");
         assert!(world.app().config().await.expect("it").document.bindings.iter().all(|b| b.policy.as_str() != "freeze-gate"));
         world.finish().await;
     }
@@ -114,7 +114,7 @@ on_both! {
         let wrong = world.fills("carol", Values::from([("name", "The Rules")])).await;
         assert!(wrong.contains("needs a reason"), "{wrong}");
         let asked = world.fills("carol", Values::from([("name", "The Rules"), ("why", "a better name")])).await;
-        assert!(asked.contains("asked as *#1*"), "{asked}");
+        assert!(asked.contains("became request *#1*"), "{asked}");
         assert_eq!(version(&world).await, 2);
         let card = world.slack.card("approvals").expect("a card").text;
         insta::assert_snapshot!("policy_change_card", card);
