@@ -10,8 +10,8 @@ use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::slack::inbound::View;
-use crate::slack::views::policy_form::{self, Carried};
-use crate::slack::views::{Message, policies, replies};
+use crate::slack::ui::policy_form::{self, Carried};
+use crate::slack::ui::{Message, policies, replies};
 use serde_json::Value;
 use std::sync::Arc;
 
