@@ -96,7 +96,7 @@ const ALONE: [(&str, &[&str]); 23] = [
         &[
             "cli/",
             "app/clock.rs",
-            "app/decide.rs",
+            "app/decide/mod.rs",
             "app/log_limit.rs",
             "store/settings.rs",
         ],

@@ -1,6 +1,6 @@
 //! Break-glass sessions as they are shown: one, a page of them, those that people have to know of.
 
-use super::{App, AppError};
+use crate::app::{App, AppError};
 use crate::domain::break_glass::{Session, SessionDetails, SessionState, SessionUse};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::id::{PersonId, SessionId};
@@ -10,11 +10,11 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::Tx;
 
 /// Uses that are summed up at the end; more than there will ever be.
-pub(super) const ALL_USES: i64 = 100_000;
+pub(in crate::app) const ALL_USES: i64 = 100_000;
 /// Most sessions that one unit closes or asks about.
-pub(super) const BATCH_SIZE: i64 = 16;
+pub(in crate::app) const BATCH_SIZE: i64 = 16;
 /// How long after its end, and how often from then on, an owed review is asked for.
-pub(super) const REVIEW_REMINDER_INTERVAL: Span = Span::hours(7 * 24);
+pub(in crate::app) const REVIEW_REMINDER_INTERVAL: Span = Span::hours(7 * 24);
 /// Uses that are shown of one session.
 const SHOWN_USES: i64 = 500;
 
@@ -39,7 +39,7 @@ impl App {
     }
 
     /// A session with everybody in it under the id they go by now (threat R09).
-    pub(super) async fn load_session(
+    pub(in crate::app) async fn load_session(
         &self,
         tx: &mut Tx,
         id: &SessionId,
@@ -51,7 +51,7 @@ impl App {
     }
 
     /// What was let past policies under a session, with everybody under the id they go by now.
-    pub(super) async fn load_uses(
+    pub(in crate::app) async fn load_uses(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -65,7 +65,7 @@ impl App {
     }
 
     /// As [`Self::load_session`]; one that this release cannot read is set aside, and bypasses nothing.
-    pub(super) async fn load_readable_session(
+    pub(in crate::app) async fn load_readable_session(
         &self,
         tx: &mut Tx,
         id: &SessionId,
@@ -77,7 +77,7 @@ impl App {
     }
 
     /// As [`Self::load_uses`], without those that this release cannot read.
-    pub(super) async fn load_readable_uses(
+    pub(in crate::app) async fn load_readable_uses(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// The people who answer by a token for a service that could act under a session, by any token that could be used then.
-    pub(super) async fn token_owners_of(
+    pub(in crate::app) async fn token_owners_of(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -152,7 +152,7 @@ impl App {
         Ok(shown)
     }
 
-    pub(super) async fn shown_session(
+    pub(in crate::app) async fn shown_session(
         &self,
         tx: &mut Tx,
         session: Session,

@@ -1,16 +1,20 @@
 //! The one door to a decision. All the clicks that wait are decided in one unit.
 
-use super::decision_batch::DecisionBatch;
-use super::idempotency::IdempotencyKey;
-use super::refusals::RefusalKey;
-use super::text::said;
-use super::{App, AppError, RequestRef, measure, resolve};
+mod batch;
+
+pub(in crate::app) use batch::Approval;
+
+use crate::app::idempotency::IdempotencyKey;
+use crate::app::refusals::RefusalKey;
+use crate::app::text::said;
+use crate::app::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::store::Tx;
+use batch::DecisionBatch;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +25,7 @@ const BATCH_SIZE: usize = 64;
 /// How long a click may wait before it is dropped: Slack waits 3 seconds for its answer.
 const DECISION_DEADLINE: Duration = Duration::from_millis(2_500);
 /// How many clicks may wait; more are told to try again.
-pub(super) const DECISION_QUEUE_CAPACITY: usize = 4_096;
+pub(in crate::app) const DECISION_QUEUE_CAPACITY: usize = 4_096;
 
 /// Who clicks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub struct DecisionOutcome {
 }
 
 /// A click in line, and where its answer goes; a click whose answer nobody awaits any more is skipped.
-pub(super) struct QueuedDecision {
+pub(in crate::app) struct QueuedDecision {
     input: DecisionInput,
     request: RequestId,
     answer: oneshot::Sender<Result<DecisionOutcome, AppError>>,
@@ -90,7 +94,7 @@ type Outcome = Result<DecisionOutcome, Refusal>;
 type Judged = (Vec<Outcome>, Vec<(RequestId, i64)>, Vec<RefusalKey>);
 
 /// Starts the deciders: one on `SQLite`, two on Postgres.
-pub(super) fn start(app: &App, queue: mpsc::Receiver<QueuedDecision>) {
+pub(in crate::app) fn start(app: &App, queue: mpsc::Receiver<QueuedDecision>) {
     let queue = Arc::new(Mutex::new(queue));
     for _ in 0..app.0.db.deciders() {
         let (this, queue) = (app.clone(), queue.clone());

@@ -1,10 +1,10 @@
 //! One unit's decisions, in order: what each click changes, what is recorded, who is told.
 
-use super::decide::{ApproverIdentity, DecisionInput, DecisionOutcome};
-use super::effect::approval_detail;
-use super::idempotency::ResponseSubject;
-use super::refusals::{self, RefusalKey};
-use super::{App, AppError, canonicalize_people, outcome_messages};
+use super::{ApproverIdentity, DecisionInput, DecisionOutcome};
+use crate::app::effect::approval_detail;
+use crate::app::idempotency::ResponseSubject;
+use crate::app::refusals::{self, RefusalKey};
+use crate::app::{App, AppError, canonicalize_people, outcome_messages};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{self, NewDecision};
@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One unit's decisions: the requests as they move from click to click, and what is to be written in the end.
-pub(super) struct DecisionBatch<'a> {
+pub(in crate::app) struct DecisionBatch<'a> {
     app: &'a App,
     now: Timestamp,
     config: &'a CompiledConfig,
@@ -31,21 +31,21 @@ pub(super) struct DecisionBatch<'a> {
     changed: BTreeSet<RequestId>,
     kept: Vec<StoredResponse>,
     /// Refusals that this unit records.
-    pub(super) refusals: Vec<RefusalKey>,
-    pub(super) changes: BatchChanges,
+    pub(in crate::app) refusals: Vec<RefusalKey>,
+    pub(in crate::app) changes: BatchChanges,
 }
 
 /// A request on which an approval was taken in this unit.
-pub(super) struct Approval {
-    pub(super) request: Request,
+pub(in crate::app) struct Approval {
+    pub(in crate::app) request: Request,
     /// All of its votes.
-    pub(super) decisions: Vec<Decision>,
+    pub(in crate::app) decisions: Vec<Decision>,
     /// Until when it was to wait for them.
-    pub(super) waits_until: Timestamp,
+    pub(in crate::app) waits_until: Timestamp,
 }
 
 impl<'a> DecisionBatch<'a> {
-    pub(super) fn new(
+    pub(in crate::app) fn new(
         app: &'a App,
         now: Timestamp,
         config: &'a CompiledConfig,
@@ -74,13 +74,13 @@ impl<'a> DecisionBatch<'a> {
         }
     }
 
-    pub(super) fn has_effect(&self) -> bool {
+    pub(in crate::app) fn has_effect(&self) -> bool {
         !self.changed.is_empty()
             || !self.changes.events.is_empty()
             || !self.changes.answers.is_empty()
     }
 
-    pub(super) fn changed(&self) -> Vec<&Request> {
+    pub(in crate::app) fn changed(&self) -> Vec<&Request> {
         self.changed
             .iter()
             .filter_map(|id| self.requests.get(id))
@@ -89,7 +89,7 @@ impl<'a> DecisionBatch<'a> {
     }
 
     /// The requests on which this unit took an approval, and which are not rejected.
-    pub(super) fn approvals(&self) -> Vec<Approval> {
+    pub(in crate::app) fn approvals(&self) -> Vec<Approval> {
         let requests = self.changed.iter().filter_map(|id| self.requests.get(id));
         requests
             .filter(|loaded| loaded.request.state.status() != Status::Rejected)
@@ -105,7 +105,7 @@ impl<'a> DecisionBatch<'a> {
             .collect()
     }
 
-    pub(super) fn moved(&self) -> Vec<(RequestId, i64)> {
+    pub(in crate::app) fn moved(&self) -> Vec<(RequestId, i64)> {
         self.changed()
             .iter()
             .map(|request| (request.id.clone(), request.version + 1))
@@ -113,7 +113,7 @@ impl<'a> DecisionBatch<'a> {
     }
 
     /// Hears one click. An error undoes the whole unit; a refusal is an answer.
-    pub(super) fn apply(
+    pub(in crate::app) fn apply(
         &mut self,
         input: &DecisionInput,
         id: &RequestId,

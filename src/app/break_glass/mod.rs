@@ -1,10 +1,15 @@
 //! Break-glass sessions: started, revoked, reviewed, closed by time (docs/decisions.md D27). Each event, its audit row and its alerts commit
 //! together; whatever changes a session holds the rules exclusively, so that nothing is used after a revocation's commit.
 
-use super::idempotency::{self, IdempotencyKey, ResponseSubject};
-use super::sessions::{ALL_USES, BATCH_SIZE, REVIEW_REMINDER_INTERVAL};
-use super::submit::Draft;
-use super::{App, AppError};
+mod news;
+mod review;
+mod sessions;
+
+pub use sessions::SessionPage;
+
+use crate::app::idempotency::{self, IdempotencyKey, ResponseSubject};
+use crate::app::submit::Draft;
+use crate::app::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
@@ -21,6 +26,7 @@ use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{StoreError, Tx};
 use serde_json::{Value, json};
+use sessions::{ALL_USES, BATCH_SIZE, REVIEW_REMINDER_INTERVAL};
 
 /// What became of a start.
 #[derive(Debug, Clone)]
@@ -33,7 +39,7 @@ pub struct Started {
 
 impl App {
     /// Starts a session, or asks for it where policies gate that. Only people may.
-    pub(super) async fn try_start_session(
+    pub(in crate::app) async fn try_start_session(
         &self,
         caller: &Caller,
         ask: SessionAsk,
@@ -117,7 +123,7 @@ impl App {
     }
 
     /// The session that this very call was about before.
-    pub(super) async fn kept_session(
+    pub(in crate::app) async fn kept_session(
         &self,
         tx: &mut Tx,
         kept: &ResponseSubject,
@@ -192,7 +198,7 @@ impl App {
     }
 
     /// Starts what was approved, in the approving commit, with starter and bounds checked again; says why not where it cannot.
-    pub(super) async fn start_approved(
+    pub(in crate::app) async fn start_approved(
         &self,
         tx: &mut Tx,
         caller: &Caller,
@@ -228,7 +234,7 @@ impl App {
     }
 
     /// Ends a session before its time: nothing is usable from this commit on, on any replica.
-    pub(super) async fn try_revoke_session(
+    pub(in crate::app) async fn try_revoke_session(
         &self,
         caller: &Caller,
         id: &SessionId,
@@ -264,7 +270,7 @@ impl App {
     }
 
     /// Records the end of a session and tells of it, with what was done under it.
-    pub(super) async fn close_session(
+    pub(in crate::app) async fn close_session(
         &self,
         tx: &mut Tx,
         caller: &Caller,
@@ -349,7 +355,7 @@ impl App {
             .await
     }
 
-    pub(super) async fn close_if_over(
+    pub(in crate::app) async fn close_if_over(
         &self,
         tx: &mut Tx,
         session: &mut Session,
@@ -364,7 +370,7 @@ impl App {
         Ok(())
     }
 
-    pub(super) async fn lock_config_for_session(
+    pub(in crate::app) async fn lock_config_for_session(
         &self,
         tx: &mut Tx,
     ) -> Result<(std::sync::Arc<CompiledConfig>, Timestamp), AppError> {
@@ -376,7 +382,7 @@ impl App {
 }
 
 /// Why an approved start was cancelled, as the timeline says it.
-pub(super) fn start_refused(why: &str) -> String {
+pub(in crate::app) fn start_refused(why: &str) -> String {
     format!("start_refused: {why}")
 }
 

@@ -1,8 +1,8 @@
 //! The review that a break-glass session owes once it is over: given by somebody who took no part, and asked for until it is there.
 
-use super::idempotency::{self, IdempotencyKey, ResponseSubject};
 use super::sessions::{ALL_USES, BATCH_SIZE, REVIEW_REMINDER_INTERVAL};
-use super::{App, AppError};
+use crate::app::idempotency::{self, IdempotencyKey, ResponseSubject};
+use crate::app::{App, AppError};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
     Session, SessionDetails, SessionEvent, SessionReview, SessionState, involved,
@@ -18,7 +18,7 @@ use serde_json::json;
 
 impl App {
     /// Marks a session that is over as reviewed, with what the reviewer found. Nobody who took part in it may.
-    pub(super) async fn try_review_session(
+    pub(in crate::app) async fn try_review_session(
         &self,
         caller: &Caller,
         id: &SessionId,
@@ -122,7 +122,7 @@ impl App {
     }
 
     /// Where the configuration says so, somebody whose last session nobody has reviewed may not start another one.
-    pub(super) async fn check_owed(
+    pub(in crate::app) async fn check_owed(
         &self,
         tx: &mut Tx,
         door: &BreakGlassConfig,

@@ -1,6 +1,6 @@
 //! What is recorded and told of break-glass sessions, in the commit of what happened (docs/decisions.md D28, D29).
 
-use super::{App, AppError};
+use crate::app::{App, AppError};
 use crate::domain::action::Action;
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 impl App {
     /// An audit row that belongs to a session.
     #[expect(clippy::too_many_arguments, reason = "the columns of an audit row")]
-    pub(super) async fn record_session(
+    pub(in crate::app) async fn record_session(
         &self,
         tx: &mut Tx,
         what: AuditEventKind,
@@ -45,7 +45,7 @@ impl App {
     }
 
     /// Tells the security channel, and whoever is to be told besides.
-    pub(super) async fn alert_session(
+    pub(in crate::app) async fn alert_session(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -71,7 +71,7 @@ impl App {
     }
 
     /// The buttons of earlier alerts are of no use any more.
-    pub(super) async fn refresh_posts(
+    pub(in crate::app) async fn refresh_posts(
         &self,
         tx: &mut Tx,
         session: &Session,
@@ -123,7 +123,7 @@ impl App {
     }
 
     /// Tells of a request that a session has let past policies; says what the audit row adds about it.
-    pub(super) async fn used(
+    pub(in crate::app) async fn used(
         &self,
         tx: &mut Tx,
         session: &SessionId,
@@ -163,7 +163,7 @@ impl App {
     }
 
     /// What an audit row says of the session that a request went past policies under; null where it did not.
-    pub(super) async fn under_session(
+    pub(in crate::app) async fn under_session(
         &self,
         tx: &mut Tx,
         request: &Request,
@@ -184,7 +184,7 @@ impl App {
     }
 
     /// What was granted under a session and is completed after its end is flagged, and told.
-    pub(super) async fn completed_late(
+    pub(in crate::app) async fn completed_late(
         &self,
         tx: &mut Tx,
         request: &Request,
