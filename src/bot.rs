@@ -3,12 +3,12 @@
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
 use crate::http::{self, Api, Bounds, MetricsAddress, ReadinessState, Reception};
-use crate::slack::client::{BadClient, Slack};
+use crate::slack::api::client::{BadClient, Slack};
 use crate::slack::handlers::Dispatcher;
-use crate::slack::installation::Installation;
-use crate::slack::route::{self, InboundState};
-use crate::slack::signature::SigningSecrets;
-use crate::slack::socket::{Sockets, SocketsRefused};
+use crate::slack::inbound::installation::Installation;
+use crate::slack::inbound::route::{self, InboundState};
+use crate::slack::inbound::signature::SigningSecrets;
+use crate::slack::inbound::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
 use crate::worker::Workers;
 use axum::Router;
@@ -106,7 +106,7 @@ impl Bot {
         let (told, time) = (Arc::new(told), app.clone());
         let inlet = parts.signing_secrets.map(|secrets| InboundState {
             secrets: Arc::new(secrets),
-            dispatcher: dispatcher.clone(),
+            handler: dispatcher.handler(),
             clock: Arc::new(move || -> Timestamp { time.now() }),
         });
         let sockets = parts.app_token.map(|token| {
@@ -114,7 +114,7 @@ impl Bot {
             let tell = Arc::new(move |trouble| degrade(&tell, SOCKETS, trouble));
             let slack = Slack::new(&token, &parts.slack_api_url)?;
             let supervisor = app.supervisor().clone();
-            Ok::<_, BadClient>(Sockets::new(slack, dispatcher.clone(), supervisor, tell))
+            Ok::<_, BadClient>(Sockets::new(slack, dispatcher.handler(), supervisor, tell))
         });
         Ok(Self {
             workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),

@@ -5,11 +5,10 @@
 
 use crate::config::file::{Source, to_yaml};
 use crate::domain::digest::{Digest, Payload, canonical};
-use crate::slack::command;
-use crate::slack::handlers::Ack;
-use crate::slack::inbound::{self, Delivery, Inbound};
-use crate::slack::socket::frame::{self, Frame};
-use crate::slack::views::{read_value, text};
+use crate::slack::inbound::command;
+use crate::slack::inbound::socket::frame::{self, Frame};
+use crate::slack::inbound::{self, Ack, Delivery, Inbound};
+use crate::slack::ui::{read_value, text};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};

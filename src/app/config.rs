@@ -8,6 +8,7 @@ use super::{App, AppError};
 use crate::domain::action;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::{Ask, CompiledConfig, ConfigError};
+use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
 use crate::domain::diff::{Difference, before_and_after, diff};
 use crate::domain::digest::content_digest;
@@ -144,11 +145,20 @@ impl App {
     pub(super) async fn try_change_config(
         &self,
         caller: &Caller,
-        document: ConfigDocument,
+        edit: ConfigEdit,
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
         let reason = said("reason", reason.as_deref())?;
+        let (document, made_from) = match edit {
+            ConfigEdit::Replace(document) => (*document, made_from),
+            edit => {
+                // the rest of the document is what is stored, so the change is always made from that version
+                let config = self.compiled_config().await?;
+                check_version(&config, made_from)?;
+                (edit.applied_to(config.document()), Some(config.version()))
+            }
+        };
         let proposal = Proposal::new(document)?;
         Box::pin(self.change(caller, proposal, made_from, reason)).await
     }
@@ -403,13 +413,8 @@ pub(super) async fn difference(
 }
 
 fn check_right(config: &CompiledConfig, caller: &Caller) -> Result<(), AppError> {
-    if caller.principal == Principal::Operator {
-        return Ok(());
-    }
-    if config.is_administrator(&caller.principal) {
-        return check_answered(config, caller);
-    }
-    Err(Refusal::Forbidden("Only administrators may change the configuration.".to_owned()).into())
+    config.check_may_change(&caller.principal)?;
+    check_answered(config, caller)
 }
 
 /// A service changes the configuration in its own name only while somebody active answers for it.

@@ -1,7 +1,7 @@
 //! Effects: what Countersign itself does in the commit that approves it, after the same check as an execution (docs/decisions.md D25).
 
 use super::break_glass::start_refused;
-use super::decision_batch::Approval;
+use super::decide::Approval;
 use super::execute::Unmet;
 use super::{App, AppError, news_to_active};
 use crate::domain::audit::AuditEventKind;

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{SessionAsk, SessionDetails};
+use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
-use crate::domain::document::ConfigDocument;
 use crate::domain::id::{AuditId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
@@ -229,12 +229,12 @@ impl App {
     pub async fn change_config(
         &self,
         caller: &Caller,
-        document: ConfigDocument,
+        edit: impl Into<ConfigEdit>,
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
         let done = self
-            .try_change_config(caller, document, made_from, reason)
+            .try_change_config(caller, edit.into(), made_from, reason)
             .await;
         self.audited(caller, AuditEventKind::ConfigRefused, About::Nothing, done)
             .await

@@ -13,7 +13,7 @@ use crate::config::logging::{LogArgs, LogSettings};
 use crate::config::setting_error::SettingErrors;
 use crate::http::MetricsAddress;
 use crate::sandbox::{Sandbox, Seed, Setup};
-use crate::slack::signature::SigningSecrets;
+use crate::slack::inbound::signature::SigningSecrets;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::config::settings::{ServeArgs, Settings, environment};
 use crate::domain::refusal::Refusal;
 use crate::http::MetricsAddress;
-use crate::slack::signature::SigningSecrets;
+use crate::slack::inbound::signature::SigningSecrets;
 use secrecy::ExposeSecret;
 use std::path::Path;
 

@@ -4,7 +4,7 @@ use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
 use crate::http::server::{self, ConnectionLimits};
 use crate::http::{Bounds, MetricsAddress};
-use crate::slack::signature::SigningSecrets;
+use crate::slack::inbound::signature::SigningSecrets;
 use crate::store::Db;
 use axum::Router;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};

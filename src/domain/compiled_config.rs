@@ -10,6 +10,7 @@ use super::id::{ActionId, ChannelId, PolicyId, ServiceId};
 use super::people::Directory;
 use super::pinned_policy::PinnedPolicy;
 use super::principal::Principal;
+use super::refusal::Refusal;
 use super::resources::Registry;
 use super::satisfiable;
 use super::slack_directory::{ConfigVersions, SlackDirectory, bound_groups};
@@ -300,6 +301,18 @@ impl CompiledConfig {
             Principal::Service(id) => named.services.contains(id) && self.service(id).is_some(),
             Principal::Operator | Principal::Bot => false,
         }
+    }
+
+    /// Refuses everybody who may not change the configuration.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] for all but administrators and the operator.
+    pub fn check_may_change(&self, principal: &Principal) -> Result<(), Refusal> {
+        if *principal == Principal::Operator || self.is_administrator(principal) {
+            return Ok(());
+        }
+        let why = "Only administrators may change the configuration.";
+        Err(Refusal::Forbidden(why.to_owned()))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod break_glass;
 mod check;
 pub mod compiled_config;
 pub mod conditions;
+pub mod config_edit;
 pub mod content;
 pub mod decide;
 pub mod decision;

@@ -7,9 +7,8 @@ use super::config::{self, ChangeQuery, Condition, with_etag};
 use super::problem::Problem;
 use super::view::RequestView;
 use crate::app::StoredConfig;
-use crate::domain::document::{Binding, ConfigDocument, PolicyTemplate};
-use crate::domain::id::PolicyId;
-use crate::domain::refusal::Refusal;
+use crate::domain::config_edit::ConfigEdit;
+use crate::domain::document::{Binding, PolicyTemplate};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -116,18 +115,10 @@ pub(super) async fn write(
     call: Call<PolicyTemplate>,
 ) -> Result<Response, Problem> {
     let reason = body::text("reason", query.reason.as_deref())?;
-    let stored = api.app.config().await?;
-    if made_from.is_some_and(|version| version != stored.version) {
-        return Err(Refusal::Stale(
-            "Read the policy again, and make the change from that.".to_owned(),
-        )
-        .into());
-    }
-    let document = with_policy(stored.document, &id, call.body)?;
-    // the rest of the document is what was just read, so the change is always made from that version
+    let edit = put_policy(&id, call.body)?;
     let changed = api
         .app
-        .change_config(&allowed.caller, document, Some(stored.version), reason)
+        .change_config(&allowed.caller, edit, made_from, reason)
         .await?;
     config::answer(&api, &allowed.caller, changed, |config| {
         template(config, &id).unwrap_or_else(IntoResponse::into_response)
@@ -163,28 +154,15 @@ fn made_from(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     })
 }
 
-/// The document with this template in the place of the one with its id, or added to the others.
-fn with_policy(
-    mut document: ConfigDocument,
-    id: &str,
-    policy: PolicyTemplate,
-) -> Result<ConfigDocument, Problem> {
+/// A policy is written under its own id only.
+fn put_policy(id: &str, policy: PolicyTemplate) -> Result<ConfigEdit, Problem> {
     if policy.id.as_str() != id {
         return Err(Problem::unfit(
             "invalid_body",
             "`id` is not the id in the path; a policy cannot be renamed, only added under a new id.",
         ));
     }
-    let wanted = PolicyId::from(id);
-    match document
-        .policies
-        .iter_mut()
-        .find(|known| known.id == wanted)
-    {
-        Some(known) => *known = policy,
-        None => document.policies.push(policy),
-    }
-    Ok(document)
+    Ok(ConfigEdit::PutPolicy(Box::new(policy)))
 }
 
 /// Where the templates are bound
@@ -211,25 +189,9 @@ mod tests {
         serde_json::from_str(&json).expect("a template")
     }
 
-    fn document() -> ConfigDocument {
-        let mut document: ConfigDocument =
-            serde_json::from_str(r#"{"organization":"acme"}"#).expect("a document");
-        document.policies = vec![template("a", "A"), template("b", "B")];
-        document
-    }
-
-    #[test]
-    fn a_policy_is_replaced_in_its_place_or_added() {
-        let changed = with_policy(document(), "a", template("a", "New")).expect("fits");
-        let names: Vec<&str> = changed.policies.iter().map(|p| p.name.as_str()).collect();
-        assert_eq!(names, ["New", "B"]);
-        let changed = with_policy(document(), "c", template("c", "C")).expect("fits");
-        assert_eq!(changed.policies.len(), 3);
-    }
-
     #[test]
     fn a_policy_is_never_renamed() {
-        let refused = with_policy(document(), "a", template("b", "B"));
+        let refused = put_policy("a", template("b", "B"));
         assert_eq!(refused.err().map(|problem| problem.status), Some(422));
     }
 }

@@ -8,8 +8,8 @@ use super::ticked::{Ticked, in_time};
 use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
 use crate::domain::time::{Span, Timestamp};
-use crate::slack::error::SlackError;
-use crate::slack::views::{Message, card_for, direct};
+use crate::slack::api::error::SlackError;
+use crate::slack::ui::{Message, card_for, direct};
 use crate::store::{Card, Claimed, DueCard, Tx};
 use futures::future::join_all;
 

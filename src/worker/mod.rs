@@ -12,7 +12,7 @@ mod ticked;
 mod undelivered;
 
 use crate::app::{App, AppError};
-use crate::slack::client::Slack;
+use crate::slack::api::client::Slack;
 use crate::slack::handlers::Dispatcher;
 use egress::Egress;
 use pace::Pace;

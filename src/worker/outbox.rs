@@ -8,8 +8,8 @@ use crate::app::{AppError, RequestRef};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::{Span, Timestamp};
-use crate::slack::reply::Posted;
-use crate::slack::views;
+use crate::slack::api::reply::Posted;
+use crate::slack::ui;
 use crate::store::{ChannelLane, Direct, DueMessage, SessionPost};
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -186,7 +186,7 @@ impl Workers {
     /// An older message about the same request is not kept up to date any more, and must not look as if it were.
     async fn retire(&self, news: &News, older: &str) {
         let slack = &self.slack;
-        let said = views::replies::old_message();
+        let said = ui::replies::old_message();
         let updated = slack
             .update_message(news.channel.as_str(), older, &said)
             .await;
@@ -201,7 +201,7 @@ impl Workers {
             Message::News { to, request } => return self.deliver_news(to, request).await,
             Message::Alert { channel, text } => {
                 let audience = self.audience(channel).await?;
-                let said = views::shared::announcement(text, audience);
+                let said = ui::shared::announcement(text, audience);
                 let channel = channel.as_str();
                 self.slack.post_message(channel, &said, None).await?;
             }
@@ -212,7 +212,7 @@ impl Workers {
             Message::SessionTold { to, alert } => {
                 if let Some(account) = self.account(to).await? {
                     // nobody would take the buttons off a direct message
-                    let said = views::break_glass::alert(alert, None, &[]);
+                    let said = ui::break_glass::alert(alert, None, &[]);
                     self.whisper(&account, &said).await?;
                 }
             }
@@ -225,7 +225,7 @@ impl Workers {
             } => {
                 if let Some(account) = self.account(to).await? {
                     let said = self.said(alert).await?;
-                    let told = views::break_glass::undeliverable(channel.as_str(), why, &said);
+                    let told = ui::break_glass::undeliverable(channel.as_str(), why, &said);
                     self.whisper(&account, &told).await?;
                 }
             }
@@ -242,7 +242,7 @@ impl Workers {
             return Ok(None); // nobody to tell in Slack: the API and the card tell it
         };
         let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
-        let news = views::direct::news(&shown);
+        let news = ui::direct::news(&shown);
         let posted = self.whisper(&account, &news).await?;
         Ok(Some(Kept::News(News {
             request: request.clone(),
@@ -253,7 +253,7 @@ impl Workers {
         })))
     }
 
-    async fn whisper(&self, account: &str, said: &views::Message) -> Result<Posted, Undelivered> {
+    async fn whisper(&self, account: &str, said: &ui::Message) -> Result<Posted, Undelivered> {
         let channel = self.slack.open_dm(account).await?;
         Ok(self.slack.post_message(&channel, said, None).await?)
     }

@@ -1,7 +1,7 @@
 //! When a call that failed is tried again.
 
 use crate::domain::time::{Span, Timestamp};
-use crate::slack::error::SlackError;
+use crate::slack::api::error::SlackError;
 
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Span = Span::seconds(1);

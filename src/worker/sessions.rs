@@ -6,9 +6,9 @@ use crate::app::AppError;
 use crate::domain::break_glass::SessionAlert;
 use crate::domain::id::{ChannelId, SessionId};
 use crate::domain::message::Message;
-use crate::slack::channels::Audience;
-use crate::slack::error::SlackError;
-use crate::slack::views;
+use crate::slack::api::channels::Audience;
+use crate::slack::api::error::SlackError;
+use crate::slack::ui;
 use crate::store::SessionPost;
 
 impl Workers {
@@ -45,14 +45,14 @@ impl Workers {
     }
 
     /// What an alert says to people of our own; nothing of any other message.
-    pub(super) async fn said(&self, alert: &Message) -> Result<views::Message, AppError> {
+    pub(super) async fn said(&self, alert: &Message) -> Result<ui::Message, AppError> {
         match alert {
             Message::Session { alert, .. } => self.session_alert(alert, Audience::Own).await,
-            Message::Alert { text, .. } => Ok(views::Message::plain(views::text::escape(text))),
+            Message::Alert { text, .. } => Ok(ui::Message::plain(ui::text::escape(text))),
             Message::News { .. }
             | Message::SessionTold { .. }
             | Message::SessionPosts { .. }
-            | Message::Undeliverable { .. } => Ok(views::Message::plain("")),
+            | Message::Undeliverable { .. } => Ok(ui::Message::plain("")),
         }
     }
 
@@ -61,7 +61,7 @@ impl Workers {
         &self,
         alert: &SessionAlert,
         audience: Audience,
-    ) -> Result<views::Message, AppError> {
+    ) -> Result<ui::Message, AppError> {
         let status = match self.app.session(&alert.session).await {
             Ok(shown) => Some(shown.session.state.status()),
             // what happened must be heard, although nobody knows which buttons are of use
@@ -75,7 +75,7 @@ impl Workers {
         for person in &alert.mentioned {
             mentions.extend(self.account(person).await?);
         }
-        Ok(views::break_glass::alert_for(
+        Ok(ui::break_glass::alert_for(
             alert, audience, status, &mentions,
         ))
     }

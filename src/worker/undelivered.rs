@@ -6,7 +6,7 @@ use crate::app::AppError;
 use crate::domain::id::{ChannelId, PersonId};
 use crate::domain::message::Lane;
 use crate::domain::time::{Span, Timestamp};
-use crate::slack::error::SlackError;
+use crate::slack::api::error::SlackError;
 use crate::store::{ChannelLane, DueMessage, Tx};
 
 /// A direct message nobody could deliver for so long is given up; alerts never are.

@@ -27,6 +27,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("", &["cli", "config"]),
 ];
 
+/// The folders of `slack`, each with the ones that it may use.
+const SLACK_ARROWS: [(&str, &[&str]); 4] = [
+    ("api", &[]),
+    ("inbound", &["api"]),
+    ("ui", &["api", "inbound"]),
+    ("handlers", &["api", "inbound", "ui"]),
+];
+
 /// Imports that only single files may use, with the reason.
 const EXCEPTIONS: [(&str, &[&str]); 13] = [
     // they deliver rows that are due, through the Slack client
@@ -56,13 +64,16 @@ const ALONE: [(&str, &[&str]); 23] = [
     ("UPDATE ", &["store/"]),
     ("DELETE FROM ", &["store/"]),
     ("PRAGMA ", &["store/"]),
-    ("slack_morphism::", &["slack/client.rs", "slack/error.rs"]),
+    (
+        "slack_morphism::",
+        &["slack/api/client.rs", "slack/api/error.rs"],
+    ),
     (
         "axum::",
         &[
             "http/",
             "sandbox/",
-            "slack/route.rs",
+            "slack/inbound/route.rs",
             "bot.rs",
             "cli/apply.rs",
             "cli/client.rs",
@@ -70,7 +81,10 @@ const ALONE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("utoipa::", &["http/"]),
-    ("tokio_tungstenite::", &["slack/socket/", "sandbox/"]),
+    (
+        "tokio_tungstenite::",
+        &["slack/inbound/socket/", "sandbox/"],
+    ),
     ("clap::", &["cli/", "config/"]),
     // only one file reads the system's time
     ("SystemTime::now", &["app/clock.rs"]),
@@ -82,7 +96,7 @@ const ALONE: [(&str, &[&str]); 23] = [
         &[
             "cli/",
             "app/clock.rs",
-            "app/decide.rs",
+            "app/decide/mod.rs",
             "app/log_limit.rs",
             "store/settings.rs",
         ],
@@ -98,10 +112,10 @@ const ALONE: [(&str, &[&str]); 23] = [
             "bot.rs",
             "cli/client.rs",
             "cli/wait.rs",
-            "slack/client/",
+            "slack/api/client/",
             "http/server.rs",
             "http/write_deadline.rs",
-            "slack/socket/",
+            "slack/inbound/socket/",
             "supervisor/",
             "worker/mod.rs",
         ],
@@ -116,7 +130,7 @@ const ALONE: [(&str, &[&str]); 23] = [
 ];
 
 /// Modules of pure functions: their results depend on their arguments only.
-const PURE: [&str; 2] = ["domain/", "slack/views/"];
+const PURE: [&str; 2] = ["domain/", "slack/ui/"];
 
 /// What pure modules must not use: IO, waiting, clocks, random numbers.
 const IMPURE: [&str; 14] = [
@@ -356,6 +370,54 @@ fn no_test_sleeps() {
     }
 }
 
+/// The folders of `slack` that a file of `folder` uses and must not.
+fn slack_faults(folder: &str, code: &str) -> Vec<String> {
+    let allowed = SLACK_ARROWS.iter().find(|(name, _)| *name == folder);
+    let allowed = allowed.map_or(&[][..], |(_, allowed)| *allowed);
+    let names_after = |prefix: &str| -> Vec<String> {
+        code.match_indices(prefix)
+            .map(|(at, _)| {
+                let rest = code[at + prefix.len()..].chars();
+                rest.take_while(|sign| sign.is_alphanumeric() || "_{".contains(*sign))
+                    .collect()
+            })
+            .collect()
+    };
+    let mut used = names_after("crate::slack::");
+    // relative paths may lead out of a folder too
+    used.extend(names_after("super::").into_iter().filter(|name| {
+        let other = |(folder, _): &(&str, &[&str])| folder == name;
+        SLACK_ARROWS.iter().any(other)
+    }));
+    used.retain(|name| name != folder && !allowed.contains(&name.as_str()));
+    used
+}
+
+#[test]
+fn slack_folders_form_no_circle() {
+    for (path, text) in every_file("src/slack") {
+        if path == "mod.rs" || is_test_file(&path) {
+            continue;
+        }
+        let (folder, _) = path.split_once('/').expect("a file in one of the folders");
+        assert!(
+            SLACK_ARROWS.iter().any(|(name, _)| *name == folder),
+            "{path}"
+        );
+        let faults = slack_faults(folder, &code_of(&text));
+        assert!(faults.is_empty(), "{path} must not use {faults:?}");
+    }
+    assert_eq!(slack_faults("api", "use crate::slack::ui::text;"), ["ui"]);
+    assert_eq!(
+        slack_faults("inbound", "use super::super::handlers::Ack;"),
+        ["handlers"]
+    );
+    assert_eq!(
+        slack_faults("ui", "use crate::slack::{handlers, api};"),
+        ["{handlers"]
+    );
+}
+
 #[test]
 fn forbidden_imports_are_found() {
     for (path, text) in [
@@ -365,8 +427,8 @@ fn forbidden_imports_are_found() {
         ("domain/a.rs", "pub async fn f() {}"),
         ("domain/a.rs", "use std::time::Instant;"),
         ("domain/a.rs", "let id = Uuid::now_v7();"),
-        ("slack/views/a.rs", "pub async fn f() {}"),
-        ("app/a.rs", "use crate::slack::views;"),
+        ("slack/ui/a.rs", "pub async fn f() {}"),
+        ("app/a.rs", "use crate::slack::ui;"),
         ("app/a.rs", "use crate::http;"),
         ("app/a.rs", "let pool: sqlx::PgPool;"),
         ("app/submit.rs", "let now = SystemTime::now();"),
@@ -387,8 +449,11 @@ fn forbidden_imports_are_found() {
         ("http/a.rs", "use slack_morphism::prelude::*;"),
         ("http/a.rs", "use crate::bot::Bot;"),
         ("config/a.rs", "use crate::app::App;"),
-        ("sandbox/a.rs", "use crate::slack::signature::sign;"),
-        ("worker/a.rs", "use crate::slack::client::Slack;"),
+        (
+            "sandbox/a.rs",
+            "use crate::slack::inbound::signature::sign;",
+        ),
+        ("worker/a.rs", "use crate::slack::api::client::Slack;"),
         ("cli/show.rs", "use crate::store::Db;"),
         ("cli/serve.rs", "use crate::sandbox::Sandbox;"),
         ("worker/a.rs", "use crate::http::App;"),
@@ -418,10 +483,10 @@ fn allowed_imports_pass() {
         ("app/clock.rs", "let now = SystemTime::now();"),
         ("store/a.rs", "use sqlx::Row;"),
         (
-            "slack/client.rs",
+            "slack/api/client.rs",
             "use crate::app::App;\nuse slack_morphism::prelude::*;",
         ),
-        ("worker/cards.rs", "use crate::slack::client::Client;"),
+        ("worker/cards.rs", "use crate::slack::api::client::Client;"),
         ("lib.rs", "pub mod app;"),
         (
             "cli/serve.rs",

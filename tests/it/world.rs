@@ -13,7 +13,7 @@ use countersign::domain::token::Scope;
 use countersign::http::MetricsAddress;
 use countersign::http::server::{self, ConnectionLimits};
 use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup, Values};
-use countersign::slack::signature::SigningSecrets;
+use countersign::slack::inbound::signature::SigningSecrets;
 use countersign::store::Db;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use secrecy::SecretString;

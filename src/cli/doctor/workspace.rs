@@ -5,12 +5,12 @@ use super::report::Report;
 use crate::app::Clock;
 use crate::config::manifest::SCOPES;
 use crate::config::settings::SlackSettings;
-use crate::slack::account_access::AccessCache;
-use crate::slack::client::{Introduction, NotIntroduced, Slack, introduce, patiently};
-use crate::slack::error::SlackError;
-use crate::slack::installation::Installation;
-use crate::slack::reply::UserGroup;
-use crate::slack::socket::SocketsRefused;
+use crate::slack::api::client::{Introduction, NotIntroduced, Slack, introduce, patiently};
+use crate::slack::api::error::SlackError;
+use crate::slack::api::reply::UserGroup;
+use crate::slack::inbound::account_access::AccessCache;
+use crate::slack::inbound::installation::Installation;
+use crate::slack::inbound::socket::SocketsRefused;
 use secrecy::SecretString;
 use std::time::Duration;
 

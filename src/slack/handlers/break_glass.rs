@@ -10,9 +10,9 @@ use crate::domain::id::SessionId;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
-use crate::slack::break_glass::{self as grammar, BreakGlass};
+use crate::slack::inbound::command::break_glass::{self as grammar, BreakGlass};
 use crate::slack::inbound::{Delivery, View};
-use crate::slack::views::{Message, break_glass, break_glass_form as form, help, replies};
+use crate::slack::ui::{Message, break_glass, break_glass_form as form, help, replies};
 use serde_json::Value;
 
 impl Dispatcher {

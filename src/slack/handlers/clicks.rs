@@ -10,9 +10,9 @@ use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Outcome;
 use crate::domain::request_details::RequestDetails;
+use crate::slack::inbound::installation::Installation;
 use crate::slack::inbound::{Delivery, Interaction, InteractionKind};
-use crate::slack::installation::Installation;
-use crate::slack::views::{break_glass, read_value, replies, review};
+use crate::slack::ui::{break_glass, read_value, replies, review};
 use serde_json::Value;
 use tracing::debug;
 

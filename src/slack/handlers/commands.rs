@@ -9,10 +9,10 @@ use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::Caller;
 use crate::domain::request::Status;
 use crate::domain::time::Span;
-use crate::slack::command::{self, Approval, Form};
+use crate::slack::inbound::command::{self, Approval, Form};
+use crate::slack::inbound::installation::Installation;
 use crate::slack::inbound::{Command, Delivery};
-use crate::slack::installation::Installation;
-use crate::slack::views::{self, help, replies};
+use crate::slack::ui::{self, help, replies};
 
 impl Dispatcher {
     pub(super) async fn command(
@@ -94,7 +94,7 @@ impl Dispatcher {
         self.decide(click).await
     }
 
-    async fn explain(&self, account: &SlackAccount, form: Form) -> Result<views::Message, Reply> {
+    async fn explain(&self, account: &SlackAccount, form: Form) -> Result<ui::Message, Reply> {
         let caller = caller(self.person(account).await?);
         let config = self
             .0
@@ -111,7 +111,7 @@ impl Dispatcher {
         &self,
         account: &SlackAccount,
         kind: Option<RequestType>,
-    ) -> Result<views::Message, Reply> {
+    ) -> Result<ui::Message, Reply> {
         let person = self.person(account).await?;
         let filter = ListFilter {
             statuses: vec![Status::Pending],
@@ -134,10 +134,10 @@ impl Dispatcher {
         &self,
         account: &SlackAccount,
         request: RequestRef,
-    ) -> Result<views::Message, Reply> {
+    ) -> Result<ui::Message, Reply> {
         self.person(account).await?;
         let shown = self.0.app.show(&request).await;
-        Ok(views::card(&shown.map_err(|error| failed(&error))?))
+        Ok(ui::card(&shown.map_err(|error| failed(&error))?))
     }
 
     async fn cancel(
@@ -145,7 +145,7 @@ impl Dispatcher {
         account: &SlackAccount,
         request: RequestRef,
         delivery: Delivery,
-    ) -> Result<views::Message, Reply> {
+    ) -> Result<ui::Message, Reply> {
         let caller = caller(self.person(account).await?);
         let cancelled = self
             .0
@@ -156,7 +156,7 @@ impl Dispatcher {
         Ok(replies::cancelled(&shown))
     }
 
-    async fn audit(&self, account: &SlackAccount, events: u32) -> Result<views::Message, Reply> {
+    async fn audit(&self, account: &SlackAccount, events: u32) -> Result<ui::Message, Reply> {
         let caller = caller(self.person(account).await?);
         let config = self
             .0
@@ -166,10 +166,10 @@ impl Dispatcher {
             .map_err(|error| failed(&error))?;
         let events = self.0.app.latest_events(&caller, events).await;
         let events = events.map_err(|error| failed(&error))?;
-        Ok(views::audit::audit(&events, config.directory()))
+        Ok(ui::audit::audit(&events, config.directory()))
     }
 
-    async fn stats(&self, account: &SlackAccount, window: Span) -> Result<views::Message, Reply> {
+    async fn stats(&self, account: &SlackAccount, window: Span) -> Result<ui::Message, Reply> {
         self.person(account).await?;
         let config = self
             .0
@@ -179,7 +179,7 @@ impl Dispatcher {
             .map_err(|error| failed(&error))?;
         let stats = self.0.app.latency(window).await;
         let stats = stats.map_err(|error| failed(&error))?;
-        Ok(views::stats::stats(&stats, window, config.directory()))
+        Ok(ui::stats::stats(&stats, window, config.directory()))
     }
 }
 

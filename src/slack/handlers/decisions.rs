@@ -10,9 +10,9 @@ use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
 use crate::domain::request_details::RequestDetails;
 use crate::domain::text;
+use crate::slack::inbound::installation::Installation;
 use crate::slack::inbound::{Delivery, Interaction, View};
-use crate::slack::installation::Installation;
-use crate::slack::views::{
+use crate::slack::ui::{
     Message, break_glass, break_glass_form, details, policy_form, read_value, reject, replies,
     request_form, review,
 };

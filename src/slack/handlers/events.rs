@@ -2,7 +2,7 @@
 
 use super::Dispatcher;
 use crate::slack::inbound::event::Happening;
-use crate::slack::views::home::Look;
+use crate::slack::ui::home::Look;
 use tracing::{debug, error, info, warn};
 
 impl Dispatcher {

@@ -8,7 +8,7 @@ use crate::domain::people::SlackAccount;
 use crate::domain::principal::Caller;
 use crate::domain::request::Outcome;
 use crate::slack::inbound::Delivery;
-use crate::slack::views::{read_value, replies};
+use crate::slack::ui::{read_value, replies};
 
 impl Dispatcher {
     /// Takes up what was granted: it counts once, and everything is checked again.

@@ -9,8 +9,8 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::slack::inbound::Interaction;
-use crate::slack::views::break_glass;
-use crate::slack::views::home::{self, Home, Look};
+use crate::slack::ui::break_glass;
+use crate::slack::ui::home::{self, Home, Look};
 use serde_json::Value;
 use tracing::warn;
 

@@ -3,8 +3,8 @@
 use super::clicks::user_id;
 use super::{Dispatcher, Reply, failed};
 use crate::slack::inbound::Interaction;
-use crate::slack::installation::Installation;
-use crate::slack::views::{break_glass_form, form, policy_form, request_form};
+use crate::slack::inbound::installation::Installation;
+use crate::slack::ui::{break_glass_form, form, policy_form, request_form};
 
 impl Dispatcher {
     pub(super) async fn listed(&self, home: &Installation, seen: &Interaction) -> Reply {

@@ -7,6 +7,8 @@ mod decisions;
 mod events;
 mod executions;
 mod home;
+mod homes;
+mod listing;
 mod lists;
 mod modals;
 mod people;
@@ -14,18 +16,18 @@ mod policies;
 mod reply_sender;
 mod requests;
 
-use super::account_access::{AccessCache, AccessDenied};
-use super::client::Slack;
-use super::homes::Homes;
-use super::inbound::{Command, Delivery, Inbound, Interaction, Origin};
-use super::installation::{Installation, NotForUs};
-use super::views::text::escape;
-use super::views::{Message, replies};
 use crate::app::{App, AppError, IdempotencyKey, LogLimit};
 use crate::domain::eligibility::Ineligible;
 use crate::domain::people::{Person, SlackAccount};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Span;
+use crate::slack::api::client::Slack;
+use crate::slack::inbound::account_access::{AccessCache, AccessDenied};
+use crate::slack::inbound::installation::{Installation, NotForUs};
+use crate::slack::inbound::{Ack, Command, Delivery, Handler, Inbound, Interaction, Origin};
+use crate::slack::ui::text::escape;
+use crate::slack::ui::{Message, replies};
+use homes::Homes;
 use reply_sender::{ReplySender, ReplyTarget};
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
@@ -39,17 +41,6 @@ const SLACK_ACK_DEADLINE: Duration = Duration::from_millis(2_500);
 static REFUSED_ACCOUNTS: LogLimit = LogLimit::new();
 static NOT_FOR_US: LogLimit = LogLimit::new();
 static FAILED: LogLimit = LogLimit::new();
-
-/// The reply to Slack.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ack {
-    /// Received; nothing more to say.
-    Ok,
-    /// Received, with an answer in Slack's own form.
-    Json(Value),
-    /// Not done in time, or not done at all: HTTP 503, over a socket no ack.
-    TryAgain,
-}
 
 /// The dispatcher; cheap to clone.
 #[derive(Clone)]
@@ -141,6 +132,15 @@ impl Dispatcher {
                 self.interacted(*interaction, origin, delivery).await
             }
         }
+    }
+
+    /// [`Dispatcher::handle`] as a function, for those who receive deliveries.
+    pub fn handler(&self) -> Handler {
+        let this = self.clone();
+        Arc::new(move |inbound, delivery| {
+            let this = this.clone();
+            Box::pin(async move { this.handle(inbound, delivery).await })
+        })
     }
 
     /// Ends when every answer under way has been given; new ones may still begin.

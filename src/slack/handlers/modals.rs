@@ -2,10 +2,10 @@
 
 use super::reply_sender::notice;
 use super::{Dispatcher, Reply};
-use crate::slack::error::SlackError;
+use crate::slack::api::error::SlackError;
+use crate::slack::api::reply::OpenedView;
 use crate::slack::inbound::{Command, Interaction, View};
-use crate::slack::reply::OpenedView;
-use crate::slack::views::{Message, blocks, replies};
+use crate::slack::ui::{Message, blocks, replies};
 use serde_json::Value;
 use std::pin::Pin;
 use std::time::Duration;

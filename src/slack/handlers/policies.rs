@@ -3,6 +3,7 @@
 use super::{Dispatcher, Reply, failed};
 use crate::app::AppError;
 use crate::domain::compiled_config::CompiledConfig;
+use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
 use crate::domain::document::{Binding, ConfigDocument, Level, PolicyTemplate};
 use crate::domain::id::PolicyId;
@@ -10,8 +11,8 @@ use crate::domain::people::{Person, SlackAccount};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::slack::inbound::View;
-use crate::slack::views::policy_form::{self, Carried};
-use crate::slack::views::{Message, policies, replies};
+use crate::slack::ui::policy_form::{self, Carried};
+use crate::slack::ui::{Message, policies, replies};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Dispatcher {
         let (person, config) = self.reader(account).await?;
         Ok(policies::list(
             config.document(),
-            administers(&config, &person),
+            may_change(&config, &person).is_ok(),
         ))
     }
 
@@ -36,17 +37,15 @@ impl Dispatcher {
         value: &str,
     ) -> Result<Value, Reply> {
         let (person, config) = self.reader(account).await?;
-        let administers = administers(&config, &person);
+        let may_change = may_change(&config, &person);
         let policy = || {
             policy_of(config.document(), value)
                 .ok_or_else(|| Reply::Answer(replies::no_such_policy()))
         };
         if pressed == "policy_view" {
-            return Ok(policies::view(policy()?, &config, administers));
+            return Ok(policies::view(policy()?, &config, may_change.is_ok()));
         }
-        if !administers {
-            return Err(super::refused(&no_right()));
-        }
+        may_change?;
         let too_much = || Reply::Answer(replies::too_much());
         match pressed {
             "policy_new" => policy_form::edit(&config, None).ok_or_else(too_much),
@@ -59,7 +58,7 @@ impl Dispatcher {
         }
     }
 
-    /// A form about policies was sent: a new document is made of the stored one, and goes the way of every change.
+    /// A form about policies was sent: it is one edit of the configuration.
     pub(super) async fn policy_changed(
         &self,
         account: &SlackAccount,
@@ -79,20 +78,19 @@ impl Dispatcher {
         view: &View,
     ) -> Result<Message, Reply> {
         let (person, config) = self.reader(account).await?;
-        if !administers(&config, &person) {
-            return Err(super::refused(&no_right()));
-        }
+        may_change(&config, &person)?;
         let foreign = || Reply::Answer(replies::foreign_button());
         let carried = Carried::read(view).ok_or_else(foreign)?;
         if carried.version != config.version() {
             return Err(Reply::Fields(vec![(policy_form::WHY, STALE.to_owned())]));
         }
-        let (document, policy) = changed_document(&config, &carried, form, view)?;
+        let (edit, policy) = edit_of(&config, &carried, form, view)?;
+        let document = edit.applied_to(config.document());
         let caller = Caller::person(person.id, Via::Modal);
         let reason = view.field(policy_form::WHY);
         let app = &self.0.app;
         let changed = app
-            .change_config(&caller, document.clone(), Some(carried.version), reason)
+            .change_config(&caller, edit, Some(carried.version), reason)
             .await;
         changed
             .map(|changed| replies::changed(&changed))
@@ -111,12 +109,10 @@ impl Dispatcher {
     }
 }
 
-fn administers(config: &CompiledConfig, person: &Person) -> bool {
-    config.is_administrator(&Principal::Person(person.id.clone()))
-}
-
-fn no_right() -> Refusal {
-    Refusal::Forbidden("Only administrators may change the configuration.".to_owned())
+fn may_change(config: &CompiledConfig, person: &Person) -> Result<(), Reply> {
+    let principal = Principal::Person(person.id.clone());
+    let checked = config.check_may_change(&principal);
+    checked.map_err(|refusal| super::refused(&refusal))
 }
 
 fn policy_of<'a>(document: &'a ConfigDocument, id: &str) -> Option<&'a PolicyTemplate> {
@@ -126,49 +122,47 @@ fn policy_of<'a>(document: &'a ConfigDocument, id: &str) -> Option<&'a PolicyTem
         .find(|policy| policy.id.as_str() == id)
 }
 
-/// The stored document with what the form changes, and the policy that is about.
-fn changed_document(
+/// What the form changes, and the policy that is about.
+fn edit_of(
     config: &CompiledConfig,
     carried: &Carried,
     form: &str,
     view: &View,
-) -> Result<(ConfigDocument, PolicyId), Reply> {
-    let mut document = config.document().clone();
-    let id = carried.policy.as_ref();
-    let place = id.and_then(|id| document.policies.iter().position(|policy| policy.id == *id));
-    if id.is_some() != place.is_some() {
-        return Err(Reply::Answer(replies::no_such_policy()));
-    }
-    let stored = place
-        .and_then(|place| document.policies.get(place))
-        .cloned();
+) -> Result<(ConfigEdit, PolicyId), Reply> {
+    let document = config.document();
+    let missing = || Reply::Answer(replies::no_such_policy());
+    let stored = match &carried.policy {
+        Some(id) => Some(policy_of(document, id.as_str()).ok_or_else(missing)?),
+        None => None,
+    };
     match (form, stored) {
         (policy_form::EDIT, stored) => {
-            let policy = policy_form::read(view, stored.as_ref()).map_err(Reply::Fields)?;
+            let policy = policy_form::read(view, stored).map_err(Reply::Fields)?;
             let id = policy.id.clone();
-            match place.and_then(|place| document.policies.get_mut(place)) {
-                Some(place) => *place = policy,
-                None => document.policies.push(policy),
-            }
-            Ok((document, id))
+            let edit = match stored {
+                Some(_) => ConfigEdit::PutPolicy(Box::new(policy)),
+                // a new policy never replaces one
+                None => ConfigEdit::AddPolicy(Box::new(policy)),
+            };
+            Ok((edit, id))
         }
         (policy_form::BIND, Some(policy)) => {
-            let binding = bound_as(&policy, view);
+            let binding = bound_as(policy, view);
             if document.bindings.contains(&binding) {
                 let why = "It is bound there already.".to_owned();
                 return Err(Reply::Fields(vec![(policy_form::RESOURCE, why)]));
             }
-            document.bindings.push(binding);
-            Ok((document, policy.id))
+            Ok((ConfigEdit::Bind(binding), policy.id.clone()))
         }
         (_, Some(policy)) => {
-            let unbound = |binding: &Binding| {
-                binding.policy == policy.id && binding.resource == carried.resource
+            let binding = Binding {
+                policy: policy.id.clone(),
+                level: policy.scope,
+                resource: carried.resource.clone(),
             };
-            document.bindings.retain(|binding| !unbound(binding));
-            Ok((document, policy.id))
+            Ok((ConfigEdit::Unbind(binding), policy.id.clone()))
         }
-        (_, None) => Err(Reply::Answer(replies::no_such_policy())),
+        (_, None) => Err(missing()),
     }
 }
 

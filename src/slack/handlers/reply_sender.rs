@@ -1,11 +1,11 @@
 //! How the one who acted gets the answer: within the ack, or after it.
 
-use super::{Ack, Reply};
-use crate::slack::client::Slack;
-use crate::slack::error::SlackError;
-use crate::slack::inbound::{Command, Interaction, InteractionKind};
-use crate::slack::views::text::{cut, plain};
-use crate::slack::views::{Message, blocks};
+use super::Reply;
+use crate::slack::api::client::Slack;
+use crate::slack::api::error::SlackError;
+use crate::slack::inbound::{Ack, Command, Interaction, InteractionKind};
+use crate::slack::ui::text::{cut, plain};
+use crate::slack::ui::{Message, blocks};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::oneshot;

@@ -7,9 +7,9 @@ use crate::domain::decision::Via;
 use crate::domain::people::SlackAccount;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::slack::command::Form;
+use crate::slack::inbound::command::Form;
 use crate::slack::inbound::{Delivery, View};
-use crate::slack::views::{replies, request_form};
+use crate::slack::ui::{replies, request_form};
 use serde_json::Value;
 
 impl Dispatcher {

@@ -1,6 +1,6 @@
 use super::*;
+use crate::slack::inbound::installation::example;
 use crate::slack::inbound::parse;
-use crate::slack::installation::example;
 
 const KINDS: [&str; 5] = [
     "block_actions",

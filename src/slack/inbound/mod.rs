@@ -1,8 +1,14 @@
 //! What Slack sends, read leniently: a kind that cannot be used is named and acknowledged, never an error (threats SL3, B46).
 
+pub mod account_access;
+pub mod command;
 mod delivery;
 pub mod event;
+pub mod installation;
 mod interaction;
+pub mod route;
+pub mod signature;
+pub mod socket;
 
 pub use delivery::Delivery;
 pub use event::Event;
@@ -10,8 +16,25 @@ pub use interaction::{
     ActionTaken, Choice, Container, Interaction, InteractionKind, Named, User, View,
 };
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What Slack gets back for a delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ack {
+    /// Received; nothing more to say.
+    Ok,
+    /// Received, with an answer in Slack's own form.
+    Json(Value),
+    /// Not done in time, or not done at all: HTTP 503, over a socket no ack.
+    TryAgain,
+}
+
+/// Handles one delivery that was checked: `Dispatcher::handle` of `slack/handlers`.
+pub type Handler = Arc<dyn Fn(Inbound, Delivery) -> BoxFuture<'static, Ack> + Send + Sync>;
 
 /// One delivery. The signature covers the body alone, so each body reads as exactly one of these, whatever the path.
 #[derive(Debug, Clone, PartialEq)]

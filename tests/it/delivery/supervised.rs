@@ -122,7 +122,7 @@ fn every_long_lived_task_is_supervised_r35() {
             "app/",
             "worker/",
             "bot.rs",
-            "slack/socket/mod.rs",
+            "slack/inbound/socket/mod.rs",
             "store/writer.rs",
         ];
         if !lives_long.iter().any(|place| path.starts_with(place)) {
