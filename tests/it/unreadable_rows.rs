@@ -63,7 +63,7 @@ on_both! {
             alice.get(&format!("/v1/requests/{unreadable}")).await,
         ] {
             assert_eq!(refused.outcome(), "409 unreadable", "{}", refused.body);
-            assert!(text(&refused.body, "detail").contains("nothing has changed"), "{}", refused.body);
+            assert!(text(&refused.body, "detail").contains("Nothing has changed"), "{}", refused.body);
         }
         let decided = format!("SELECT count(*) FROM decisions WHERE request_id = '{unreadable}'");
         assert_eq!(world.database.count(&decided).await, 0);
