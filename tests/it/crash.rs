@@ -121,6 +121,23 @@ impl Ground {
         serving
     }
 
+    /// Waits longer than a lease: the killed process may have been sending the message, and nobody else takes it before.
+    async fn direct_message_says(&self, channel: &str, wanted: &str) {
+        for _ in 0..8 {
+            let found = self.slack.wait_for(|state| {
+                let messages = &state.channels.get(channel)?.messages;
+                let says = messages
+                    .values()
+                    .any(|message| message.text.contains(wanted));
+                says.then_some(())
+            });
+            if found.await.is_some() {
+                return;
+            }
+        }
+        panic!("no message in {channel} says {wanted:?}");
+    }
+
     /// Waits until the card contains a text; a lease of the killed process may have to expire first.
     pub async fn card_shows(&self, wanted: &str) -> String {
         for _ in 0..8 {
@@ -283,11 +300,7 @@ on_both! {
         let card = ground.card_shows("#1 Approved").await;
         assert!(card.contains("*Bob Brown* approved") && card.contains("*Carol Clark* approved"), "{card}");
         assert_eq!(ground.slack.cards("prod-approvals").len(), 1);
-        let told = ground.slack.wait_for(|state| {
-            let direct = state.channels.get("D01ALICE")?;
-            direct.messages.values().any(|message| message.text.contains("approved")).then_some(())
-        });
-        told.await.expect("alice is told");
+        ground.direct_message_says("D01ALICE", "approved").await;
         serving.dies().await;
         ground.end().await;
     }
