@@ -199,7 +199,7 @@ async fn fill(place: &Place, app: &App, size: u64) {
     approve(app, &ran, "bob").await;
     approve(app, &ran, "carol").await;
     let alice = person("alice");
-    app.execute(&alice, &ran, &digest, None)
+    app.execute(&alice, &ran, digest.as_str().into(), None)
         .await
         .expect("it may run");
     app.complete(&alice, &ran, Outcome::Succeeded, None, None)
@@ -298,7 +298,9 @@ async fn write(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>
     took.push(("decide, the last", since.elapsed()));
     assert_eq!(status, Status::Approved);
     let since = Instant::now();
-    let executed = app.execute(&person("alice"), &request, &digest, None).await;
+    let executed = app
+        .execute(&person("alice"), &request, digest.as_str().into(), None)
+        .await;
     took.push(("execute", since.elapsed()));
     executed.expect("it may run");
 }

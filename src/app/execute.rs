@@ -7,7 +7,7 @@ use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::valid_for;
 use crate::domain::decision::Decision;
-use crate::domain::digest::Digest;
+use crate::domain::digest::SeenDigest;
 use crate::domain::execute::{self, Recheck};
 use crate::domain::id::RequestId;
 use crate::domain::pinned_policy::PinnedPolicy;
@@ -61,7 +61,7 @@ impl App {
         &self,
         caller: &Caller,
         request: &RequestRef,
-        digest: &str,
+        digest: &SeenDigest,
         once: Option<IdempotencyKey>,
     ) -> Result<Executed, AppError> {
         let (outcome, moved, id) = self
@@ -88,7 +88,7 @@ impl App {
         caller: &Caller,
         loaded: Loaded,
         config: &CompiledConfig,
-        digest: &str,
+        digest: &SeenDigest,
         once: Option<&IdempotencyKey>,
     ) -> Result<(Result<Executed, Refusal>, Moved), AppError> {
         let now = self.now();
@@ -116,7 +116,7 @@ impl App {
         ) {
             return Err(Refusal::Closed(status).into());
         }
-        if digest.parse::<Digest>().as_ref() != Ok(&request.digest) {
+        if !digest.is(&request.digest) {
             return Err(Refusal::DigestMismatch.into());
         }
         match execute::recheck(&request, &decisions, config, covered, now) {
@@ -127,15 +127,10 @@ impl App {
                     .execute(now)
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
                 let under = self.under_session(tx, &request, config, now).await?;
-                self.save(
-                    tx,
-                    caller,
-                    &mut request,
-                    AuditEventKind::RequestExecuted,
-                    json!({"digest": digest, "breakGlass": under}),
-                    now,
-                )
-                .await?;
+                let detail = json!({"digest": request.digest, "breakGlass": under});
+                let event = AuditEventKind::RequestExecuted;
+                self.save(tx, caller, &mut request, event, detail, now)
+                    .await?;
                 idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now)
                     .await?;
                 Ok((self.executed(tx, &request.id).await.map(Ok)?, true))

@@ -12,6 +12,7 @@ use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{SessionAsk, SessionDetails};
 use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
+use crate::domain::digest::SeenDigest;
 use crate::domain::id::{AuditId, RequestId, SessionId};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
@@ -173,10 +174,10 @@ impl App {
         &self,
         caller: &Caller,
         request: &RequestRef,
-        digest: &str,
+        digest: SeenDigest,
         once: Option<IdempotencyKey>,
     ) -> Result<Executed, AppError> {
-        let done = self.try_execute(caller, request, digest, once).await;
+        let done = self.try_execute(caller, request, &digest, once).await;
         let about = About::Request(request);
         self.audited(caller, AuditEventKind::ExecutionRefused, about, done)
             .await

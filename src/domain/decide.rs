@@ -1,7 +1,7 @@
 //! One person's decision on one request: whether they may decide, and which state the request enters (docs/decisions.md D22).
 
 use super::decision::{Decision, DecisionKind, Via};
-use super::digest::Digest;
+use super::digest::SeenDigest;
 use super::eligibility::{self, Ineligible};
 use super::people::Person;
 use super::progress;
@@ -20,7 +20,7 @@ pub struct NewDecision<'a> {
     /// Whether the Slack account was linked to the person only after the request was created.
     pub linked_since: bool,
     /// The digest that the approver saw, if the call contains it.
-    pub digest: Option<&'a str>,
+    pub digest: Option<&'a SeenDigest>,
     /// Approve or reject.
     pub verdict: DecisionKind,
     /// The approver's comment.
@@ -45,10 +45,7 @@ pub fn add_decision(
     if status != Status::Pending {
         return Err(Refusal::Closed(status));
     }
-    if new
-        .digest
-        .is_some_and(|seen| seen.parse::<Digest>().as_ref() != Ok(&request.digest))
-    {
+    if new.digest.is_some_and(|seen| !seen.is(&request.digest)) {
         return Err(Refusal::DigestMismatch);
     }
     let person = new

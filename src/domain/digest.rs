@@ -62,6 +62,29 @@ impl From<Digest> for String {
     }
 }
 
+/// The digest that a caller saw. Text that is no digest is the digest of no request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenDigest(Option<Digest>);
+
+impl SeenDigest {
+    /// Whether the caller saw this digest.
+    pub fn is(&self, digest: &Digest) -> bool {
+        self.0.as_ref() == Some(digest)
+    }
+}
+
+impl From<Digest> for SeenDigest {
+    fn from(digest: Digest) -> Self {
+        Self(Some(digest))
+    }
+}
+
+impl From<&str> for SeenDigest {
+    fn from(text: &str) -> Self {
+        Self(text.parse().ok())
+    }
+}
+
 /// The RFC 8785 form of a value that follows the rules of [`Payload`].
 pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json_canonicalizer::to_string(value)

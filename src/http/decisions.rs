@@ -8,6 +8,7 @@ use super::requests::seen;
 use super::view::RequestView;
 use crate::app::{ApproverIdentity, DecisionInput, RequestRef};
 use crate::domain::decision::{DecisionKind, Via};
+use crate::domain::digest::SeenDigest;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -53,7 +54,7 @@ pub(super) async fn decide(
     let click = DecisionInput {
         identity: ApproverIdentity::Person(person),
         request,
-        digest: call.body.digest,
+        digest: call.body.digest.as_deref().map(SeenDigest::from),
         verdict: call.body.verdict,
         comment,
         pages_seen: Vec::new(),

@@ -73,7 +73,7 @@ pub(super) async fn execute(
     call: Call<ExecuteBody>,
 ) -> Result<Json<ExecutedView>, Problem> {
     let once = call.once(&allowed.caller);
-    let digest = &call.body.digest;
+    let digest = call.body.digest.as_str().into();
     let executed = api
         .app
         .execute(&allowed.caller, &request, digest, once)

@@ -68,7 +68,10 @@ async fn race(
                 barrier.wait().await;
                 // busy is not an outcome, so the consumer retries
                 loop {
-                    match app.execute(&alice, &request, &digest, once.clone()).await {
+                    match app
+                        .execute(&alice, &request, digest.as_str().into(), once.clone())
+                        .await
+                    {
                         Err(AppError::Busy) => {}
                         answer => return answer,
                     }

@@ -103,7 +103,7 @@ on_both! {
         assert!(world.card().contains("0 of 2"), "opening decides nothing: {}", world.card());
         let missing = world.slack.submit_view("bob", Values::from([("reason", " \n ")])).await;
         assert!(missing.is_ok());
-        assert!(world.modal("bob").contains("! Say why: whoever asked reads it."), "{}", world.modal("bob"));
+        assert!(world.modal("bob").contains("! Say why: the requester reads it."), "{}", world.modal("bob"));
         world.slack.close_view("bob").await.expect("closed");
         world.settle().await;
         assert!(world.card().contains("0 of 2"), "closing decides nothing: {}", world.card());
@@ -141,7 +141,7 @@ on_both! {
         world.slack.close_view("bob").await.expect("closed");
         world.clicks("bob", "details").await;
         let wrong = world.fills("bob", Values::from([("verdict", "reject")])).await;
-        assert!(wrong.contains("! Say why: whoever asked reads it."), "{wrong}");
+        assert!(wrong.contains("! Say why: the requester reads it."), "{wrong}");
         world.fills("bob", Values::from([("verdict", "reject"), ("comment", "not today")])).await;
         assert!(world.card().contains("rejected") && world.card().contains("not today"), "{}", world.card());
         assert!(world.types("carol", "reject 1").await.starts_with("This request is rejected"));

@@ -147,7 +147,7 @@ on_both! {
                 };
                 there.submit(&me, changed, None).await.map(|_| ())
             };
-            let (executed, cancelled) = tokio::join!(here.execute(&me, &request, &digest, None), cancelling);
+            let (executed, cancelled) = tokio::join!(here.execute(&me, &request, digest.as_str().into(), None), cancelling);
             match (&executed, &cancelled) {
                 (Ok(executed), Err(AppError::Refused(Refusal::Closed(Status::Executed)))) => {
                     assert_eq!(executed.shown.request.digest.as_str(), digest);
@@ -174,7 +174,7 @@ on_both! {
             let me = alice();
             let by = operator();
             let (executed, tightened) = tokio::join!(
-                here.execute(&me, &request, &digest, None),
+                here.execute(&me, &request, digest.as_str().into(), None),
                 there.change_config(&by, tight.clone(), None, None),
             );
             tightened.expect("the rules are changed");
@@ -182,7 +182,7 @@ on_both! {
                 Ok(_) => assert_eq!(status(&there, &request).await, Status::Executed),
                 Err(AppError::Refused(Refusal::RequirementsChanged { .. })) => {
                     assert_eq!(status(&there, &request).await, Status::Pending);
-                    assert!(here.execute(&me, &request, &digest, None).await.is_err(), "round {round}");
+                    assert!(here.execute(&me, &request, digest.as_str().into(), None).await.is_err(), "round {round}");
                 }
                 Err(other) => panic!("round {round}: {other:?}"),
             }

@@ -81,7 +81,7 @@ async fn executes(app: &App, shown: &RequestDetails) -> Result<(), AppError> {
     let alice = Caller::person("alice".into(), Via::Api);
     let request = RequestRef::Id(shown.request.id.clone());
     let digest = shown.request.digest.as_str();
-    app.execute(&alice, &request, digest, None)
+    app.execute(&alice, &request, digest.into(), None)
         .await
         .map(|_| ())
 }

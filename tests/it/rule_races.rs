@@ -93,7 +93,7 @@ on_both! {
             let alice = alice();
             let operator = crate::world::operator();
             let (outcome, changed) = tokio::join!(
-                here.execute(&alice, &id, &digest, None),
+                here.execute(&alice, &id, digest.as_str().into(), None),
                 there.change_config(&operator, gate(2, false), None, None),
             );
             assert!(matches!(changed, Ok(Changed::Applied(_))), "round {round}: {changed:?}");

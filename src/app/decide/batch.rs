@@ -130,7 +130,7 @@ impl<'a> DecisionBatch<'a> {
         let cast = NewDecision {
             approver,
             linked_since: self.is_linked_since(&input.identity, asked),
-            digest: input.digest.as_deref(),
+            digest: input.digest.as_ref(),
             verdict: input.verdict,
             comment: input.comment.as_deref(),
             at: self.now,

@@ -9,6 +9,7 @@ use crate::app::refusals::RefusalKey;
 use crate::app::text::said;
 use crate::app::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::decision::{DecisionKind, Via};
+use crate::domain::digest::SeenDigest;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
@@ -43,8 +44,8 @@ pub struct DecisionInput {
     pub identity: ApproverIdentity,
     /// On what.
     pub request: RequestRef,
-    /// What they saw; given, it must be the request's.
-    pub digest: Option<String>,
+    /// The digest that they saw; if given, it must be the request's.
+    pub digest: Option<SeenDigest>,
     /// Approve or reject.
     pub verdict: DecisionKind,
     /// In their own words.

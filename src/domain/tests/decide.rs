@@ -4,7 +4,7 @@ use super::fixture::{NOON, directory, document, excluding, gate, template};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{NewDecision, add_decision, valid_for};
 use crate::domain::decision::{Decision, DecisionKind, Via};
-use crate::domain::digest::Digest;
+use crate::domain::digest::{Digest, SeenDigest};
 use crate::domain::document::Resources;
 use crate::domain::eligibility::{Ineligible, Involvement};
 use crate::domain::execute::{Recheck, recheck};
@@ -126,8 +126,9 @@ fn refusals_come_in_order_and_a_refused_decision_changes_nothing() {
     let bob = person("bob");
     let (mut before, mut decisions) = (request(gates()), Vec::new());
     assert_eq!(approve(&mut before, &mut decisions, "bob"), Ok(()));
-    let wrong_digest = Some("sha256:00");
-    let right_digest = before.digest.to_string();
+    let wrong = SeenDigest::from("sha256:00");
+    let wrong_digest = Some(&wrong);
+    let right_digest = SeenDigest::from(before.digest.clone());
     let ended = State::Cancelled;
 
     // already reviewed comes before everything else

@@ -1,63 +1,36 @@
-//! What was asked in Slack is carried out from Slack, too: Start, then Done or Failed, through the same use cases as everywhere.
+//! Start, then Done or Failed: what was requested in Slack is also executed from Slack, through the same use cases as everywhere.
 
-use super::{Dispatcher, Reply, failed, once};
+use super::context::Context;
+use super::reply::{Handled, Reply};
 use crate::app::RequestRef;
 use crate::domain::decision::Via;
 use crate::domain::digest::Digest;
-use crate::domain::people::SlackAccount;
-use crate::domain::principal::Caller;
+use crate::domain::id::RequestId;
 use crate::domain::request::Outcome;
-use crate::slack::inbound::Delivery;
 use crate::slack::ui::{read_value, replies};
 
-impl Dispatcher {
-    /// Takes up what was granted: it counts once, and everything is checked again.
-    pub(super) async fn start(
-        &self,
-        account: Result<SlackAccount, Reply>,
-        value: &str,
-        delivery: Delivery,
-    ) -> Reply {
-        let done = async {
-            let (request, digest, caller) = self.pressed(account, value).await?;
-            let once = Some(once(delivery));
-            let app = &self.0.app;
-            let executed = app.execute(&caller, &request, digest.as_str(), once).await;
-            let executed = executed.map_err(|error| failed(&error))?;
-            Ok(Reply::Done(replies::started(&executed.shown)))
-        };
-        done.await.unwrap_or_else(|reply: Reply| reply)
-    }
+/// Executes what was granted: it counts once, and everything is checked again.
+pub(super) async fn start(context: &Context, value: &str) -> Handled {
+    let (request, digest): (RequestId, Digest) =
+        read_value(value).ok_or_else(replies::foreign_button)?;
+    let caller = context.actor().await?.caller(Via::Button);
+    let request = RequestRef::Id(request);
+    let executed = context
+        .app()
+        .execute(&caller, &request, digest.into(), context.once())
+        .await?;
+    Ok(Reply::Done(replies::started(&executed.shown)))
+}
 
-    /// Says how it ended.
-    pub(super) async fn completed(
-        &self,
-        account: Result<SlackAccount, Reply>,
-        value: &str,
-        outcome: Outcome,
-        delivery: Delivery,
-    ) -> Reply {
-        let done = async {
-            let (request, _, caller) = self.pressed(account, value).await?;
-            let once = Some(once(delivery));
-            let app = &self.0.app;
-            let shown = app.complete(&caller, &request, outcome, None, once).await;
-            let shown = shown.map_err(|error| failed(&error))?;
-            Ok(Reply::Done(replies::completed(&shown, outcome)))
-        };
-        done.await.unwrap_or_else(|reply: Reply| reply)
-    }
-
-    /// What a button is about, and who has pressed it.
-    async fn pressed(
-        &self,
-        account: Result<SlackAccount, Reply>,
-        value: &str,
-    ) -> Result<(RequestRef, Digest, Caller), Reply> {
-        let foreign = || Reply::Answer(replies::foreign_button());
-        let (request, digest) = read_value(value).ok_or_else(foreign)?;
-        let person = self.person(&account?).await?;
-        let caller = Caller::person(person.id, Via::Button);
-        Ok((RequestRef::Id(request), digest, caller))
-    }
+/// Records how it ended.
+pub(super) async fn complete(context: &Context, value: &str, outcome: Outcome) -> Handled {
+    let (request, _): (RequestId, Digest) =
+        read_value(value).ok_or_else(replies::foreign_button)?;
+    let caller = context.actor().await?.caller(Via::Button);
+    let request = RequestRef::Id(request);
+    let shown = context
+        .app()
+        .complete(&caller, &request, outcome, None, context.once())
+        .await?;
+    Ok(Reply::Done(replies::completed(&shown, outcome)))
 }

@@ -1,6 +1,8 @@
 //! The Home tab: drawn for one person, by their own rights, whenever they look at it or something they see has changed.
 
-use super::{Dispatcher, Reply, failed};
+use super::Dispatcher;
+use super::context::Context;
+use super::reply::{Failure, Reply};
 use crate::app::{AppError, ListFilter};
 use crate::domain::decision::Via;
 use crate::domain::digest::Digest;
@@ -13,6 +15,18 @@ use crate::slack::ui::break_glass;
 use crate::slack::ui::home::{self, Home, Look};
 use serde_json::Value;
 use tracing::warn;
+
+/// One of the Home tab's own buttons: the same page with another filter or page.
+pub(super) fn turn(context: &Context, seen: &Interaction, action_id: &str, value: &str) -> Reply {
+    let view = seen.view.as_ref();
+    let now = Look::read(view.and_then(|view| view.private_metadata.as_deref()));
+    let user = context.user_id().map(str::to_owned);
+    if let (Some(user), Some(look)) = (user, now.turned(action_id, value)) {
+        let dispatcher = context.dispatcher.clone();
+        context.spawn(async move { dispatcher.look_home(&user, &look).await });
+    }
+    Reply::Nothing
+}
 
 impl Dispatcher {
     /// Somebody looks at their Home: it is published now, and kept up to date for a while.
@@ -29,19 +43,6 @@ impl Dispatcher {
         self.publish(user, &view).await;
         // what was committed meanwhile may have been counted before it was open
         self.0.homes.look_again(user);
-    }
-
-    /// One of the Home tab's own buttons: the same, with another look.
-    pub(super) fn turn_home(&self, seen: &Interaction, action_id: &str, value: &str) -> Reply {
-        let view = seen.view.as_ref();
-        let now = Look::read(view.and_then(|view| view.private_metadata.as_deref()));
-        let user = super::clicks::user_id(seen).map(str::to_owned);
-        if let (Some(user), Some(look)) = (user, now.turned(action_id, value)) {
-            let this = self.clone();
-            let publish = async move { this.look_home(&user, &look).await };
-            self.0.reply_sender.spawn(publish);
-        }
-        Reply::Nothing
     }
 
     /// Publishes Homes anew that show something else by now; says how many were looked at.
@@ -94,18 +95,19 @@ impl Dispatcher {
 
     /// The Home tab of a user, or the one that says why there is none.
     async fn home_tab(&self, user: &str, look: &Look) -> Result<Value, Value> {
-        let unavailable = |reply: Reply| {
-            let busy = "Countersign is busy. Open this page again in a moment.".to_owned();
-            home::unavailable(&reply.message().map_or(busy, |message| message.text))
-        };
         let Some(installation) = self.home() else {
             return Err(home::unavailable("Countersign is starting."));
         };
-        let account = self.account(installation, Some(user)).await;
-        let account = account.map_err(unavailable)?;
-        let person = self.person(&account).await.map_err(unavailable)?;
-        let drawn = self.draw(&person, look).await;
-        drawn.map_err(|error| unavailable(failed(&error)))
+        let drawn = async {
+            let account = self.account(installation, Some(user)).await?;
+            let actor = self.actor(&account).await?;
+            Ok::<Value, Failure>(self.draw(&actor.person, look).await?)
+        };
+        drawn.await.map_err(|failure| {
+            let busy = "Countersign is busy. Open this page again in a moment.".to_owned();
+            let message = Reply::from(failure).message();
+            home::unavailable(&message.map_or(busy, |message| message.text))
+        })
     }
 
     async fn draw(&self, person: &Person, look: &Look) -> Result<Value, AppError> {

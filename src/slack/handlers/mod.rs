@@ -3,6 +3,7 @@
 mod break_glass;
 mod clicks;
 mod commands;
+mod context;
 mod decisions;
 mod events;
 mod executions;
@@ -13,26 +14,24 @@ mod lists;
 mod modals;
 mod people;
 mod policies;
+mod reply;
 mod reply_sender;
 mod requests;
 
-use crate::app::{App, AppError, IdempotencyKey, LogLimit};
-use crate::domain::eligibility::Ineligible;
-use crate::domain::people::{Person, SlackAccount};
-use crate::domain::refusal::Refusal;
-use crate::domain::time::Span;
+use crate::app::{App, LogLimit};
 use crate::slack::api::client::Slack;
 use crate::slack::inbound::account_access::{AccessCache, AccessDenied};
 use crate::slack::inbound::installation::{Installation, NotForUs};
-use crate::slack::inbound::{Ack, Command, Delivery, Handler, Inbound, Interaction, Origin};
-use crate::slack::ui::text::escape;
+use crate::slack::inbound::{Ack, Delivery, Handler, Inbound, Origin};
 use crate::slack::ui::{Message, replies};
+use context::Context;
 use homes::Homes;
+use reply::{Handled, Reply};
 use reply_sender::{ReplySender, ReplyTarget};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// How long Slack waits for its ack at our side; its own limit is three seconds.
 const SLACK_ACK_DEADLINE: Duration = Duration::from_millis(2_500);
@@ -40,7 +39,6 @@ const SLACK_ACK_DEADLINE: Duration = Duration::from_millis(2_500);
 /// Lines that somebody could cause at will.
 static REFUSED_ACCOUNTS: LogLimit = LogLimit::new();
 static NOT_FOR_US: LogLimit = LogLimit::new();
-static FAILED: LogLimit = LogLimit::new();
 
 /// The dispatcher; cheap to clone.
 #[derive(Clone)]
@@ -53,38 +51,6 @@ struct Inner {
     access: AccessCache,
     directory_refresh: people::DirectoryRefresh,
     homes: Homes,
-}
-
-/// What a use case's end means for the one who clicked.
-#[derive(Debug, Clone, PartialEq)]
-enum Reply {
-    /// Nothing to say, or it has been said before.
-    Nothing,
-    /// It is done. A card that shows it says enough.
-    Done(Message),
-    /// It is not done, or an answer was asked for: this must be read.
-    Answer(Message),
-    /// What is wrong with the inputs of a modal, by `block_id`.
-    Fields(Vec<(&'static str, String)>),
-    /// What fits the letters typed into a long list.
-    Choices(Vec<Value>),
-    /// Not done; Slack's own sign of failure tells it best.
-    Again,
-}
-
-impl Reply {
-    /// The words, where somebody is to read some.
-    fn message(self) -> Option<Message> {
-        match self {
-            Self::Nothing | Self::Choices(_) => None,
-            Self::Done(message) | Self::Answer(message) => Some(message),
-            Self::Fields(wrong) => {
-                let why: Vec<String> = wrong.into_iter().map(|(_, why)| why).collect();
-                Some(Message::plain(escape(&why.join(" "))))
-            }
-            Self::Again => Some(replies::busy()),
-        }
-    }
 }
 
 impl Dispatcher {
@@ -127,9 +93,23 @@ impl Dispatcher {
                 }
                 Ack::Ok
             }
-            Inbound::Command(command) => self.commanded(*command, origin, delivery).await,
+            Inbound::Command(command) => {
+                let target = ReplyTarget::command(&command);
+                self.reply(target, origin, |installation| {
+                    let user = command.user_id.as_deref();
+                    let context = Context::new(self, installation, user, delivery);
+                    async move { commands::handle(&context, &command).await }
+                })
+                .await
+            }
             Inbound::Interaction(interaction) => {
-                self.interacted(*interaction, origin, delivery).await
+                let target = ReplyTarget::interaction(&interaction);
+                self.reply(target, origin, |installation| {
+                    let user = interaction.user_id();
+                    let context = Context::new(self, installation, user, delivery);
+                    async move { clicks::handle(&context, &interaction).await }
+                })
+                .await
             }
         }
     }
@@ -148,86 +128,17 @@ impl Dispatcher {
         self.0.reply_sender.finish().await;
     }
 
-    async fn commanded(&self, command: Command, origin: Option<Origin>, once: Delivery) -> Ack {
-        let target = ReplyTarget::command(&command);
-        match admit(self.home(), origin) {
-            Ok(home) => {
-                let (this, home) = (self.clone(), home.clone());
-                let work = async move { this.command(&home, command, once).await };
-                self.0.reply_sender.answered(target, work).await
-            }
-            Err(refusal) => self.0.reply_sender.ack(target, Reply::Answer(refusal)),
-        }
-    }
-
-    async fn interacted(&self, seen: Interaction, origin: Option<Origin>, once: Delivery) -> Ack {
-        let target = ReplyTarget::interaction(&seen);
-        match admit(self.home(), origin) {
-            Ok(home) => {
-                let (this, home) = (self.clone(), home.clone());
-                let work = async move { this.interaction(&home, seen, once).await };
-                self.0.reply_sender.answered(target, work).await
-            }
-            Err(refusal) => self.0.reply_sender.ack(target, Reply::Answer(refusal)),
-        }
-    }
-
-    /// The account of the one who acts, or what they are told.
-    async fn account(
+    /// Checks the sender, runs the handler, and answers within Slack's time.
+    async fn reply<W: Future<Output = Handled> + Send + 'static>(
         &self,
-        home: &Installation,
-        user_id: Option<&str>,
-    ) -> Result<SlackAccount, Reply> {
-        let user_id = user_id.filter(|id| !id.is_empty() && id.len() <= 64);
-        let Some(user_id) = user_id else {
-            return Err(Reply::Answer(replies::unchecked()));
-        };
-        let Inner {
-            app,
-            reply_sender,
-            access,
-            ..
-        } = &*self.0;
-        let asked_at = app.now();
-        let looked = access
-            .look(&reply_sender.slack, home, user_id, asked_at)
-            .await;
-        if let Ok((access, Some(user))) = &looked
-            && user.id == user_id
-        {
-            self.share_standing(home, user, access, asked_at).await;
-        }
-        match looked.map(|(access, _)| access) {
-            Ok(Ok(account)) => Ok(account),
-            Ok(Err(why)) => {
-                if let Some(left_out) = REFUSED_ACCOUNTS.admit() {
-                    info!(user_id, %why, left_out, "refused an account without access");
-                }
-                Err(Reply::Answer(replies::access_denied(why)))
-            }
-            Err(error) => {
-                warn!(%error, "account access lookup failed");
-                Err(Reply::Answer(replies::unchecked()))
-            }
-        }
-    }
-
-    /// The person behind an account, for everything but decisions, which find it within their own unit of work.
-    async fn person(&self, account: &SlackAccount) -> Result<Person, Reply> {
-        let config = self
-            .0
-            .app
-            .compiled_config()
-            .await
-            .map_err(|error| failed(&error))?;
-        let person = config.directory().by_slack(account);
-        let may_act = |_: &&Person| !config.directory().is_refused(account);
-        match person.filter(|person| person.active).filter(may_act) {
-            Some(person) => Ok(person.clone()),
-            None => Err(Reply::Answer(replies::not_listed(match person {
-                Some(_) => &Ineligible::Inactive,
-                None => &Ineligible::Unknown,
-            }))),
+        target: ReplyTarget,
+        origin: Option<Origin>,
+        handler: impl FnOnce(&Installation) -> W,
+    ) -> Ack {
+        let sender = &self.0.reply_sender;
+        match admit(self.home(), origin) {
+            Ok(installation) => sender.answered(target, handler(installation)).await,
+            Err(refusal) => sender.ack(target, Reply::Answer(refusal)),
         }
     }
 }
@@ -249,45 +160,6 @@ fn admit(home: Option<&Installation>, origin: Option<Origin>) -> Result<&Install
                 NotForUs::Workspace => replies::access_denied(AccessDenied::Stranger),
             })
         }
-    }
-}
-
-/// What a failed use case means for the one who waits.
-fn failed(error: &AppError) -> Reply {
-    match error {
-        AppError::Refused(refusal) => refused(refusal),
-        AppError::Busy | AppError::ClockUnsure => Reply::Again,
-        AppError::NotWritable(reason) => {
-            error!(reason, "refused: the database cannot be written");
-            Reply::Answer(replies::not_writable(reason))
-        }
-        AppError::NoDatabase(reason) => {
-            error!(reason, "refused: the database does not answer");
-            Reply::Answer(replies::no_database())
-        }
-        AppError::UnreadableConfig(reason) => {
-            error!(reason, "refused: the stored configuration cannot be read");
-            Reply::Answer(replies::unreadable_config())
-        }
-        AppError::Internal(reason) => {
-            if let Some(left_out) = FAILED.admit() {
-                error!(reason, left_out, "a use case failed");
-            }
-            Reply::Answer(replies::broken())
-        }
-    }
-}
-
-fn refused(refusal: &Refusal) -> Reply {
-    Reply::Answer(replies::refusal(refusal, None))
-}
-
-/// A delivery's key is kept for a day (docs/decisions.md D23).
-fn once(delivery: Delivery) -> IdempotencyKey {
-    IdempotencyKey {
-        key: delivery.key,
-        fingerprint: delivery.fingerprint,
-        keep: Span::hours(24),
     }
 }
 

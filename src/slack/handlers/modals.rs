@@ -1,7 +1,9 @@
 //! Modals open in time: Slack's trigger lives three seconds, and what a modal shows may have to be looked up first.
 
+use super::context::Context;
+use super::reply::{Failure, Handled, Reply};
 use super::reply_sender::notice;
-use super::{Dispatcher, Reply};
+use crate::slack::api::client::Slack;
 use crate::slack::api::error::SlackError;
 use crate::slack::api::reply::OpenedView;
 use crate::slack::inbound::{Command, Interaction, View};
@@ -14,14 +16,14 @@ use tracing::warn;
 /// How long a modal's content may take before a light view is opened in its place.
 const FILL_DEADLINE: Duration = Duration::from_secs(1);
 
-/// What a modal will show, or what is told instead.
-pub(super) type Content = Pin<Box<dyn Future<Output = Result<Value, Reply>> + Send>>;
+/// What a modal will show, or why it is not opened.
+pub(super) type Content = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
-/// Slack's leave to open one modal.
+/// Slack's permission to open one modal.
 #[derive(Debug, Clone)]
 pub(super) struct Opening {
     trigger_id: String,
-    /// Whether it lies on top of another one; three fit.
+    /// Whether it opens on top of another one; Slack shows up to three.
     on_top: bool,
 }
 
@@ -39,61 +41,59 @@ impl Opening {
             on_top: modal(seen).is_some(),
         }
     }
-}
 
-impl Dispatcher {
-    /// Opens a modal. Content that takes long is not waited for: a light view takes its place until it is there.
-    pub(super) async fn open(&self, opening: &Opening, mut content: Content) -> Reply {
-        match tokio::time::timeout(FILL_DEADLINE, &mut content).await {
-            Ok(Ok(view)) => match self.open_now(opening, &view).await {
-                Ok(_) => Reply::Nothing,
-                Err(error) => lost_view(&error),
-            },
-            Ok(Err(reply)) => reply,
-            Err(_) => match self.open_now(opening, &loading()).await {
-                Ok(opened) => {
-                    self.fill_later(opened, content);
-                    Reply::Nothing
-                }
-                Err(error) => lost_view(&error),
-            },
-        }
-    }
-
-    /// Opens a modal whose content is there.
-    pub(super) async fn open_now(
-        &self,
-        opening: &Opening,
-        view: &Value,
-    ) -> Result<OpenedView, SlackError> {
-        if opening.trigger_id.is_empty() {
+    async fn open(&self, slack: &Slack, view: &Value) -> Result<OpenedView, SlackError> {
+        if self.trigger_id.is_empty() {
             return Err(SlackError::ExpiredTrigger);
         }
-        let slack = &self.0.reply_sender.slack;
-        if opening.on_top {
-            slack.push_view(&opening.trigger_id, view).await
+        if self.on_top {
+            slack.push_view(&self.trigger_id, view).await
         } else {
-            slack.open_view(&opening.trigger_id, view).await
+            slack.open_view(&self.trigger_id, view).await
         }
     }
+}
 
-    /// Puts the content into the light view once it is there; a refusal is said there, too.
-    fn fill_later(&self, opened: OpenedView, content: Content) {
-        let slack = self.0.reply_sender.slack.clone();
-        self.0.reply_sender.spawn(async move {
-            let view = match content.await {
-                Ok(view) => view,
-                Err(reply) => match reply.message() {
-                    Some(message) => notice(&message),
-                    None => return,
-                },
-            };
-            let hash = opened.hash.as_deref();
-            if let Err(error) = slack.update_view(&opened.id, hash, &view).await {
-                warn!(%error, "modal not filled");
-            }
-        });
+/// Opens a modal. Content that takes long is not waited for: a light view takes its place until it is there.
+pub(super) async fn open(context: &Context, opening: &Opening, mut content: Content) -> Handled {
+    match tokio::time::timeout(FILL_DEADLINE, &mut content).await {
+        Ok(content) => open_now(context, opening, &content?).await,
+        Err(_) => {
+            let opened = opening.open(context.slack(), &loading()).await;
+            fill_later(
+                context,
+                opened.map_err(|error| not_opened(&error))?,
+                content,
+            );
+            Ok(Reply::Nothing)
+        }
     }
+}
+
+/// Opens a modal whose content is there.
+pub(super) async fn open_now(context: &Context, opening: &Opening, view: &Value) -> Handled {
+    match opening.open(context.slack(), view).await {
+        Ok(_) => Ok(Reply::Nothing),
+        Err(error) => Err(not_opened(&error)),
+    }
+}
+
+/// Puts the content into the light view once it is there; a refusal is shown there, too.
+fn fill_later(context: &Context, opened: OpenedView, content: Content) {
+    let slack = context.slack().clone();
+    context.spawn(async move {
+        let view = match content.await {
+            Ok(view) => view,
+            Err(failure) => match Reply::from(failure).message() {
+                Some(message) => notice(&message),
+                None => return,
+            },
+        };
+        let hash = opened.hash.as_deref();
+        if let Err(error) = slack.update_view(&opened.id, hash, &view).await {
+            warn!(%error, "modal not filled");
+        }
+    });
 }
 
 /// The light view.
@@ -104,9 +104,10 @@ fn loading() -> Value {
     })
 }
 
-pub(super) fn lost_view(error: &SlackError) -> Reply {
+/// Slack did not open or update a modal.
+pub(super) fn not_opened(error: &SlackError) -> Failure {
     warn!(%error, "modal not opened");
-    Reply::Answer(replies::no_modal())
+    replies::no_modal().into()
 }
 
 /// The modal that was clicked in; the Home tab is a view too, but no modal.

@@ -1,118 +1,86 @@
 //! Policies in Slack: read by everybody of the directory, changed by administrators through the same use case as every other change.
 
-use super::{Dispatcher, Reply, failed};
+use super::context::{Actor, Context};
+use super::reply::{Failure, Handled, Reply};
 use crate::app::AppError;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
 use crate::domain::document::{Binding, ConfigDocument, Level, PolicyTemplate};
 use crate::domain::id::PolicyId;
-use crate::domain::people::{Person, SlackAccount};
-use crate::domain::principal::{Caller, Principal};
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::slack::inbound::View;
 use crate::slack::ui::policy_form::{self, Carried};
-use crate::slack::ui::{Message, policies, replies};
+use crate::slack::ui::{policies, replies};
 use serde_json::Value;
-use std::sync::Arc;
 
-/// What was typed is not lost: it stands in the form until it is closed.
+/// What was typed is not lost: it stays in the form until the form is closed.
 const STALE: &str = "Somebody else has changed the configuration since you opened this. Note what you typed, close this, and open it again.";
 
-impl Dispatcher {
-    /// `/approval policies`.
-    pub(super) async fn policies(&self, account: &SlackAccount) -> Result<Message, Reply> {
-        let (person, config) = self.reader(account).await?;
-        Ok(policies::list(
-            config.document(),
-            may_change(&config, &person).is_ok(),
-        ))
-    }
+/// `/approval policies`.
+pub(super) async fn list(context: &Context) -> Handled {
+    let actor = context.actor().await?;
+    let may_change = check_may_change(actor).is_ok();
+    let message = policies::list(actor.config.document(), may_change);
+    Ok(Reply::Answer(message))
+}
 
-    /// The page or form behind a button about policies.
-    pub(super) async fn policy_page(
-        &self,
-        account: &SlackAccount,
-        pressed: &str,
-        value: &str,
-    ) -> Result<Value, Reply> {
-        let (person, config) = self.reader(account).await?;
-        let may_change = may_change(&config, &person);
-        let policy = || {
-            policy_of(config.document(), value)
-                .ok_or_else(|| Reply::Answer(replies::no_such_policy()))
-        };
-        if pressed == "policy_view" {
-            return Ok(policies::view(policy()?, &config, may_change.is_ok()));
-        }
-        may_change?;
-        let too_much = || Reply::Answer(replies::too_much());
-        match pressed {
-            "policy_new" => policy_form::edit(&config, None).ok_or_else(too_much),
-            "policy_edit" => policy_form::edit(&config, Some(policy()?)).ok_or_else(too_much),
-            "policy_bind" => Ok(policy_form::bind(&config, policy()?)),
-            _ => match policies::read_unbind(value, config.document()) {
-                Some(binding) => Ok(policy_form::unbind(&config, binding)),
-                None => Err(Reply::Answer(replies::no_such_policy())),
-            },
-        }
+/// The page or form behind a button about policies.
+pub(super) async fn modal_of(
+    context: &Context,
+    button: &str,
+    value: &str,
+) -> Result<Value, Failure> {
+    let actor = context.actor().await?;
+    let config = &actor.config;
+    let may_change = check_may_change(actor);
+    let policy = || policy_of(config.document(), value).ok_or_else(replies::no_such_policy);
+    if button == "policy_view" {
+        return Ok(policies::view(policy()?, config, may_change.is_ok()));
     }
-
-    /// A form about policies was sent: it is one edit of the configuration.
-    pub(super) async fn policy_changed(
-        &self,
-        account: &SlackAccount,
-        form: &str,
-        view: &View,
-    ) -> Reply {
-        match self.change(account, form, view).await {
-            Ok(message) => Reply::Done(message),
-            Err(reply) => reply,
+    may_change?;
+    match button {
+        "policy_new" => policy_form::edit(config, None).ok_or_else(|| replies::too_much().into()),
+        "policy_edit" => {
+            policy_form::edit(config, Some(policy()?)).ok_or_else(|| replies::too_much().into())
         }
-    }
-
-    async fn change(
-        &self,
-        account: &SlackAccount,
-        form: &str,
-        view: &View,
-    ) -> Result<Message, Reply> {
-        let (person, config) = self.reader(account).await?;
-        may_change(&config, &person)?;
-        let foreign = || Reply::Answer(replies::foreign_button());
-        let carried = Carried::read(view).ok_or_else(foreign)?;
-        if carried.version != config.version() {
-            return Err(Reply::Fields(vec![(policy_form::WHY, STALE.to_owned())]));
-        }
-        let (edit, policy) = edit_of(&config, &carried, form, view)?;
-        let document = edit.applied_to(config.document());
-        let caller = Caller::person(person.id, Via::Modal);
-        let reason = view.field(policy_form::WHY);
-        let app = &self.0.app;
-        let changed = app
-            .change_config(&caller, edit, Some(carried.version), reason)
-            .await;
-        changed
-            .map(|changed| replies::changed(&changed))
-            .map_err(|error| beside(&error, form, &document, &policy))
-    }
-
-    async fn reader(&self, account: &SlackAccount) -> Result<(Person, Arc<CompiledConfig>), Reply> {
-        let person = self.person(account).await?;
-        let config = self
-            .0
-            .app
-            .compiled_config()
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok((person, config))
+        "policy_bind" => Ok(policy_form::bind(config, policy()?)),
+        _ => match policies::read_unbind(value, config.document()) {
+            Some(binding) => Ok(policy_form::unbind(config, binding)),
+            None => Err(replies::no_such_policy().into()),
+        },
     }
 }
 
-fn may_change(config: &CompiledConfig, person: &Person) -> Result<(), Reply> {
-    let principal = Principal::Person(person.id.clone());
-    let checked = config.check_may_change(&principal);
-    checked.map_err(|refusal| super::refused(&refusal))
+/// A form about policies was submitted: it is one edit of the configuration.
+pub(super) async fn submitted(context: &Context, form: &str, view: &View) -> Handled {
+    let actor = context.actor().await?;
+    check_may_change(actor)?;
+    let carried = Carried::read(view).ok_or_else(replies::foreign_button)?;
+    if carried.version != actor.config.version() {
+        return Err(about_why(STALE.to_owned()));
+    }
+    let (edit, policy) = edit_of(&actor.config, &carried, form, view)?;
+    let document = edit.applied_to(actor.config.document());
+    let changed = context
+        .app()
+        .change_config(
+            &actor.caller(Via::Modal),
+            edit,
+            Some(carried.version),
+            view.field(policy_form::WHY),
+        )
+        .await;
+    match changed {
+        Ok(changed) => Ok(Reply::Done(replies::changed(&changed))),
+        Err(error) => Err(beside(error, form, &document, &policy)),
+    }
+}
+
+fn check_may_change(actor: &Actor) -> Result<(), Refusal> {
+    let principal = Principal::Person(actor.person.id.clone());
+    actor.config.check_may_change(&principal)
 }
 
 fn policy_of<'a>(document: &'a ConfigDocument, id: &str) -> Option<&'a PolicyTemplate> {
@@ -128,16 +96,15 @@ fn edit_of(
     carried: &Carried,
     form: &str,
     view: &View,
-) -> Result<(ConfigEdit, PolicyId), Reply> {
+) -> Result<(ConfigEdit, PolicyId), Failure> {
     let document = config.document();
-    let missing = || Reply::Answer(replies::no_such_policy());
     let stored = match &carried.policy {
-        Some(id) => Some(policy_of(document, id.as_str()).ok_or_else(missing)?),
+        Some(id) => Some(policy_of(document, id.as_str()).ok_or_else(replies::no_such_policy)?),
         None => None,
     };
     match (form, stored) {
         (policy_form::EDIT, stored) => {
-            let policy = policy_form::read(view, stored).map_err(Reply::Fields)?;
+            let policy = policy_form::read(view, stored).map_err(Failure::Fields)?;
             let id = policy.id.clone();
             let edit = match stored {
                 Some(_) => ConfigEdit::PutPolicy(Box::new(policy)),
@@ -150,7 +117,7 @@ fn edit_of(
             let binding = bound_as(policy, view);
             if document.bindings.contains(&binding) {
                 let why = "It is bound there already.".to_owned();
-                return Err(Reply::Fields(vec![(policy_form::RESOURCE, why)]));
+                return Err(Failure::Fields(vec![(policy_form::RESOURCE, why)]));
             }
             Ok((ConfigEdit::Bind(binding), policy.id.clone()))
         }
@@ -162,7 +129,7 @@ fn edit_of(
             };
             Ok((ConfigEdit::Unbind(binding), policy.id.clone()))
         }
-        (_, None) => Err(missing()),
+        (_, None) => Err(replies::no_such_policy().into()),
     }
 }
 
@@ -178,18 +145,20 @@ fn bound_as(policy: &PolicyTemplate, view: &View) -> Binding {
     }
 }
 
-/// What was wrong with a change, beside the field it is about.
-fn beside(error: &AppError, form: &str, document: &ConfigDocument, policy: &PolicyId) -> Reply {
-    let AppError::Refused(refusal) = error else {
-        return failed(error);
-    };
-    let why = |text: String| Reply::Fields(vec![(policy_form::WHY, text)]);
-    match refusal {
-        Refusal::Invalid(problems) if form == policy_form::EDIT => {
-            Reply::Fields(policy_form::beside(problems, document, policy))
+/// The errors of a refused change, beside the fields they are about.
+fn beside(error: AppError, form: &str, document: &ConfigDocument, policy: &PolicyId) -> Failure {
+    match &error {
+        AppError::Refused(Refusal::Invalid(problems)) if form == policy_form::EDIT => {
+            Failure::Fields(policy_form::beside(problems, document, policy))
         }
-        Refusal::Stale(_) => why(STALE.to_owned()),
-        Refusal::Invalid(_) | Refusal::Violations(_) => why(refusal.detail()),
-        _ => super::refused(refusal),
+        AppError::Refused(Refusal::Stale(_)) => about_why(STALE.to_owned()),
+        AppError::Refused(refusal @ (Refusal::Invalid(_) | Refusal::Violations(_))) => {
+            about_why(refusal.detail())
+        }
+        _ => error.into(),
     }
+}
+
+fn about_why(text: String) -> Failure {
+    Failure::Fields(vec![(policy_form::WHY, text)])
 }

@@ -1,6 +1,6 @@
 //! How the one who acted gets the answer: within the ack, or after it.
 
-use super::Reply;
+use super::reply::{Handled, Reply};
 use crate::slack::api::client::Slack;
 use crate::slack::api::error::SlackError;
 use crate::slack::inbound::{Ack, Command, Interaction, InteractionKind};
@@ -109,12 +109,13 @@ impl ReplySender {
     pub(super) async fn answered(
         &self,
         target: ReplyTarget,
-        work: impl Future<Output = Reply> + Send + 'static,
+        work: impl Future<Output = Handled> + Send + 'static,
     ) -> Ack {
         let (tell, mut reply) = oneshot::channel();
         let (late, late_place) = (self.clone(), target.clone());
         self.tasks.spawn(async move {
-            if let Err(reply) = tell.send(work.await) {
+            let handled = work.await.unwrap_or_else(Reply::from);
+            if let Err(reply) = tell.send(handled) {
                 late.reply_late(&late_place, reply).await;
             }
         });
@@ -260,7 +261,7 @@ mod tests {
         let work = async move {
             finished.await.expect("the work is not dropped");
             ended.send(()).expect("somebody waits");
-            done()
+            Ok(done())
         };
         assert_eq!(reply_sender.answered(command(), work).await, Ack::TryAgain);
         finish.send(()).expect("the work is not dropped");
@@ -272,11 +273,11 @@ mod tests {
     async fn fast_handler_is_acked_with_its_reply() {
         let reply_sender = reply_sender(Duration::from_mins(1));
         assert_eq!(
-            reply_sender.answered(command(), async { done() }).await,
+            reply_sender.answered(command(), async { Ok(done()) }).await,
             Ack::Json(json!({ "text": "done", "response_type": "ephemeral" }))
         );
         let again = reply_sender
-            .answered(command(), async { Reply::Again })
+            .answered(command(), async { Ok(Reply::Again) })
             .await;
         assert_eq!(again, Ack::TryAgain);
         let panicked = async { panic!("a fault of ours") };

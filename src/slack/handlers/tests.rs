@@ -1,4 +1,6 @@
 use super::*;
+use crate::app::AppError;
+use crate::domain::refusal::Refusal;
 use crate::slack::inbound::installation::example;
 use crate::slack::inbound::parse;
 
@@ -65,13 +67,13 @@ fn deliveries_are_refused_until_the_installation_is_known() {
 
 #[test]
 fn failures_never_read_as_success() {
-    assert_eq!(failed(&AppError::Busy), Reply::Again);
-    let broken = failed(&AppError::Internal("the disk is full".to_owned()));
+    assert_eq!(Reply::from(AppError::Busy), Reply::Again);
+    let broken = Reply::from(AppError::Internal("the disk is full".to_owned()));
     let Reply::Answer(message) = broken else {
         panic!("{broken:?}");
     };
     assert!(!message.text.contains("disk"), "{}", message.text);
-    let no = failed(&AppError::Refused(Refusal::AlreadyReviewed));
+    let no = Reply::from(AppError::Refused(Refusal::AlreadyReviewed));
     let Reply::Answer(message) = no else {
         panic!("{no:?}");
     };

@@ -163,6 +163,11 @@ impl Interaction {
         self.actions.as_deref().and_then(<[ActionTaken]>::first)
     }
 
+    /// The id of the user who acted.
+    pub fn user_id(&self) -> Option<&str> {
+        self.user.as_ref()?.id.as_deref()
+    }
+
     /// The channel it happened in.
     pub fn channel_id(&self) -> Option<&str> {
         let channel = self.channel.as_ref().and_then(|c| c.id.as_deref());

@@ -69,7 +69,7 @@ on_both! {
             assert_eq!(granted.state.status(), Status::Bypassed);
             let reference = RequestRef::Id(granted.id.clone());
             let (executed, submitted, revoked) = tokio::join!(
-                there.execute(&dan, &reference, granted.digest.as_str(), None),
+                there.execute(&dan, &reference, granted.digest.clone().into(), None),
                 here.submit(&dan, drain(), None),
                 here.revoke_session(&dan, &session.id, None),
             );
