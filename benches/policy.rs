@@ -1,7 +1,8 @@
 //! What a request costs without the store: resolving and evaluating among 10,000 bindings and 1,000 templates (aim: below 50
 //! microseconds), and a batch of 64 clicks. `cargo bench --bench policy`.
 
-use countersign::domain::compiled_config::{Ask, CompiledConfig};
+use countersign::domain::ask::Ask;
+use countersign::domain::compiled_config::CompiledConfig;
 use countersign::domain::decision::{Decision, DecisionKind, Via};
 use countersign::domain::document::{
     Binding, ClusterDocument, ConfigDocument, Level, PolicyTemplate,
@@ -9,10 +10,11 @@ use countersign::domain::document::{
 use countersign::domain::eligibility::{self, Involvement, PeopleInvolved};
 use countersign::domain::id::{ActionId, PersonId, ProjectId};
 use countersign::domain::pinned_policy::PinnedPolicy;
+use countersign::domain::principal::Caller;
 use countersign::domain::progress;
+use countersign::domain::smallest;
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
-use countersign::domain::{principal::Principal, smallest};
 use divan::{Bencher, black_box};
 use std::collections::BTreeMap;
 
@@ -176,24 +178,26 @@ fn resolve_and_evaluate(bencher: Bencher) {
 
 #[divan::bench]
 fn admit(bencher: Bencher) {
-    let (config, ask) = (config(), ask());
-    bencher.bench_local(|| config.admit(black_box(&ask), NOON).expect("admitted"));
+    let (config, ask, caller) = (config(), ask(), caller());
+    bencher.bench_local(|| {
+        config
+            .admit(black_box(&ask), &caller, NOON)
+            .expect("admitted")
+    });
 }
 
 fn ask() -> Ask {
-    let person = Principal::Person("person-1".into());
     Ask {
         action: "release.deploy".to_owned(),
         project: Some("project-77".to_owned()),
-        cluster: None,
         environment: Some("env-7".to_owned()),
-        release: None,
         reason: Some("a new version".to_owned()),
-        requester: person.clone(),
-        submitted_by: person,
-        owners: Vec::new(),
-        authors: Vec::new(),
+        ..Ask::default()
     }
+}
+
+fn caller() -> Caller {
+    Caller::person("person-1".into(), Via::Api)
 }
 
 /// What `decide` asks of the domain for 64 clicks: may this person, and is it enough now?
@@ -261,8 +265,12 @@ fn company(quorum: &str) -> CompiledConfig {
 
 #[divan::bench(args = ["{minApprovals: 2}", "{minDistinctTeams: 3}", "{requiredTeamIds: [team-499], minApprovals: 3}"])]
 fn admit_in_a_company_of_50_000(bencher: Bencher, quorum: &str) {
-    let (config, ask) = (company(quorum), ask());
-    bencher.bench_local(|| config.admit(black_box(&ask), NOON).expect("admitted"));
+    let (config, ask, caller) = (company(quorum), ask(), caller());
+    bencher.bench_local(|| {
+        config
+            .admit(black_box(&ask), &caller, NOON)
+            .expect("admitted")
+    });
 }
 
 #[divan::bench]

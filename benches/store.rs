@@ -3,11 +3,10 @@
 //! `cargo bench --bench store`, or with sizes: `cargo bench --bench store -- 1000 100000`. Postgres is that of
 //! `COUNTERSIGN_TEST_POSTGRES`, else the one at 127.0.0.1:5432; each run makes a schema of its own and drops it.
 
-use countersign::app::{
-    App, ApproverIdentity, Clock, DecisionInput, ListFilter, RequestRef, Submission,
-};
+use countersign::app::{App, ApproverIdentity, Clock, DecisionInput, ListFilter, RequestRef};
 use countersign::config::file::Source;
 use countersign::domain::action::RequestType;
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::{DecisionKind, Via};
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
@@ -153,18 +152,18 @@ fn person(id: &str) -> Caller {
     Caller::person(id.into(), Via::Api)
 }
 
-fn release(release: usize) -> Submission {
-    Submission {
+fn release(release: usize) -> Ask {
+    Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         release: Some(format!("v1.{release}.0")),
         reason: Some("a measured release".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     }
 }
 
-async fn submit(app: &App, submission: Submission) -> (RequestRef, String) {
+async fn submit(app: &App, submission: Ask) -> (RequestRef, String) {
     let asked = app.submit(&person("alice"), submission, None).await;
     let request = asked.expect("a request").shown.request;
     (RequestRef::Id(request.id), request.digest.to_string())
@@ -206,11 +205,11 @@ async fn fill(place: &Place, app: &App, size: u64) {
         .await
         .expect("it ran");
     submit(app, release(1)).await;
-    let command = Submission {
+    let command = Ask {
         action: "command.execute".to_owned(),
         cluster: Some("prod-eu-1".to_owned()),
         reason: Some("another type".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let (command, _) = submit(app, command).await;
     app.cancel(&alice, &command, None)

@@ -5,9 +5,8 @@ use super::config_change::{Before, Proposal};
 use super::submit::Draft;
 use super::text::said;
 use super::{App, AppError};
-use crate::domain::action;
 use crate::domain::audit::AuditEventKind;
-use crate::domain::compiled_config::{Ask, CompiledConfig, ConfigError};
+use crate::domain::compiled_config::{CompiledConfig, ConfigError};
 use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::Via;
 use crate::domain::diff::{Difference, before_and_after, diff};
@@ -289,20 +288,8 @@ impl App {
             .plan(tx, Before::CompiledConfig(config), next, caller, now)
             .await?;
         plan.check_reach(config)?;
-        let ask = Ask {
-            action: action::POLICY_UPDATE.to_owned(),
-            project: None,
-            cluster: None,
-            environment: None,
-            release: None,
-            reason,
-            requester: caller.principal.clone(),
-            submitted_by: caller.principal.clone(),
-            owners: caller.owners.clone(),
-            authors: Vec::new(),
-        };
         let admitted = config
-            .admit_config_change(&ask, now)
+            .admit_config_change(reason.as_deref(), caller, now)
             .map_err(Refusal::Violations)?;
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
         tx.know_document(&plan.digest, now).await?;

@@ -1,22 +1,20 @@
-//! What would happen to a submission; nothing is stored.
+//! What would happen to an ask; nothing is stored.
 
-use super::submit::{ask, canonical_payload};
-use super::{App, AppError, Submission};
+use super::submit::{canonical_payload, check_requester};
+use super::{App, AppError};
+use crate::domain::ask::Ask;
 use crate::domain::explain::Explained;
 use crate::domain::principal::Caller;
 
 impl App {
-    /// What would happen to a submission; nothing is stored.
-    pub async fn explain(
-        &self,
-        caller: &Caller,
-        submission: Submission,
-    ) -> Result<Explained, AppError> {
+    /// What would happen to an ask; nothing is stored.
+    pub async fn explain(&self, caller: &Caller, ask: &Ask) -> Result<Explained, AppError> {
+        check_requester(caller, ask)?;
         let config = self.compiled_config().await?;
-        let mut explained = config.explain(&ask(caller, &submission)?, self.now());
+        let mut explained = config.explain(ask, caller, self.now());
         explained
             .violations
-            .extend(canonical_payload(submission.payload.as_ref()).err());
+            .extend(canonical_payload(ask.payload.as_ref()).err());
         Ok(explained)
     }
 }

@@ -24,7 +24,6 @@ mod measure;
 mod people;
 mod recover;
 mod refusals;
-mod request_ref;
 mod show;
 mod stats;
 mod submit;
@@ -35,6 +34,7 @@ mod turns;
 mod undelivered;
 
 pub use crate::domain::explain::Explained;
+pub use crate::domain::request_ref::RequestRef;
 pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::{SessionPage, Started};
 pub use clock::{Clock, Machine, Measured};
@@ -50,9 +50,8 @@ pub use measure::{
 };
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
-pub use request_ref::RequestRef;
 pub use stats::{LatencyStats, window as stats_window};
-pub use submit::{Submission, Submitted};
+pub use submit::Submitted;
 pub use tokens::NewToken;
 pub use undelivered::Undelivered;
 
@@ -70,8 +69,8 @@ use crate::domain::time::Timestamp;
 use crate::store::{Db, Loaded, Tx};
 use crate::supervisor::Supervisor;
 use error::CLOCK_UNSURE;
-use request_ref::resolve;
 use serde_json::Value;
+use show::resolve;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, watch};

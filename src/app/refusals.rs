@@ -5,9 +5,10 @@
 
 use super::break_glass::Started;
 use super::{
-    App, AppError, ApproverIdentity, Changed, Executed, IdempotencyKey, RequestRef, Submission,
-    Submitted, resolve,
+    App, AppError, ApproverIdentity, Changed, Executed, IdempotencyKey, RequestRef, Submitted,
+    resolve,
 };
+use crate::domain::ask::Ask;
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{SessionAsk, SessionDetails};
 use crate::domain::config_edit::ConfigEdit;
@@ -217,10 +218,10 @@ impl App {
     pub async fn submit(
         &self,
         caller: &Caller,
-        submission: Submission,
+        ask: Ask,
         once: Option<IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
-        let done = self.try_submit(caller, submission, once).await;
+        let done = self.try_submit(caller, ask, once).await;
         self.audited(caller, AuditEventKind::RequestRefused, About::Nothing, done)
             .await
     }

@@ -1,6 +1,6 @@
 //! What is shown of a request, put together from its row, its votes, its timeline and the directory.
 
-use super::{App, AppError, RequestRef, canonicalize_people, config, resolve};
+use super::{App, AppError, RequestRef, canonicalize_people, config};
 use crate::domain::action::{Action, RequestType};
 use crate::domain::break_glass::Session;
 use crate::domain::compiled_config::CompiledConfig;
@@ -8,6 +8,7 @@ use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::principal::Principal;
 use crate::domain::progress;
+use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
 use crate::domain::request_details::{
     PersonSummary, RequestDetails, SessionSummary, TimelineEvent,
@@ -225,5 +226,15 @@ fn gone_action(request: &Request) -> Action {
         risk: Risk::Critical,
         requires: Vec::new(),
         kind: RequestType::Security,
+    }
+}
+
+/// The id of a request, by id or number.
+pub(super) async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppError> {
+    match request {
+        RequestRef::Id(id) => Ok(id.clone()),
+        RequestRef::Number(number) => {
+            Ok(tx.id_of_number(*number).await?.ok_or(Refusal::NotFound)?)
+        }
     }
 }

@@ -1,12 +1,11 @@
-//! Asking: what gates the action is found and pinned, and the request is stored with its card and its audit row.
+//! Submitting a request: the policies that gate it are found and pinned, and it is stored with its card and its audit row.
 
 use super::idempotency::{self, IdempotencyKey, ResponseSubject};
 use super::{App, AppError, RequestRef, cancel, outcome_messages};
+use crate::domain::ask::{AdmittedRequest, Ask};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::Session;
-use crate::domain::compiled_config::{
-    AdmittedRequest, Ask, CompiledConfig, Violation, ViolationCode,
-};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
 use crate::domain::id::{RequestId, SessionId};
 use crate::domain::pinned_policy::PinnedPolicy;
@@ -15,42 +14,14 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Grant, Request, State, Status};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 use crate::store::Tx;
 use serde_json::{Value, json};
 
 /// The largest payload in canonical form, in bytes (docs/decisions.md D38).
 const LARGEST_PAYLOAD: usize = 1 << 20;
 
-/// What somebody asks for.
-#[derive(Debug, Clone, Default)]
-pub struct Submission {
-    /// The action's id.
-    pub action: String,
-    /// The project.
-    pub project: Option<String>,
-    /// The cluster.
-    pub cluster: Option<String>,
-    /// The environment.
-    pub environment: Option<String>,
-    /// The release.
-    pub release: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// What would run or change; none reads as `null`.
-    pub payload: Option<Payload>,
-    /// For whom, when not for the caller.
-    pub requester: Option<String>,
-    /// Who wrote what would run.
-    pub authors: Vec<String>,
-    /// The request that this one replaces.
-    pub replaces: Option<RequestRef>,
-    /// Where to tell the outcome.
-    pub callback_url: Option<String>,
-    /// Whether an identical pending request of the same requester is shown instead (in Slack), or asked again (by API).
-    pub join_identical: bool,
-}
-
-/// What became of a submission.
+/// What became of an ask.
 #[derive(Debug, Clone)]
 pub struct Submitted {
     /// The request.
@@ -62,11 +33,11 @@ pub struct Submitted {
 }
 
 impl App {
-    /// Asks. Nothing is stored when rules are broken.
+    /// Submits a request. Nothing is stored when rules are broken.
     pub(super) async fn try_submit(
         &self,
         caller: &Caller,
-        submission: Submission,
+        ask: Ask,
         once: Option<IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
         // on SQLite the one writer takes them in turn
@@ -78,7 +49,7 @@ impl App {
         let submitted: Submitted = self
             .0
             .db
-            .transaction(async |tx| self.submit_in(tx, caller, &submission, once.as_ref()).await)
+            .transaction(async |tx| self.submit_in(tx, caller, &ask, once.as_ref()).await)
             .await
             .map_err(|error| self.with_suggestions(error))?;
         if submitted.new {
@@ -94,12 +65,11 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        submission: &Submission,
+        ask: &Ask,
         once: Option<&IdempotencyKey>,
     ) -> Result<Submitted, AppError> {
         tx.lock_config_shared().await?;
-        tx.lock_principals(&counted_principals(caller, submission))
-            .await?;
+        tx.lock_principals(&counted_principals(caller, ask)).await?;
         let now = self.now();
         if let Some(kept) = idempotency::stored_response(tx, once).await? {
             return Ok(Submitted {
@@ -115,15 +85,15 @@ impl App {
             .map(|session| session.canonicalize_people(config.directory()))
             .collect();
         let caller = &self.with_owners(tx, caller, now).await?;
-        let (admitted, payload, requester) = admit(&config, caller, submission, &sessions, now)?;
+        let (admitted, payload) = admit(&config, caller, ask, &sessions, now)?;
         if admitted.session.is_some() {
             self.check_clock()?; // nobody goes past a policy at an hour that is in doubt
         }
         let digest = content_digest(&admitted.action.id, &admitted.target, &payload);
-        // what a session lets through at once does not join what still waits
-        if submission.join_identical
+        // in Slack, an identical pending request is shown instead; what a session lets through at once does not join it
+        if caller.via.is_slack()
             && admitted.session.is_none()
-            && let Some(same) = tx.identical(digest.as_str(), &requester).await?
+            && let Some(same) = tx.identical(digest.as_str(), &admitted.requester).await?
         {
             let shown = self.show_in(tx, &same).await;
             // one that cannot be read is not joined
@@ -140,13 +110,13 @@ impl App {
         self.check_limits(tx, &config, &caller.principal, now)
             .await?;
         let id = RequestId::from_uuid(self.0.ids.next(now));
-        let replaces = match &submission.replaces {
+        let replaces = match &ask.replaces {
             Some(old) => Some(self.replace(tx, caller, old, &id, now).await?),
             None => None,
         };
         let draft = Draft {
             id,
-            requester,
+            requester: admitted.requester.clone(),
             payload,
             digest,
             session: admitted.session.as_ref().map(|(id, _)| id.clone()),
@@ -286,28 +256,29 @@ fn named(gates: &[PinnedPolicy]) -> Vec<Value> {
     gates.iter().map(name).collect()
 }
 
-/// Finds what gates the ask, its payload in canonical form, and for whom it is.
+/// Finds what gates the ask, and its payload in canonical form.
 fn admit(
     config: &CompiledConfig,
     caller: &Caller,
-    submission: &Submission,
+    ask: &Ask,
     sessions: &[Session],
     now: Timestamp,
-) -> Result<(AdmittedRequest, String, Principal), AppError> {
-    let ask = ask(caller, submission)?;
+) -> Result<(AdmittedRequest, String), AppError> {
+    check_requester(caller, ask)?;
     let mut broken = Vec::new();
-    let payload = canonical_payload(submission.payload.as_ref()).unwrap_or_else(|violation| {
+    let payload = canonical_payload(ask.payload.as_ref()).unwrap_or_else(|violation| {
         broken.push(violation);
         String::new()
     });
-    if submission.callback_url.is_some() {
+    if ask.callback_url.is_some() {
         broken.push(Violation::new(
+            AskField::CallbackUrl,
             ViolationCode::Callback,
             "callbackUrl must lie under the url of a configured webhook; there is none",
         ));
     }
-    match config.admit_under(&ask, sessions, now) {
-        Ok(admitted) if broken.is_empty() => Ok((admitted, payload, ask.requester)),
+    match config.admit_under(ask, caller, sessions, now) {
+        Ok(admitted) if broken.is_empty() => Ok((admitted, payload)),
         Ok(_) => Err(Refusal::Violations(broken).into()),
         Err(mut violations) => {
             violations.append(&mut broken);
@@ -316,43 +287,23 @@ fn admit(
     }
 }
 
-/// Whose requests this submission counts: the caller's against the limits, the requester's when it looks for an identical one.
-fn counted_principals(caller: &Caller, submission: &Submission) -> Vec<Principal> {
+/// The principals whose requests are counted: the caller's against the limits, the requester's to find an identical one.
+fn counted_principals(caller: &Caller, ask: &Ask) -> Vec<Principal> {
     let mut principals = vec![caller.principal.clone()];
-    if let Ok(requester) = requester(caller, submission)
-        && requester != caller.principal
-    {
+    let requester = ask.requester(caller);
+    if requester != caller.principal && check_requester(caller, ask).is_ok() {
         principals.push(requester);
     }
     principals
 }
 
-/// The ask as the domain reads it.
-pub(super) fn ask(caller: &Caller, submission: &Submission) -> Result<Ask, AppError> {
-    Ok(Ask {
-        action: submission.action.clone(),
-        project: submission.project.clone(),
-        cluster: submission.cluster.clone(),
-        environment: submission.environment.clone(),
-        release: submission.release.clone(),
-        reason: submission.reason.clone(),
-        requester: requester(caller, submission)?,
-        submitted_by: caller.principal.clone(),
-        owners: caller.owners.clone(),
-        authors: submission.authors.clone(),
-    })
-}
-
-fn requester(caller: &Caller, submission: &Submission) -> Result<Principal, AppError> {
-    let Some(named) = &submission.requester else {
-        return Ok(caller.principal.clone());
-    };
-    let person = Principal::Person(named.as_str().into());
-    if person == caller.principal || caller.acts_for_others {
-        return Ok(person);
+/// Only a token with the scope for it may ask on behalf of somebody else.
+pub(super) fn check_requester(caller: &Caller, ask: &Ask) -> Result<(), Refusal> {
+    if ask.requester(caller) == caller.principal || caller.acts_for_others {
+        return Ok(());
     }
     let why = "Naming another requester needs a token with the scope requests:act-for.";
-    Err(Refusal::Forbidden(why.to_owned()).into())
+    Err(Refusal::Forbidden(why.to_owned()))
 }
 
 pub(super) fn canonical_payload(payload: Option<&Payload>) -> Result<String, Violation> {
@@ -360,19 +311,20 @@ pub(super) fn canonical_payload(payload: Option<&Payload>) -> Result<String, Vio
         return Ok("null".to_owned());
     };
     let text = canonical(&payload.0).map_err(|error| {
-        Violation::new(
-            ViolationCode::Payload,
-            format!("the payload has no canonical form: {error}"),
-        )
+        payload_violation(format!("the payload has no canonical form: {error}"))
     })?;
     if text.len() > LARGEST_PAYLOAD {
         let message = format!(
             "the payload is {} bytes long; the limit is {LARGEST_PAYLOAD}. Ask for its digest instead",
             text.len()
         );
-        return Err(Violation::new(ViolationCode::Payload, message));
+        return Err(payload_violation(message));
     }
     Ok(text)
+}
+
+fn payload_violation(message: String) -> Violation {
+    Violation::new(AskField::Payload, ViolationCode::Payload, message)
 }
 
 /// What a new request is made of besides what admits it.

@@ -3,6 +3,7 @@
 use super::error::CliError;
 use crate::domain::content::{Text, is_content_type};
 use crate::domain::digest::{Payload, canonical};
+use crate::http::SubmitBody;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::io::Read as _;
@@ -55,32 +56,23 @@ pub struct On {
 impl On {
     /// The body of the API call; `command` is what would run.
     pub fn body(&self, action: &str, command: Option<&[String]>) -> Result<Value, CliError> {
-        let mut body = Map::new();
-        let texts = [
-            ("project", &self.project),
-            ("cluster", &self.cluster),
-            ("environment", &self.environment),
-            ("release", &self.release),
-            ("reason", &self.reason),
-            ("requester", &self.requester),
-            ("replaces", &self.replaces),
-        ];
-        body.insert("action".to_owned(), action.into());
-        for (field, text) in texts {
-            if let Some(text) = text {
-                body.insert(field.to_owned(), text.as_str().into());
-            }
-        }
-        if !self.authors.is_empty() {
-            body.insert("authors".to_owned(), self.authors.clone().into());
-        }
         let kind = self.content_type.as_deref();
         let input = self.payload.as_deref().map(|path| read(path, kind));
-        let input = input.transpose()?;
-        if let Some(payload) = payload(command, input) {
-            body.insert("payload".to_owned(), payload);
-        }
-        Ok(Value::Object(body))
+        let payload = payload(command, input.transpose()?);
+        let body = SubmitBody {
+            action: action.to_owned(),
+            project: self.project.clone(),
+            cluster: self.cluster.clone(),
+            environment: self.environment.clone(),
+            release: self.release.clone(),
+            reason: self.reason.clone(),
+            payload: payload.map(Payload),
+            requester: self.requester.clone(),
+            authors: self.authors.clone(),
+            replaces: self.replaces.clone(),
+            callback_url: None,
+        };
+        serde_json::to_value(body).map_err(|error| CliError::Usage(error.to_string()))
     }
 
     /// Whether the payload is read from standard input, which the command then cannot read.

@@ -80,8 +80,8 @@ fn reasons(problem: &Problem) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::compiled_config::{Violation, ViolationCode};
     use crate::domain::refusal::Refusal;
+    use crate::domain::violation::{AskField, Violation, ViolationCode};
 
     #[test]
     fn a_refusal_says_why_and_what_to_do() {
@@ -105,9 +105,7 @@ mod tests {
     fn every_violation_is_printed() {
         let violation = |policy: Option<&str>, message: &str| Violation {
             policy: policy.map(Into::into),
-            rule: ViolationCode::ReasonRequired,
-            message: message.to_owned(),
-            unknown: None,
+            ..Violation::new(AskField::Reason, ViolationCode::ReasonRequired, message)
         };
         let refusal = Refusal::Violations(vec![
             violation(Some("prod"), "say why"),

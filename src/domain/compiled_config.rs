@@ -1,7 +1,6 @@
 //! The compiled config: the configuration and the Slack directory, checked once and indexed.
 
 use super::action::{self, Action};
-pub use super::ask::{AdmittedRequest, Ask, NameKind, UnknownName, Violation, ViolationCode};
 use super::binding::Bindings;
 use super::check;
 use super::document::{ConfigDocument, PolicyTemplate, Route, ServiceDocument};

@@ -104,7 +104,8 @@ const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
 
 /// A payload read from JSON. Duplicate keys and numbers that RFC 8785 would round are refused, so that two different payloads never
 /// have the same digest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Payload(pub Value);
 
 impl<'de> Deserialize<'de> for Payload {

@@ -1,6 +1,7 @@
 //! Explains what would happen to an ask: the policies that would gate it, those that would not and why, and who could approve.
 
-use super::ask::{Ask, Violation};
+use super::admit::Parties;
+use super::ask::Ask;
 use super::binding;
 use super::compiled_config::CompiledConfig;
 use super::conditions;
@@ -9,11 +10,13 @@ use super::eligibility;
 use super::english;
 use super::id::{ActionId, PersonId, PolicyId};
 use super::pinned_policy::PinnedPolicy;
+use super::principal::Caller;
 use super::progress::{self, PolicyProgress};
 use super::resolve::gates_action;
 use super::smallest;
 use super::target::Target;
 use super::time::Timestamp;
+use super::violation::Violation;
 use std::collections::{HashMap, HashSet};
 
 /// What would happen to an ask; nothing is stored.
@@ -53,22 +56,23 @@ pub struct PolicyReason {
 }
 
 impl CompiledConfig {
-    /// Explains what would happen to an ask at `now`.
-    pub fn explain(&self, ask: &Ask, now: Timestamp) -> Explained {
-        let violations = self.admit(ask, now).err().unwrap_or_default();
-        let mut broken = Vec::new();
-        let target = self.target(ask, &mut broken);
-        let action = self.asked_action(ask, &mut broken);
-        let (gates, observed, others) = match &action {
-            Some(action) if broken.is_empty() => {
-                let (gates, observed) = self.resolve(&action.id, &target, now);
-                let others = self.others(&action.id, &target, now, [&gates, &observed]);
-                (gates, observed, others)
+    /// Explains what would happen to the ask of a caller at `now`.
+    pub fn explain(&self, ask: &Ask, caller: &Caller, now: Timestamp) -> Explained {
+        let resolved = self.resolve_ask(ask, now);
+        let parties = Parties::of(ask, caller);
+        let authors = self.authors(&parties, &mut Vec::new());
+        let excluded = self.excluded(&parties, &authors);
+        let admitted = self.finish(resolved.clone(), ask.reason.as_deref(), &parties, None);
+        let mut violations = admitted.err().unwrap_or_default();
+        self.suggest_names(&mut violations);
+        let (gates, observed) = (resolved.gates, resolved.observed);
+        let applying = [&gates, &observed];
+        let others = match &resolved.action {
+            Some(action) if resolved.names_exist => {
+                self.others(&action.id, &resolved.target, now, applying)
             }
-            _ => Default::default(),
+            _ => Vec::new(),
         };
-        let authors = self.authors(ask, &mut broken);
-        let excluded = self.excluded(ask, &authors);
         let directory = self.directory();
         let eligible = eligibility::eligible(&gates, &excluded, directory);
         let because =

@@ -2,7 +2,7 @@
 
 pub mod action;
 mod admit;
-mod ask;
+pub mod ask;
 pub mod audit;
 mod binding;
 pub mod break_glass;
@@ -33,6 +33,7 @@ pub mod quorum;
 pub mod refusal;
 pub mod request;
 pub mod request_details;
+pub mod request_ref;
 pub mod resolve;
 pub mod resources;
 pub mod satisfiable;
@@ -43,6 +44,7 @@ pub mod target;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod violation;
 mod weakening;
 pub mod window;
 

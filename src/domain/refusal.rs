@@ -1,9 +1,10 @@
 //! All refusals of use cases: a code for programs and texts for people.
 
 use super::break_glass::SessionStatus;
-use super::compiled_config::{ConfigError, Violation};
+use super::compiled_config::ConfigError;
 use super::eligibility::Ineligible;
 use super::request::Status;
+use super::violation::Violation;
 
 /// A refusal. Nothing has changed, except where a variant says so.
 #[derive(Debug, Clone, PartialEq, Eq)]

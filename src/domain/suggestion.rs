@@ -2,8 +2,8 @@
 //! many long names, and a directory can be large.
 
 use super::action::must_be_named;
-use super::ask::{NameKind, Violation};
 use super::compiled_config::CompiledConfig;
+use super::violation::{NameKind, Violation};
 use std::cell::Cell;
 
 /// Maximum length, in characters, of an unknown name that gets suggestions: a misspelt real name is shorter.

@@ -3,7 +3,7 @@
 //!
 //! A payload is never changed, because its digest covers its exact bytes.
 
-use super::ask::{Violation, ViolationCode};
+use super::violation::{AskField, Violation, ViolationCode};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -102,8 +102,10 @@ pub fn prose(text: &str) -> Result<Option<String>, TextFault> {
 /// Normalises a reason, comment or note; `what` names it in the violation.
 pub fn said(what: &str, text: Option<&str>) -> Result<Option<String>, Violation> {
     let Some(text) = text else { return Ok(None) };
-    prose(text)
-        .map_err(|fault| Violation::new(ViolationCode::Payload, format!("the {what} {fault}")))
+    prose(text).map_err(|fault| {
+        let message = format!("the {what} {fault}");
+        Violation::new(AskField::Reason, ViolationCode::Payload, message)
+    })
 }
 
 /// Checks a text of one line, such as a name: at most `most` characters, and no control character.

@@ -3,12 +3,12 @@
 use super::Api;
 use super::problem::Problem;
 use crate::app::{IdempotencyKey, RequestRef};
-use crate::domain::compiled_config::{Violation, ViolationCode};
 use crate::domain::document::LARGEST_CONFIGURATION;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::time::Span;
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -198,13 +198,8 @@ fn misread(path: &str, error: &serde_json::Error) -> Problem {
 
 /// The payload breaks a rule of its own.
 pub(super) fn payload_refused(message: &str) -> Problem {
-    Refusal::Violations(vec![Violation {
-        policy: None,
-        rule: ViolationCode::Payload,
-        message: message.to_owned(),
-        unknown: None,
-    }])
-    .into()
+    let violation = Violation::new(AskField::Payload, ViolationCode::Payload, message);
+    Refusal::Violations(vec![violation]).into()
 }
 
 /// A text of people, as it is kept.

@@ -85,8 +85,8 @@ pub(super) async fn explain(
     State(api): State<Api>,
     call: Call<SubmitBody>,
 ) -> Result<Json<ExplainedView>, Problem> {
-    let submission = call.body.submission()?;
-    let explained = api.app.explain(&allowed.caller, submission).await?;
+    let ask = call.body.ask()?;
+    let explained = api.app.explain(&allowed.caller, &ask).await?;
     let config = api.app.compiled_config().await?;
     let who = |ids: &[crate::domain::id::PersonId]| {
         let name = |id| {

@@ -34,7 +34,7 @@ pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use http_limits::Bounds;
-pub use requests::RequestPage;
+pub use requests::{RequestPage, SubmitBody};
 
 /// What every handler is given.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! Every answer that is no success: RFC 9457 problem details with a `code` for programs and sentences for people.
 
 use crate::app::{AppError, LogLimit};
-use crate::domain::compiled_config::{Violation, ViolationCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
+use crate::domain::violation::{Violation, ViolationCode};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};

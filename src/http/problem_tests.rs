@@ -4,13 +4,12 @@ use super::*;
 use crate::domain::break_glass::SessionStatus;
 use crate::domain::compiled_config;
 use crate::domain::eligibility::{Ineligible, Involvement};
+use crate::domain::violation::AskField;
 
 fn every_refusal() -> Vec<Refusal> {
     let violation = Violation {
         policy: Some("prod".into()),
-        rule: ViolationCode::ReasonRequired,
-        message: "say why".to_owned(),
-        unknown: None,
+        ..Violation::new(AskField::Reason, ViolationCode::ReasonRequired, "say why")
     };
     let wrong = compiled_config::ConfigError {
         path: "policies[0].id".to_owned(),

@@ -6,8 +6,9 @@ use super::body::{self, Call, Named, Params};
 use super::http_limits::LONGEST_WAIT;
 use super::problem::Problem;
 use super::view::{RequestView, Viewer};
-use crate::app::{ListFilter, Submission};
+use crate::app::ListFilter;
 use crate::domain::action::RequestType;
+use crate::domain::ask::Ask;
 use crate::domain::digest::{Payload, canonical};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Caller;
@@ -28,48 +29,57 @@ const LARGEST_PAYLOAD: usize = 1024 * 1024;
 const MOST_AUTHORS: usize = 100;
 
 /// What to ask.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"action": "release.deploy", "project": "api-platform", "environment": "production",
     "release": "v1.4.2", "reason": "hotfix for checkout", "payload": {"image": "api@sha256:1f0c"}}))]
 pub struct SubmitBody {
     /// The action's id.
     #[schema(example = "release.deploy")]
-    action: String,
+    pub action: String,
     /// The project.
-    project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// The cluster.
-    cluster: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// The environment.
-    environment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The release.
-    release: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// Why, in at most 4,000 characters.
-    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What would run or change: any JSON up to 1 MiB, without duplicate keys.
     #[schema(value_type = Option<serde_json::Value>)]
-    payload: Option<Payload>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
     /// For whom, by a token with `requests:act-for`.
-    requester: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
     /// Who wrote what would run; they may not approve it.
-    #[serde(default)]
-    authors: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
     /// The id or number of a request that this one replaces.
-    replaces: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// Where to tell the outcome; it must lie under a configured webhook's address.
-    callback_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
 }
 
 impl SubmitBody {
-    /// What the use case takes; who asks is not in it.
-    pub(super) fn submission(self) -> Result<Submission, Problem> {
+    /// The ask in this body.
+    pub(super) fn ask(self) -> Result<Ask, Problem> {
         self.check()?;
         let replaces = match self.replaces.as_deref().map(str::parse) {
             None => None,
             Some(Ok(request)) => Some(request),
             Some(Err(_)) => return Err(crate::domain::refusal::Refusal::NotFound.into()),
         };
-        Ok(Submission {
+        Ok(Ask {
             action: self.action,
             project: self.project,
             cluster: self.cluster,
@@ -77,11 +87,10 @@ impl SubmitBody {
             release: self.release,
             reason: self.reason,
             payload: self.payload,
-            requester: self.requester,
+            requester: self.requester.as_deref().map(PersonId::from),
             authors: self.authors,
             replaces,
             callback_url: self.callback_url,
-            join_identical: false,
         })
     }
 
@@ -147,8 +156,8 @@ pub(super) async fn submit(
     call: Call<SubmitBody>,
 ) -> Result<Response, Problem> {
     let once = call.once(&allowed.caller);
-    let submission = call.body.submission()?;
-    let submitted = api.app.submit(&allowed.caller, submission, once).await?;
+    let ask = call.body.ask()?;
+    let submitted = api.app.submit(&allowed.caller, ask, once).await?;
     let view = seen(&api, &allowed.caller, &submitted.shown).await?;
     let location = format!("/v1/requests/{}", view.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())

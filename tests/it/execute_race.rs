@@ -5,7 +5,8 @@
 use crate::database::on_both;
 use crate::race_support::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Executed, IdempotencyKey, RequestRef, Submission};
+use countersign::app::{App, AppError, Executed, IdempotencyKey, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
@@ -20,11 +21,11 @@ const CONSUMERS: usize = 8;
 async fn granted(world: &World) -> (RequestRef, String) {
     // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
-    let submission = Submission {
+    let submission = Ask {
         action: "command.execute".to_owned(),
         cluster: Some("prod-eu-1".to_owned()),
         reason: Some("a race".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let alice = Caller::person("alice".into(), Via::Api);
     let asked = world

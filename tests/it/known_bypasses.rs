@@ -4,7 +4,8 @@ use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
 use crate::race_support::{approval, rounds};
 use crate::world::{World, operator, world};
-use countersign::app::{App, AppError, RequestRef, Submission};
+use countersign::app::{App, AppError, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
@@ -59,12 +60,12 @@ fn alice() -> Caller {
 async fn granted(world: &World, app: &App) -> (RequestRef, String) {
     // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
-    let submission = Submission {
+    let submission = Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         reason: Some("a race".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let asked = app.submit(&alice(), submission, None).await;
     let asked = asked.expect("a request").shown.request;
@@ -137,13 +138,13 @@ on_both! {
                 if round % 2 == 0 {
                     return there.cancel(&me, &request, None).await.map(|_| ());
                 }
-                let changed = Submission {
+                let changed = Ask {
                     action: "release.deploy".to_owned(),
                     project: Some("billing".to_owned()),
                     environment: Some("production".to_owned()),
                     reason: Some("another content".to_owned()),
                     replaces: Some(request.clone()),
-                    ..Submission::default()
+                    ..Ask::default()
                 };
                 there.submit(&me, changed, None).await.map(|_| ())
             };

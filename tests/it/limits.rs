@@ -4,7 +4,8 @@
 use crate::client::{Api, deploy};
 use crate::database::{Kind, on_both};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, IdempotencyKey, Submission};
+use countersign::app::{App, AppError, IdempotencyKey};
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::principal::{Caller, Principal};
 use countersign::domain::refusal::Refusal;
@@ -16,26 +17,21 @@ use std::collections::BTreeSet;
 const LIMIT: i64 = 5;
 const ROUNDS: usize = 4;
 
-fn submission(reason: String, join_identical: bool) -> Submission {
-    Submission {
+fn ask(reason: String) -> Ask {
+    Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         reason: Some(reason),
-        join_identical,
-        ..Submission::default()
+        ..Ask::default()
     }
 }
 
-/// Sixteen submissions at once, alternating between two replicas: returns how many were accepted and how many hit the limit.
-async fn race(
-    apps: [&App; 2],
-    caller: &Caller,
-    name: impl Fn(usize) -> Submission,
-) -> (usize, usize) {
+/// Sixteen asks at once, alternating between two replicas: returns how many were accepted and how many hit the limit.
+async fn race(apps: [&App; 2], caller: &Caller, name: impl Fn(usize) -> Ask) -> (usize, usize) {
     let calls = (0..16).map(|n| {
-        let (app, caller, submission) = (apps[n % 2].clone(), caller.clone(), name(n));
-        tokio::spawn(async move { app.submit(&caller, submission, None).await })
+        let (app, caller, ask) = (apps[n % 2].clone(), caller.clone(), name(n));
+        tokio::spawn(async move { app.submit(&caller, ask, None).await })
     });
     let calls: Vec<_> = calls.collect();
     let (mut taken, mut refused) = (0, 0);
@@ -66,7 +62,7 @@ on_both! {
         let apps = [world.app(), &replica.app];
         for who in ["alice", "bob", "carol", "dan"] {
             let caller = Caller::person(who.into(), Via::Api);
-            let (taken, refused) = race(apps, &caller, |n| submission(format!("number {n}"), false)).await;
+            let (taken, refused) = race(apps, &caller, |n| ask(format!("number {n}"))).await;
             assert_eq!((taken, refused), (5, 11), "{who}");
         }
         assert_eq!(world.database.count("SELECT count(*) FROM requests").await, 4 * LIMIT);
@@ -81,7 +77,7 @@ on_both! {
         let alice = Caller::person("alice".into(), Via::Api);
         for _ in 0..ROUNDS {
             world.clock.advance(Span::seconds(2));
-            let taken = race([world.app(), &replica.app], &alice, |n| submission(format!("number {n}"), false)).await;
+            let taken = race([world.app(), &replica.app], &alice, |n| ask(format!("number {n}"))).await;
             assert_eq!(taken, (5, 11));
         }
         replica.app.close().await;
@@ -94,9 +90,9 @@ on_both! {
         let (replica, _) = world.replica().await;
         let alice = Caller::person("alice".into(), Via::Command);
         for round in 0..ROUNDS {
-            let same = |_| Submission {
+            let same = |_| Ask {
                 payload: Some(countersign::domain::digest::Payload(json!(round))),
-                ..submission("the same".to_owned(), true)
+                ..ask("the same".to_owned())
             };
             assert_eq!(race([world.app(), &replica.app], &alice, same).await, (1, 0));
         }
@@ -113,7 +109,7 @@ on_both! {
             .map(|n| {
                 let app = if n % 2 == 0 { world.app().clone() } else { replica.app.clone() };
                 let (caller, once) = (alice.clone(), once.clone());
-                tokio::spawn(async move { app.submit(&caller, submission("a retry".to_owned(), false), Some(once)).await })
+                tokio::spawn(async move { app.submit(&caller, ask("a retry".to_owned()), Some(once)).await })
             })
             .collect();
         let mut numbers = BTreeSet::new();
@@ -184,7 +180,7 @@ on_both! {
 
 /// A principal with many submissions waits without taking every connection.
 #[tokio::test]
-async fn submissions_of_one_principal_leave_connections_to_others_r20() {
+async fn asks_of_one_principal_leave_connections_to_others_r20() {
     let world = world!(Kind::Postgres);
     let mut held = sqlx::PgConnection::connect(&world.database.url)
         .await
@@ -196,8 +192,8 @@ async fn submissions_of_one_principal_leave_connections_to_others_r20() {
     let calls: Vec<_> = (0..16)
         .map(|n| {
             let (app, caller) = (world.app().clone(), alice.clone());
-            let submission = submission(format!("number {n}"), false);
-            tokio::spawn(async move { app.submit(&caller, submission, None).await })
+            let ask = ask(format!("number {n}"));
+            tokio::spawn(async move { app.submit(&caller, ask, None).await })
         })
         .collect();
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
@@ -206,9 +202,7 @@ async fn submissions_of_one_principal_leave_connections_to_others_r20() {
         tokio::task::yield_now().await;
     }
     let bob = Caller::person("bob".into(), Via::Api);
-    let asked = world
-        .app()
-        .submit(&bob, submission("meanwhile".to_owned(), false), None);
+    let asked = world.app().submit(&bob, ask("meanwhile".to_owned()), None);
     assert!(asked.await.expect("a connection is free").new);
     held.execute("ROLLBACK").await.expect("released");
     for call in calls {

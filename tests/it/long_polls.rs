@@ -5,7 +5,8 @@
 use crate::database::on_both;
 use crate::race_support::approval;
 use crate::world::{World, world};
-use countersign::app::{App, RequestRef, Submission};
+use countersign::app::{App, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::Status;
@@ -26,11 +27,11 @@ fn waiters() -> usize {
 async fn ask(world: &World) -> RequestRef {
     // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
-    let submission = Submission {
+    let submission = Ask {
         action: "command.execute".to_owned(),
         cluster: Some("prod-eu-1".to_owned()),
         reason: Some("somebody waits".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let alice = Caller::person("alice".into(), Via::Api);
     let asked = world.app().submit(&alice, submission, None).await;

@@ -5,7 +5,8 @@
 use crate::database::on_both;
 use crate::race_support::{decision, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, DecisionOutcome, RequestRef, Submission};
+use countersign::app::{App, AppError, DecisionOutcome, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::audit::AuditEventKind;
 use countersign::domain::decision::{DecisionKind, Via};
 use countersign::domain::principal::Caller;
@@ -34,12 +35,12 @@ impl Race {
     async fn ask(&self) -> RequestRef {
         // a person's refused decisions are limited to a hundred a minute, and many rounds refuse one
         self.world.clock.advance(Span::seconds(1));
-        let submission = Submission {
+        let submission = Ask {
             action: "release.deploy".to_owned(),
             project: Some("api-platform".to_owned()),
             environment: Some("production".to_owned()),
             reason: Some("a race".to_owned()),
-            ..Submission::default()
+            ..Ask::default()
         };
         let alice = Caller::person("alice".into(), Via::Api);
         // the limits of pending requests and of requests per second are not under test

@@ -5,8 +5,9 @@ use crate::database::{fresh, on_both};
 use crate::policies::{configure, document};
 use crate::race_support::approval;
 use crate::world::{World, world};
-use countersign::app::{App, AppError, RequestRef, Submission};
+use countersign::app::{App, AppError, RequestRef};
 use countersign::config::file::Source;
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
@@ -52,12 +53,12 @@ async fn prominent(world: &World) -> Vec<(String, String)> {
 
 /// Alice's release to production, approved by bob and carol.
 async fn approved(world: &World) -> RequestDetails {
-    let ask = Submission {
+    let ask = Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         reason: Some("hotfix".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let alice = Caller::person("alice".into(), Via::Api);
     let asked = world.app().submit(&alice, ask, None).await.expect("asked");

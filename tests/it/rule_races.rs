@@ -7,7 +7,8 @@ use crate::database::{Kind, on_both};
 use crate::policies::{configure, document};
 use crate::race_support::{approval, rounds};
 use crate::world::{World, world};
-use countersign::app::{App, AppError, Changed, DecisionOutcome, RequestRef, Submission};
+use countersign::app::{App, AppError, Changed, DecisionOutcome, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::decision::Via;
 use countersign::domain::document::ConfigDocument;
 use countersign::domain::principal::Caller;
@@ -35,12 +36,12 @@ fn gate(least: u32, gated: bool) -> ConfigDocument {
 async fn asks(world: &World) -> Request {
     // the rate limit is not under test
     world.clock.advance(Span::seconds(1));
-    let ask = Submission {
+    let ask = Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         reason: Some("a race".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     };
     let asked = world.app().submit(&alice(), ask, None).await;
     asked.expect("a request").shown.request

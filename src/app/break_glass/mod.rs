@@ -10,12 +10,12 @@ pub use sessions::SessionPage;
 use crate::app::idempotency::{self, IdempotencyKey, ResponseSubject};
 use crate::app::submit::Draft;
 use crate::app::{App, AppError};
-use crate::domain::action;
+use crate::domain::ask::AdmittedRequest;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::{
     AskedBy, Session, SessionAsk, SessionDetails, SessionEvent, SessionStart, SessionState, UseLine,
 };
-use crate::domain::compiled_config::{AdmittedRequest, Ask, CompiledConfig};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::{canonical, content_digest};
 use crate::domain::document::BreakGlassConfig;
 use crate::domain::id::{PersonId, RequestId, SessionId};
@@ -401,20 +401,8 @@ fn admit(
     start: &SessionStart,
     now: Timestamp,
 ) -> Result<AdmittedRequest, AppError> {
-    let ask = Ask {
-        action: action::BREAK_GLASS.to_owned(),
-        project: None,
-        cluster: None,
-        environment: None,
-        release: None,
-        reason: Some(start.reason.clone()),
-        requester: caller.principal.clone(),
-        submitted_by: caller.principal.clone(),
-        owners: Vec::new(),
-        authors: Vec::new(),
-    };
     config
-        .admit_break_glass_start(&ask, &start.scope.reach(), now)
+        .admit_break_glass_start(&start.reason, caller, &start.scope.reach(), now)
         .map_err(|broken| Refusal::Violations(broken).into())
 }
 

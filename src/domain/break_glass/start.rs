@@ -2,13 +2,13 @@
 
 use super::scope::{ScopeAction, SessionScope};
 use crate::domain::action::must_be_named;
-use crate::domain::ask::{NameKind, UnknownName, Violation, ViolationCode};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{BreakGlassConfig, Level};
 use crate::domain::id::{ActionId, PersonId, SessionId};
 use crate::domain::principal::Principal;
 use crate::domain::text;
 use crate::domain::time::Span;
+use crate::domain::violation::{AskField, NameKind, UnknownName, Violation, ViolationCode};
 use serde::{Deserialize, Serialize};
 
 /// Minimum number of letters and digits of a justification: a single word is enough, a single character is not.
@@ -101,11 +101,15 @@ impl CompiledConfig {
                 "a session lasts from {} to {}, not {duration}",
                 settings.min_duration, settings.max_duration
             );
-            broken.push(Violation::new(ViolationCode::Duration, message));
+            broken.push(Violation::new(
+                AskField::Duration,
+                ViolationCode::Duration,
+                message,
+            ));
         }
         if scope.projects.is_none() && scope.clusters.is_none() && scope.environments.is_none() {
             let message = "the scope names no resource; name projects, clusters or environments besides its actions";
-            broken.push(Violation::new(ViolationCode::Scope, message));
+            broken.push(scope_violation(AskField::Action, message));
         }
         for action in &scope.actions {
             if let ScopeAction::Action(id) = action {
@@ -131,7 +135,7 @@ impl CompiledConfig {
             let message = format!(
                 "the scope names 1 to {NAME_LIMIT} actions, such as cluster.restart, or the groups `project` and `cluster`"
             );
-            broken.push(Violation::new(ViolationCode::Scope, message));
+            broken.push(scope_violation(AskField::Action, message));
             return Vec::new();
         }
         let mut actions: Vec<ScopeAction> = Vec::new();
@@ -148,7 +152,7 @@ impl CompiledConfig {
     fn action_trouble(&self, id: &ActionId) -> Option<Violation> {
         if must_be_named(id) {
             let message = format!("{id} can never be covered by a session");
-            return Some(Violation::new(ViolationCode::Scope, message));
+            return Some(scope_violation(AskField::Action, message));
         }
         if self.action(id).is_some() {
             return None;
@@ -158,6 +162,7 @@ impl CompiledConfig {
             name: id.as_str().to_owned(),
         };
         Some(Violation::unknown(
+            AskField::Action,
             ViolationCode::UnknownAction,
             "action",
             unknown,
@@ -179,7 +184,7 @@ impl CompiledConfig {
                 "the scope's list of {}s names 1 to {NAME_LIMIT}; leave it out to not restrict by it",
                 level.as_str()
             );
-            broken.push(Violation::new(ViolationCode::Scope, message));
+            broken.push(scope_violation(level.into(), message));
         }
         let mut names: Vec<T> = Vec::new();
         for name in given.iter().take(NAME_LIMIT) {
@@ -202,7 +207,7 @@ impl CompiledConfig {
         }
         if ask.responders.len() > NAME_LIMIT {
             let message = format!("name at most {NAME_LIMIT} responders");
-            broken.push(Violation::new(ViolationCode::UnknownPerson, message));
+            broken.push(responders_violation(message));
         }
         let mut responders: Vec<Principal> = Vec::new();
         for name in ask.responders.iter().take(NAME_LIMIT) {
@@ -220,11 +225,12 @@ impl CompiledConfig {
     }
 
     fn responder_trouble(&self, principal: &Principal) -> Option<Violation> {
-        let refused = |message| Some(Violation::new(ViolationCode::UnknownPerson, message));
+        let refused = |message| Some(responders_violation(message));
         let unknown = |what, kind, name: &str| {
             let name = name.to_owned();
             let unknown = UnknownName { kind, name };
             Some(Violation::unknown(
+                AskField::Responders,
                 ViolationCode::UnknownPerson,
                 what,
                 unknown,
@@ -249,7 +255,16 @@ fn reason_trouble(reason: &str) -> Option<Violation> {
     let signs = reason.chars().filter(|sign| sign.is_alphanumeric()).count();
     if signs < REASON_MIN_LETTERS {
         let message = "say in a few words what the emergency is; everybody will read it";
-        return Some(Violation::new(ViolationCode::ReasonRequired, message));
+        let rule = ViolationCode::ReasonRequired;
+        return Some(Violation::new(AskField::Reason, rule, message));
     }
     text::said("reason", Some(reason)).err()
+}
+
+fn scope_violation(field: AskField, message: impl Into<String>) -> Violation {
+    Violation::new(field, ViolationCode::Scope, message)
+}
+
+fn responders_violation(message: impl Into<String>) -> Violation {
+    Violation::new(AskField::Responders, ViolationCode::UnknownPerson, message)
 }

@@ -1,11 +1,11 @@
 //! The states of a session and the transitions between them.
 
-use crate::domain::ask::{Violation, ViolationCode};
 use crate::domain::id::PersonId;
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 use std::fmt;
 
 /// The name of a session's state, as stored and displayed.
@@ -90,6 +90,7 @@ impl SessionReview {
         let note = text::said("note", Some(note)).map_err(|broken| vec![broken])?;
         let note = note.ok_or_else(|| {
             vec![Violation::new(
+                AskField::Reason,
                 ViolationCode::ReasonRequired,
                 "say what you found",
             )]

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::domain::action::{self, Action};
-use crate::domain::ask::ViolationCode;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{ActionGroup, BreakGlassConfig, ConfigDocument};
 use crate::domain::refusal::Refusal;
+use crate::domain::violation::ViolationCode;
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_000_000);

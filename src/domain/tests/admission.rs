@@ -1,10 +1,12 @@
 //! Validation of asks, and who is excluded.
 
-use super::fixture::{NOON, ask, config};
-use crate::domain::ask::{AdmittedRequest, Ask, Violation, ViolationCode};
+use super::fixture::{NOON, ask, config, erin};
+use crate::domain::ask::{AdmittedRequest, Ask};
+use crate::domain::decision::Via;
 use crate::domain::eligibility::{Involvement, PeopleInvolved};
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Caller, Principal};
 use crate::domain::time::Span;
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 
 const GATES: &str = "
 policies:
@@ -17,17 +19,37 @@ actions: [{id: database.migrate, name: Database Migrate, group: project, risk: H
 ";
 
 fn admit(change: impl FnOnce(&mut Ask)) -> Result<AdmittedRequest, Vec<Violation>> {
+    admit_of(&erin(), change)
+}
+
+fn admit_of(
+    caller: &Caller,
+    change: impl FnOnce(&mut Ask),
+) -> Result<AdmittedRequest, Vec<Violation>> {
     let mut ask = ask();
     change(&mut ask);
-    config(GATES).admit(&ask, NOON)
+    config(GATES).admit(&ask, caller, NOON)
 }
 
 fn broken(change: impl FnOnce(&mut Ask)) -> Vec<(ViolationCode, String)> {
-    let violations = admit(change).err().unwrap_or_default();
+    broken_of(&erin(), change)
+}
+
+fn broken_of(caller: &Caller, change: impl FnOnce(&mut Ask)) -> Vec<(ViolationCode, String)> {
+    let violations = admit_of(caller, change).err().unwrap_or_default();
     violations
         .into_iter()
         .map(|v| (v.rule, v.message))
         .collect()
+}
+
+fn service(id: &str, owners: &[&str]) -> Caller {
+    Caller {
+        principal: Principal::Service(id.into()),
+        owners: owners.iter().map(|&id| id.into()).collect(),
+        acts_for_others: true,
+        via: Via::Api,
+    }
 }
 
 fn only(rule: ViolationCode, message: &str) -> Vec<(ViolationCode, String)> {
@@ -174,11 +196,11 @@ fn texts_have_limits_and_no_control_characters() {
 
 #[test]
 fn unsatisfiable_for_this_requester() {
-    let violations =
-        admit(|ask| ask.requester = Principal::Person("dan".into())).expect_err("refused");
+    let violations = admit(|ask| ask.requester = Some("dan".into())).expect_err("refused");
     assert_eq!(
         violations,
         [Violation {
+            field: AskField::Whole,
             policy: Some("cross".into()),
             rule: ViolationCode::Unsatisfiable,
             message: "Cross Team: needs two teams; only SRE is left once dan is excluded"
@@ -198,7 +220,7 @@ fn variants_of_an_id_name_nobody_b28() {
         "аlice",
         "alice\u{200b}",
     ] {
-        let broken = broken(|ask| ask.requester = Principal::Person(name.into()));
+        let broken = broken(|ask| ask.requester = Some(name.into()));
         assert_eq!(
             broken.iter().map(|b| b.0).collect::<Vec<_>>(),
             [ViolationCode::UnknownPerson],
@@ -231,7 +253,7 @@ fn all_violations_are_reported_at_once() {
         ask.action = "nothing".to_owned();
         ask.project = Some("nowhere".to_owned());
         ask.release = Some("\u{0}".to_owned());
-        ask.requester = Principal::Person("nobody".into());
+        ask.requester = Some("nobody".into());
         ask.authors = vec!["noone".to_owned()];
     });
     let config: Vec<ViolationCode> = broken.into_iter().map(|b| b.0).collect();
@@ -247,8 +269,8 @@ fn all_violations_are_reported_at_once() {
     );
 }
 
-fn excluded(change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
-    let admitted = admit(|ask| {
+fn excluded(caller: &Caller, change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
+    let admitted = admit_of(caller, |ask| {
         (ask.project, ask.environment) = (Some("billing".to_owned()), Some("staging".to_owned()));
         change(ask);
     });
@@ -259,10 +281,8 @@ fn excluded(change: impl FnOnce(&mut Ask)) -> PeopleInvolved {
 /// (B18).
 #[test]
 fn everyone_involved_is_excluded_b22() {
-    let all = excluded(|ask| {
-        ask.requester = Principal::Person("dan".into());
-        ask.submitted_by = Principal::Service("ci".into());
-        ask.owners = vec!["carol".into()];
+    let all = excluded(&service("ci", &["carol"]), |ask| {
+        ask.requester = Some("dan".into());
         ask.authors = vec!["alice".to_owned(), "alice".to_owned()];
     });
     let expected = [
@@ -280,7 +300,8 @@ fn everyone_involved_is_excluded_b22() {
                 .collect()
         )
     );
-    let acting = excluded(|ask| ask.submitted_by = Principal::Person("alice".into()));
+    let alice = Caller::person("alice".into(), Via::Api);
+    let acting = excluded(&alice, |ask| ask.requester = Some("erin".into()));
     assert_eq!(acting.0.get("alice"), Some(&Involvement::Submitter));
 }
 
@@ -288,10 +309,10 @@ fn everyone_involved_is_excluded_b22() {
 fn an_administrator_may_not_approve_what_they_asked_for_b18() {
     let config = config(GATES);
     let mut ask = ask();
-    ask.requester = Principal::Person("dan".into());
+    let dan = Caller::person("dan".into(), Via::Api);
     ask.project = Some("billing".to_owned());
-    assert!(config.is_administrator(&ask.requester));
-    let admitted = config.admit(&ask, NOON).expect("admitted");
+    assert!(config.is_administrator(&dan.principal));
+    let admitted = config.admit(&ask, &dan, NOON).expect("admitted");
     let dan = config.directory().person(&"dan".into()).expect("dan");
     let refused = crate::domain::eligibility::check(&admitted.gates, &admitted.excluded, dan);
     assert_eq!(
@@ -312,13 +333,10 @@ fn nobody_approves_their_own_request_by_default_b32() {
 
 #[test]
 fn a_service_without_owners_may_only_ask_for_a_person() {
-    let alone = |service: &str, owners: &[&str]| {
-        broken(|ask| {
+    let alone = |id: &str, owners: &[&str]| {
+        broken_of(&service(id, owners), |ask| {
             (ask.project, ask.environment) =
                 (Some("billing".to_owned()), Some("staging".to_owned()));
-            ask.requester = Principal::Service(service.into());
-            ask.submitted_by = Principal::Service(service.into());
-            ask.owners = owners.iter().map(|&id| id.into()).collect();
         })
     };
     assert!(alone("ci", &[]).is_empty());
@@ -332,7 +350,8 @@ fn a_service_without_owners_may_only_ask_for_a_person() {
         alone("stray", &["left-long-ago"]),
         only(ViolationCode::UnknownPerson, message)
     );
-    assert!(broken(|ask| ask.submitted_by = Principal::Service("stray".into())).is_empty());
+    let for_erin = |ask: &mut Ask| ask.requester = Some("erin".into());
+    assert!(broken_of(&service("stray", &[]), for_erin).is_empty());
 }
 
 #[test]
@@ -341,21 +360,21 @@ fn a_change_of_the_configuration_needs_its_reason_and_its_people() {
 policies: [{id: repair, name: Repair, scope: organization, approvers: {users: [dan, carol]}, actions: [environment.policy_update], conditions: {requireReason: true}}]
 bindings: [{policy: repair, level: organization}]
 ");
-    let mut ask = ask();
-    ask.requester = Principal::Person("dan".into());
-    let admitted = config.admit_config_change(&ask, NOON).expect("admitted");
+    let dan = Caller::person("dan".into(), Via::Api);
+    let admitted = config.admit_config_change(Some("a mistake"), &dan, NOON);
+    let admitted = admitted.expect("admitted");
     assert_eq!(admitted.target, crate::domain::target::Target::default());
     assert_eq!(admitted.gates.len(), 1);
     assert!(admitted.excluded.0.contains_key("dan"));
-    ask.reason = None;
+    let refused = config.admit_config_change(None, &dan, NOON);
     assert_eq!(
-        config.admit_config_change(&ask, NOON).expect_err("refused")[0].rule,
+        refused.expect_err("refused")[0].rule,
         ViolationCode::ReasonRequired
     );
     let reach = crate::domain::resolve::Reach::default();
     assert!(
         config
-            .admit_break_glass_start(&ask, &reach, NOON)
+            .admit_break_glass_start("an outage", &dan, &reach, NOON)
             .expect("admitted")
             .gates
             .is_empty()
@@ -369,7 +388,9 @@ fn suggestions_are_made_after_the_transaction_r07() {
     ask.environment = Some("prod".to_owned());
     ask.authors = vec!["alise".to_owned()];
     let config = config(GATES);
-    let found = config.admit_under(&ask, &[], NOON).expect_err("refused");
+    let found = config
+        .admit_under(&ask, &erin(), &[], NOON)
+        .expect_err("refused");
     let text = |violations: &[Violation]| -> Vec<String> {
         violations.iter().map(|one| one.message.clone()).collect()
     };
@@ -381,7 +402,8 @@ fn suggestions_are_made_after_the_transaction_r07() {
             "unknown author `alise`"
         ]
     );
-    let told = config.admit(&ask, NOON).expect_err("refused");
-    let suggested = |message: &String| message.contains("; did you mean `");
-    assert!(text(&told).iter().all(suggested), "{told:?}");
+    let suggested = config.admit(&ask, &erin(), NOON);
+    let suggested = suggested.expect_err("refused");
+    let suggests = |message: &String| message.contains("; did you mean `");
+    assert!(text(&suggested).iter().all(suggests), "{suggested:?}");
 }

@@ -1,6 +1,6 @@
 //! What would happen to an ask and why, and what a configuration change changes.
 
-use super::fixture::{ACME, NOON, ask, config, document};
+use super::fixture::{ACME, NOON, ask, config, document, erin};
 use crate::domain::diff::{Difference, diff};
 use crate::domain::document::ConfigDocument;
 use crate::domain::time::Span;
@@ -26,7 +26,7 @@ bindings:
 
 #[test]
 fn every_policy_says_why_it_applies_or_not() {
-    let explained = config(POLICIES).explain(&ask(), NOON);
+    let explained = config(POLICIES).explain(&ask(), &erin(), NOON);
     assert_eq!(explained.policies.len(), 1);
     assert_eq!(
         explained.policies[0].explanation.text,
@@ -42,7 +42,7 @@ fn every_policy_says_why_it_applies_or_not() {
         "is bound to organization"
     );
     let night = NOON.plus(Span::hours(13));
-    let night = config(POLICIES).explain(&ask(), night);
+    let night = config(POLICIES).explain(&ask(), &erin(), night);
     assert_eq!(
         night.because[0].why,
         "is bound to organization, and applies at this hour, until Tuesday 2026-01-06 06:00 (UTC)"
@@ -75,10 +75,10 @@ fn every_policy_says_why_it_applies_or_not() {
 fn explain_lists_violations_with_the_policies() {
     let mut without = ask();
     without.authors = vec!["nobody".to_owned()];
-    let explained = config(POLICIES).explain(&without, NOON);
+    let explained = config(POLICIES).explain(&without, &erin(), NOON);
     assert_eq!((explained.violations.len(), explained.gates.len()), (1, 1));
     without.environment = Some("nowhere".to_owned());
-    let explained = config(POLICIES).explain(&without, NOON);
+    let explained = config(POLICIES).explain(&without, &erin(), NOON);
     assert_eq!((explained.violations.len(), explained.gates.len()), (2, 0));
 }
 

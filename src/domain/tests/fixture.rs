@@ -7,7 +7,7 @@ use crate::domain::document::{Approvers, ConfigDocument, Level, People, PolicyTe
 use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
-use crate::domain::principal::Principal;
+use crate::domain::principal::Caller;
 use crate::domain::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -140,13 +140,14 @@ pub(super) fn ask() -> Ask {
     Ask {
         action: "release.deploy".to_owned(),
         project: Some("api".to_owned()),
-        cluster: None,
         environment: Some("production".to_owned()),
         release: Some("1.4.2".to_owned()),
         reason: Some(" to mend the login ".to_owned()),
-        requester: Principal::Person("erin".into()),
-        submitted_by: Principal::Person("erin".into()),
-        owners: Vec::new(),
-        authors: Vec::new(),
+        ..Ask::default()
     }
+}
+
+/// Erin, by API.
+pub(super) fn erin() -> Caller {
+    Caller::person("erin".into(), Via::Api)
 }

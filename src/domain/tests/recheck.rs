@@ -1,6 +1,6 @@
 //! What is checked again before an approved request takes effect: its requester, its approvers, and the policies in force.
 
-use super::fixture::{ACME, NOON, approvals, ask, config, gate, quorum, template};
+use super::fixture::{ACME, NOON, approvals, ask, config, erin, gate, quorum, template};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::Digest;
 use crate::domain::document::ConfigDocument;
@@ -32,7 +32,7 @@ fn changed(from: &str, to: &str, more: &str) -> CompiledConfig {
 /// Erin's granted request, pinned to what this configuration demands.
 fn granted(config: &CompiledConfig, grant: Grant) -> Request {
     let admitted = config
-        .admit(&ask(), NOON)
+        .admit(&ask(), &erin(), NOON)
         .expect("an ask without violations");
     Request {
         id: "req_00000000000000000000000000".parse().expect("an id"),

@@ -6,11 +6,12 @@ use super::reply::{Handled, Reply};
 use super::{break_glass, decisions, policies, requests};
 use crate::app::{ListFilter, RequestRef};
 use crate::domain::action::RequestType;
+use crate::domain::ask::Ask;
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::request::Status;
 use crate::domain::time::Span;
 use crate::slack::inbound::Command;
-use crate::slack::inbound::command::{self, Approval, Form};
+use crate::slack::inbound::command::{self, Approval};
 use crate::slack::ui::{self, help, replies};
 
 pub(super) async fn handle(context: &Context, typed: &Command) -> Handled {
@@ -37,8 +38,8 @@ async fn approval(context: &Context, approval: Approval, opening: Opening) -> Ha
             let kind = DecisionKind::Reject;
             decisions::by_command(context, &opening, request, kind, comment).await
         }
-        Approval::Request(form) => requests::by_command(context, form, opening).await,
-        Approval::Explain(form) => explain(context, form).await,
+        Approval::Request(ask) => requests::by_command(context, ask, opening).await,
+        Approval::Explain(ask) => explain(context, &ask).await,
         Approval::Inbox(kind) => inbox(context, kind).await,
         Approval::Show(request) => show(context, &request).await,
         Approval::Cancel(request) => cancel(context, &request).await,
@@ -48,10 +49,10 @@ async fn approval(context: &Context, approval: Approval, opening: Opening) -> Ha
     }
 }
 
-async fn explain(context: &Context, form: Form) -> Handled {
+async fn explain(context: &Context, ask: &Ask) -> Handled {
     let actor = context.actor().await?;
     let caller = actor.caller(Via::Command);
-    let explained = context.app().explain(&caller, form.into()).await?;
+    let explained = context.app().explain(&caller, ask).await?;
     let message = help::explained(&explained, actor.config.directory());
     Ok(Reply::Answer(message))
 }

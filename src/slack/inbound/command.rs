@@ -2,27 +2,27 @@
 
 pub mod break_glass;
 
-use crate::app::{RequestRef, Submission, stats_window};
+use crate::app::{RequestRef, stats_window};
 use crate::domain::action::RequestType;
-use crate::domain::digest::Payload;
+use crate::domain::ask::Ask;
 use crate::domain::suggestion;
 use crate::domain::text::{self, is_space};
 use crate::domain::time::Span;
 
-/// What somebody said.
+/// An `/approval` command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Approval {
     /// Nothing, or `help`.
     Help,
-    /// Asks for something; whatever is missing, a form asks for.
-    Request(Form),
-    /// Asks what would happen.
-    Explain(Form),
-    /// What waits, of one type or of all.
+    /// Submits a request; a form asks for whatever is missing.
+    Request(Ask),
+    /// Explains what would happen to a request.
+    Explain(Ask),
+    /// The pending requests, of one type or of all.
     Inbox(Option<RequestType>),
     /// One request.
     Show(RequestRef),
-    /// Takes a request back.
+    /// Cancels a request.
     Cancel(RequestRef),
     /// Approves, with a comment.
     Approve(RequestRef, Option<String>),
@@ -34,34 +34,6 @@ pub enum Approval {
     Audit(u32),
     /// How long requests wait for people, looking so far back.
     Stats(Span),
-}
-
-/// What `request` and `explain` take.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[expect(missing_docs, reason = "the names of a submission's own fields")]
-pub struct Form {
-    pub action: String,
-    pub project: Option<String>,
-    pub cluster: Option<String>,
-    pub environment: Option<String>,
-    pub release: Option<String>,
-    pub reason: Option<String>,
-    pub payload: Option<Payload>,
-}
-
-impl From<Form> for Submission {
-    fn from(form: Form) -> Self {
-        Self {
-            action: form.action,
-            project: form.project,
-            cluster: form.cluster,
-            environment: form.environment,
-            release: form.release,
-            reason: form.reason,
-            payload: form.payload,
-            ..Self::default()
-        }
-    }
 }
 
 /// Why a command was not understood, in a sentence that says what to do.
@@ -100,8 +72,8 @@ pub fn parse(text: &str) -> Result<Approval, ParseError> {
         "cancel" => only_number(rest).map(Approval::Cancel),
         "approve" => number(rest).map(|(request, said)| Approval::Approve(request, said)),
         "reject" => number(rest).map(|(request, said)| Approval::Reject(request, said)),
-        "request" => form(rest).map(Approval::Request),
-        "explain" => form_with_action(rest).map(Approval::Explain),
+        "request" => ask(rest).map(Approval::Request),
+        "explain" => ask_with_action(rest).map(Approval::Explain),
         "audit" => audit(rest),
         "stats" => stats_window((!rest.is_empty()).then_some(rest))
             .map(Approval::Stats)
@@ -154,12 +126,12 @@ fn number(rest: &str) -> Result<(RequestRef, Option<String>), ParseError> {
 }
 
 /// `ACTION key=value ..`, in any order, each key once.
-fn form(rest: &str) -> Result<Form, ParseError> {
-    let mut form = Form::default();
+fn ask(rest: &str) -> Result<Ask, ParseError> {
+    let mut ask = Ask::default();
     for word in words(rest)? {
         match word.split_once('=') {
-            Some((key, value)) => set(&mut form, key, value)?,
-            None if form.action.is_empty() => form.action = word,
+            Some((key, value)) => set(&mut ask, key, value)?,
+            None if ask.action.is_empty() => ask.action = word,
             None => {
                 return Err(ParseError(format!(
                     "Unexpected word `{word}`; put quotes around values with spaces, such as reason=\"two words\"."
@@ -167,18 +139,18 @@ fn form(rest: &str) -> Result<Form, ParseError> {
             }
         }
     }
-    Ok(form)
+    Ok(ask)
 }
 
 /// The same, for what no form can complete.
-fn form_with_action(rest: &str) -> Result<Form, ParseError> {
-    let form = form(rest)?;
-    if form.action.is_empty() {
+fn ask_with_action(rest: &str) -> Result<Ask, ParseError> {
+    let ask = ask(rest)?;
+    if ask.action.is_empty() {
         return Err(ParseError(
             "Name an action, such as release.deploy.".to_owned(),
         ));
     }
-    Ok(form)
+    Ok(ask)
 }
 
 fn audit(rest: &str) -> Result<Approval, ParseError> {
@@ -193,21 +165,21 @@ fn audit(rest: &str) -> Result<Approval, ParseError> {
     }
 }
 
-fn set(form: &mut Form, key: &str, value: &str) -> Result<(), ParseError> {
+fn set(ask: &mut Ask, key: &str, value: &str) -> Result<(), ParseError> {
     if text::is_blank(value) {
         return Err(ParseError(format!("`{key}` has no value.")));
     }
     if key == "payload" {
-        return set_payload(form, value);
+        return set_payload(ask, value);
     }
     let place = match key {
-        "project" => &mut form.project,
-        "cluster" => &mut form.cluster,
-        "environment" | "env" => &mut form.environment,
-        "release" => &mut form.release,
-        "reason" => &mut form.reason,
-        "action" if form.action.is_empty() => {
-            value.clone_into(&mut form.action);
+        "project" => &mut ask.project,
+        "cluster" => &mut ask.cluster,
+        "environment" | "env" => &mut ask.environment,
+        "release" => &mut ask.release,
+        "reason" => &mut ask.reason,
+        "action" if ask.action.is_empty() => {
+            value.clone_into(&mut ask.action);
             return Ok(());
         }
         "action" => return Err(twice(key)),
@@ -220,8 +192,8 @@ fn set(form: &mut Form, key: &str, value: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
-fn set_payload(form: &mut Form, value: &str) -> Result<(), ParseError> {
-    if form.payload.is_some() {
+fn set_payload(ask: &mut Ask, value: &str) -> Result<(), ParseError> {
+    if ask.payload.is_some() {
         return Err(twice("payload"));
     }
     let payload = serde_json::from_str(value).map_err(|error| {
@@ -229,7 +201,7 @@ fn set_payload(form: &mut Form, value: &str) -> Result<(), ParseError> {
             "`payload` is not valid JSON ({error}); write it as payload='{{\"key\": \"value\"}}'."
         ))
     })?;
-    form.payload = Some(payload);
+    ask.payload = Some(payload);
     Ok(())
 }
 

@@ -5,10 +5,11 @@ use super::form::{self, Choice, Select, Text};
 use super::{blocks, phrases};
 use crate::domain::action::must_be_named;
 use crate::domain::break_glass::{ScopeAction, SessionAsk};
-use crate::domain::compiled_config::{CompiledConfig, Violation, ViolationCode};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::BreakGlassConfig;
 use crate::domain::principal::Principal;
 use crate::domain::time::Span;
+use crate::domain::violation::{AskField, Violation};
 use crate::slack::inbound::View;
 use serde_json::Value;
 
@@ -185,14 +186,20 @@ pub fn read(view: &View) -> SessionAsk {
 pub fn beside(violations: &[Violation]) -> Vec<(&'static str, String)> {
     let mut wrong: Vec<(&'static str, String)> = Vec::new();
     for violation in violations {
-        let input = match violation.rule {
-            ViolationCode::Duration => DURATION,
-            ViolationCode::UnknownPerson => RESPONDERS,
-            ViolationCode::Scope
-            | ViolationCode::UnknownAction
-            | ViolationCode::UnknownResource
-            | ViolationCode::TargetRequired => ACTIONS,
-            _ => REASON,
+        let input = match violation.field {
+            AskField::Duration => DURATION,
+            AskField::Responders => RESPONDERS,
+            AskField::Action => ACTIONS,
+            AskField::Project => PROJECTS,
+            AskField::Cluster => CLUSTERS,
+            AskField::Environment => ENVIRONMENTS,
+            AskField::Whole
+            | AskField::Release
+            | AskField::Reason
+            | AskField::Payload
+            | AskField::Requester
+            | AskField::Authors
+            | AskField::CallbackUrl => REASON,
         };
         match wrong.iter_mut().find(|(known, _)| *known == input) {
             Some((_, said)) => *said = format!("{said}; {}", violation.message),

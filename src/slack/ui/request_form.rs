@@ -4,11 +4,12 @@ use super::blocks;
 use super::form::{self, Choice, Select, Text};
 use super::phrases;
 use crate::domain::action::{self, Action};
-use crate::domain::compiled_config::{CompiledConfig, Violation, ViolationCode};
+use crate::domain::ask::Ask;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::Payload;
-use crate::domain::document::{ActionGroup, Level};
+use crate::domain::document::ActionGroup;
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 use crate::slack::inbound::View;
-use crate::slack::inbound::command::Form;
 use serde_json::Value;
 
 /// The modal's `callback_id`.
@@ -23,11 +24,11 @@ const REASON: &str = "reason";
 const PAYLOAD: &str = "payload";
 
 /// The form, filled in with what is known; nothing, where that is too much for one.
-pub fn request_form(config: &CompiledConfig, known: &Form) -> Option<Value> {
+pub fn request_form(config: &CompiledConfig, known: &Ask) -> Option<Value> {
     form::sized(|most| sized(config, known, most))
 }
 
-fn sized(config: &CompiledConfig, known: &Form, most: usize) -> Value {
+fn sized(config: &CompiledConfig, known: &Ask, most: usize) -> Value {
     let list = |name, label, hint, now: Option<&String>| {
         let select = Select {
             name,
@@ -67,7 +68,7 @@ fn sized(config: &CompiledConfig, known: &Form, most: usize) -> Value {
     view
 }
 
-fn texts(known: &Form) -> [Value; 3] {
+fn texts(known: &Ask) -> [Value; 3] {
     let release = Text {
         name: RELEASE,
         label: "Release",
@@ -98,7 +99,7 @@ fn texts(known: &Form) -> [Value; 3] {
 }
 
 /// Whether all of it fits the form, so that nothing said is lost on the way.
-pub fn takes(known: &Form) -> bool {
+pub fn takes(known: &Ask) -> bool {
     let short =
         |text: Option<&String>| text.is_none_or(|text| text.chars().count() <= form::LONGEST);
     let payload = known.payload.as_ref().map(|payload| payload.0.to_string());
@@ -168,7 +169,7 @@ fn choice(action: &Action) -> Choice {
 }
 
 /// What was filled in, or what is wrong with it.
-pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
+pub fn read(view: &View) -> Result<Ask, Vec<(&'static str, String)>> {
     let payload: Option<Payload> = match view.field(PAYLOAD) {
         None => None,
         Some(text) => Some(
@@ -176,7 +177,7 @@ pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
                 .map_err(|error| vec![(PAYLOAD, format!("This is not valid JSON: {error}."))])?,
         ),
     };
-    Ok(Form {
+    Ok(Ask {
         action: view.field(ACTION).unwrap_or_default(),
         project: view.field(PROJECT),
         cluster: view.field(CLUSTER),
@@ -184,43 +185,39 @@ pub fn read(view: &View) -> Result<Form, Vec<(&'static str, String)>> {
         release: view.field(RELEASE),
         reason: view.field(REASON),
         payload,
+        ..Ask::default()
     })
 }
 
-/// Each broken rule beside the field it is about.
-pub fn beside(
-    violations: &[Violation],
-    form: &Form,
-    config: &CompiledConfig,
-) -> Vec<(&'static str, String)> {
-    let mut wrong = Vec::new();
-    for violation in violations {
-        let message = sentence(&violation.message);
-        match violation.rule {
-            ViolationCode::TargetRequired => {
-                // one violation for each level that is missing: all are told by the first
-                let told = wrong
-                    .iter()
-                    .any(|(_, said)| *said == "This action needs it.");
-                let fields = missing(form, config).into_iter().filter(|_| !told);
-                wrong.extend(fields.map(|field| (field, "This action needs it.".to_owned())));
-            }
-            ViolationCode::UnknownResource => {
-                wrong.push((unknown(form, config, &violation.message), message));
-            }
-            ViolationCode::ContradictsRegistry => wrong.push((CLUSTER, message)),
-            ViolationCode::ReasonRequired => wrong.push((REASON, message)),
-            ViolationCode::Payload => wrong.push((PAYLOAD, message)),
-            ViolationCode::UnknownAction
-            | ViolationCode::Unsatisfiable
-            | ViolationCode::UnknownPerson
-            | ViolationCode::OwnRoute
-            | ViolationCode::Scope
-            | ViolationCode::Duration
-            | ViolationCode::Callback => wrong.push((ACTION, message)),
-        }
+/// Each violation beside the input that it is about.
+pub fn beside(violations: &[Violation]) -> Vec<(&'static str, String)> {
+    let beside = |violation: &Violation| {
+        let message = match violation.rule {
+            ViolationCode::TargetRequired => "This action needs it.".to_owned(),
+            _ => sentence(&violation.message),
+        };
+        (input_of(violation.field), message)
+    };
+    violations.iter().map(beside).collect()
+}
+
+/// The `block_id` of an input; what has no input of its own is shown beside the action.
+fn input_of(field: AskField) -> &'static str {
+    match field {
+        AskField::Project => PROJECT,
+        AskField::Cluster => CLUSTER,
+        AskField::Environment => ENVIRONMENT,
+        AskField::Release => RELEASE,
+        AskField::Reason => REASON,
+        AskField::Payload => PAYLOAD,
+        AskField::Whole
+        | AskField::Action
+        | AskField::Requester
+        | AskField::Authors
+        | AskField::CallbackUrl
+        | AskField::Duration
+        | AskField::Responders => ACTION,
     }
-    wrong
 }
 
 fn sentence(message: &str) -> String {
@@ -232,38 +229,4 @@ fn sentence(message: &str) -> String {
         "."
     };
     format!("{}{}{ending}", first.unwrap_or_default(), signs.as_str())
-}
-
-/// The fields of what the action needs and the form does not say.
-fn missing(form: &Form, config: &CompiledConfig) -> Vec<&'static str> {
-    let action = config.action(&form.action.as_str().into());
-    let requires = action.map(|action| action.requires.as_slice());
-    let missing = |level: &Level| match level {
-        Level::Organization => None,
-        Level::Project => form.project.is_none().then_some(PROJECT),
-        Level::Cluster => form.cluster.is_none().then_some(CLUSTER),
-        Level::Environment => form.environment.is_none().then_some(ENVIRONMENT),
-    };
-    requires
-        .unwrap_or_default()
-        .iter()
-        .filter_map(missing)
-        .collect()
-}
-
-/// The field whose resource does not exist, as the registry says it in the same words.
-fn unknown(form: &Form, config: &CompiledConfig, message: &str) -> &'static str {
-    let fields = [
-        (PROJECT, Level::Project, &form.project),
-        (CLUSTER, Level::Cluster, &form.cluster),
-        (ENVIRONMENT, Level::Environment, &form.environment),
-    ];
-    let says = |level, name: &Option<String>| {
-        let checked = name
-            .as_deref()
-            .map(|name| config.registry().check(level, name));
-        matches!(checked, Some(Err(said)) if said == message)
-    };
-    let found = fields.iter().find(|(_, level, name)| says(*level, name));
-    found.map_or(ACTION, |(field, ..)| field)
 }

@@ -6,7 +6,8 @@ use crate::client::{command, text};
 use crate::database::{Kind, on_both};
 use crate::race_support::rounds;
 use crate::world::{World, world};
-use countersign::app::{AppError, RequestRef, Submission};
+use countersign::app::{AppError, RequestRef};
+use countersign::domain::ask::Ask;
 use countersign::domain::break_glass::{SessionAsk, SessionState};
 use countersign::domain::decision::Via;
 use countersign::domain::id::SessionId;
@@ -25,12 +26,12 @@ fn ask() -> SessionAsk {
     }
 }
 
-fn drain() -> Submission {
-    Submission {
+fn drain() -> Ask {
+    Ask {
         action: "command.execute".to_owned(),
         cluster: Some("prod-eu-1".to_owned()),
         reason: Some("drain a node".to_owned()),
-        ..Submission::default()
+        ..Ask::default()
     }
 }
 

@@ -8,7 +8,7 @@ fn why(text: &str) -> String {
     }
 }
 
-fn asked(text: &str) -> Form {
+fn asked(text: &str) -> Ask {
     match parse(text) {
         Ok(Approval::Request(form)) => form,
         other => panic!("{text}: {other:?}"),
@@ -29,7 +29,7 @@ fn every_word_reads() {
         ("show 42", Approval::Show(n())),
         ("Show #42", Approval::Show(n())),
         ("cancel 42", Approval::Cancel(n())),
-        ("request", Approval::Request(Form::default())),
+        ("request", Approval::Request(Ask::default())),
         ("audit", Approval::Audit(10)),
         ("audit 50", Approval::Audit(50)),
         ("stats", Approval::Stats(Span::hours(720))),
@@ -54,13 +54,13 @@ fn every_word_reads() {
 
 #[test]
 fn a_request_reads_in_any_order_and_with_curly_quotes() {
-    let expected = Form {
+    let expected = Ask {
         action: "release.deploy".to_owned(),
         project: Some("api-platform".to_owned()),
         environment: Some("production".to_owned()),
         release: Some("v1.4.2".to_owned()),
         reason: Some("hotfix for checkout".to_owned()),
-        ..Form::default()
+        ..Ask::default()
     };
     for text in [
         r#"request release.deploy project=api-platform env=production release=v1.4.2 reason="hotfix for checkout""#,

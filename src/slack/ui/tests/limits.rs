@@ -1,6 +1,7 @@
 //! Slack's limits hold, and nobody's text becomes markup, whatever a request says.
 
 use super::fixtures::{config, decision, home_of, later, logged, partly, with_payload};
+use crate::domain::ask::Ask;
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decision::DecisionKind;
@@ -9,7 +10,6 @@ use crate::domain::document::{Binding, Level, PolicyTemplate, SlackIdentities};
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use crate::domain::request_details::RequestDetails;
-use crate::slack::inbound::command::Form;
 use crate::slack::ui::pages::Page;
 use crate::slack::ui::{
     Message, audit, card, content, details, direct, home, policies, policy_form, reject, replies,
@@ -244,8 +244,8 @@ proptest! {
         many in 0_usize..150,
     ) {
         let config = large(&words, many);
-        let form = Form { reason: Some("é".repeat(3_000)), ..Form::default() };
-        let form = request_form::request_form(&config, &form);
+        let ask = Ask { reason: Some("é".repeat(3_000)), ..Ask::default() };
+        let form = request_form::request_form(&config, &ask);
         prop_assert!(form.is_some());
         let policy = &config.document().policies[0];
         let edit = policy_form::edit(&config, Some(policy));

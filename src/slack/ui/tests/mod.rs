@@ -8,8 +8,8 @@ use super::{
     read_value, reject, replies, request_form, review,
 };
 use crate::app::LoggedEvent;
+use crate::domain::ask::Ask;
 use crate::domain::audit::AuditEventKind;
-use crate::domain::compiled_config::{Violation, ViolationCode};
 use crate::domain::diff::diff;
 use crate::domain::digest::Digest;
 use crate::domain::document::{Risk, ShowPayload};
@@ -19,8 +19,9 @@ use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::domain::request_details::RequestDetails;
+use crate::domain::violation::{AskField, Violation, ViolationCode};
 use crate::slack::inbound::View;
-use crate::slack::inbound::command::{Form, ParseError};
+use crate::slack::inbound::command::ParseError;
 use fixtures::{approved, every_state, home_of, logged, partly, pending, with_payload};
 use serde_json::Value;
 
@@ -156,7 +157,7 @@ fn forms_read_well() {
     let forms = format!(
         "== reject\n{}\n\n== new request\n{}",
         blocks(&reject),
-        blocks(&request_form::request_form(&fixtures::config(), &Form::default()).expect("a form")),
+        blocks(&request_form::request_form(&fixtures::config(), &Ask::default()).expect("a form")),
     );
     insta::assert_snapshot!("forms", forms);
 }
@@ -242,12 +243,11 @@ fn on_home_what_the_line_does_not_say_is_reviewed_sl9() {
 
 #[test]
 fn answers_begin_with_the_specifications_sentence() {
-    let violation = Violation {
-        policy: None,
-        rule: ViolationCode::UnknownResource,
-        message: "unknown environment `prod`; did you mean `production`?".to_owned(),
-        unknown: None,
-    };
+    let violation = Violation::new(
+        AskField::Environment,
+        ViolationCode::UnknownResource,
+        "unknown environment `prod`; did you mean `production`?",
+    );
     let shown = pending();
     let refusals = [
         Refusal::NotEligible(Ineligible::NotNamed),

@@ -1,9 +1,6 @@
 //! How callers name a request.
 
-use super::AppError;
-use crate::domain::id::{NotAnId, RequestId};
-use crate::domain::refusal::Refusal;
-use crate::store::Tx;
+use super::id::{NotAnId, RequestId};
 
 /// How a request is named: by its id, or by its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +19,5 @@ impl std::str::FromStr for RequestRef {
             return digits.parse().map(Self::Number).map_err(|_| NotAnId);
         }
         text.parse().map(Self::Id)
-    }
-}
-
-/// The id of a request, by id or number.
-pub(super) async fn resolve(tx: &mut Tx, request: &RequestRef) -> Result<RequestId, AppError> {
-    match request {
-        RequestRef::Id(id) => Ok(id.clone()),
-        RequestRef::Number(number) => {
-            Ok(tx.id_of_number(*number).await?.ok_or(Refusal::NotFound)?)
-        }
     }
 }
