@@ -53,6 +53,7 @@ use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::{Instrument as _, debug_span};
 
 /// Converts a column into a domain value. An unreadable value is an error and never becomes a default.
 pub(crate) fn read<T, E: std::fmt::Display>(
@@ -272,6 +273,7 @@ impl Db {
             tx.commit().await?;
             Ok(value)
         };
+        let whole = whole.instrument(debug_span!("transaction"));
         let in_time = tokio::time::timeout(UNIT_DEADLINE, whole).await;
         in_time
             .unwrap_or_else(|_| Err(StoreError::TooSlow("there was no answer".to_owned()).into()))

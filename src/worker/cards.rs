@@ -12,6 +12,7 @@ use crate::slack::api::error::SlackError;
 use crate::slack::ui::{Message, card_for, direct};
 use crate::store::{Card, Claimed, DueCard, Tx};
 use futures::future::join_all;
+use tracing::{Instrument as _, info_span};
 
 /// Cards that are brought up to date at once; each call has its own connection and time-out.
 const BATCH_SIZE: i64 = 8;
@@ -46,7 +47,13 @@ impl Workers {
         }
         let claimed = self.claim(kind, allowed, now).await?;
         pace.give_back(allowed - claimed.count());
-        for result in join_all(claimed.due.iter().map(|card| self.reconcile(card))).await {
+        let reconciled = claimed.due.iter().map(|card| {
+            let attempt = card.failures + 1;
+            let span =
+                info_span!("card", request = %card.request, channel = %card.channel, attempt);
+            self.reconcile(card).instrument(span)
+        });
+        for result in join_all(reconciled).await {
             result?;
         }
         Ok(claimed.count() > 0)

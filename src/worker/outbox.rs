@@ -13,6 +13,7 @@ use crate::slack::ui;
 use crate::store::{ChannelLane, Direct, DueMessage, SessionPost};
 use futures::future::join_all;
 use std::collections::BTreeSet;
+use tracing::{Instrument as _, info_span};
 
 /// Messages that are delivered at once.
 const BATCH_SIZE: i64 = 8;
@@ -136,6 +137,12 @@ impl Workers {
     }
 
     async fn deliver_and_settle(&self, due: &DueMessage) -> Result<Settled, AppError> {
+        let attempt = due.failures + 1;
+        let span = info_span!("message", id = %due.id, attempt);
+        self.deliver_once(due).instrument(span).await
+    }
+
+    async fn deliver_once(&self, due: &DueMessage) -> Result<Settled, AppError> {
         let kept = match self.deliver(&due.message).await {
             Ok(kept) => kept,
             Err(Undelivered::Slack(error)) => return self.settle_failed(due, &error).await,

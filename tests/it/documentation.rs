@@ -86,3 +86,36 @@ fn api_page_lists_every_route() {
         assert!(text.contains(&named), "docs/api.md does not name {named}");
     }
 }
+
+/// Every name of the code on this page, such as `Tx::requests` or `DecisionInput`, stands in the source.
+#[test]
+fn architecture_page_names_what_exists() {
+    let mut source = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                source += &fs::read_to_string(&path).expect("a source file");
+            }
+        }
+    }
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words: std::collections::HashSet<&str> = source.split(|c| !is_part(c)).collect();
+    let page = read("docs/architecture.md");
+    // between every pair of backticks stands what is quoted
+    let quoted = page.split('`').skip(1).step_by(2);
+    let names = quoted.filter(|quoted| quoted.chars().all(|c| is_part(c) || c == ':'));
+    let mut checked = 0;
+    for name in names {
+        let last = name.rsplit(':').next().unwrap_or_default();
+        checked += 1;
+        assert!(
+            words.contains(last),
+            "docs/architecture.md names `{name}`, which is not in the source"
+        );
+    }
+    assert!(checked > 40, "only {checked} names were found");
+}

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tracing::{Instrument as _, Span, info_span};
 
 /// Most clicks that are decided in one unit.
 const BATCH_SIZE: usize = 64;
@@ -79,6 +80,8 @@ pub(in crate::app) struct QueuedDecision {
     request: RequestId,
     answer: oneshot::Sender<Result<DecisionOutcome, AppError>>,
     since: Instant,
+    /// The span of the delivery or call, which the span of the batch follows from.
+    span: Span,
 }
 
 /// How a unit of decisions holds the rules. Shared is never raised to exclusive: two that did would wait for each other.
@@ -109,7 +112,11 @@ pub(in crate::app) fn start(app: &App, queue: mpsc::Receiver<QueuedDecision>) {
 
 async fn decide_on(app: App, queue: Arc<Mutex<mpsc::Receiver<QueuedDecision>>>) {
     while let Some(batch) = next_batch(&app, &queue).await {
-        app.decide_batch(batch).await;
+        let span = info_span!("decide", decisions = batch.len());
+        for queued in &batch {
+            span.follows_from(&queued.span);
+        }
+        app.decide_batch(batch).instrument(span).await;
     }
 }
 
@@ -174,6 +181,7 @@ impl App {
             request,
             answer,
             since,
+            span: Span::current(),
         };
         self.0
             .decision_queue

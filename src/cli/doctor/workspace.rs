@@ -319,9 +319,9 @@ async fn accounts(
             );
             continue;
         }
-        match patiently(|| cache.of(slack, home, user_id, clock.now())).await {
-            Ok(Ok(_)) => fine += 1,
-            Ok(Err(why)) => report.warning(
+        match patiently(|| cache.look(slack, home, user_id, clock.now())).await {
+            Ok((Ok(_), _)) => fine += 1,
+            Ok((Err(why), _)) => report.warning(
                 AREA,
                 format!("{person} ({user_id}) can do nothing: {why}"),
                 "take the identity out, or let somebody else approve; quorums that count on this person may never be met",

@@ -28,6 +28,7 @@ use slack_morphism::prelude::{
 use slack_morphism::{ClientResult, SlackClientApiCallContext};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::{Instrument as _, debug_span};
 use url::{Host, Url};
 
 /// Slack's own address of the Web API.
@@ -294,7 +295,7 @@ impl Slack {
             body["response_type"] = "ephemeral".into();
         }
         body["replace_original"] = in_place.into();
-        let span = tracing::debug_span!("response_url");
+        let span = debug_span!("response_url");
         let context = SlackClientApiCallContext {
             rate_control_params: None,
             token: None,
@@ -332,7 +333,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_post(method, body, None);
-        let reply: Result<Reply<T>, SlackError> = within(&address(&self.base), call).await;
+        let span = debug_span!("web_api", method);
+        let reply: Result<Reply<T>, SlackError> =
+            within(&address(&self.base), call).instrument(span).await;
         self.reach.learn(reply.as_ref().err());
         reply?.into_result()
     }
@@ -344,7 +347,9 @@ impl Slack {
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let call = session.http_session_api.http_get(method, params, None);
-        let reply: Result<Reply<T>, SlackError> = within(&address(&self.base), call).await;
+        let span = debug_span!("web_api", method);
+        let reply: Result<Reply<T>, SlackError> =
+            within(&address(&self.base), call).instrument(span).await;
         self.reach.learn(reply.as_ref().err());
         reply?.into_result()
     }

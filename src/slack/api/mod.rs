@@ -5,3 +5,4 @@ pub mod client;
 pub mod error;
 pub mod message;
 pub mod reply;
+pub(in crate::slack) mod ttl_cache;

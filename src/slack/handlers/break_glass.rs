@@ -34,8 +34,8 @@ pub(super) async fn command(context: &Context, opening: Opening, text: &str) -> 
         }
         BreakGlass::Start(ask) => {
             let opener = context.clone();
-            let content = async move { start_form(&opener, &ask).await };
-            modals::open(context, &opening, Box::pin(content)).await
+            let view = async move { start_form(&opener, &ask).await };
+            modals::open(context, &opening, Box::pin(view)).await
         }
     }
 }

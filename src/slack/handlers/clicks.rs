@@ -65,8 +65,8 @@ async fn clicked(context: &Context, seen: &Interaction) -> Handled {
         alerts::REVOKE => break_glass::revoke_by_button(context, value).await,
         button if OPENS.contains(&button) => {
             let (opener, button, value) = (context.clone(), button.to_owned(), value.to_owned());
-            let content = async move { modal_of(&opener, &button, &value).await };
-            modals::open(context, &Opening::of_click(seen), Box::pin(content)).await
+            let view = async move { modal_of(&opener, &button, &value).await };
+            modals::open(context, &Opening::of_click(seen), Box::pin(view)).await
         }
         // the Home tab's own buttons, an input of a modal, or a button that is only a link
         other => Ok(home::turn(context, seen, other, value)),

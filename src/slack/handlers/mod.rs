@@ -31,7 +31,7 @@ use reply_sender::{ReplySender, ReplyTarget};
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, info_span, warn};
 
 /// How long Slack waits for its ack at our side; its own limit is three seconds.
 const SLACK_ACK_DEADLINE: Duration = Duration::from_millis(2_500);
@@ -79,6 +79,11 @@ impl Dispatcher {
 
     /// Takes one delivery, whose signature has been checked or whose socket is ours.
     pub async fn handle(&self, inbound: Inbound, delivery: Delivery) -> Ack {
+        let span = info_span!("slack", kind = inbound.kind(), delivery = %delivery.key);
+        self.dispatch(inbound, delivery).instrument(span).await
+    }
+
+    async fn dispatch(&self, inbound: Inbound, delivery: Delivery) -> Ack {
         let origin = inbound.origin();
         match inbound {
             Inbound::UrlVerification { challenge } => Ack::Json(json!({ "challenge": challenge })),
@@ -137,7 +142,10 @@ impl Dispatcher {
     ) -> Ack {
         let sender = &self.0.reply_sender;
         match admit(self.home(), origin) {
-            Ok(installation) => sender.answered(target, handler(installation)).await,
+            Ok(installation) => {
+                let work = handler(installation).in_current_span();
+                sender.answered(target, work).await
+            }
             Err(refusal) => sender.ack(target, Reply::Answer(refusal)),
         }
     }

@@ -17,7 +17,7 @@ use tracing::warn;
 const FILL_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a modal will show, or why it is not opened.
-pub(super) type Content = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
+pub(super) type FutureView = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
 /// Slack's permission to open one modal.
 #[derive(Debug, Clone)]
@@ -55,16 +55,12 @@ impl Opening {
 }
 
 /// Opens a modal. Content that takes long is not waited for: a light view takes its place until it is there.
-pub(super) async fn open(context: &Context, opening: &Opening, mut content: Content) -> Handled {
-    match tokio::time::timeout(FILL_DEADLINE, &mut content).await {
-        Ok(content) => open_now(context, opening, &content?).await,
+pub(super) async fn open(context: &Context, opening: &Opening, mut view: FutureView) -> Handled {
+    match tokio::time::timeout(FILL_DEADLINE, &mut view).await {
+        Ok(view) => open_now(context, opening, &view?).await,
         Err(_) => {
             let opened = opening.open(context.slack(), &loading()).await;
-            fill_later(
-                context,
-                opened.map_err(|error| not_opened(&error))?,
-                content,
-            );
+            fill_later(context, opened.map_err(|error| not_opened(&error))?, view);
             Ok(Reply::Nothing)
         }
     }
@@ -79,10 +75,10 @@ pub(super) async fn open_now(context: &Context, opening: &Opening, view: &Value)
 }
 
 /// Puts the content into the light view once it is there; a refusal is shown there, too.
-fn fill_later(context: &Context, opened: OpenedView, content: Content) {
+fn fill_later(context: &Context, opened: OpenedView, view: FutureView) {
     let slack = context.slack().clone();
     context.spawn(async move {
-        let view = match content.await {
+        let view = match view.await {
             Ok(view) => view,
             Err(failure) => match Reply::from(failure).message() {
                 Some(message) => notice(&message),

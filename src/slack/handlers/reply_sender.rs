@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 /// Where an answer goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ impl ReplySender {
 
     /// Runs beside the ack; shutdown waits for it.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(work);
+        self.tasks.spawn(work.in_current_span());
     }
 
     /// Ends when nothing is owed any more.

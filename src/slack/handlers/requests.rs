@@ -21,8 +21,8 @@ pub(super) async fn by_command(context: &Context, ask: Ask, opening: Opening) ->
         }
     }
     let opener = context.clone();
-    let content = async move { form(&opener, &ask).await };
-    modals::open(context, &opening, Box::pin(content)).await
+    let view = async move { form(&opener, &ask).await };
+    modals::open(context, &opening, Box::pin(view)).await
 }
 
 /// The form with nothing in it.

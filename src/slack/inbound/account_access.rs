@@ -3,17 +3,14 @@
 use crate::domain::people::SlackAccount;
 use crate::domain::slack_directory::SyncedAccount;
 use crate::domain::text;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::slack::api::client::Slack;
 use crate::slack::api::error::SlackError;
 use crate::slack::api::reply::SlackUser;
+use crate::slack::api::ttl_cache::TtlCache;
 use crate::slack::inbound::installation::Installation;
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How long a look-up is believed.
-const CACHE_TTL: Span = Span::minutes(10);
-/// How many look-ups are kept.
+/// How many accounts are remembered.
 const CACHE_CAPACITY: usize = 10_000;
 
 /// Why an account may do nothing here.
@@ -36,81 +33,39 @@ pub enum AccessDenied {
 /// What was found out about an account.
 pub type AccountAccess = Result<SlackAccount, AccessDenied>;
 
-/// Look-ups, bounded, for ten minutes.
-#[derive(Debug, Default)]
-pub struct AccessCache(Mutex<Kept>);
+/// What was found out about accounts lately.
+#[derive(Debug)]
+pub struct AccessCache(TtlCache<AccountAccess>);
 
-#[derive(Debug, Default)]
-struct Kept {
-    accounts: HashMap<String, (AccountAccess, Timestamp)>,
-    /// Counts what was dropped, so that a look-up begun before is not kept after.
-    drops: u64,
+impl Default for AccessCache {
+    fn default() -> Self {
+        Self(TtlCache::new(CACHE_CAPACITY))
+    }
 }
 
 impl AccessCache {
-    /// The account's standing, looked up unless it is known. An error means that nothing is known.
-    pub async fn of(
-        &self,
-        slack: &Slack,
-        home: &Installation,
-        user_id: &str,
-        now: Timestamp,
-    ) -> Result<AccountAccess, SlackError> {
-        let (access, _) = self.look(slack, home, user_id, now).await?;
-        Ok(access)
-    }
-
-    /// The same, with Slack's own answer where it was just looked up: other replicas do not know it yet.
-    pub(in crate::slack) async fn look(
+    /// The account's access, looked up unless it is known, with Slack's own answer where it was just looked up: other replicas do not
+    /// know it yet. An error means that nothing is known.
+    pub async fn look(
         &self,
         slack: &Slack,
         home: &Installation,
         user_id: &str,
         now: Timestamp,
     ) -> Result<(AccountAccess, Option<SlackUser>), SlackError> {
-        let drops = match self.known(user_id, now) {
+        let asked = match self.0.get(user_id, now) {
             Ok(access) => return Ok((access, None)),
-            Err(drops) => drops,
+            Err(asked) => asked,
         };
         let user = slack.users_info(user_id).await?;
         let access = access_of(home, user_id, &user);
-        self.keep(user_id, &access, now, drops);
+        self.0.keep(user_id, access.clone(), now, asked);
         Ok((access, Some(user)))
     }
 
     /// Forgets an account, because Slack says that it has changed.
     pub fn forget(&self, user_id: &str) {
-        let mut kept = self.lock();
-        kept.drops += 1;
-        kept.accounts.remove(user_id);
-    }
-
-    fn known(&self, user_id: &str, now: Timestamp) -> Result<AccountAccess, u64> {
-        let kept = self.lock();
-        match kept.accounts.get(user_id) {
-            // a clock that went back makes a look-up old as well
-            Some((access, at)) if *at <= now && now < at.plus(CACHE_TTL) => Ok(access.clone()),
-            _ => Err(kept.drops),
-        }
-    }
-
-    fn keep(&self, user_id: &str, access: &AccountAccess, now: Timestamp, drops: u64) {
-        let mut kept = self.lock();
-        if kept.drops != drops {
-            return;
-        }
-        if kept.accounts.len() >= CACHE_CAPACITY {
-            kept.accounts.retain(|_, (_, at)| now < at.plus(CACHE_TTL));
-        }
-        if kept.accounts.len() >= CACHE_CAPACITY {
-            kept.accounts.clear();
-        }
-        let known = (access.clone(), now);
-        kept.accounts.insert(user_id.to_owned(), known);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.forget(user_id);
     }
 }
 
@@ -355,42 +310,14 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_look_up_is_kept_ten_minutes_and_dropped_on_a_change() {
-        let cache = AccessCache::default();
-        let now = Timestamp(1_000_000);
-        cache.keep("U1", &Ok(account(None)), now, 0);
-        assert!(cache.known("U1", now.plus(Span(599_999))).is_ok());
-        assert!(cache.known("U1", now.plus(CACHE_TTL)).is_err());
-        assert!(cache.known("U1", Timestamp(0)).is_err());
-        cache.forget("U1");
-        let Err(drops) = cache.known("U1", now) else {
-            panic!("forgotten");
-        };
-        // a look-up that began before the change is not kept after it
-        cache.keep("U1", &Ok(account(None)), now, drops - 1);
-        assert!(cache.known("U1", now).is_err());
-        cache.keep("U1", &Ok(account(None)), now, drops);
-        assert!(cache.known("U1", now).is_ok());
-    }
-
     #[tokio::test]
     async fn a_failed_look_up_is_no_standing_and_is_not_kept_sl5() {
         let token = secrecy::SecretString::from("xoxb-test");
         // nothing listens there
         let slack = Slack::new(&token, "http://127.0.0.1:9/api").expect("a client");
         let cache = AccessCache::default();
-        let access = cache.of(&slack, &example(), "U1", Timestamp(0)).await;
+        let access = cache.look(&slack, &example(), "U1", Timestamp(0)).await;
         assert!(matches!(access, Err(SlackError::Transport(_))));
-        assert!(cache.lock().accounts.is_empty());
-    }
-
-    #[test]
-    fn the_cache_is_bounded() {
-        let cache = AccessCache::default();
-        for n in 0..CACHE_CAPACITY * 2 {
-            cache.keep(&format!("U{n}"), &Err(AccessDenied::Guest), Timestamp(0), 0);
-        }
-        assert!(cache.lock().accounts.len() <= CACHE_CAPACITY);
+        assert!(cache.0.get("U1", Timestamp(0)).is_err());
     }
 }

@@ -24,16 +24,29 @@ pub enum InteractionKind {
 }
 
 impl InteractionKind {
+    const ALL: [Self; 6] = [
+        Self::BlockActions,
+        Self::ViewSubmission,
+        Self::ViewClosed,
+        Self::Shortcut,
+        Self::MessageAction,
+        Self::BlockSuggestion,
+    ];
+
+    /// Slack's `type` of the interaction.
+    pub(in crate::slack) fn as_str(self) -> &'static str {
+        match self {
+            Self::BlockActions => "block_actions",
+            Self::ViewSubmission => "view_submission",
+            Self::ViewClosed => "view_closed",
+            Self::Shortcut => "shortcut",
+            Self::MessageAction => "message_action",
+            Self::BlockSuggestion => "block_suggestion",
+        }
+    }
+
     pub(super) fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "block_actions" => Self::BlockActions,
-            "view_submission" => Self::ViewSubmission,
-            "view_closed" => Self::ViewClosed,
-            "shortcut" => Self::Shortcut,
-            "message_action" => Self::MessageAction,
-            "block_suggestion" => Self::BlockSuggestion,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

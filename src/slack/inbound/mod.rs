@@ -103,6 +103,18 @@ pub struct Origin {
 }
 
 impl Inbound {
+    /// What it is, for the log.
+    pub(in crate::slack) fn kind(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Interaction(interaction) => interaction.kind.as_str(),
+            Self::Event(_) => "event",
+            Self::UrlVerification { .. } => "url_verification",
+            Self::SslCheck => "ssl_check",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
+
     /// From where it claims to come, where its kind says so.
     pub fn origin(&self) -> Option<Origin> {
         match self {

@@ -87,7 +87,7 @@ on_both! {
         }
         world.slack.submit_view("dan", Values::default().with("actions", json!(["cluster"]))).await.expect("the bot answers");
         let errors = world.slack.modal("dan").expect("still there").errors;
-        assert!(errors["actions"].contains("prod-eu-7") && errors["duration"].contains("from 30m to 4h"), "{errors:?}");
+        assert!(errors["clusters"].contains("prod-eu-7") && errors["duration"].contains("from 30m to 4h"), "{errors:?}");
         let mended = Values::default()
             .with("actions", json!(["cluster"]))
             .with("clusters", json!(["prod-eu-1"]))
