@@ -70,7 +70,7 @@ async fn start(context: &Context, ask: SessionAsk, via: Via) -> Handled {
     let caller = context.actor().await?.caller(via);
     let started = context
         .app()
-        .start_session(&caller, ask, context.once())
+        .start_session(&caller, ask, Some(context.once()))
         .await?;
     let number = started.request.as_ref().map(|shown| shown.request.number);
     let message = break_glass::started(&started.session, number);
@@ -86,7 +86,7 @@ async fn revoke(context: &Context, id: &SessionId, via: Via) -> Handled {
     let caller = context.actor().await?.caller(via);
     let revoked = context
         .app()
-        .revoke_session(&caller, id, context.once())
+        .revoke_session(&caller, id, Some(context.once()))
         .await?;
     Ok(Reply::Answer(break_glass::done_with(&revoked)))
 }
@@ -130,7 +130,7 @@ pub(super) async fn review_submitted(context: &Context, view: &View) -> Handled 
     let caller = context.actor().await?.caller(Via::Modal);
     let reviewed = context
         .app()
-        .review_session(&caller, &id, &note, context.once())
+        .review_session(&caller, &id, &note, Some(context.once()))
         .await;
     match reviewed {
         Ok(reviewed) => Ok(Reply::Done(break_glass::done_with(&reviewed))),

@@ -80,7 +80,7 @@ async fn cancel(context: &Context, request: &RequestRef) -> Handled {
     let caller = context.actor().await?.caller(Via::Command);
     let cancelled = context
         .app()
-        .cancel(&caller, request, context.once())
+        .cancel(&caller, request, Some(context.once()))
         .await?;
     Ok(Reply::Answer(replies::cancelled(&cancelled)))
 }

@@ -86,12 +86,12 @@ impl Context {
     }
 
     /// The key under which this delivery takes effect once.
-    pub(super) fn once(&self) -> Option<IdempotencyKey> {
-        Some(IdempotencyKey {
+    pub(super) fn once(&self) -> IdempotencyKey {
+        IdempotencyKey {
             key: self.sender.delivery.key.clone(),
             fingerprint: self.sender.delivery.fingerprint.clone(),
             keep: DELIVERY_KEPT,
-        })
+        }
     }
 
     /// The account that acts, if it is a full, active member of our workspace.

@@ -36,7 +36,7 @@ pub(super) async fn by_button(
         } else {
             Via::Button
         },
-        once: context.once(),
+        once: Some(context.once()),
     };
     let request = decision.request.clone();
     let reply = decide(context, decision).await?;
@@ -89,7 +89,7 @@ pub(super) async fn by_command(
         comment,
         pages_seen: Vec::new(),
         via: Via::Command,
-        once: context.once(),
+        once: Some(context.once()),
     };
     decide(context, decision).await
 }
@@ -108,7 +108,7 @@ pub(super) async fn by_form(context: &Context, form: &str, view: &View) -> Handl
         comment,
         pages_seen: Vec::new(),
         via: Via::Modal,
-        once: context.once(),
+        once: Some(context.once()),
     };
     decide(context, decision).await
 }

@@ -17,7 +17,7 @@ pub(super) async fn start(context: &Context, value: &str) -> Handled {
     let request = RequestRef::Id(request);
     let executed = context
         .app()
-        .execute(&caller, &request, digest.into(), context.once())
+        .execute(&caller, &request, digest.into(), Some(context.once()))
         .await?;
     Ok(Reply::Done(replies::started(&executed.shown)))
 }
@@ -30,7 +30,7 @@ pub(super) async fn complete(context: &Context, value: &str, outcome: Outcome) -
     let request = RequestRef::Id(request);
     let shown = context
         .app()
-        .complete(&caller, &request, outcome, None, context.once())
+        .complete(&caller, &request, outcome, None, Some(context.once()))
         .await?;
     Ok(Reply::Done(replies::completed(&shown, outcome)))
 }

@@ -56,14 +56,12 @@ impl Opening {
 
 /// Opens a modal. Content that takes long is not waited for: a light view takes its place until it is there.
 pub(super) async fn open(context: &Context, opening: &Opening, mut view: FutureView) -> Handled {
-    match tokio::time::timeout(FILL_DEADLINE, &mut view).await {
-        Ok(view) => open_now(context, opening, &view?).await,
-        Err(_) => {
-            let opened = opening.open(context.slack(), &loading()).await;
-            fill_later(context, opened.map_err(|error| not_opened(&error))?, view);
-            Ok(Reply::Nothing)
-        }
+    if let Ok(view) = tokio::time::timeout(FILL_DEADLINE, &mut view).await {
+        return open_now(context, opening, &view?).await;
     }
+    let opened = opening.open(context.slack(), &loading()).await;
+    fill_later(context, opened.map_err(|error| not_opened(&error))?, view);
+    Ok(Reply::Nothing)
 }
 
 /// Opens a modal whose content is there.

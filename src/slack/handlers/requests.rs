@@ -49,7 +49,10 @@ pub(super) async fn submitted(context: &Context, view: &View) -> Handled {
 
 async fn submit(context: &Context, ask: Ask, via: Via) -> Result<Submitted, Failure> {
     let caller = context.actor().await?.caller(via);
-    Ok(context.app().submit(&caller, ask, context.once()).await?)
+    Ok(context
+        .app()
+        .submit(&caller, ask, Some(context.once()))
+        .await?)
 }
 
 fn reply(submitted: &Submitted) -> Reply {
