@@ -24,6 +24,7 @@ mod measure;
 mod people;
 mod recover;
 mod refusals;
+mod replay;
 mod show;
 mod stats;
 mod submit;
@@ -50,6 +51,7 @@ pub use measure::{
 };
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
+pub use replay::ReplayPage;
 pub use stats::{LatencyStats, window as stats_window};
 pub use submit::Submitted;
 pub use tokens::NewToken;

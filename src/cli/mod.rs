@@ -22,6 +22,7 @@ mod manifest;
 mod output;
 mod progress;
 mod recover;
+mod replay;
 mod request;
 mod run;
 mod serve;
@@ -102,6 +103,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Apply a configuration file
     Apply(apply::Args),
+    /// Evaluate a configuration over past requests, without changing anything
+    Replay(replay::Args),
     /// Create, list and revoke API tokens
     Token(token::Args),
     /// Read and verify the audit log
@@ -144,6 +147,7 @@ impl Command {
             | Self::BreakGlass(_)
             | Self::Explain(_)
             | Self::Apply(_)
+            | Self::Replay(_)
             | Self::Init(_)
             | Self::Manifest(_)
             | Self::Completions(_)
@@ -201,6 +205,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::BreakGlass(args) => break_glass::main(args).await,
         Command::Explain(args) => explain::main(args).await,
         Command::Apply(args) => apply::main(args).await,
+        Command::Replay(args) => replay::main(args).await,
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::main(args).await,
         Command::Serve(args) => serve::main(args).await,

@@ -31,6 +31,7 @@ pub mod principal;
 pub mod progress;
 pub mod quorum;
 pub mod refusal;
+pub mod replay;
 pub mod request;
 pub mod request_details;
 pub mod request_ref;

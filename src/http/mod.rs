@@ -16,6 +16,7 @@ mod large_answer;
 mod operations;
 mod policies;
 pub mod problem;
+mod replay;
 mod requests;
 pub mod route;
 pub mod server;
@@ -34,6 +35,7 @@ pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use http_limits::Bounds;
+pub use replay::{GatingView, ReplayView, ReplayedView};
 pub use requests::{RequestPage, SubmitBody};
 
 /// What every handler is given.

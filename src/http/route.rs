@@ -4,7 +4,7 @@ use super::access::{Access, Guarded, Who};
 use super::problem::{Details, PROBLEM_JSON};
 use super::{
     Api, audit, break_glass, config, decisions, directory, executions, explain, operations,
-    policies, requests, stats,
+    policies, replay, requests, stats,
 };
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
@@ -131,6 +131,7 @@ pub fn routes() -> Vec<Route> {
         route!(executions::execute),
         route!(executions::complete),
         route!(explain::explain),
+        route!(replay::replay),
         route!(policies::list),
         route!(policies::read),
         route!(policies::write),

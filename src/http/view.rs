@@ -317,7 +317,7 @@ fn moments(state: &State) -> Moments {
     }
 }
 
-fn target(request: &Request) -> TargetView {
+pub(super) fn target(request: &Request) -> TargetView {
     let target = &request.target;
     TargetView {
         project: target.project.as_ref().map(ToString::to_string),

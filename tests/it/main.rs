@@ -49,6 +49,7 @@ mod race_support;
 mod races;
 mod recover;
 mod refusals;
+mod replay;
 mod rolled_back;
 mod rule_changes;
 mod rule_races;

@@ -45,6 +45,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
         Token(Scope::RequestsExecute),
     ),
     ("POST", "/v1/explain", Token(Scope::RequestsRead)),
+    ("POST", "/v1/replay", Token(Scope::RequestsRead)),
     ("GET", "/v1/policies", Token(Scope::ConfigRead)),
     ("GET", "/v1/policies/{id}", Token(Scope::ConfigRead)),
     ("PUT", "/v1/policies/{id}", Token(Scope::ConfigWrite)),
@@ -229,6 +230,7 @@ fn body(method: &str, path: &str) -> Option<String> {
         "execute" => json!({"digest": "sha256:00"}),
         "complete" => json!({"outcome": "failed"}),
         "requests" | "explain" => deploy(),
+        "replay" => json!({"config": {}}),
         "break-glass" => {
             json!({"reason": "checkout is down", "scope": {"actions": ["cluster"], "clusters": ["prod-eu-1"]}})
         }
