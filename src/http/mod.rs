@@ -21,6 +21,7 @@ pub mod route;
 pub mod server;
 mod stats;
 pub mod view;
+mod webhook;
 mod write_deadline;
 
 use crate::app::App;
@@ -35,6 +36,7 @@ pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use http_limits::Bounds;
 pub use requests::{RequestPage, SubmitBody};
+pub use webhook::webhook_body;
 
 /// What every handler is given.
 #[derive(Clone)]

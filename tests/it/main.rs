@@ -60,4 +60,5 @@ mod storage_faults;
 mod store;
 mod unreadable_rows;
 mod unusual_payloads;
+mod webhooks;
 mod world;
