@@ -10,7 +10,7 @@ use crate::slack::inbound::route::{self, InboundState};
 use crate::slack::inbound::signature::SigningSecrets;
 use crate::slack::inbound::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
-use crate::worker::Workers;
+use crate::worker::{Variables, Workers};
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub slack_api_url: String,
     /// The signing secrets in force; without them nothing is taken over HTTP.
     pub signing_secrets: Option<SigningSecrets>,
+    /// Reads environment variables that the configuration names.
+    pub variables: Variables,
     /// The app-level token, for Socket Mode.
     pub app_token: Option<SecretString>,
     /// The app's id, where it is configured.
@@ -117,7 +119,12 @@ impl Bot {
             Ok::<_, BadClient>(Sockets::new(slack, dispatcher.handler(), supervisor, tell))
         });
         Ok(Self {
-            workers: Workers::new(app.clone(), slack.clone(), dispatcher.clone()),
+            workers: Workers::new(
+                app.clone(),
+                slack.clone(),
+                dispatcher.clone(),
+                parts.variables,
+            ),
             inlet,
             reception: Reception::new(route::BODY_LIMIT, DELIVERY_BODY_TIMEOUT),
             sockets: sockets.transpose()?,

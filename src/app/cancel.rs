@@ -41,15 +41,15 @@ impl App {
                     .map_err(|wrong| Refusal::Closed(wrong.0))?;
                 tx.save_request(request).await?;
                 let detail = json!({"digest": request.digest});
-                tx.record(&self.event(
+                let event = self.event(
                     now,
                     AuditEventKind::RequestCancelled,
                     &caller.principal,
                     caller.via,
                     request,
                     detail,
-                ))
-                .await?;
+                );
+                self.record_about(tx, &event, request).await?;
                 tx.touch_cards(&id, now).await?;
                 let mut news = outcome_messages(request);
                 news.retain(|message| !message.is_to(&caller.principal)); // who did it knows

@@ -300,6 +300,7 @@ impl App {
             digest,
             session: None,
             replaces: None,
+            callback_url: None,
         };
         let request = self
             .file_request(tx, caller, config, &admitted, draft, now)

@@ -182,7 +182,7 @@ impl App {
     ) -> Result<(), AppError> {
         let (what, detail) = (AuditEventKind::RequestApproved, approval_detail(request));
         let event = self.event(self.now(), what, &Principal::Bot, via, request, detail);
-        Ok(tx.record(&event).await?)
+        self.record_about(tx, &event, request).await
     }
 }
 

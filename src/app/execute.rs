@@ -317,8 +317,8 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         tx.save_request(request).await?;
-        tx.record(&self.event(now, what, &caller.principal, caller.via, request, detail))
-            .await?;
+        let event = self.event(now, what, &caller.principal, caller.via, request, detail);
+        self.record_about(tx, &event, request).await?;
         Ok(tx.touch_cards(&request.id, now).await?)
     }
 

@@ -165,6 +165,9 @@ impl App {
         }
         let mut troubles = self.people_trouble().await?;
         troubles.extend(self.undeliverable().await?);
+        let mut tx = self.0.db.read().await?;
+        troubles.extend(self.webhook_troubles(&mut tx).await?);
+        drop(tx);
         let set_aside = self.set_aside().await?;
         if set_aside > 0 {
             troubles.push(format!("{set_aside} messages and cards cannot be read by this release and were set aside; upgrade, or see the log"));

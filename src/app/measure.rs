@@ -19,6 +19,9 @@ const PENDING: &str = "countersign_requests_pending";
 const MESSAGES: &str = "countersign_messages_due";
 const UNDELIVERED: &str = "countersign_messages_undelivered";
 const CARDS: &str = "countersign_cards_due";
+/// Attempts to deliver webhooks, by outcome.
+pub const WEBHOOK_DELIVERIES: &str = "countersign_webhook_deliveries_total";
+const WEBHOOKS_DISABLED: &str = "countersign_webhooks_disabled";
 const UNSEALED: &str = "countersign_audit_unsealed";
 const READY: &str = "countersign_ready";
 const DEGRADED: &str = "countersign_degraded";
@@ -54,9 +57,17 @@ pub fn describe_metrics() {
         CONNECTIONS_CLOSED,
         "Connections that the server closed by itself, by reason"
     );
+    describe_counter!(
+        WEBHOOK_DELIVERIES,
+        "Attempts to deliver webhooks, by outcome"
+    );
+    describe_gauge!(
+        WEBHOOKS_DISABLED,
+        "Webhook endpoints that are switched off because they failed for a day"
+    );
     describe_gauge!(CONNECTIONS, "Connections that are open");
     describe_gauge!(PENDING, "Requests that wait for people");
-    describe_gauge!(MESSAGES, "Messages that are to be delivered to Slack");
+    describe_gauge!(MESSAGES, "Messages that are to be delivered");
     describe_gauge!(UNDELIVERED, "Messages that were given up");
     describe_gauge!(CARDS, "Cards that are to be posted or updated");
     describe_gauge!(
@@ -106,19 +117,22 @@ impl App {
 
     /// Reads what is still to be done, for whoever asks for the numbers next.
     pub async fn measure_backlog(&self) -> Result<(), AppError> {
+        let mut tx = self.0.db.read().await?;
+        let disabled = tx.disabled_endpoints().await?;
         let Backlog {
             pending,
             messages,
             undelivered,
             cards,
             unsealed,
-        } = self.0.db.read().await?.backlog().await?;
+        } = tx.backlog().await?;
         for (name, value) in [
             (PENDING, pending),
             (MESSAGES, messages),
             (UNDELIVERED, undelivered),
             (CARDS, cards),
             (UNSEALED, unsealed),
+            (WEBHOOKS_DISABLED, disabled),
         ] {
             gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
         }

@@ -33,6 +33,7 @@ mod text;
 mod tokens;
 mod turns;
 mod undelivered;
+mod webhooks;
 
 pub use crate::domain::explain::Explained;
 pub use crate::domain::request_ref::RequestRef;
@@ -47,7 +48,8 @@ pub use idempotency::IdempotencyKey;
 pub use inbox::{ListFilter, Page};
 pub use log_limit::LogLimit;
 pub use measure::{
-    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, describe_metrics,
+    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, WEBHOOK_DELIVERIES,
+    describe_metrics,
 };
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
@@ -56,6 +58,7 @@ pub use stats::{LatencyStats, window as stats_window};
 pub use submit::Submitted;
 pub use tokens::NewToken;
 pub use undelivered::Undelivered;
+pub use webhooks::{WebhookSubject, name_of as name_of_webhook};
 
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::compiled_config::CompiledConfig;
@@ -350,6 +353,11 @@ impl App {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Lets the workers look for something to do.
+    pub fn wake_workers(&self) {
+        self.notify_changes(&[]);
     }
 
     /// After a commit: whoever waits for these requests is told, and the workers look.

@@ -158,6 +158,10 @@ impl App {
         let open = tx.list(EVERY_OPEN, false).await?;
         let ids: Vec<&RequestId> = open.iter().rev().map(|one| &one.request.id).collect(); // oldest first
         tx.lock_requests(&ids, false).await?;
+        let document = readable(tx).await?;
+        let webhooks = document
+            .as_ref()
+            .map_or(&[][..], |document| document.webhooks.as_slice());
         let (mut numbers, mut moved) = (Vec::new(), Vec::new());
         for loaded in tx.requests(&ids, false).await? {
             let mut request = loaded.request;
@@ -180,7 +184,8 @@ impl App {
                 &request,
                 detail,
             );
-            tx.record(&event).await?;
+            self.record_with_webhooks(tx, &event, &request, webhooks)
+                .await?;
             tx.touch_cards(&request.id, now).await?;
             self.send(tx, outcome_messages(&request), now).await?;
             numbers.push(request.number);
@@ -195,7 +200,6 @@ impl App {
             json!({"voided": numbers, "sessions": sessions, "tokens": ended, "reason": reason});
         tx.record(&self.own_event(now, AuditEventKind::Recovered, &by, detail))
             .await?;
-        let document = readable(tx).await?;
         let channel = document.as_ref().and_then(announce::place).cloned();
         let text = void_text(&numbers, sessions, tokens.len(), reason);
         self.alert(tx, channel.as_ref(), text, now).await?;

@@ -14,6 +14,7 @@ use crate::domain::request_details::{
     PersonSummary, RequestDetails, SessionSummary, TimelineEvent,
 };
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::RequestMoment;
 use crate::store::{Loaded, TimelineRow, Tx};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,20 @@ impl App {
         }
         Ok(all)
     }
+}
+
+/// The request as it was right after an event. Policies and names are those of today.
+pub(super) fn as_of(
+    mut shown: RequestDetails,
+    moment: &RequestMoment,
+    at: Timestamp,
+) -> RequestDetails {
+    let request = &mut shown.request;
+    request.version = moment.version;
+    request.state = moment.state.clone();
+    request.decided_at = moment.decided_at;
+    shown.timeline.retain(|event| event.at <= at);
+    shown
 }
 
 fn timeline_event(row: TimelineRow) -> TimelineEvent {

@@ -15,6 +15,7 @@ use crate::domain::request::{Grant, Request, State, Status};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::violation::{AskField, Violation, ViolationCode};
+use crate::domain::webhook;
 use crate::store::Tx;
 use serde_json::{Value, json};
 
@@ -121,6 +122,7 @@ impl App {
             digest,
             session: admitted.session.as_ref().map(|(id, _)| id.clone()),
             replaces,
+            callback_url: ask.callback_url.clone(),
         };
         let request = self
             .file_request(tx, caller, &config, &admitted, draft, now)
@@ -157,7 +159,7 @@ impl App {
             }
             None => Value::Null,
         };
-        self.record_submission(tx, caller, &request, under, now)
+        self.record_submission(tx, caller, (&request, config), under, now)
             .await?;
         for channel in config.route(&admitted.action, &request.target, &request.gates) {
             tx.insert_card(&request.id, &channel, now).await?;
@@ -222,7 +224,7 @@ impl App {
             request,
             detail,
         );
-        tx.record(&event).await?;
+        self.record_about(tx, &event, request).await?;
         tx.touch_cards(&request.id, now).await?;
         Ok(request.id.clone())
     }
@@ -231,7 +233,7 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        request: &Request,
+        (request, config): (&Request, &CompiledConfig),
         under: Value,
         now: Timestamp,
     ) -> Result<(), AppError> {
@@ -246,7 +248,9 @@ impl App {
             "policies": named(&request.gates), "observed": named(&request.observed), "breakGlass": under,
         });
         let event = self.event(now, what, &caller.principal, caller.via, request, detail);
-        Ok(tx.record(&event).await?)
+        let webhooks = &config.document().webhooks;
+        self.record_with_webhooks(tx, &event, request, webhooks)
+            .await
     }
 }
 
@@ -270,11 +274,13 @@ fn admit(
         broken.push(violation);
         String::new()
     });
-    if ask.callback_url.is_some() {
+    if let Some(url) = &ask.callback_url
+        && webhook::covering(&config.document().webhooks, url).is_none()
+    {
         broken.push(Violation::new(
             AskField::CallbackUrl,
             ViolationCode::Callback,
-            "callbackUrl must lie under the url of a configured webhook; there is none",
+            "callbackUrl must lie under the url of a configured webhook, whose secret signs what is sent there",
         ));
     }
     match config.admit_under(ask, caller, sessions, now) {
@@ -336,6 +342,7 @@ pub(super) struct Draft {
     /// The session that lets it past policies, or that it starts.
     pub(super) session: Option<SessionId>,
     pub(super) replaces: Option<RequestId>,
+    pub(super) callback_url: Option<String>,
 }
 
 impl Draft {
@@ -368,6 +375,7 @@ impl Draft {
             state,
             created_at: now,
             replaces: self.replaces,
+            callback_url: self.callback_url,
         }
     }
 }

@@ -95,7 +95,7 @@ impl App {
                         &request,
                         json!({"was": was}),
                     );
-                    tx.record(&event).await?;
+                    self.record_about(tx, &event, &request).await?;
                     tx.touch_cards(&request.id, now).await?;
                     self.send(tx, outcome_messages(&request), now).await?;
                     moved.push((request.id, request.version));

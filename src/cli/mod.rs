@@ -31,6 +31,7 @@ mod show;
 mod style;
 mod token;
 mod wait;
+mod webhook;
 
 use crate::config::dotenv::{self, NotRead};
 use crate::config::settings::ServeArgs;
@@ -66,6 +67,7 @@ Secrets come from the environment alone, since arguments are seen by everybody o
   SLACK_BOT_TOKEN       speaks to Slack
   SLACK_APP_TOKEN       opens Socket Mode: Slack need not reach this server, and the signing secret may be left out
   DATABASE_URL          the database (sqlite://countersign.db)
+and from the variables that `secretEnv` of webhooks names.
 They are also read from a file .env in the working directory, where the environment does not set them.
 HTTPS_PROXY, ALL_PROXY and NO_PROXY say which proxy leads to Slack: http://USER:PASSWORD@HOST:PORT";
 
@@ -115,6 +117,8 @@ pub enum Command {
     Init(init::Args),
     /// Check the installation and suggest fixes
     Doctor(doctor::Args),
+    /// Test webhooks, and switch them on again
+    Webhook(webhook::Args),
     /// Print the Slack app's manifest
     Manifest(manifest::Args),
     /// Print shell completions
@@ -134,6 +138,7 @@ impl Command {
             | Self::Token(_)
             | Self::Audit(_)
             | Self::Recover(_)
+            | Self::Webhook(_)
             | Self::Doctor(_) => true,
             Self::Request(_)
             | Self::Run(_)
@@ -214,6 +219,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Recover(args) => recover::main(args).await,
         Command::Init(args) => init::main(args).await,
         Command::Doctor(args) => doctor::main(args).await,
+        Command::Webhook(args) => webhook::main(args).await,
         Command::Manifest(args) => manifest::main(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

@@ -2,6 +2,7 @@
 
 use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
+use crate::config::settings::environment;
 use crate::http::server::{self, ConnectionLimits};
 use crate::http::{Bounds, MetricsAddress};
 use crate::slack::inbound::signature::SigningSecrets;
@@ -11,6 +12,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::SecretString;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,6 +75,7 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
         bot_token: start.bot_token,
         slack_api_url: start.slack_api_url,
         signing_secrets: start.signing_secrets,
+        variables: Arc::new(environment),
         app_token: start.app_token,
         app_id: start.app_id,
         metrics: start.metrics,

@@ -14,10 +14,7 @@ pub fn not_carried_out(document: &ConfigDocument) -> Vec<String> {
             .filter(|(_, policy)| policy.escalation.is_some())
             .map(|(at, _)| format!("policies[{at}].escalation")),
     );
-    let whole = [
-        ("webhooks", !document.webhooks.is_empty()),
-        ("reminders", document.reminders.is_some()),
-    ];
+    let whole = [("reminders", document.reminders.is_some())];
     places.extend(
         whole
             .iter()
@@ -45,11 +42,10 @@ mod tests {
 policies:
   - {id: a, name: A, scope: organization, approvers: anyone}
   - {id: b, name: B, scope: organization, approvers: anyone, escalation: {after: 1h, channel: C1}}
-webhooks: [{url: 'https://example.com/', secretEnv: HOOK_SECRET, events: [request.decided]}]
 reminders: {first: 2h, factor: 2}
 ",
         );
-        assert_eq!(said, ["policies[1].escalation", "webhooks", "reminders",]);
+        assert_eq!(said, ["policies[1].escalation", "reminders"]);
     }
 
     #[test]

@@ -98,6 +98,10 @@ events! {
     SessionRefused = "break_glass.refused",
     /// Calls used a token that is unknown, revoked or without the required scope.
     TokenRefused = "token.refused",
+    /// A webhook endpoint that failed for a day was switched off.
+    WebhookDisabled = "webhook.disabled",
+    /// The operator switched a webhook endpoint on again.
+    WebhookEnabled = "webhook.enabled",
     /// An event of a later release; this release never writes it.
     Unknown = "unknown",
 }
@@ -144,6 +148,8 @@ impl AuditEvent {
                 | AuditEventKind::ConfigRefused
                 | AuditEventKind::SessionRefused
                 | AuditEventKind::TokenRefused
+                | AuditEventKind::WebhookDisabled
+                | AuditEventKind::WebhookEnabled
                 | AuditEventKind::Unknown => false,
             }
     }

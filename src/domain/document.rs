@@ -517,6 +517,9 @@ pub enum ActionGroup {
 pub struct Webhook {
     /// The endpoint's URL.
     pub url: String,
+    /// A short name for the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The environment variable that contains the signing secret.
     pub secret_env: String,
     /// The events to send, such as `request.decided`.

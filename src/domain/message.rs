@@ -3,6 +3,7 @@
 use super::break_glass::SessionAlert;
 use super::id::{ChannelId, PersonId, RequestId, SessionId};
 use super::principal::Principal;
+use super::webhook::WebhookMessage;
 use serde::{Deserialize, Serialize};
 
 /// The order in which waiting messages are sent. Cards have their own queue, between alerts and direct messages.
@@ -12,6 +13,8 @@ pub enum Lane {
     Alert = 0,
     /// Messages to one person.
     Direct = 2,
+    /// Events for webhook endpoints.
+    Webhook = 3,
 }
 
 /// A message in the outbox.
@@ -63,6 +66,11 @@ pub enum Message {
         /// The alert that could not be delivered.
         alert: Box<Message>,
     },
+    /// An event for a webhook endpoint.
+    Webhook {
+        /// The event and its endpoint.
+        webhook: Box<WebhookMessage>,
+    },
 }
 
 impl Message {
@@ -73,6 +81,7 @@ impl Message {
             Self::News { .. } | Self::SessionTold { .. } | Self::Undeliverable { .. } => {
                 Lane::Direct
             }
+            Self::Webhook { .. } => Lane::Webhook,
         }
     }
 
@@ -87,7 +96,10 @@ impl Message {
             Self::News { to, .. }
             | Self::SessionTold { to, .. }
             | Self::Undeliverable { to, .. } => Some(to),
-            Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => None,
+            Self::Alert { .. }
+            | Self::Session { .. }
+            | Self::SessionPosts { .. }
+            | Self::Webhook { .. } => None,
         }
     }
 
@@ -98,7 +110,24 @@ impl Message {
             Self::News { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
-            | Self::Undeliverable { .. } => None,
+            | Self::Undeliverable { .. }
+            | Self::Webhook { .. } => None,
+        }
+    }
+
+    /// What the message waits in line for: the channel of an alert, or the endpoint of a webhook.
+    pub fn queue(&self) -> Option<&str> {
+        match self {
+            Self::Webhook { webhook } => Some(&webhook.url),
+            other => other.channel().map(ChannelId::as_str),
+        }
+    }
+
+    /// What the message is about: a request, or the session of a webhook. Webhooks about one subject are delivered in order.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Webhook { webhook } => Some(webhook.subject()),
+            other => other.request().map(RequestId::as_str),
         }
     }
 
@@ -111,6 +140,7 @@ impl Message {
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. } => None,
+            Self::Webhook { webhook } => webhook.request.as_ref().map(|request| &request.id),
         }
     }
 

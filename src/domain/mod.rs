@@ -47,6 +47,8 @@ pub mod time;
 pub mod token;
 pub mod violation;
 mod weakening;
+pub mod webhook;
+pub mod webhook_signature;
 pub mod window;
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ impl Outcome {
 }
 
 /// The state of a request. Each variant holds only the data that exists in that state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum State {
     /// Waits for decisions until `expires_at` (exclusive).
     Pending {
@@ -137,7 +138,8 @@ pub enum State {
 }
 
 /// Why a request may be executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Grant {
     /// No policy gates the request.
     Allowed,
@@ -305,6 +307,8 @@ pub struct Request {
     pub decided_at: Option<Timestamp>,
     /// The request that this one replaces.
     pub replaces: Option<RequestId>,
+    /// Where the submitter wants to be told of what happens to it; it lies under a configured webhook.
+    pub callback_url: Option<String>,
 }
 
 impl Request {

@@ -211,8 +211,13 @@ pub(super) fn text(field: &str, text: Option<&str>) -> Result<Option<String>, Pr
 
 /// A name or an id: one line.
 pub(super) fn check_name(field: &str, text: Option<&str>) -> Result<(), Problem> {
+    check_line(field, text, LONGEST_NAME)
+}
+
+/// Refuses a value of more than one line, or of more than `longest` characters.
+pub(super) fn check_line(field: &str, text: Option<&str>, longest: usize) -> Result<(), Problem> {
     let Some(text) = text else { return Ok(()) };
-    text::check_line(text, LONGEST_NAME)
+    text::check_line(text, longest)
         .map_err(|fault| Problem::unfit("invalid_body", &format!("`{field}` {fault}.")))
 }
 

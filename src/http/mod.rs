@@ -22,6 +22,7 @@ pub mod route;
 pub mod server;
 mod stats;
 pub mod view;
+mod webhook;
 mod write_deadline;
 
 use crate::app::App;
@@ -37,6 +38,7 @@ pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use http_limits::Bounds;
 pub use replay::{GatingView, ReplayView, ReplayedView};
 pub use requests::{RequestPage, SubmitBody};
+pub use webhook::webhook_body;
 
 /// What every handler is given.
 #[derive(Clone)]

@@ -65,10 +65,13 @@ pub struct SubmitBody {
     /// The id or number of a request that this one replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// Where to tell the outcome; it must lie under a configured webhook's address.
+    /// Where to send what happens to the request, as a webhook; it must lie under the URL of a configured webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
 }
+
+/// The longest `callbackUrl`; databases index it.
+const LONGEST_URL: usize = 1_000;
 
 impl SubmitBody {
     /// The ask in this body.
@@ -103,11 +106,11 @@ impl SubmitBody {
             ("environment", self.environment.as_ref()),
             ("release", self.release.as_ref()),
             ("requester", self.requester.as_ref()),
-            ("callbackUrl", self.callback_url.as_ref()),
         ];
         for (field, text) in names {
             body::check_name(field, text.map(String::as_str))?;
         }
+        body::check_line("callbackUrl", self.callback_url.as_deref(), LONGEST_URL)?;
         for author in &self.authors {
             body::check_name("authors", Some(author))?;
         }

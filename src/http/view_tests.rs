@@ -94,6 +94,7 @@ fn request() -> Request {
         created_at: ASKED,
         decided_at: None,
         replaces: None,
+        callback_url: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opens connections, directly or through a proxy.
 
 use super::proxies::{Proxies, Proxy};
+use super::public;
 use super::{Unreached, address_of};
 use http::Uri;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -23,6 +24,7 @@ pub struct Connector {
     http: HttpConnector,
     proxies: Proxies,
     is_forwarding: bool,
+    is_public_only: bool,
 }
 
 impl Connector {
@@ -35,6 +37,7 @@ impl Connector {
             http,
             proxies,
             is_forwarding: false,
+            is_public_only: false,
         }
     }
 
@@ -43,6 +46,13 @@ impl Connector {
     #[must_use]
     pub fn forwarding(mut self) -> Self {
         self.is_forwarding = true;
+        self
+    }
+
+    /// The same, to addresses of the public internet only.
+    #[must_use]
+    pub fn public_only(mut self) -> Self {
+        self.is_public_only = true;
         self
     }
 
@@ -66,7 +76,14 @@ impl Connector {
         proxy: Option<&Proxy>,
     ) -> Result<Stream, Unreached> {
         let target = target(address)?;
+        if self.is_public_only && !public::may_be_public(uri.host().unwrap_or_default()) {
+            return Err(Unreached::private(address));
+        }
         let Some(proxy) = proxy else {
+            if self.is_public_only {
+                let stream = public::connect(address).await?;
+                return Ok(Stream::of(TokioIo::new(stream), false));
+            }
             let opened = self.http.call(target).await;
             return opened
                 .map(|stream| Stream::of(stream, false))

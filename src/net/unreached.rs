@@ -55,6 +55,30 @@ impl Unreached {
         }
     }
 
+    /// A name leads to addresses that are not public, or to none.
+    pub(super) fn private(address: &str) -> Self {
+        Self::new(
+            format!("{address} is not a public address"),
+            "set `allowPrivate: true` for this webhook if it is an endpoint of your own network",
+        )
+    }
+
+    /// A name could not be resolved.
+    pub(super) fn unresolved(error: &std::io::Error, address: &str) -> Self {
+        Self::new(
+            format!("the name of {address} was not found ({error})"),
+            LOOK_OUTSIDE,
+        )
+    }
+
+    /// A server accepted the connection and did not answer in time.
+    pub(super) fn slow(address: &str, seconds: u64) -> Self {
+        Self::new(
+            format!("{address} did not answer within {seconds} seconds"),
+            "let the endpoint answer first and do its work afterwards",
+        )
+    }
+
     /// No connection to an address that is reached directly.
     pub(super) fn direct(error: &(dyn Error + 'static), address: &str) -> Self {
         let what = connecting(error, address);

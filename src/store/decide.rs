@@ -73,7 +73,7 @@ impl Tx {
         })?;
         let messages = rows(&batch.messages, |(id, message)| {
             Ok(
-                json!({ "i": id, "l": message.lane() as i64, "m": json(message)?, "r": message.request(), "c": message.channel() }),
+                json!({ "i": id, "l": message.lane() as i64, "m": json(message)?, "r": message.subject(), "c": message.queue() }),
             )
         })?;
         let answers = rows(&batch.answers, |answer| {

@@ -16,7 +16,7 @@ macro_rules! requests {
         concat!(
             "SELECT r.id, r.number, r.version, r.status, r.action, r.target, r.requester, r.submitted_by, r.authors, r.reason,
                 r.digest, r.gates, r.observed, r.bypassed, r.excluded, r.session_id, r.ends_at, r.created_at, r.decided_at,
-                r.executed_at, r.outcome, r.replaces,
+                r.executed_at, r.outcome, r.replaces, r.callback_url,
                 (SELECT coalesce(max(c.version), CAST(0 AS BIGINT)) FROM config c) AS config,
                 (SELECT coalesce(max(v.version), CAST(0 AS BIGINT)) FROM directory_versions v) AS directory,
                 CASE WHEN CAST($2 AS BIGINT) = 1 THEN (SELECT p.content FROM payloads p WHERE p.request_id = r.id) END AS payload,
@@ -177,6 +177,18 @@ sql! {
         RETURNING id, message, attempt, failures, made_at, channel";
     PROBE_OUTBOX_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = 0 AND o.channel = $3 AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED)
+        RETURNING id, message, attempt, failures, made_at, channel";
+    CLAIM_WEBHOOKS_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
+            (SELECT o.id FROM outbox o WHERE o.lane = 3 AND o.channel = $4 AND o.due_at <= $1 AND NOT EXISTS
+                (SELECT 1 FROM outbox e WHERE e.lane = 3 AND e.channel = o.channel AND e.request_id = o.request_id AND e.id < o.id
+                    AND e.due_at IS NOT NULL)
+            ORDER BY o.due_at, o.id LIMIT $3)
+        RETURNING id, message, attempt, failures, made_at, channel";
+    CLAIM_WEBHOOKS_POSTGRES @postgres = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
+            (SELECT o.id FROM outbox o WHERE o.lane = 3 AND o.channel = $4 AND o.due_at <= $1 AND NOT EXISTS
+                (SELECT 1 FROM outbox e WHERE e.lane = 3 AND e.channel = o.channel AND e.request_id = o.request_id AND e.id < o.id
+                    AND e.due_at IS NOT NULL)
+            ORDER BY o.due_at, o.id LIMIT $3 FOR UPDATE OF o SKIP LOCKED)
         RETURNING id, message, attempt, failures, made_at, channel";
     SEAL_SQLITE @sqlite = "UPDATE audit SET seal = x.s, hash = x.h
         FROM (SELECT value->>'i' AS i, value->>'s' AS s, value->>'h' AS h FROM json_each($1)) x WHERE audit.id = x.i";

@@ -30,6 +30,7 @@ mod stored_responses;
 mod tokens;
 mod undelivered;
 mod unreadable;
+mod webhooks;
 mod writer;
 
 pub use aside::{Aside, SetAside, SweepCursor};
@@ -48,6 +49,7 @@ pub use stats::{Backlog, Latest};
 pub use stored_responses::StoredResponse;
 pub use undelivered::{DeadMessage, StuckCard};
 pub use unreadable::{UNREADABLE_ROWS, Unreadable};
+pub use webhooks::FailingEndpoint;
 
 use crate::domain::time::Timestamp;
 use sqlx::{PgPool, Sqlite, SqlitePool, Transaction};
@@ -182,6 +184,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     stats::STATEMENTS,
     tokens::STATEMENTS,
     undelivered::STATEMENTS,
+    webhooks::STATEMENTS,
 ];
 
 impl Db {

@@ -3,7 +3,7 @@
 use super::dialect::{self, on};
 use super::pauses::ChannelLane;
 use super::{StoreError, Tx, Unreadable, json, on_db, sql};
-use crate::domain::id::{ChannelId, OutboxId, RequestId};
+use crate::domain::id::OutboxId;
 use crate::domain::message::{Lane, Message};
 use crate::domain::time::Timestamp;
 
@@ -17,7 +17,7 @@ sql! {
     SET_ASIDE = "UPDATE outbox SET due_at = NULL, set_aside_at = $2, trouble = $3 WHERE id = $1";
     RETRY_SET_ASIDE = "UPDATE outbox SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
     COUNT_SET_ASIDE = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
-    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2) AND due_at IS NOT NULL";
+    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2, 3) AND due_at IS NOT NULL";
     TOLD = "UPDATE outbox SET told_at = $2 WHERE id = $1 AND told_at IS NULL";
     /// Messages for a paused channel are not due.
     NEXT_DUE = "SELECT min(o.due_at) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND NOT EXISTS
@@ -67,7 +67,7 @@ impl<T> Claimed<T> {
     }
 }
 
-type Row = (String, String, i64, i64, i64, Option<String>);
+pub(super) type Row = (String, String, i64, i64, i64, Option<String>);
 
 fn message_of(row: &Row, probes_after: Option<i64>) -> Result<DueMessage, Unreadable> {
     let (id, message, attempt, failures, made_at, _) = row;
@@ -94,8 +94,8 @@ impl Tx {
             .bind(id.as_str())
             .bind(message.lane() as i64)
             .bind(&text)
-            .bind(message.request().map(RequestId::as_str))
-            .bind(message.channel().map(ChannelId::as_str))
+            .bind(message.subject())
+            .bind(message.queue())
             .bind(now.0)
             .execute(c)
             .await
@@ -151,7 +151,7 @@ impl Tx {
     }
 
     /// Reads claimed rows one by one.
-    async fn take_in(
+    pub(super) async fn take_in(
         &mut self,
         rows: Vec<Row>,
         probes_after: Option<i64>,
@@ -224,7 +224,7 @@ impl Tx {
             .bind(message.attempt)
             .bind(due.map(|at| at.0))
             .bind(trouble)
-            .bind(message.message.channel().map(ChannelId::as_str))
+            .bind(message.message.queue())
             .execute(c)
             .await
             .map(|done| done.rows_affected()))?;

@@ -36,6 +36,7 @@ pub(super) struct Row {
     executed_at: Option<i64>,
     outcome: Option<String>,
     replaces: Option<String>,
+    callback_url: Option<String>,
     config: i64,
     directory: i64,
     payload: Option<String>,
@@ -109,6 +110,7 @@ impl Row {
             created_at: Timestamp(self.created_at),
             decided_at: self.decided_at.map(Timestamp),
             replaces: read("replaces", self.replaces.map(|id| id.parse()).transpose())?,
+            callback_url: self.callback_url,
         };
         Ok(Loaded {
             request,

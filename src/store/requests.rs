@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 sql! {
     INSERT = "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
-            gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21)";
+            gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces, callback_url)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21, $22)";
     INSERT_PAYLOAD = "INSERT INTO payloads (request_id, content) VALUES ($1, $2)";
     SAVE = "UPDATE requests SET version = version + 1, status = $2, gates = $3, ends_at = $4, decided_at = $5, executed_at = $6, outcome = $7,
         bypassed = $8 WHERE id = $1";
@@ -112,6 +112,7 @@ impl Tx {
             .bind(request.created_at.0)
             .bind(request.decided_at.map(|at| at.0))
             .bind(request.replaces.as_ref().map(RequestId::as_str))
+            .bind(request.callback_url.as_deref())
             .execute(c)
             .await
             .map(|_| ()))?;

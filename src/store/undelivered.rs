@@ -14,8 +14,8 @@ sql! {
 /// A message that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadMessage {
-    /// Whether the message is an alert for the security channel.
-    pub is_alert: bool,
+    /// Its lane.
+    pub lane: i64,
     /// Why the message was given up.
     pub trouble: String,
     /// When the message was stored.
@@ -42,7 +42,7 @@ impl Tx {
                 .fetch_all(c)
                 .await)?;
         let message = |(lane, trouble, made_at): (i64, Option<String>, i64)| DeadMessage {
-            is_alert: lane == 0,
+            lane,
             trouble: trouble.unwrap_or_default(),
             made_at: Timestamp(made_at),
         };

@@ -10,8 +10,10 @@ mod sessions;
 mod sweep;
 mod ticked;
 mod undelivered;
+mod webhooks;
 
 use crate::app::{App, AppError};
+use crate::net::Poster;
 use crate::slack::api::client::Slack;
 use crate::slack::handlers::Dispatcher;
 use egress::Egress;
@@ -21,6 +23,8 @@ use std::time::Duration;
 use ticked::{Ticked, in_time};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+pub use webhooks::Variables;
+use webhooks::Webhooks;
 
 /// How often a worker looks although nobody woke it: for what time, another replica or another process has made due.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,6 +42,7 @@ pub struct Workers {
     messages: Arc<Pace>,
     homes: Arc<Pace>,
     egress: Arc<Egress>,
+    webhooks: Webhooks,
     dispatcher: Dispatcher,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -50,14 +55,24 @@ enum Work {
     Messages,
     Sweeps,
     Homes,
+    Webhooks,
 }
+
+/// In the order in which a test lets them run: what time makes due comes first.
+const ALL_WORK: [Work; 5] = [
+    Work::Sweeps,
+    Work::Messages,
+    Work::Cards,
+    Work::Homes,
+    Work::Webhooks,
+];
 
 impl Work {
     /// Whether it calls Slack.
     fn needs_slack(self) -> bool {
         match self {
             Self::Cards | Self::Messages | Self::Homes => true,
-            Self::Sweeps => false,
+            Self::Sweeps | Self::Webhooks => false,
         }
     }
 
@@ -68,15 +83,17 @@ impl Work {
             Self::Messages => "messages worker",
             Self::Sweeps => "sweeps worker",
             Self::Homes => "Home tabs worker",
+            Self::Webhooks => "webhooks worker",
         }
     }
 }
 
 impl Workers {
     /// Workers that do nothing yet: call [`Workers::start`], or [`Workers::settle`] in a test.
-    pub fn new(app: App, slack: Slack, dispatcher: Dispatcher) -> Self {
+    pub fn new(app: App, slack: Slack, dispatcher: Dispatcher, variables: Variables) -> Self {
         Self {
             app,
+            webhooks: Webhooks::new(Poster::new(slack.proxies()), variables),
             slack,
             // chat.postMessage: several hundred a minute and workspace; chat.update: 50 a minute
             posts: Arc::new(Pace::new(20, 250)),
@@ -94,7 +111,7 @@ impl Workers {
 
     /// Starts the loops.
     pub fn start(&self) {
-        for work in [Work::Cards, Work::Messages, Work::Sweeps, Work::Homes] {
+        for work in ALL_WORK {
             let this = self.clone();
             let run = move || this.clone().run(work);
             let (supervisor, stop) = (self.app.supervisor().clone(), self.stop.clone());
@@ -108,14 +125,16 @@ impl Workers {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.webhooks.finish().await;
     }
 
     /// Does everything that is due now, until nothing is.
     pub async fn settle(&self) -> Result<(), AppError> {
         loop {
             let (mut more, mut failed) = (false, None);
-            for work in [Work::Sweeps, Work::Messages, Work::Cards, Work::Homes] {
+            for work in ALL_WORK {
                 let ticked = self.tick(work).await;
+                self.webhooks.finish().await;
                 more |= ticked.more;
                 failed = failed.or(ticked.error);
             }
@@ -135,6 +154,7 @@ impl Workers {
             Work::Messages => self.tick_messages().await,
             Work::Sweeps => self.tick_sweeps().await,
             Work::Homes => self.tick_homes().await,
+            Work::Webhooks => self.tick_webhooks().await,
         }
     }
 

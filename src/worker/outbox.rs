@@ -224,6 +224,8 @@ impl Workers {
                 }
             }
             Message::SessionPosts { session } => self.refresh_session(session).await?,
+            // in a lane of its own
+            Message::Webhook { .. } => {}
             Message::Undeliverable {
                 to,
                 channel,

@@ -52,7 +52,8 @@ impl Workers {
             Message::News { .. }
             | Message::SessionTold { .. }
             | Message::SessionPosts { .. }
-            | Message::Undeliverable { .. } => Ok(ui::Message::plain("")),
+            | Message::Undeliverable { .. }
+            | Message::Webhook { .. } => Ok(ui::Message::plain("")),
         }
     }
 

@@ -61,4 +61,5 @@ mod storage_faults;
 mod store;
 mod unreadable_rows;
 mod unusual_payloads;
+mod webhooks;
 mod world;

@@ -18,7 +18,8 @@ const GROWING: [&str; 8] = [
     "config",
 ];
 /// Partial indexes that hold only unfinished work: scanning one does not touch past rows.
-const OF_WORK: [&str; 8] = [
+const OF_WORK: [&str; 9] = [
+    "outbox_endpoints",
     "cards_to_post",
     "cards_to_update",
     "outbox_due",

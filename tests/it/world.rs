@@ -461,6 +461,7 @@ pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> B
         bot_token: BOT_TOKEN.into(),
         slack_api_url: slack_api_url.to_owned(),
         signing_secrets: (wire == Wire::Http).then(|| secrets.expect("long enough")),
+        variables: Arc::new(crate::webhooks::variable),
         app_token: (wire == Wire::Sockets).then(|| APP_TOKEN.into()),
         app_id: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),

@@ -193,6 +193,7 @@ impl App {
             payload,
             session: Some(start.session.clone()),
             replaces: None,
+            callback_url: None,
         };
         self.file_request(tx, caller, config, admitted, draft, now)
             .await

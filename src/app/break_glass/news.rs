@@ -41,7 +41,7 @@ impl App {
             session: Some(session.id.clone()),
             detail,
         };
-        Ok(tx.record(&event).await?)
+        self.record_about_session(tx, &event, session).await
     }
 
     /// Tells the security channel, and whoever is to be told besides.

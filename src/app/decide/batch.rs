@@ -4,17 +4,20 @@ use super::{ApproverIdentity, DecisionInput, DecisionOutcome};
 use crate::app::effect::approval_detail;
 use crate::app::idempotency::ResponseSubject;
 use crate::app::refusals::{self, RefusalKey};
+use crate::app::webhooks::webhook_messages;
 use crate::app::{App, AppError, canonicalize_people, outcome_messages};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{self, NewDecision};
 use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::id::{OutboxId, RequestId};
+use crate::domain::message::Message;
 use crate::domain::people::Person;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, Status};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::RequestMoment;
 use crate::store::{BatchChanges, DecisionRow, Loaded, StoredResponse};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -94,7 +97,11 @@ impl<'a> DecisionBatch<'a> {
         requests
             .filter(|loaded| loaded.request.state.status() != Status::Rejected)
             .map(|loaded| Approval {
-                request: loaded.request.clone(),
+                // as it was written
+                request: Request {
+                    version: loaded.request.version + 1,
+                    ..loaded.request.clone()
+                },
                 decisions: loaded.decisions.clone(),
                 waits_until: self
                     .waits_until
@@ -233,7 +240,8 @@ impl<'a> DecisionBatch<'a> {
         if let Some(what) = ended {
             let detail = approval_detail(request);
             self.record(what, &Principal::Bot, input.via, request, detail);
-            for message in outcome_messages(request) {
+            let webhooks = self.webhooks(what, request);
+            for message in outcome_messages(request).into_iter().chain(webhooks) {
                 let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
                 self.changes.messages.push((id, message));
             }
@@ -245,6 +253,15 @@ impl<'a> DecisionBatch<'a> {
             pages_seen: input.pages_seen.clone(),
         });
         self.changed.insert(request.id.clone());
+    }
+
+    fn webhooks(&self, what: AuditEventKind, request: &Request) -> Vec<Message> {
+        let moment = RequestMoment {
+            version: request.version + 1, // as it will be written
+            ..RequestMoment::of(request)
+        };
+        let webhooks = &self.config.document().webhooks;
+        webhook_messages(webhooks, what, self.now, request, &moment)
     }
 
     /// Somebody who may not decide tried to: that is worth a row, once a day. A second click of the same approver is not.

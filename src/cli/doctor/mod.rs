@@ -249,10 +249,10 @@ async fn undelivered(
         report.warning(AREA, found, hint);
     }
     for message in &left.messages {
-        let what = if message.is_alert {
-            "an alert"
-        } else {
-            "a direct message"
+        let what = match message.lane {
+            0 => "an alert",
+            3 => "a webhook",
+            _ => "a direct message",
         };
         let found = format!(
             "{what} of {}: {}",

@@ -229,6 +229,23 @@ impl SessionState {
         self.clone().lapse(now).unwrap_or(self)
     }
 
+    /// The state as it was while the session had this status; a later state contains the earlier one.
+    #[must_use]
+    pub fn as_of(self, status: SessionStatus, duration: Span) -> Self {
+        match (status, self) {
+            (SessionStatus::Active, Self::Ended { from, .. } | Self::Reviewed { from, .. }) => {
+                Self::Active {
+                    from,
+                    until: from.plus(duration),
+                }
+            }
+            (SessionStatus::Ended, Self::Reviewed { from, at, by, .. }) => {
+                Self::Ended { from, at, by }
+            }
+            (_, state) => state,
+        }
+    }
+
     /// Whether the session bypasses policies at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         matches!(self, Self::Active { from, until } if *from <= now && now < *until)

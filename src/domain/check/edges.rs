@@ -2,27 +2,30 @@
 
 use super::{Checks, text};
 use crate::domain::document::Webhook;
+use crate::domain::webhook::WebhookEvent;
 use std::collections::BTreeSet;
 use url::Url;
 
-/// The events that webhooks can receive (docs/decisions.md D37).
-pub const WEBHOOK_EVENTS: [&str; 9] = [
-    "request.created",
-    "request.decided",
-    "request.executed",
-    "request.completed",
-    "request.expired",
-    "break_glass.started",
-    "break_glass.used",
-    "break_glass.ended",
-    "break_glass.reviewed",
-];
+/// The longest URL of a webhook; databases index it.
+const LONGEST_URL: usize = 1_000;
 
 impl Checks<'_> {
     pub(super) fn webhooks(&mut self) {
+        let (mut urls, mut names) = (BTreeSet::new(), BTreeSet::new());
         for (at, webhook) in self.document.webhooks.iter().enumerate() {
             let path = format!("webhooks[{at}]");
             self.expect(format!("{path}.url"), webhook_url(webhook));
+            if !urls.insert(&webhook.url) {
+                let message = "is the url of another webhook; list all of its events there";
+                self.problem(format!("{path}.url"), message);
+            }
+            if let Some(name) = &webhook.name {
+                self.expect(format!("{path}.name"), text::id(name));
+                if !names.insert(name) {
+                    let message = format!("`{name}` is the name of another webhook");
+                    self.problem(format!("{path}.name"), message);
+                }
+            }
             if !is_variable(&webhook.secret_env) {
                 let message = "names no environment variable; write letters, digits and `_`, such as HOOK_SECRET";
                 self.problem(format!("{path}.secretEnv"), message);
@@ -36,10 +39,9 @@ impl Checks<'_> {
             let mut seen = BTreeSet::new();
             for (at, event) in webhook.events.iter().enumerate() {
                 let path = format!("{path}.events[{at}]");
-                if !WEBHOOK_EVENTS.contains(&event.as_str()) {
-                    let message =
-                        self.suggestions
-                            .unknown("event", event, WEBHOOK_EVENTS.into_iter());
+                if !WebhookEvent::NAMES.contains(&event.as_str()) {
+                    let known = WebhookEvent::NAMES.iter().copied();
+                    let message = self.suggestions.unknown("event", event, known);
                     self.problem(path, message);
                 } else if !seen.insert(event) {
                     self.problem(path, format!("`{event}` stands twice"));
@@ -88,6 +90,9 @@ impl Checks<'_> {
 /// The URL must use `https`, name a host and contain no password. `http` is allowed only if private addresses are allowed
 /// explicitly.
 fn webhook_url(webhook: &Webhook) -> Result<(), String> {
+    if webhook.url.len() > LONGEST_URL {
+        return Err(format!("is longer than {LONGEST_URL} characters"));
+    }
     let url = Url::parse(&webhook.url).map_err(|error| format!("is no address ({error})"))?;
     match url.scheme() {
         "https" => {}

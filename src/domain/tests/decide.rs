@@ -51,6 +51,7 @@ fn request(gates: Vec<PinnedPolicy>) -> Request {
         created_at: NOON,
         decided_at: None,
         replaces: None,
+        callback_url: None,
     }
 }
 

@@ -58,6 +58,7 @@ fn granted(config: &CompiledConfig, grant: Grant) -> Request {
         created_at: NOON,
         decided_at: Some(NOON),
         replaces: None,
+        callback_url: None,
     }
 }
 

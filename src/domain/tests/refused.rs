@@ -393,6 +393,27 @@ fn webhooks_routes_and_the_rest() {
         .len(),
         1
     );
+    let twice = |first: &str, second: &str| {
+        let hook = |fields: &str| format!("{{secretEnv: HOOK, {events}, {fields}}}");
+        problems(&format!("webhooks: [{}, {}]", hook(first), hook(second)))
+    };
+    let (a, b) = (
+        "url: 'https://example.com/a'",
+        "url: 'https://example.com/b'",
+    );
+    assert_eq!(
+        twice(a, a),
+        ["webhooks[1].url: is the url of another webhook; list all of its events there"]
+    );
+    assert_eq!(
+        twice(&format!("{a}, name: ci"), &format!("{b}, name: ci")),
+        ["webhooks[1].name: `ci` is the name of another webhook"]
+    );
+    let long = format!("url: 'https://example.com/{}'", "a".repeat(1_000));
+    assert_eq!(
+        twice(a, &long),
+        ["webhooks[1].url: is longer than 1000 characters"]
+    );
     assert_eq!(problems("reminders: {first: 0s, factor: 0}").len(), 2);
     assert_eq!(policy("approvers: anyone, expiresAfter: 0s, validFor: 0s, channel: general, escalation: {after: 0s}").len(), 5);
     assert_eq!(

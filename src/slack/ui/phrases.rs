@@ -297,6 +297,8 @@ pub fn event(what: AuditEventKind, actor: &Principal, request: &str) -> String {
         Kind::SessionReviewed => "reviewed a break-glass session",
         Kind::SessionRefused => "tried to use break-glass and was refused",
         Kind::Recovered => "changed the configuration without the usual checks",
+        Kind::WebhookDisabled => "switched a webhook off, because it failed for a day",
+        Kind::WebhookEnabled => "switched a webhook on again",
         Kind::Unknown => "recorded an event that this release does not know",
     };
     fixed.to_owned()

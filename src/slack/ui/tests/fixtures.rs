@@ -173,6 +173,7 @@ pub(super) fn pending() -> RequestDetails {
         created_at: NOW,
         decided_at: None,
         replaces: None,
+        callback_url: None,
     };
     let people = [
         ("Alice", "U1"),
