@@ -83,10 +83,13 @@ impl Server {
     }
 }
 
-/// What comes next on a connection; empty once it is closed.
+/// What comes next on a connection; empty once it is closed. A server that keeps the peer waiting fails the test.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = vec![0; 4096];
-    let count = stream.read(&mut bytes).await.unwrap_or(0);
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut bytes)).await;
+    let count = read
+        .expect("an answer, or the end of the connection")
+        .unwrap_or(0);
     String::from_utf8_lossy(&bytes[..count]).into_owned()
 }
 

@@ -185,6 +185,24 @@ fn a_view_reads_back() {
     assert_eq!(serde_json::to_string(&again).expect("JSON"), text);
 }
 
+/// Whatever the rows of a list have, and whoever reads it.
+#[test]
+fn a_list_has_no_payload_r16() {
+    let shown = shown();
+    for reader in ["alice", "bob"] {
+        let caller = Caller {
+            principal: Principal::Person(reader.into()),
+            ..Caller::bot()
+        };
+        let viewer = Viewer {
+            caller: &caller,
+            directory: &Directory::default(),
+        };
+        assert!(RequestView::of(&shown, viewer).is_ok_and(|view| view.payload.is_some()));
+        assert!(RequestView::in_list(&shown, viewer).payload.is_none());
+    }
+}
+
 #[test]
 fn hidden_payload_is_returned_to_the_requester_only() {
     let mut shown = shown();

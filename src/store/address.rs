@@ -195,6 +195,7 @@ fn of_pairs(text: &str) -> Result<PgConnectOptions, StoreError> {
             "user" => options.username(&value),
             "password" => options.password(&value),
             "application_name" => options.application_name(&value),
+            "options" => options.options(server_settings(&value)?),
             "sslmode" => options.ssl_mode(value.parse().map_err(|_| parsed("a mode of TLS"))?),
             "sslrootcert" => options.ssl_root_cert(&value),
             "sslcert" => options.ssl_client_cert(&value),
@@ -207,6 +208,23 @@ fn of_pairs(text: &str) -> Result<PgConnectOptions, StoreError> {
         };
     }
     Ok(options)
+}
+
+/// Parses `-c NAME=VALUE` and `--NAME=VALUE`, several of them apart by spaces.
+fn server_settings(text: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let mut settings = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("-c").or_else(|| word.strip_prefix("--")) {
+            Some("") if word == "-c" => words.next(),
+            other => other,
+        };
+        let pair = setting.and_then(|setting| setting.split_once('='));
+        let (name, value) =
+            pair.ok_or_else(|| wrong(&format!("options={text} is not a list of -c NAME=VALUE")))?;
+        settings.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(settings)
 }
 
 fn pairs(text: &str) -> Result<Vec<(String, String)>, StoreError> {
@@ -299,6 +317,10 @@ mod tests {
                 "u@h:6000/n",
             ),
             ("host=/run/pg dbname = n user=u", "u@/run/pg/n"),
+            (
+                "host=h dbname=n user=u options='-c search_path=a --jit=off -cwork_mem=1MB'",
+                "u@h:5432/n",
+            ),
         ] {
             let read = read(text);
             assert!(read.starts_with(leads_to), "{text}: {read}");
@@ -334,6 +356,10 @@ mod tests {
                 "port=many is not a port",
             ),
             ("host=h password='hunter2", "no end"),
+            (
+                "host=h options=search_path password=hunter2",
+                "options=search_path is not a list of -c NAME=VALUE",
+            ),
             ("sqlite://a.db?mode=odd", "mode"),
         ] {
             let read = read(text);

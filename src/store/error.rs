@@ -57,11 +57,14 @@ impl From<sqlx::Error> for StoreError {
 
 /// The error for a code of the database; `None` if the code has no special meaning here.
 fn of_database(error: &dyn DatabaseError) -> Option<StoreError> {
-    let code = error.code()?;
+    of_code(&error.code()?, error.message())
+}
+
+fn of_code(code: &str, message: &str) -> Option<StoreError> {
     match code.parse::<u32>() {
         // Postgres codes have five characters, most of them with a letter or a leading zero; SQLite codes are small numbers
-        Ok(number) if code.len() < 5 => of_sqlite(number, error.message()),
-        _ => of_postgres(&code, error.message()),
+        Ok(number) if code.len() < 5 => of_sqlite(number, message),
+        _ => of_postgres(code, message),
     }
 }
 
@@ -127,48 +130,127 @@ impl StoreError {
 mod tests {
     use super::*;
 
-    /// The message of the class that an error code belongs to.
-    fn postgres(code: &str) -> Option<String> {
-        of_postgres(code, "said the server").map(|error| error.to_string())
+    /// What is said of an error with this code, for either database.
+    fn said_of(code: &str, message: &str) -> String {
+        of_code(code, message).map_or_else(String::new, |error| error.to_string())
     }
+
+    /// Codes of both databases, and what is said of each; nothing for a code without a meaning of its own.
+    const SENTENCES: &[(&str, &str)] = &[
+        (
+            "25006",
+            "the database cannot be written: the server is read-only, as a standby is after a failover; point DATABASE_URL at the primary",
+        ),
+        (
+            "42501",
+            "the database cannot be written: the cause; grant the right to the user of DATABASE_URL",
+        ),
+        (
+            "53100",
+            "the database cannot be written: the server's disk is full; free some space",
+        ),
+        (
+            "53300",
+            "every connection to the database is in use; try again, or raise the server's max_connections",
+        ),
+        (
+            "55P03",
+            "the database took too long: a lock did not become free in time",
+        ),
+        (
+            "57014",
+            "the database took too long: a statement was cancelled",
+        ),
+        (
+            "25P03",
+            "the database took too long: the transaction stood still for too long",
+        ),
+        (
+            "40001",
+            "the database took too long: two transactions were in each other's way",
+        ),
+        (
+            "40P01",
+            "the database took too long: two transactions were in each other's way",
+        ),
+        (
+            "28000",
+            "the database does not answer: the cause; check the user and the password in DATABASE_URL",
+        ),
+        (
+            "28P01",
+            "the database does not answer: the cause; check the user and the password in DATABASE_URL",
+        ),
+        (
+            "3D000",
+            "the database does not answer: the cause; create the database",
+        ),
+        ("57P01", "the database does not answer: the cause"),
+        ("57P02", "the database does not answer: the cause"),
+        ("57P03", "the database does not answer: the cause"),
+        ("08006", "the database does not answer: the cause"),
+        ("08P01", "the database does not answer: the cause"),
+        ("23505", ""),
+        ("42P01", ""),
+        // SQLite: primary codes, and extended ones whose lowest byte is the primary code
+        (
+            "5",
+            "the database took too long: another process is writing to the file",
+        ),
+        (
+            "6",
+            "the database took too long: another process is writing to the file",
+        ),
+        (
+            "517",
+            "the database took too long: another process is writing to the file",
+        ),
+        (
+            "8",
+            "the database cannot be written: the file is read-only, or was moved; check the owner and the permissions of the file and its folder",
+        ),
+        (
+            "1032",
+            "the database cannot be written: the file is read-only, or was moved; check the owner and the permissions of the file and its folder",
+        ),
+        (
+            "10",
+            "the database does not answer: the cause; check the disk",
+        ),
+        (
+            "778",
+            "the database does not answer: the cause; check the disk",
+        ),
+        (
+            "11",
+            "the database does not answer: the cause; restore a backup",
+        ),
+        (
+            "13",
+            "the database cannot be written: the disk is full; free some space",
+        ),
+        (
+            "14",
+            "the database does not answer: the cause; check that the folder exists and may be written",
+        ),
+        (
+            "26",
+            "the database does not answer: the cause; restore a backup",
+        ),
+        ("1", ""),
+        ("2067", ""),
+    ];
 
     #[test]
     fn every_code_has_the_sentence_that_fits_f5() {
-        let table = [
-            ("25006", "cannot be written: the server is read-only"),
-            ("42501", "cannot be written: said the server; grant"),
-            ("53100", "cannot be written: the server's disk is full"),
-            ("53300", "every connection to the database is in use"),
-            ("55P03", "took too long: a lock"),
-            ("57014", "took too long: a statement"),
-            ("25P03", "took too long: the transaction"),
-            ("40P01", "took too long: two transactions"),
-            ("28P01", "does not answer: said the server; check the user"),
-            ("3D000", "does not answer: said the server; create"),
-            ("57P03", "does not answer: said the server"),
-            ("08006", "does not answer: said the server"),
-        ];
-        for (code, expected) in table {
-            let said = postgres(code).unwrap_or_default();
-            assert!(said.contains(expected), "{code}: {said}");
+        for (code, expected) in SENTENCES {
+            assert_eq!(said_of(code, "the cause"), *expected, "{code}");
         }
-        assert_eq!(postgres("23505"), None);
-        let sqlite = |code| of_sqlite(code, "said SQLite").map(|error| error.to_string());
-        for (code, expected) in [
-            (5, "another process is writing"),
-            (
-                1032,
-                "cannot be written: the file is read-only, or was moved",
-            ),
-            (13, "cannot be written: the disk is full"),
-            (778, "does not answer: said SQLite; check the disk"),
-            (11, "restore a backup"),
-            (14, "check that the folder exists"),
-        ] {
-            let said = sqlite(code).unwrap_or_default();
-            assert!(said.contains(expected), "{code}: {said}");
-        }
-        assert_eq!(sqlite(1), None);
+        let pooler = said_of("08P01", "unsupported startup parameter: options");
+        assert!(
+            pooler.contains(super::super::settings::USE_THE_SERVER),
+            "{pooler}"
+        );
     }
 
     #[test]

@@ -40,11 +40,41 @@ async fn database_open_error_names_the_cause_f5() {
     let (_, rest) = database.url.split_once('@').expect("a user");
     let server = rest.split('/').next().expect("a server");
     let said = why_not(&format!("postgres://postgres:hunter2@{server}/nowhere_cs")).await;
-    assert!(
-        said.contains("nowhere_cs") && said.contains("create the database"),
-        "{said}"
+    assert_eq!(
+        said,
+        format!(
+            "the database server at {server} does not answer: database \"nowhere_cs\" does not exist; create the database"
+        )
+    );
+    let said = why_not(&format!("postgres://nobody_cs:hunter2@{server}/postgres")).await;
+    assert_eq!(
+        said,
+        format!(
+            "the database server at {server} does not answer: role \"nobody_cs\" does not exist; check the user and the password in DATABASE_URL"
+        )
     );
     database.drop().await;
+
+    let folder = folder();
+    let at = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(at("letter.db"), "Dear database, ".repeat(100)).expect("a file");
+    for (name, how, cause) in [
+        (
+            "missing/cs.db",
+            "created",
+            "create its folder, or correct DATABASE_URL",
+        ),
+        (
+            "letter.db",
+            "opened",
+            "file is not a database; restore a backup",
+        ),
+    ] {
+        let said = why_not(&format!("sqlite://{}", at(name))).await;
+        let place = format!("the database file {} cannot be {how}: ", at(name));
+        assert!(said.starts_with(&place) && said.ends_with(cause), "{said}");
+    }
+    std::fs::remove_dir_all(folder).expect("it goes");
 }
 
 #[tokio::test]
@@ -54,16 +84,52 @@ async fn alternative_postgres_url_spellings_are_accepted_f3() {
     let (server, name_and_query) = rest.split_once('/').expect("a database");
     let (name, query) = name_and_query.split_once('?').expect("a schema");
     let (host, port) = server.split_once(':').expect("a port");
+    let options = query.strip_prefix("options=").expect("options");
+    let options = options.replace("%20", " ").replace("%3D", "=");
     for address in [
         format!(
             "postgresql://postgres@{server}/{name}?{query}&connect_timeout=5&target_session_attrs=read-write"
         ),
         format!("postgres:///{name}?host={host}&port={port}&user=postgres&{query}"),
+        format!(
+            "host={host} port = {port} dbname='{name}' user=postgres options='{options}' connect_timeout=5"
+        ),
+        format!(
+            "hostaddr={host} port={port} dbname={name} user=postgres options='{options}' application_name=story"
+        ),
     ] {
         let db = Db::open_with(&address, 2).await;
-        db.unwrap_or_else(|error| panic!("{address}: {error}"))
-            .close()
-            .await;
+        let db = db.unwrap_or_else(|error| panic!("{address}: {error}"));
+        // it leads to the same database and schema
+        let learnt = db.transaction::<_, countersign::store::StoreError>(async |tx| {
+            tx.learn("spelling", &address).await
+        });
+        learnt.await.expect("it is written");
+        let kept = "SELECT count(*) FROM facts WHERE value = '";
+        let kept = format!("{kept}{}'", address.replace('\'', "''"));
+        assert_eq!(database.count(&kept).await, 1, "{address}");
+        db.close().await;
+    }
+    // what psql would refuse, too, is refused before anything is asked, and is named
+    for (address, named) in [
+        (
+            format!("postgres://postgres@{server}/{name}?conect_timeout=5"),
+            "parameter `conect_timeout` is unknown",
+        ),
+        (
+            format!("host={host} port={port} dbname={name} usr=postgres"),
+            "parameter `usr` is unknown",
+        ),
+        (
+            format!("postgres://postgres@{server},{server}/{name}"),
+            "several hosts",
+        ),
+    ] {
+        let said = why_not(&address).await;
+        assert!(
+            said.starts_with("DATABASE_URL is invalid: ") && said.contains(named),
+            "{said}"
+        );
     }
     database.drop().await;
 }

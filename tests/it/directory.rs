@@ -504,17 +504,25 @@ on_both! {
 
     async fn card_text_is_removed_with_a_note_once_its_channel_is_shared_sl7(kind) {
         let world = world!(kind);
-        world.types("alice", DEPLOY).await;
-        assert!(world.card().contains("hotfix for checkout"));
+        let mut ask = deploy();
+        ask["payload"] = json!({"image": "secret-image:7"});
+        ask["reason"] = json!("hotfix for checkout");
+        world.person("alice").await.submit(ask).await.ok();
+        world.settle().await;
+        assert!(world.card().contains("hotfix for checkout") && world.card().contains("secret-image"), "{}", world.card());
+        assert_eq!(world.buttons(), ["approve", "reject", "details"]);
         world.slack.change(|state| state.channels.get_mut("C02PROD").expect("there").is_ext_shared = true);
         world.slack.event(&json!({"type": "channel_shared", "channel": "C02PROD"})).await.expect("an ack");
         world.passes(Span::seconds(2)).await;
-        assert!(!world.card().contains("hotfix for checkout"), "{}", world.card());
+        assert!(!world.card().contains("hotfix for checkout") && !world.card().contains("secret-image"), "{}", world.card());
         assert!(world.card().contains("so the reason, comments and content are not shown here. Open Details to read them."), "{}", world.card());
-        // the card does not say why a grant was voided, either
+        // who approves has to read the content first, which Review shows to them alone
+        assert_eq!(world.buttons(), ["review", "reject", "details"]);
         for who in ["bob", "carol"] {
-            world.types(who, "approve 1").await;
+            world.types(who, &format!("approve 1 secret-comment of {who}")).await;
         }
+        assert!(world.card().contains("Bob Brown") && !world.card().contains("secret-comment"), "{}", world.card());
+        // the card does not say why a grant was voided, either
         world.app().void_open("secret-reason of the restore").await.expect("voided");
         world.settle().await;
         assert!(world.card().contains("Cancelled") && !world.card().contains("secret-reason"), "{}", world.card());

@@ -82,15 +82,30 @@ on_both! {
             document["directory"]["teams"][1]["members"] = json!(["carol", "dan", "U04MALLORY"]);
         }).await;
         let (alice, carol) = (world.person("alice").await, world.person("carol").await);
-        let asked = alice.submit(command()).await.ok();
-        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
-        world.person("U04MALLORY").await.decide(&id, "approve").await.ok();
+        let member = world.person("U04MALLORY").await;
+        let mut approved = Vec::new();
+        for _ in 0..2 {
+            let asked = alice.submit(command()).await.ok();
+            let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+            member.decide(&id, "approve").await.ok();
+            approved.push((id, digest));
+        }
+        // the decision is the listed person's, who still has the membership, and counts
         world.reconfigure(|document| {
-            document["directory"]["teams"][1]["members"] = json!(["carol", "dan"]);
             users(document).push(json!({"id": "mallory", "name": "Mallory Moore", "slack": {"teamId": "T01TEST", "userId": "U04MALLORY"}}));
+            document["directory"]["teams"][1]["members"] = json!(["carol", "dan", "mallory"]);
         }).await;
+        let (id, digest) = &approved[0];
+        let decisions = carol.read(id).await["decisions"].to_string();
+        assert!(decisions.contains("\"mallory\"") && !decisions.contains("U04MALLORY"), "{decisions}");
+        assert_eq!(alice.execute(id, digest).await.outcome(), "200");
+        world.reconfigure(|document| document["directory"]["teams"][1]["members"] = json!(["carol", "dan"])).await;
+        let (id, digest) = approved.pop().expect("the other one");
         assert_eq!(alice.execute(&id, &digest).await.outcome(), "409 requirements_changed");
-        let kept = world.database.text("SELECT teams FROM decisions WHERE person = 'U04MALLORY'").await;
+        // it is pending again, and still theirs: under the listed id they have decided already
+        let again = world.person("mallory").await.decide(&id, "approve").await;
+        assert_eq!(again.outcome(), "409 already_reviewed");
+        let kept = world.database.text(&format!("SELECT teams FROM decisions WHERE person = 'U04MALLORY' AND request_id = '{id}'")).await;
         assert_eq!(kept, "[]", "the cut is kept for good");
         let policies = carol.read(&id).await["policies"].to_string();
         assert!(policies.contains("0 of 1 approval"), "{policies}");

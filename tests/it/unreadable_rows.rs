@@ -285,10 +285,27 @@ on_both! {
     /// A policy version that is no longer in force does not matter.
     async fn unreadable_version_of_a_removed_policy_stops_nothing_r04(kind) {
         let world = world!(kind);
-        let row = "INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('gone', 3, '{\"later\":1}', 1)";
-        world.database.execute(row).await.expect("a row");
+        for policy in ["gone", "gone-too"] {
+            let row = format!("INSERT INTO policy_versions (policy, version, template, made_at) VALUES ('{policy}', 3, '{{\"later\":1}}', 1)");
+            world.database.execute(&row).await.expect("a row");
+        }
         world.reconfigure(|document| document["organization"] = Value::from("renamed")).await;
         assert!(world.types("alice", DEPLOY).await.contains("Asked as"));
+        // a policy with the same id is a newer version, whether its row is looked up alone or together with many others
+        let added = |document: &mut Value, ids: &mut dyn Iterator<Item = String>| {
+            let policies = document["policies"].as_array_mut().expect("a list");
+            policies.extend(ids.map(|id| json!({"id": id, "name": id, "scope": "organization", "actions": ["project.delete"], "approvers": "anyone"})));
+        };
+        world.reconfigure(|document| added(document, &mut std::iter::once("gone".to_owned()))).await;
+        let many = (0..20).map(|n| format!("other-{n}"));
+        world.reconfigure(|document| added(document, &mut many.chain(["gone-too".to_owned()]))).await;
+        for policy in ["gone", "gone-too"] {
+            let versions = format!("SELECT count(*) FROM policy_versions WHERE policy = '{policy}' AND version = 4");
+            assert_eq!(world.database.count(&versions).await, 1, "{policy}");
+        }
+        let gated = json!({"action": "project.delete", "project": "billing", "reason": "it is not used"});
+        let asked = world.person("alice").await.submit(gated).await.ok();
+        assert_eq!(asked["status"], "pending");
         assert!(world.app().config().await.is_ok());
         world.finish().await;
     }

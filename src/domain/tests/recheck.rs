@@ -1,6 +1,8 @@
 //! What is checked again before an approved request takes effect: its requester, its approvers, and the policies in force.
 
-use super::fixture::{ACME, NOON, approvals, ask, config, erin, gate, quorum, template};
+use super::fixture::{
+    ACME, NOON, approvals, ask, config, document as document_of, erin, gate, quorum, template,
+};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::Digest;
 use crate::domain::document::ConfigDocument;
@@ -9,6 +11,7 @@ use crate::domain::execute::{Recheck, nobody_left, recheck};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::Principal;
 use crate::domain::request::{Grant, Request, State};
+use crate::domain::slack_directory::{SlackDirectory, SyncedAccount};
 use crate::domain::target::Target;
 use crate::domain::time::Span;
 use std::collections::BTreeMap;
@@ -261,8 +264,71 @@ fn an_effect_needs_a_requester_who_may_still_ask_for_it_r01() {
         "{why}"
     );
     let start = "break_glass.initiate";
-    // this configuration has no break-glass, so nobody may start a session
-    why_impossible(asked(start, person("dan")));
+    let why = why_impossible(asked(start, person("dan")));
+    assert!(why.contains("Break-glass is not set up here"), "{why}");
     let why = why_impossible(asked(start, Principal::Operator));
     assert!(why.contains("is not a person"), "{why}");
+    let why = why_impossible(asked(change, Principal::Bot));
+    assert!(
+        why.contains("does not administer Countersign any more"),
+        "{why}"
+    );
+}
+
+/// Whoever lost the right to start sessions starts none, however many have approved it.
+#[test]
+fn a_session_needs_an_initiator_who_may_still_start_it_r01() {
+    let break_glass = |who: &str| {
+        config(&format!(
+            "breakGlass: {{securityChannel: C01SEC, allowed: {{users: [{who}]}}}}"
+        ))
+    };
+    let mut request = granted(&break_glass("dan"), Grant::Approved);
+    request.action = "break_glass.initiate".into();
+    request.target = Target::default();
+    request.gates = vec![quorum("{}")];
+    request.requester = Principal::Person("dan".into());
+    let check_with = |who: &str| check(&request, &["bob"], &break_glass(who));
+    assert_eq!(check_with("dan"), Recheck::Holds);
+    assert_eq!(check_with("dan, erin"), Recheck::Holds);
+    assert_eq!(
+        why_impossible(check_with("erin")),
+        "You may not start a break-glass session; Erin Evans can."
+    );
+}
+
+/// The directory in force decides who is active, whatever was noted with the decision.
+#[test]
+fn an_approver_who_left_does_not_count_r01() {
+    let gated = gated_by("");
+    let before = config(&gated);
+    let request = granted(&before, Grant::Approved);
+    assert_eq!(check(&request, &["carol"], &before), Recheck::Holds);
+    let without = ACME
+        .replace("    - {id: carol, name: Carol Clark}\n", "")
+        .replace("members: [carol, bob]", "members: [bob]");
+    let document = serde_saphyr::from_str(&format!("{without}\n{gated}")).expect("a document");
+    let removed = CompiledConfig::compile(8, document, &BTreeMap::new()).expect("a configuration");
+    let (_, by, _) = what_is_missing(check(&request, &["carol"], &removed));
+    assert_eq!(by, [""; 0]);
+
+    let with_account = |is_active| {
+        let account = SyncedAccount {
+            identity: serde_json::from_str(r#"{"teamId": "T01TEST", "userId": "U01ALICE"}"#)
+                .expect("an identity"),
+            name: "alice".to_owned(),
+            is_active,
+            is_full: true,
+        };
+        let slack = SlackDirectory {
+            accounts: vec![account],
+            ..SlackDirectory::default()
+        };
+        CompiledConfig::compile_with(8, document_of(&gated), &BTreeMap::new(), slack)
+            .expect("a configuration")
+    };
+    let checked = |is_active| check(&request, &["alice"], &with_account(is_active));
+    assert_eq!(checked(true), Recheck::Holds);
+    let (_, by, _) = what_is_missing(checked(false));
+    assert_eq!(by, [""; 0], "deactivated in Slack");
 }

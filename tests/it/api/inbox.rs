@@ -3,6 +3,7 @@
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
 use crate::world::world;
+use countersign::app::ListFilter;
 use countersign::domain::time::Span;
 use serde_json::{Value, json};
 
@@ -59,6 +60,14 @@ on_both! {
         for query in ["", "status=pending", "type=release", "status=pending&type=release", "status=pending,executed", "canApprove=bob"] {
             let page = bob.get(&format!("/v1/requests?{query}")).await.ok();
             assert_eq!(page["items"], json!([alone]), "{query}");
+        }
+        // a page of payloads is not even read
+        let all = ListFilter { limit: 100, without_payloads: true, ..ListFilter::default() };
+        let approvable = ListFilter { can_approve: Some("bob".into()), ..all.clone() };
+        for filter in [all, approvable] {
+            let page = world.app().list(filter.clone()).await.expect("a page");
+            assert_eq!(page.items.len(), 1, "{filter:?}");
+            assert_eq!(page.items[0].request.payload, "", "{filter:?}");
         }
         world.finish().await;
     }

@@ -137,3 +137,64 @@ impl Slack {
         Err(SlackError::Lost)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::time::Instant;
+
+    const PAUSE: Duration = Duration::from_millis(20);
+
+    /// A list of three pages. The second one is refused twice; its answer is the cursor that was sent.
+    #[tokio::test]
+    async fn a_pause_in_the_middle_of_a_list_loses_no_page_and_is_waited_for_r17() {
+        let asked = RefCell::new(Vec::new());
+        let since = Instant::now();
+        let read = every_page(async |cursor| {
+            let mut asked = asked.borrow_mut();
+            asked.push(cursor.clone());
+            let next = match asked.len() {
+                2 | 3 => {
+                    return Err(SlackError::RateLimited {
+                        retry_after: Some(PAUSE),
+                    });
+                }
+                1 => "second",
+                4 => "third",
+                _ => "",
+            };
+            let next_cursor = Some(next.to_owned());
+            Ok((vec![cursor], Some(Cursor { next_cursor })))
+        });
+        let (second, third) = (Some("second".to_owned()), Some("third".to_owned()));
+        let pages = [None, second.clone(), third.clone()];
+        assert_eq!(read.await.expect("three pages"), pages);
+        assert!(since.elapsed() >= PAUSE * 2, "{:?}", since.elapsed());
+        let calls = [None, second.clone(), second.clone(), second, third];
+        assert_eq!(
+            asked.into_inner(),
+            calls,
+            "each call goes on where the last one ended"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_pause_longer_than_a_minute_and_other_errors_end_the_list_r17() {
+        for error in [
+            SlackError::RateLimited {
+                retry_after: Some(LONGEST_PAUSE + Duration::from_secs(1)),
+            },
+            SlackError::Lost,
+        ] {
+            let calls = RefCell::new(0);
+            let read = patiently(async || {
+                *calls.borrow_mut() += 1;
+                Err::<(), _>(error.clone())
+            });
+            let ended = read.await.expect_err("no patience");
+            assert_eq!(ended.to_string(), error.to_string());
+            assert_eq!(calls.into_inner(), 1);
+        }
+    }
+}
