@@ -8,16 +8,7 @@ pub const NOT_CARRIED_OUT: &str = "accepted and checked, but not carried out by 
 /// The places of a document that have no effect yet, as they are written in the file; none where everything is carried out.
 pub fn not_carried_out(document: &ConfigDocument) -> Vec<String> {
     let mut places = Vec::new();
-    let escalating = document.policies.iter().enumerate();
-    places.extend(
-        escalating
-            .filter(|(_, policy)| policy.escalation.is_some())
-            .map(|(at, _)| format!("policies[{at}].escalation")),
-    );
-    let whole = [
-        ("webhooks", !document.webhooks.is_empty()),
-        ("reminders", document.reminders.is_some()),
-    ];
+    let whole = [("webhooks", !document.webhooks.is_empty())];
     places.extend(
         whole
             .iter()
@@ -49,7 +40,7 @@ webhooks: [{url: 'https://example.com/', secretEnv: HOOK_SECRET, events: [reques
 reminders: {first: 2h, factor: 2}
 ",
         );
-        assert_eq!(said, ["policies[1].escalation", "webhooks", "reminders",]);
+        assert_eq!(said, ["webhooks"]);
     }
 
     #[test]

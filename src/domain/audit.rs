@@ -98,6 +98,8 @@ events! {
     SessionRefused = "break_glass.refused",
     /// Calls used a token that is unknown, revoked or without the required scope.
     TokenRefused = "token.refused",
+    /// A person changed what they want to be told.
+    PreferencesChanged = "preferences.changed",
     /// An event of a later release; this release never writes it.
     Unknown = "unknown",
 }
@@ -144,6 +146,7 @@ impl AuditEvent {
                 | AuditEventKind::ConfigRefused
                 | AuditEventKind::SessionRefused
                 | AuditEventKind::TokenRefused
+                | AuditEventKind::PreferencesChanged
                 | AuditEventKind::Unknown => false,
             }
     }

@@ -8,8 +8,10 @@ mod pace;
 mod pause;
 mod sessions;
 mod sweep;
+mod threads;
 mod ticked;
 mod undelivered;
+mod waiting;
 
 use crate::app::{App, AppError};
 use crate::slack::api::client::Slack;
@@ -78,9 +80,10 @@ impl Workers {
         Self {
             app,
             slack,
-            // chat.postMessage: several hundred a minute and workspace; chat.update: 50 a minute
+            // chat.postMessage: several hundred a minute and workspace
             posts: Arc::new(Pace::new(20, 250)),
-            updates: Arc::new(Pace::new(50, 1_000)),
+            // chat.update: 50 in any minute (Tier 3)
+            updates: Arc::new(Pace::per_minute(48)),
             // direct messages: conversations.open, then chat.postMessage
             messages: Arc::new(Pace::new(50, 500)),
             // views.publish: 100 a minute, and every look at a Home costs the database something

@@ -10,6 +10,7 @@ use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{self, NewDecision};
 use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::id::{OutboxId, RequestId};
+use crate::domain::message::Message;
 use crate::domain::people::Person;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
@@ -110,6 +111,17 @@ impl<'a> DecisionBatch<'a> {
             .iter()
             .map(|request| (request.id.clone(), request.version + 1))
             .collect()
+    }
+
+    /// Each changed request has news for the threads of its cards, once for the whole batch.
+    pub(in crate::app) fn tell_threads(&mut self) {
+        for request in &self.changed {
+            let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
+            let request = request.clone();
+            self.changes
+                .messages
+                .push((id, Message::Thread { request }));
+        }
     }
 
     /// Hears one click. An error undoes the whole unit; a refusal is an answer.
