@@ -59,7 +59,9 @@ on_both! {
         world.types("alice", DEPLOY).await;
         world.passes(Span::hours(2)).await;
         assert_eq!(["alice", "bob", "carol", "dan", "erin"].map(|who| reminders(&world, who)), [0, 1, 1, 0, 0]);
-        insta::assert_snapshot!("reminder", world.direct("bob"));
+        let said = world.direct("bob");
+        assert!(said.starts_with("*Reminder: #1 waits for you.* Alice Anderson asks for Release Deploy"), "{said}");
+        assert!(said.contains("It expires") && said.contains("[Review] [Details]"), "{said}");
         let lines = threads(&world, "prod-approvals");
         assert!(lines.len() == 1 && lines[0].starts_with("Reminder: still waits for Bob Brown and Carol Clark; it expires"), "{lines:?}");
         world.passes(Span::hours(1)).await;
@@ -134,7 +136,8 @@ on_both! {
         world.passes(Span::hours(3)).await;
         assert_eq!(posted(), before + 1);
         let said = world.slack.card("security").expect("a message").text;
-        insta::assert_snapshot!("escalation", said);
+        assert!(said.starts_with("*#1 has waited too long for Production Deploy Gate.*"), "{said}");
+        assert!(said.contains("Missing: 1 of 2 approvals; SRE has not approved. Waits for Carol Clark"), "{said}");
         assert_eq!(direct(&world, "erin", "has waited too long").len(), 1);
         let refused = world.types("erin", "approve 1").await;
         assert!(refused.to_lowercase().contains("not an eligible approver"), "{refused}");
@@ -149,7 +152,7 @@ on_both! {
         world.passes(Span::hours(23)).await;
         let warned = direct(&world, "alice", "It expires");
         assert_eq!(warned.len(), 1, "{warned:?}");
-        insta::assert_snapshot!("expiry_warning", warned[0]);
+        assert!(warned[0].contains("0 of 2 approvals") && warned[0].contains("If it expires, ask again:"), "{warned:?}");
         world.passes(Span::minutes(30)).await;
         assert_eq!(direct(&world, "alice", "It expires").len(), 1);
         // the command that it names asks for the same
