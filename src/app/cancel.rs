@@ -7,6 +7,7 @@ use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::eligibility;
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
+use crate::domain::request::Request;
 use crate::domain::request_details::RequestDetails;
 use crate::store::Loaded;
 use serde_json::json;
@@ -72,7 +73,14 @@ pub(super) fn check_right(
     loaded: &Loaded,
     config: &CompiledConfig,
 ) -> Result<(), AppError> {
-    let request = &loaded.request;
+    if may(caller, &loaded.request, config) {
+        return Ok(());
+    }
+    Err(Refusal::NotYours.into())
+}
+
+/// The requester, whoever submitted it, administrators, and eligible approvers.
+pub(super) fn may(caller: &Caller, request: &Request, config: &CompiledConfig) -> bool {
     let own = caller.principal == request.requester || caller.principal == request.submitted_by;
     let approver = || {
         let person = caller
@@ -83,8 +91,5 @@ pub(super) fn check_right(
             eligibility::check(&request.gates, &request.excluded, &person).is_ok()
         })
     };
-    if own || config.is_administrator(&caller.principal) || approver() {
-        return Ok(());
-    }
-    Err(Refusal::NotYours.into())
+    own || config.is_administrator(&caller.principal) || approver()
 }

@@ -82,6 +82,7 @@ pub(super) fn nothing() -> ConfigDocument {
         webhooks: Vec::new(),
         limits: Limits::default(),
         reminders: None,
+        notifications: None,
         break_glass: None,
         administrators: Administrators::default(),
     }

@@ -150,6 +150,7 @@ impl App {
         if let Some(departed) = plan.departed(before.unwrap_or(&nothing())) {
             self.end_tokens(tx, &departed, caller, now).await?;
         }
+        tx.reconsider_follow_ups(now).await?;
         Ok(tx.touch_open_cards(now).await?)
     }
 }

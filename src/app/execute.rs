@@ -268,6 +268,7 @@ impl App {
                 tx.insert_card(&request.id, &channel, now).await?;
             }
         }
+        self.begin_follow_ups(tx, request, config, now).await?;
         let detail = json!({"message": unmet.why});
         self.save(
             tx,

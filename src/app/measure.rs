@@ -25,6 +25,7 @@ const WEBHOOKS_DISABLED: &str = "countersign_webhooks_disabled";
 const UNSEALED: &str = "countersign_audit_unsealed";
 const READY: &str = "countersign_ready";
 const DEGRADED: &str = "countersign_degraded";
+const MISSED_TARGETS: &str = "countersign_latency_targets_missed_total";
 const UNREADABLE_NOW: &str = "countersign_unreadable_rows";
 
 /// Says what the numbers mean, to whoever reads them.
@@ -65,6 +66,10 @@ pub fn describe_metrics() {
         WEBHOOKS_DISABLED,
         "Webhook endpoints that are switched off because they failed for a day"
     );
+    describe_counter!(
+        MISSED_TARGETS,
+        "Requests that waited longer than `latencyTarget`, by policy: each once, by one replica"
+    );
     describe_gauge!(CONNECTIONS, "Connections that are open");
     describe_gauge!(PENDING, "Requests that wait for people");
     describe_gauge!(MESSAGES, "Messages that are to be delivered");
@@ -89,6 +94,13 @@ pub fn describe_metrics() {
 pub(super) fn sealed<'a>(events: impl Iterator<Item = &'a str>) {
     for event in events {
         counter!(EVENTS, "event" => event.to_owned()).increment(1);
+    }
+}
+
+/// Requests have waited longer than these policies' targets.
+pub(super) fn missed_targets<'a>(policies: impl Iterator<Item = &'a str>) {
+    for policy in policies {
+        counter!(MISSED_TARGETS, "policy" => policy.to_owned()).increment(1);
     }
 }
 

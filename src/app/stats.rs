@@ -5,7 +5,7 @@ use crate::domain::latency::{Asked, Latencies, Spread};
 use crate::domain::time::{Span, Timestamp};
 
 /// Most requests that statistics look at, the latest ones: the cost is the same however many are stored.
-const SCAN_LIMIT: i64 = 5_000;
+pub(super) const SCAN_LIMIT: i64 = 5_000;
 
 /// The window when none is asked for.
 const WINDOW: Span = Span::hours(30 * 24);

@@ -164,6 +164,7 @@ impl App {
         for channel in config.route(&admitted.action, &request.target, &request.gates) {
             tx.insert_card(&request.id, &channel, now).await?;
         }
+        self.begin_follow_ups(tx, &request, config, now).await?;
         Ok(request)
     }
 

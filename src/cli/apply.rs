@@ -7,7 +7,6 @@ use super::progress::headline;
 use super::{output, style};
 use crate::config::client::ClientArgs;
 use crate::config::file::Source;
-use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::domain::compiled_config::ConfigError;
 use crate::domain::conditions;
 use crate::domain::diff::{Change, Difference, Line, diff};
@@ -86,12 +85,6 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     if !args.json {
         output::text(&text(&difference))?;
         output::text(&weeks(&before, source.document()))?;
-    }
-    for key in not_carried_out(source.document()) {
-        output::tell(&format!(
-            "{} {key}: {NOT_CARRIED_OUT}",
-            style::waiting("warning:")
-        ));
     }
     if args.dry_run {
         report("dry-run", None)?;

@@ -7,7 +7,6 @@ use crate::app::{AppError, Changed, Clock};
 use crate::bot::{Bot, CannotStart};
 use crate::config::file::Source;
 use crate::config::file_error::ConfigFileErrors;
-use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::config::settings::{ServeArgs, Settings, environment};
 use crate::domain::refusal::Refusal;
 use crate::http::MetricsAddress;
@@ -52,7 +51,6 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         load(&bot, source, path).await?;
     }
     bot.check_sockets().await.map_err(cannot_start)?;
-    warn_of_unbuilt(&bot).await.map_err(cannot_start)?;
     bot.recall_installation()
         .await
         .map_err(|error| cannot_start(CannotStart::App(error)))?;
@@ -113,15 +111,6 @@ pub(super) async fn load(bot: &Bot, source: Source, path: &Path) -> Result<(), C
             return Err(usage(&source.locate(&problems)));
         }
         Err(error) => return Err(cannot_start(error)),
-    }
-    Ok(())
-}
-
-/// Warns of keys in the stored configuration that this release does not implement, wherever the configuration came from.
-async fn warn_of_unbuilt(bot: &Bot) -> Result<(), AppError> {
-    let config = bot.app.config().await?;
-    for key in not_carried_out(&config.document) {
-        tracing::warn!(key, "{NOT_CARRIED_OUT}");
     }
     Ok(())
 }

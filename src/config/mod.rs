@@ -7,7 +7,6 @@ pub mod file;
 pub mod file_error;
 pub mod logging;
 pub mod manifest;
-pub mod not_implemented;
 pub mod setting_error;
 pub mod settings;
 mod source_location;

@@ -102,6 +102,8 @@ events! {
     WebhookDisabled = "webhook.disabled",
     /// The operator switched a webhook endpoint on again.
     WebhookEnabled = "webhook.enabled",
+    /// A person changed what they want to be told.
+    PreferencesChanged = "preferences.changed",
     /// An event of a later release; this release never writes it.
     Unknown = "unknown",
 }
@@ -150,6 +152,7 @@ impl AuditEvent {
                 | AuditEventKind::TokenRefused
                 | AuditEventKind::WebhookDisabled
                 | AuditEventKind::WebhookEnabled
+                | AuditEventKind::PreferencesChanged
                 | AuditEventKind::Unknown => false,
             }
     }

@@ -116,6 +116,7 @@ fn rest(document: &ConfigDocument) -> ConfigDocument {
         webhooks: document.webhooks.clone(),
         limits: document.limits.clone(),
         reminders: document.reminders.clone(),
+        notifications: document.notifications.clone(),
         break_glass: document.break_glass.clone(),
         administrators: document.administrators.clone(),
     }

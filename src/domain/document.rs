@@ -7,6 +7,8 @@ use super::id::{
     ServiceId, TeamId,
 };
 use super::time::Span;
+mod notifications;
+pub use notifications::{Digest, Notifications, QuietHours, Reminders};
 use serde::de::{
     self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer,
 };
@@ -63,6 +65,9 @@ pub struct ConfigDocument {
     /// When approvers are reminded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminders: Option<Reminders>,
+    /// What people are told by default, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Notifications>,
     /// Break-glass settings; without them, break-glass is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlassConfig>,
@@ -217,6 +222,9 @@ pub struct PolicyTemplate {
     /// Whom to notify if a request waits too long. It never changes who may approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<Escalation>,
+    /// Within which time a request should be approved. For statistics, metrics and the digest only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_target: Option<Span>,
     /// A channel for this policy's cards, in addition to the channel of the routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
@@ -546,16 +554,6 @@ impl Default for Limits {
             requests_per_second: 50,
         }
     }
-}
-
-/// When approvers are reminded: the first time after `first`, then at intervals that grow by `factor`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reminders {
-    /// The time before the first reminder.
-    pub first: Span,
-    /// The factor by which each interval is longer than the one before.
-    pub factor: u32,
 }
 
 /// Break-glass settings (docs/break-glass.md).

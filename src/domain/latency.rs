@@ -24,12 +24,17 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The first decision of each team.
+    pub(super) fn first_of_teams(&self) -> BTreeMap<&TeamId, Timestamp> {
+        first_of_teams(self)
+    }
+
     fn first_decision(&self) -> Option<Timestamp> {
         self.decisions.iter().map(|(at, _)| *at).min()
     }
 
     /// When the quorum was met; `None` for a rejected request.
-    fn approved_at(&self) -> Option<Timestamp> {
+    pub(super) fn approved_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending | Status::Rejected => None,
             Status::Approved

@@ -1,7 +1,8 @@
 //! Outbox messages: one-off messages that are stored in a transaction and sent later (docs/decisions.md D31).
 
 use super::break_glass::SessionAlert;
-use super::id::{ChannelId, PersonId, RequestId, SessionId};
+use super::id::{ChannelId, PersonId, PolicyId, RequestId, SessionId};
+use super::preferences::Importance;
 use super::principal::Principal;
 use super::webhook::WebhookMessage;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub enum Lane {
     Direct = 2,
     /// Events for webhook endpoints.
     Webhook = 3,
+    /// Lines in the threads of cards.
+    Thread = 5,
 }
 
 /// A message in the outbox.
@@ -27,6 +30,53 @@ pub enum Message {
         to: PersonId,
         /// The request.
         request: RequestId,
+    },
+    /// Something new for the threads under a request's cards. The lines are found at the time of sending.
+    Thread {
+        /// The request.
+        request: RequestId,
+    },
+    /// A reminder of a waiting request, for somebody who can approve it. It is sent only while it is the latest one.
+    Reminder {
+        /// The recipient.
+        to: PersonId,
+        /// The person who is away and for whom the recipient is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<PersonId>,
+        /// The request.
+        request: RequestId,
+        /// The number of the reminder.
+        number: u32,
+    },
+    /// A message to a channel about a request that waits too long for a policy.
+    Escalation {
+        /// The channel.
+        channel: ChannelId,
+        /// The request.
+        request: RequestId,
+        /// The policy.
+        policy: PolicyId,
+    },
+    /// The same for a person.
+    Escalated {
+        /// The recipient.
+        to: PersonId,
+        /// The request.
+        request: RequestId,
+        /// The policy.
+        policy: PolicyId,
+    },
+    /// A warning to the requester before a request expires.
+    ExpiryWarning {
+        /// The recipient.
+        to: PersonId,
+        /// The request.
+        request: RequestId,
+    },
+    /// The weekly digest for a channel.
+    Digest {
+        /// The channel.
+        channel: ChannelId,
     },
     /// A text for a channel.
     Alert {
@@ -78,9 +128,15 @@ impl Message {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Alert { .. } | Self::Session { .. } | Self::SessionPosts { .. } => Lane::Alert,
-            Self::News { .. } | Self::SessionTold { .. } | Self::Undeliverable { .. } => {
-                Lane::Direct
-            }
+            Self::News { .. }
+            | Self::Reminder { .. }
+            | Self::Escalation { .. }
+            | Self::Escalated { .. }
+            | Self::ExpiryWarning { .. }
+            | Self::Digest { .. }
+            | Self::SessionTold { .. }
+            | Self::Undeliverable { .. } => Lane::Direct,
+            Self::Thread { .. } => Lane::Thread,
             Self::Webhook { .. } => Lane::Webhook,
         }
     }
@@ -94,9 +150,15 @@ impl Message {
     pub fn to(&self) -> Option<&PersonId> {
         match self {
             Self::News { to, .. }
+            | Self::Reminder { to, .. }
+            | Self::Escalated { to, .. }
+            | Self::ExpiryWarning { to, .. }
             | Self::SessionTold { to, .. }
             | Self::Undeliverable { to, .. } => Some(to),
-            Self::Alert { .. }
+            Self::Thread { .. }
+            | Self::Escalation { .. }
+            | Self::Digest { .. }
+            | Self::Alert { .. }
             | Self::Session { .. }
             | Self::SessionPosts { .. }
             | Self::Webhook { .. } => None,
@@ -108,6 +170,12 @@ impl Message {
         match self {
             Self::Alert { channel, .. } | Self::Session { channel, .. } => Some(channel),
             Self::News { .. }
+            | Self::Thread { .. }
+            | Self::Reminder { .. }
+            | Self::Escalation { .. }
+            | Self::Escalated { .. }
+            | Self::ExpiryWarning { .. }
+            | Self::Digest { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. }
@@ -134,13 +202,39 @@ impl Message {
     /// The request that the message is about.
     pub fn request(&self) -> Option<&RequestId> {
         match self {
-            Self::News { request, .. } => Some(request),
-            Self::Alert { .. }
+            Self::News { request, .. }
+            | Self::Thread { request }
+            | Self::Reminder { request, .. }
+            | Self::Escalation { request, .. }
+            | Self::Escalated { request, .. }
+            | Self::ExpiryWarning { request, .. } => Some(request),
+            Self::Digest { .. }
+            | Self::Alert { .. }
             | Self::Session { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. } => None,
             Self::Webhook { webhook } => webhook.request.as_ref().map(|request| &request.id),
+        }
+    }
+
+    /// Why the recipient of a direct message is told. News about a request depends on its status, which is known when it is sent: it
+    /// counts as information here.
+    pub fn importance(&self) -> Importance {
+        match self {
+            Self::News { .. } => Importance::Informed,
+            Self::Reminder { .. } | Self::Escalated { .. } | Self::ExpiryWarning { .. } => {
+                Importance::Needed
+            }
+            // those to channels do not depend on anybody's preferences
+            Self::Thread { .. }
+            | Self::Escalation { .. }
+            | Self::Digest { .. }
+            | Self::Alert { .. }
+            | Self::Session { .. }
+            | Self::SessionTold { .. }
+            | Self::SessionPosts { .. }
+            | Self::Undeliverable { .. } => Importance::Alert,
         }
     }
 

@@ -20,7 +20,21 @@ pub fn smallest_set(
     decisions: &[Decision],
     directory: &Directory,
 ) -> Vec<PersonId> {
-    let search = Search::new(gates, excluded, decisions, directory);
+    smallest_set_without(gates, excluded, decisions, directory, &BTreeSet::new())
+}
+
+/// The same without some people: empty if the others could not complete it.
+pub fn smallest_set_without(
+    gates: &[PinnedPolicy],
+    excluded: &PeopleInvolved,
+    decisions: &[Decision],
+    directory: &Directory,
+    without: &BTreeSet<&PersonId>,
+) -> Vec<PersonId> {
+    let mut search = Search::new(gates, excluded, decisions, directory);
+    search
+        .people
+        .retain(|(person, _)| !without.contains(&person.id));
     let everybody: Vec<usize> = (0..search.people.len()).collect();
     if gates.is_empty() || search.completes(&[]) || !search.completes(&everybody) {
         return Vec::new();

@@ -74,9 +74,16 @@ const LIMITED_SECONDS: u32 = 5;
 /// Slack accepts about one message per second and channel.
 const PACE_MS: i64 = 1_000;
 
-/// Methods of Slack's Tier 2, and how many calls of each it accepts per minute.
-const TIER_2: [&str; 3] = ["auth.teams.list", "usergroups.list", "users.list"];
-const TIER_2_CALLS: usize = 20;
+/// Methods of Slack's tiers, and how many calls of each it accepts per minute.
+const TIERS: [(&str, usize); 7] = [
+    ("auth.teams.list", 20),
+    ("usergroups.list", 20),
+    ("users.list", 20),
+    ("chat.update", 50),
+    ("conversations.open", 50),
+    ("views.publish", 100),
+    ("users.info", 100),
+];
 const MINUTE_MS: i64 = 60_000;
 
 impl Faults {
@@ -123,12 +130,11 @@ impl Faults {
     }
 
     fn tier(&mut self, method: &str, now_ms: i64) -> Option<Fault> {
-        if !self.has_tiers || !TIER_2.contains(&method) {
-            return None;
-        }
+        let tier = TIERS.iter().find(|(name, _)| *name == method);
+        let (_, most) = tier.filter(|_| self.has_tiers)?;
         let calls = self.listed.entry(method.to_owned()).or_default();
         calls.retain(|at| now_ms < at.saturating_add(MINUTE_MS));
-        if calls.len() < TIER_2_CALLS {
+        if calls.len() < *most {
             calls.push_back(now_ms);
             return None;
         }

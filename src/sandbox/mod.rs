@@ -231,7 +231,7 @@ impl Sandbox {
         lock(&self.0.faults).paced = paced;
     }
 
-    /// Enforces Slack's rate tiers: the twenty-first call of a list method within a minute is refused (429, `Retry-After`).
+    /// Enforces Slack's rate tiers: a call beyond the published number per minute of its method is refused (429, `Retry-After`).
     pub fn set_tiers(&self, has_tiers: bool) {
         lock(&self.0.faults).has_tiers = has_tiers;
     }

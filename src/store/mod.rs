@@ -10,6 +10,7 @@ mod decide;
 pub(crate) mod dialect;
 mod error;
 mod files;
+mod follow_ups;
 mod homes;
 mod keys;
 mod known_facts;
@@ -19,6 +20,7 @@ mod notify;
 mod outbox;
 mod pauses;
 mod people;
+mod preferences;
 mod recent_decisions;
 mod request_row;
 mod requests;
@@ -27,6 +29,7 @@ mod sessions;
 mod settings;
 mod stats;
 mod stored_responses;
+mod threads;
 mod tokens;
 mod undelivered;
 mod unreadable;
@@ -39,6 +42,7 @@ pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
 pub use decide::{BatchChanges, DecisionRow};
 pub use error::StoreError;
+pub use follow_ups::FollowUpRow;
 pub use list::{ListQuery, Listed};
 pub use notify::Wakes;
 pub use outbox::{Claimed, DueMessage};
@@ -47,6 +51,7 @@ pub use requests::{Loaded, OverdueRequests};
 pub use sessions::SessionPost;
 pub use stats::{Backlog, Latest};
 pub use stored_responses::StoredResponse;
+pub use threads::{HeldThread, Thread};
 pub use undelivered::{DeadMessage, StuckCard};
 pub use unreadable::{UNREADABLE_ROWS, Unreadable};
 pub use webhooks::FailingEndpoint;
@@ -172,16 +177,19 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     config::STATEMENTS,
     dialect::STATEMENTS,
     known_facts::STATEMENTS,
+    follow_ups::STATEMENTS,
     homes::STATEMENTS,
     recent_decisions::STATEMENTS,
     list::STATEMENTS,
     outbox::STATEMENTS,
     pauses::STATEMENTS,
     people::STATEMENTS,
+    preferences::STATEMENTS,
     requests::STATEMENTS,
     sessions::STATEMENTS,
     settings::STATEMENTS,
     stats::STATEMENTS,
+    threads::STATEMENTS,
     tokens::STATEMENTS,
     undelivered::STATEMENTS,
     webhooks::STATEMENTS,

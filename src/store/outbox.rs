@@ -17,7 +17,7 @@ sql! {
     SET_ASIDE = "UPDATE outbox SET due_at = NULL, set_aside_at = $2, trouble = $3 WHERE id = $1";
     RETRY_SET_ASIDE = "UPDATE outbox SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
     COUNT_SET_ASIDE = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
-    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2, 3) AND due_at IS NOT NULL";
+    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2, 3, 5) AND due_at IS NOT NULL";
     TOLD = "UPDATE outbox SET told_at = $2 WHERE id = $1 AND told_at IS NULL";
     /// Messages for a paused channel are not due.
     NEXT_DUE = "SELECT min(o.due_at) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND NOT EXISTS

@@ -2,7 +2,7 @@
 
 use super::{StoreError, Tx, on_db, read, sql};
 use crate::domain::action::RequestType;
-use crate::domain::id::{PolicyId, TeamId};
+use crate::domain::id::{PolicyId, RequestId, TeamId};
 use crate::domain::latency::Asked;
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::request::Status;
@@ -17,6 +17,7 @@ sql! {
         FROM (SELECT id, number, kind, status, gates, created_at, decided_at FROM requests ORDER BY number DESC LIMIT $2) AS r
         WHERE r.created_at >= $1";
     PENDING_SINCE = "SELECT created_at FROM requests WHERE status = 'pending' AND ends_at > $1 ORDER BY number LIMIT $2";
+    STALE = "SELECT id FROM requests WHERE status = 'pending' AND created_at <= $1 AND ends_at > $2 ORDER BY number LIMIT $3";
     PENDING = "SELECT count(*) FROM requests WHERE status = 'pending'";
     MESSAGES_DUE = "SELECT count(*) FROM outbox WHERE due_at IS NOT NULL";
     CARDS_TO_POST = "SELECT count(*) FROM cards WHERE due_at IS NOT NULL AND ts IS NULL";
@@ -119,6 +120,22 @@ impl Tx {
             asked: asked.collect(),
             cut,
         })
+    }
+
+    /// Pending requests that were created up to `before`, the oldest first; at most `limit`.
+    pub async fn stale_requests(
+        &mut self,
+        before: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<RequestId>, StoreError> {
+        let rows: Vec<(String,)> = on_db!(self, |c| sqlx::query_as(STALE)
+            .bind(before.0)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(c)
+            .await)?;
+        Ok(rows.iter().filter_map(|(id,)| id.parse().ok()).collect())
     }
 
     /// When pending requests were created, the oldest first; at most `limit`.

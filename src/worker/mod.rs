@@ -8,8 +8,10 @@ mod pace;
 mod pause;
 mod sessions;
 mod sweep;
+mod threads;
 mod ticked;
 mod undelivered;
+mod waiting;
 mod webhooks;
 
 use crate::app::{App, AppError};
@@ -95,9 +97,10 @@ impl Workers {
             app,
             webhooks: Webhooks::new(Poster::new(slack.proxies()), variables),
             slack,
-            // chat.postMessage: several hundred a minute and workspace; chat.update: 50 a minute
+            // chat.postMessage: several hundred a minute and workspace
             posts: Arc::new(Pace::new(20, 250)),
-            updates: Arc::new(Pace::new(50, 1_000)),
+            // chat.update: 50 in any minute (Tier 3)
+            updates: Arc::new(Pace::per_minute(48)),
             // direct messages: conversations.open, then chat.postMessage
             messages: Arc::new(Pace::new(50, 500)),
             // views.publish: 100 a minute, and every look at a Home costs the database something

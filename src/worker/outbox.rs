@@ -2,11 +2,13 @@
 
 use super::Workers;
 use super::cards::{hash_of, is_due};
+use super::threads::Threads;
 use super::ticked::{Ticked, in_time};
 use super::undelivered::{Settled, Undelivered};
 use crate::app::{AppError, RequestRef};
 use crate::domain::id::{ChannelId, PersonId, RequestId};
 use crate::domain::message::{Lane, Message};
+use crate::domain::preferences::Delivery;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::api::reply::Posted;
 use crate::slack::ui;
@@ -18,10 +20,13 @@ use tracing::{Instrument as _, info_span};
 /// Messages that are delivered at once.
 const BATCH_SIZE: i64 = 8;
 /// Longer than opening a conversation and posting into it, or bringing a session's three alerts up to date, may take.
-const LEASE_DURATION: Span = Span::seconds(20);
+pub(super) const LEASE_DURATION: Span = Span::seconds(20);
 /// Alerts go out one after the other: no further one is begun so long after they were claimed, so that the last one ends within the
 /// lease. What is claimed and not begun is given back.
 const BEGIN_WITHIN: Span = Span::seconds(10);
+
+/// How soon a thread is looked at again whose card is not posted yet, or that another worker posts in.
+const THREAD_PAUSE: Span = Span::seconds(5);
 
 /// A message that is kept up to date after its delivery.
 enum Kept {
@@ -75,6 +80,14 @@ impl Workers {
             self.messages.give_back(allowed - used);
             let more = delivered.map(|count| count > 0);
             ticked.take_in(&self.app, "direct messages", more);
+        }
+        let allowed = self.posts.take(BATCH_SIZE, self.app.now());
+        if allowed > 0 {
+            let delivered = in_time(self.deliver_some(Lane::Thread, allowed)).await;
+            let used = delivered.as_ref().map_or(0, |count| *count);
+            self.posts.give_back(allowed - used);
+            let more = delivered.map(|count| count > 0);
+            ticked.take_in(&self.app, "threads", more);
         }
         ticked
     }
@@ -143,6 +156,18 @@ impl Workers {
     }
 
     async fn deliver_once(&self, due: &DueMessage) -> Result<Settled, AppError> {
+        if let Message::Thread { request } = &due.message {
+            return self.thread_and_settle(due, request).await;
+        }
+        match self.delivery_of(&due.message).await {
+            Ok(Delivery::Now) => {}
+            Ok(Delivery::At(quiet_until)) => return self.hold_back(due, quiet_until).await,
+            Ok(Delivery::Never) => {
+                self.settle_delivered(due, None).await?;
+                return Ok(Settled::Alone);
+            }
+            Err(error) => return self.settle_ours(due, &error).await,
+        }
         let kept = match self.deliver(&due.message).await {
             Ok(kept) => kept,
             Err(Undelivered::Slack(error)) => return self.settle_failed(due, &error).await,
@@ -151,6 +176,31 @@ impl Workers {
         let older = self.settle_delivered(due, kept.as_ref()).await?;
         if let (Some(Kept::News(news)), Some(older)) = (&kept, older) {
             self.retire(news, &older).await;
+        }
+        Ok(Settled::Alone)
+    }
+
+    /// Nobody is disturbed in their quiet hours; the message is checked again when they are over.
+    async fn hold_back(&self, due: &DueMessage, until: Timestamp) -> Result<Settled, AppError> {
+        self.app
+            .db()
+            .transaction::<_, AppError>(async |tx| Ok(tx.release_message(due, until, None).await?))
+            .await?;
+        Ok(Settled::Alone)
+    }
+
+    async fn thread_and_settle(
+        &self,
+        due: &DueMessage,
+        request: &RequestId,
+    ) -> Result<Settled, AppError> {
+        match self.deliver_threads(request).await {
+            Ok(Threads::Current) => {
+                self.settle_delivered(due, None).await?;
+            }
+            Ok(Threads::Waiting) => self.wait_for_thread(due, THREAD_PAUSE).await?,
+            Err(Undelivered::Slack(error)) => return self.settle_failed(due, &error).await,
+            Err(Undelivered::Us(error)) => return self.settle_ours(due, &error).await,
         }
         Ok(Settled::Alone)
     }
@@ -206,6 +256,8 @@ impl Workers {
     async fn deliver(&self, message: &Message) -> Result<Option<Kept>, Undelivered> {
         match message {
             Message::News { to, request } => return self.deliver_news(to, request).await,
+            // delivered by itself, because it can wait for its card
+            Message::Thread { .. } => {}
             Message::Alert { channel, text } => {
                 let audience = self.audience(channel).await?;
                 let said = ui::shared::announcement(text, audience);
@@ -223,6 +275,29 @@ impl Workers {
                     self.whisper(&account, &said).await?;
                 }
             }
+            Message::Reminder {
+                to,
+                instead_of,
+                request,
+                number,
+            } => {
+                self.deliver_reminder(to, instead_of.as_ref(), request, *number)
+                    .await?;
+            }
+            Message::Escalation {
+                channel,
+                request,
+                policy,
+            } => self.deliver_escalation(channel, request, policy).await?,
+            Message::Escalated {
+                to,
+                request,
+                policy,
+            } => self.deliver_escalated(to, request, policy).await?,
+            Message::ExpiryWarning { to, request } => {
+                self.deliver_expiry_warning(to, request).await?;
+            }
+            Message::Digest { channel } => self.deliver_digest(channel).await?,
             Message::SessionPosts { session } => self.refresh_session(session).await?,
             // in a lane of its own
             Message::Webhook { .. } => {}
@@ -262,7 +337,11 @@ impl Workers {
         })))
     }
 
-    async fn whisper(&self, account: &str, said: &ui::Message) -> Result<Posted, Undelivered> {
+    pub(super) async fn whisper(
+        &self,
+        account: &str,
+        said: &ui::Message,
+    ) -> Result<Posted, Undelivered> {
         let channel = self.slack.open_dm(account).await?;
         Ok(self.slack.post_message(&channel, said, None).await?)
     }

@@ -50,6 +50,12 @@ impl Workers {
             Message::Session { alert, .. } => self.session_alert(alert, Audience::Own).await,
             Message::Alert { text, .. } => Ok(ui::Message::plain(ui::text::escape(text))),
             Message::News { .. }
+            | Message::Thread { .. }
+            | Message::Reminder { .. }
+            | Message::Escalation { .. }
+            | Message::Escalated { .. }
+            | Message::ExpiryWarning { .. }
+            | Message::Digest { .. }
             | Message::SessionTold { .. }
             | Message::SessionPosts { .. }
             | Message::Undeliverable { .. }

@@ -14,6 +14,9 @@ impl Workers {
             in_time(app.ask_for_reviews()).await,
         );
         ticked.take_in(app, "expiry", in_time(app.expire_overdue()).await);
+        let followed = in_time(app.follow_up()).await;
+        ticked.take_in(app, "following up requests", followed);
+        ticked.take_in(app, "digest", in_time(app.send_digest()).await);
         ticked.take_in(app, "inspecting rows", in_time(app.inspect_rows()).await);
         ticked.take_in(
             app,

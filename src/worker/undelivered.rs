@@ -136,6 +136,25 @@ impl Workers {
             .await
     }
 
+    /// The card of a thread is not posted yet, or another worker posts there: looked at again soon, within reason.
+    pub(super) async fn wait_for_thread(
+        &self,
+        due: &DueMessage,
+        pause: Span,
+    ) -> Result<(), AppError> {
+        let now = self.app.now();
+        let given_up = is_given_up(due, now);
+        self.app
+            .db()
+            .transaction(async |tx| {
+                if given_up {
+                    return Ok(tx.delivered(due).await?);
+                }
+                Ok(tx.release_message(due, now.plus(pause), None).await?)
+            })
+            .await
+    }
+
     /// Whom to tell that an alert is refused; nobody where trying again may help by itself.
     async fn administrators(
         &self,

@@ -36,13 +36,15 @@ const SLACK_ARROWS: [(&str, &[&str]); 4] = [
 ];
 
 /// Imports that only single files may use, with the reason.
-const EXCEPTIONS: [(&str, &[&str]); 16] = [
+const EXCEPTIONS: [(&str, &[&str]); 18] = [
     // they deliver rows that are due, through the Slack client
     ("worker/cards.rs", &["slack", "store"]),
     ("worker/outbox.rs", &["slack", "store"]),
     ("worker/undelivered.rs", &["slack", "store"]),
     ("worker/pause.rs", &["slack"]),
     ("worker/sessions.rs", &["slack", "store"]),
+    ("worker/threads.rs", &["slack", "store"]),
+    ("worker/waiting.rs", &["slack"]),
     ("worker/mod.rs", &["slack", "net"]),
     // it renders what the API shows
     ("worker/webhooks.rs", &["http", "net", "store"]),

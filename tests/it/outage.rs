@@ -331,9 +331,63 @@ on_both! {
             assert!(world.card().contains("1 of 2"), "{}", world.card());
             world.clock.advance(Span::seconds(1));
         }
-        assert_eq!(world.slack.call_count(POST), 20);
+        let posts = world.slack.calls(POST).into_iter();
+        let (in_threads, posted): (Vec<_>, Vec<_>) = posts.partition(|call| !call.args["thread_ts"].is_null());
+        assert_eq!((posted.len(), in_threads.len()), (20, 20));
         assert_eq!(world.slack.call_count(UPDATE), 20);
         replica.stop().await;
+        world.finish().await;
+    }
+
+    /// 24 hours without Slack, in which 250 requests are decided twice each.
+    async fn five_hundred_decisions_during_an_outage_cost_one_update_per_card_no1(kind) {
+        let demo = include_str!("../../manifests/demo.yaml").replace(
+            "    name: Production Deploy Gate\n",
+            "    name: Production Deploy Gate\n    validFor: 72h\n",
+        );
+        let Some(world) = World::start_with(kind, &demo).await else { return };
+        let alice = world.person("alice").await;
+        let deciders = [world.person("bob").await, world.person("carol").await];
+        let mut asked = Vec::new();
+        for number in 0..250 {
+            let mut ask = deploy();
+            ask["release"] = json!(format!("v{number}"));
+            asked.push(text(&alice.submit(ask).await.ok(), "id"));
+            world.clock.advance(Span(100));
+        }
+        while posted(&world) < 250 {
+            world.passes(Span::seconds(5)).await;
+        }
+        world.slack.set_outage(true);
+        for (number, id) in asked.iter().enumerate() {
+            for decider in &deciders {
+                decider.decide(id, "approve").await.ok();
+            }
+            world.clock.advance(Span::minutes(5));
+            if number % 25 == 0 {
+                world.settle().await;
+            }
+        }
+        world.passes(Span::hours(3)).await;
+        world.slack.set_outage(false);
+        let before = world.slack.calls(UPDATE).len();
+        for _ in 0..180 {
+            world.passes(Span::seconds(10)).await;
+        }
+        let shown = cards(&world);
+        assert_eq!(shown.len(), 250);
+        let is_true = |card: &String| card.contains("Approved*");
+        assert!(shown.iter().all(is_true), "{:?}", shown.iter().find(|card| !is_true(card)));
+        let updates = world.slack.calls(UPDATE).split_off(before);
+        let mut per_card: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for call in updates.into_iter().filter(|call| call.error.is_none()) {
+            *per_card.entry(call.args["ts"].to_string()).or_default() += 1;
+        }
+        let most = per_card.values().max().copied().unwrap_or(0);
+        assert_eq!((per_card.len(), most), (250, 1), "one update for both decisions");
+        let in_threads = world.slack.messages("prod-approvals").into_iter().filter(|message| message.thread_ts.is_some());
+        let lines: usize = in_threads.map(|message| message.text.lines().count()).sum();
+        assert_eq!(lines, 500, "each decision is one line in a thread");
         world.finish().await;
     }
 }

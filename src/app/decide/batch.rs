@@ -119,6 +119,17 @@ impl<'a> DecisionBatch<'a> {
             .collect()
     }
 
+    /// Each changed request has news for the threads of its cards, once for the whole batch.
+    pub(in crate::app) fn tell_threads(&mut self) {
+        for request in &self.changed {
+            let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
+            let request = request.clone();
+            self.changes
+                .messages
+                .push((id, Message::Thread { request }));
+        }
+    }
+
     /// Hears one click. An error undoes the whole unit; a refusal is an answer.
     pub(in crate::app) fn apply(
         &mut self,

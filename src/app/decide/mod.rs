@@ -324,6 +324,7 @@ impl App {
             .iter()
             .map(|(input, id)| batch.apply(input, id))
             .collect::<Result<_, _>>()?;
+        batch.tell_threads();
         if batch.has_effect() {
             tx.write_batch(&batch.changed(), &batch.changes, now)
                 .await?;

@@ -10,7 +10,6 @@ use super::output;
 use super::token::told;
 use crate::app::{App, Clock};
 use crate::config::file::Source;
-use crate::config::not_implemented::{NOT_CARRIED_OUT, not_carried_out};
 use crate::config::settings::{ServeArgs, Settings, database_url, environment};
 use crate::domain::document::ConfigDocument;
 use crate::store::Db;
@@ -60,13 +59,6 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     if let Some(app) = &app {
         if let Some(document) = configuration(&mut report, app, args.serve.config.as_deref()).await
         {
-            for key in not_carried_out(&document) {
-                report.warning(
-                    "configuration",
-                    format!("{key} is {NOT_CARRIED_OUT}"),
-                    "do not rely on it",
-                );
-            }
             named = Named::of(&document);
         }
         database_clock(&mut report, app).await;

@@ -50,6 +50,10 @@ impl Named {
             let place = "breakGlass.securityChannel".to_owned();
             channel(config.security_channel.as_str(), place);
         }
+        let digest = document.notifications.as_ref();
+        if let Some(digest) = digest.and_then(|notifications| notifications.digest.as_ref()) {
+            channel(digest.channel.as_str(), "notifications.digest".to_owned());
+        }
         for team in &document.directory.teams {
             if let Some(group) = &team.slack_user_group {
                 let place = format!("team {}", team.id);

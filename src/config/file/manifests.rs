@@ -172,6 +172,7 @@ fn policy_template_file_lists_every_key() {
             notify: crate::domain::document::People::default(),
             channel: Some("C1".into()),
         }),
+        latency_target: Some(crate::domain::time::Span::hours(2)),
         channel: Some("C1".into()),
         conditions: crate::domain::document::Conditions {
             environments: Some(Vec::new()),

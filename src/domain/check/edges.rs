@@ -1,4 +1,4 @@
-//! Checks webhooks, reminders and break-glass.
+//! Checks webhooks and break-glass.
 
 use super::{Checks, text};
 use crate::domain::document::Webhook;
@@ -46,15 +46,6 @@ impl Checks<'_> {
                 } else if !seen.insert(event) {
                     self.problem(path, format!("`{event}` stands twice"));
                 }
-            }
-        }
-    }
-
-    pub(super) fn reminders(&mut self) {
-        if let Some(reminders) = &self.document.reminders {
-            self.span("reminders.first", reminders.first);
-            if reminders.factor == 0 {
-                self.problem("reminders.factor", "must be at least 1");
             }
         }
     }

@@ -4,6 +4,7 @@
 mod bindings;
 mod directory;
 mod edges;
+pub mod notifications;
 mod policies;
 mod text;
 
@@ -42,6 +43,7 @@ pub(super) fn document(
     checks.services();
     checks.webhooks();
     checks.reminders();
+    checks.notifications();
     checks.break_glass();
     checks.administrators();
     checks.problems

@@ -37,6 +37,9 @@ impl Checks<'_> {
             self.expect(format!("{path}.channel"), text::channel(channel.as_str()));
         }
         self.escalation(path, template);
+        if let Some(target) = template.latency_target {
+            self.span(format!("{path}.latencyTarget"), target);
+        }
         let before = self.problems.len();
         self.approvers(path, template);
         self.quorum(&format!("{path}.quorum"), &template.quorum);

@@ -60,7 +60,7 @@ pub(super) fn directory() -> Directory {
     Directory::compile(&document("").directory)
 }
 
-pub(super) fn template(id: &str, quorum: Quorum) -> PolicyTemplate {
+pub(in crate::domain) fn template(id: &str, quorum: Quorum) -> PolicyTemplate {
     PolicyTemplate {
         id: id.into(),
         name: id.to_uppercase(),
@@ -74,6 +74,7 @@ pub(super) fn template(id: &str, quorum: Quorum) -> PolicyTemplate {
         expires_after: Span::hours(24),
         valid_for: Span::hours(1),
         escalation: None,
+        latency_target: None,
         channel: None,
         show_payload: crate::domain::document::ShowPayload::Card,
         break_glass_bypass: true,

@@ -4,7 +4,7 @@ mod admission;
 mod decide;
 mod decisions;
 mod explanation;
-mod fixture;
+pub(super) mod fixture;
 mod oracle;
 mod properties;
 mod recheck;

@@ -1,12 +1,17 @@
 //! Properties that hold for every quorum, every set of decisions and all exclusions.
 
-use super::fixture::{approval, approvals, approvers, directory, excluding, gate, template};
+use super::fixture::{NOON, approval, approvals, approvers, directory, excluding, gate, template};
 use crate::domain::document::{Approvers, Quorum};
+use crate::domain::id::PersonId;
 use crate::domain::pinned_policy::PinnedPolicy;
+use crate::domain::preferences::{Absence, Preferences};
 use crate::domain::progress::{all_satisfied, evaluate};
 use crate::domain::satisfiable::satisfiable;
-use crate::domain::smallest::smallest_set;
+use crate::domain::smallest::{smallest_set, smallest_set_without};
+use crate::domain::time::Span;
+use crate::domain::whom::{Asked, whom_to_remind};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "erin"];
 const TEAMS: [&str; 3] = ["sre", "security", "payments"];
@@ -107,6 +112,32 @@ proptest! {
         if least.is_some() {
             let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
             prop_assert!(completes(&found));
+        }
+    }
+
+    /// Whoever is away is asked only if the others could not complete the request; their delegate is told instead of them.
+    #[test]
+    fn the_absent_are_not_asked_first(
+        gates in gates(), by in some(PEOPLE, 3), out in some(PEOPLE, 2), away in some(PEOPLE, 3), delegate in 0..6_usize,
+    ) {
+        let (excluded, decisions, directory) = (excluding(&out), approvals(&by), directory());
+        let delegate = PEOPLE.get(delegate).filter(|id| !away.contains(id)).map(|id| PersonId::from(*id));
+        let away: BTreeSet<PersonId> = away.iter().map(|id| PersonId::from(*id)).collect();
+        let until = NOON.plus(Span::hours(1));
+        let absent = Preferences { away: Some(Absence { until, delegate: delegate.clone() }), ..Preferences::default() };
+        let preferences = away.iter().map(|id| (id.clone(), absent.clone())).collect();
+        let at = |now| whom_to_remind(&gates, &excluded, &decisions, &directory, &preferences, now);
+        let usual = smallest_set(&gates, &excluded, &decisions, &directory);
+        let without = smallest_set_without(&gates, &excluded, &decisions, &directory, &away.iter().collect());
+        prop_assert_eq!(at(until).into_iter().map(|asked| asked.to).collect::<Vec<_>>(), usual.clone());
+        let told = at(NOON);
+        prop_assert_eq!(told.is_empty(), usual.is_empty());
+        for Asked { to, instead_of } in told {
+            match instead_of {
+                Some(who) => prop_assert!(away.contains(&who) && usual.contains(&who) && Some(to) == delegate),
+                None if away.contains(&to) => prop_assert!(without.is_empty()),
+                None => prop_assert!(usual.contains(&to) || without.contains(&to)),
+            }
         }
     }
 }

@@ -414,8 +414,23 @@ fn webhooks_routes_and_the_rest() {
         twice(a, &long),
         ["webhooks[1].url: is longer than 1000 characters"]
     );
-    assert_eq!(problems("reminders: {first: 0s, factor: 0}").len(), 2);
-    assert_eq!(policy("approvers: anyone, expiresAfter: 0s, validFor: 0s, channel: general, escalation: {after: 0s}").len(), 5);
+    assert_eq!(
+        problems("reminders: {first: 0s, factor: 0, most: 51}").len(),
+        3
+    );
+    assert_eq!(
+        problems(
+            "notifications: {quietHours: {from: 24, to: 7}, requesterExpiryWarning: 0s, staleAfter: 0s, \
+             digest: {weekday: monday, hour: 24, timezone: Mars/Olympus, channel: general}}"
+        )
+        .len(),
+        6
+    );
+    assert_eq!(
+        problems("notifications: {quietHours: {from: 7, to: 7}}").len(),
+        1
+    );
+    assert_eq!(policy("approvers: anyone, expiresAfter: 0s, validFor: 0s, channel: general, escalation: {after: 0s}, latencyTarget: 0s").len(), 6);
     assert_eq!(
         changed(|document| {
             document.routes.rules = serde_saphyr::from_str(

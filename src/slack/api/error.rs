@@ -166,6 +166,18 @@ impl SlackError {
         }
     }
 
+    /// Whether the message whose thread was meant is gone.
+    pub fn is_without_thread(&self) -> bool {
+        match self {
+            Self::MessageNotFound => true,
+            Self::Other(code) => matches!(
+                code.as_str(),
+                "thread_not_found" | "cannot_reply_to_message"
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether it surely is not the message's fault: whatever goes to this channel meets the same answer.
     pub fn concerns_channel(&self) -> bool {
         matches!(

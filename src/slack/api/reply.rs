@@ -72,6 +72,7 @@ pub struct SlackUser {
     pub is_ultra_restricted: Option<bool>,
     pub is_stranger: Option<bool>,
     pub is_invited_user: Option<bool>,
+    pub tz: Option<String>,
     pub enterprise_user: Option<EnterpriseUser>,
 }
 

@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::modals::{self, Opening};
 use super::reply::{Failure, Handled, Reply};
-use super::{break_glass, decisions, executions, home, lists, policies, requests};
+use super::{break_glass, decisions, executions, home, lists, policies, preferences, requests};
 use crate::app::RequestRef;
-use crate::domain::decision::DecisionKind;
+use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::digest::Digest;
 use crate::domain::id::RequestId;
 use crate::domain::refusal::Refusal;
@@ -13,18 +13,19 @@ use crate::domain::request::Outcome;
 use crate::domain::request_details::RequestDetails;
 use crate::slack::inbound::{Interaction, InteractionKind, View};
 use crate::slack::ui::{
-    break_glass as alerts, break_glass_form, details, policy_form, read_value, reject, replies,
-    request_form, review,
+    break_glass as alerts, break_glass_form, details, policy_form, preferences as wishes,
+    read_value, reject, replies, request_form, review, stale,
 };
 use serde_json::Value;
 use tracing::debug;
 
 /// Buttons that open a modal.
-const OPENS: [&str; 9] = [
+const OPENS: [&str; 10] = [
     "details",
     "review",
     "new_request",
     alerts::REVIEW,
+    wishes::CALLBACK,
     "policy_view",
     "policy_new",
     "policy_edit",
@@ -62,6 +63,7 @@ async fn clicked(context: &Context, seen: &Interaction) -> Handled {
         "start" => executions::start(context, value).await,
         "done" => executions::complete(context, value, Outcome::Succeeded).await,
         "failed" => executions::complete(context, value, Outcome::Failed).await,
+        stale::CANCEL => cancel(context, value).await,
         alerts::REVOKE => break_glass::revoke_by_button(context, value).await,
         button if OPENS.contains(&button) => {
             let (opener, button, value) = (context.clone(), button.to_owned(), value.to_owned());
@@ -80,6 +82,7 @@ async fn modal_of(context: &Context, button: &str, value: &str) -> Result<Value,
         "review" => first_page(context, value).await,
         "new_request" => requests::empty_form(context).await,
         alerts::REVIEW => break_glass::review_form(context, value).await,
+        wishes::CALLBACK => preferences::form(context).await,
         about_policies => policies::modal_of(context, about_policies, value).await,
     }
 }
@@ -95,8 +98,19 @@ async fn submitted(context: &Context, view: &View) -> Handled {
         }
         alerts::REVIEW => break_glass::review_submitted(context, view).await,
         break_glass_form::START => break_glass::start_submitted(context, view).await,
+        wishes::CALLBACK => preferences::submitted(context, view).await,
         _ => Ok(Reply::Nothing),
     }
+}
+
+/// Cancels a stale request; the use case checks who may.
+async fn cancel(context: &Context, value: &str) -> Handled {
+    let (request, _) = read_value(value).ok_or_else(replies::foreign_button)?;
+    let caller = context.actor().await?.caller(Via::Button);
+    let once = Some(context.once());
+    let request = RequestRef::Id(request);
+    let cancelled = context.app().cancel(&caller, &request, once).await?;
+    Ok(Reply::Answer(replies::cancelled(&cancelled)))
 }
 
 async fn first_page(context: &Context, value: &str) -> Result<Value, Failure> {

@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::modals::Opening;
 use super::reply::{Handled, Reply};
-use super::{break_glass, decisions, policies, requests};
-use crate::app::{ListFilter, RequestRef};
+use super::{break_glass, decisions, policies, preferences, requests};
+use crate::app::{App, ListFilter, RequestRef};
 use crate::domain::action::RequestType;
 use crate::domain::ask::Ask;
 use crate::domain::decision::{DecisionKind, Via};
@@ -46,6 +46,10 @@ async fn approval(context: &Context, approval: Approval, opening: Opening) -> Ha
         Approval::Policies => policies::list(context).await,
         Approval::Audit(events) => audit(context, events).await,
         Approval::Stats(window) => stats(context, window).await,
+        Approval::Stale => stale(context).await,
+        Approval::Notify(change) => preferences::notify(context, &change).await,
+        Approval::Away { until, delegate } => preferences::away(context, until, delegate).await,
+        Approval::Back => preferences::back(context).await,
     }
 }
 
@@ -91,6 +95,13 @@ async fn audit(context: &Context, events: u32) -> Handled {
     let events = context.app().latest_events(&caller, events).await?;
     let message = ui::audit::audit(&events, actor.config.directory());
     Ok(Reply::Answer(message))
+}
+
+async fn stale(context: &Context) -> Handled {
+    let caller = context.actor().await?.caller(Via::Command);
+    let report = context.app().stale_report().await?;
+    let may_cancel = |shown: &_| App::may_cancel(&caller, shown, &report.config);
+    Ok(Reply::Answer(ui::stale::report(&report, may_cancel)))
 }
 
 async fn stats(context: &Context, window: Span) -> Handled {

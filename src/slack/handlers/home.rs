@@ -11,8 +11,8 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
 use crate::slack::inbound::Interaction;
-use crate::slack::ui::break_glass;
 use crate::slack::ui::home::{self, Home, Look};
+use crate::slack::ui::{break_glass, preferences};
 use serde_json::Value;
 use tracing::warn;
 
@@ -134,6 +134,7 @@ impl Dispatcher {
             Err(AppError::Refused(Refusal::Forbidden(_))) => None,
             Err(error) => return Err(error),
         };
+        let (own, quiet) = app.preferences(&person.id).await?;
         let config = app.compiled_config().await?;
         Ok(home::home(&Home {
             person,
@@ -144,6 +145,12 @@ impl Dispatcher {
             decided: &decided,
             events: events.as_deref(),
             directory: config.directory(),
+            notifications: &preferences::section(&preferences::Shown {
+                preferences: &own,
+                quiet,
+                now: app.now(),
+                directory: config.directory(),
+            }),
             above: &break_glass::above_home(&app.open_sessions().await?, &config, &person.id),
         }))
     }

@@ -14,6 +14,7 @@ mod lists;
 mod modals;
 mod people;
 mod policies;
+mod preferences;
 mod reply;
 mod reply_sender;
 mod requests;

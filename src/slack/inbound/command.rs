@@ -1,13 +1,18 @@
 //! The grammar of `/approval` (threat SL14): strict, so that a word that is not understood is no action.
 
 pub mod break_glass;
+mod preferences;
+
+pub use preferences::quiet_of;
 
 use crate::app::{RequestRef, stats_window};
 use crate::domain::action::RequestType;
 use crate::domain::ask::Ask;
+use crate::domain::preferences::PreferencesChange;
 use crate::domain::suggestion;
 use crate::domain::text::{self, is_space};
 use crate::domain::time::Span;
+use chrono::NaiveDate;
 
 /// An `/approval` command.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +39,19 @@ pub enum Approval {
     Audit(u32),
     /// How long requests wait for people, looking so far back.
     Stats(Span),
+    /// What nobody should forget.
+    Stale,
+    /// Changes what they are told; an empty change shows it.
+    Notify(PreferencesChange),
+    /// Is away.
+    Away {
+        /// The day on which they are back.
+        until: NaiveDate,
+        /// Who is told instead of them.
+        delegate: Option<String>,
+    },
+    /// Is back.
+    Back,
 }
 
 /// Why a command was not understood, in a sentence that says what to do.
@@ -41,9 +59,9 @@ pub enum Approval {
 #[error("{0}")]
 pub struct ParseError(pub String);
 
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 15] = [
     "request", "inbox", "show", "cancel", "approve", "reject", "explain", "policies", "audit",
-    "stats", "help",
+    "stats", "stale", "notify", "away", "back", "help",
 ];
 /// Events of the audit log that are shown when nobody says how many.
 const EVENTS: u32 = 10;
@@ -67,6 +85,10 @@ pub fn parse(text: &str) -> Result<Approval, ParseError> {
     match verb.to_lowercase().as_str() {
         "" | "help" => alone(rest, Approval::Help),
         "policies" => alone(rest, Approval::Policies),
+        "stale" => alone(rest, Approval::Stale),
+        "notify" => preferences::notify(rest),
+        "away" => preferences::away(rest),
+        "back" => alone(rest, Approval::Back),
         "inbox" => inbox(rest),
         "show" => only_number(rest).map(Approval::Show),
         "cancel" => only_number(rest).map(Approval::Cancel),

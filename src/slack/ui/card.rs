@@ -3,7 +3,6 @@
 use super::content::{self, Offer};
 use super::text::{code, cut, cut_markup, date, name};
 use super::{Message, blocks, config_diff, phrases, shared};
-use crate::domain::decision::Decision;
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
@@ -264,19 +263,7 @@ fn decisions(shown: &RequestDetails, listed: usize, audience: Audience) -> Vec<V
     let earlier = shown.decisions.len().saturating_sub(listed);
     let mut lines: Vec<String> = shown.decisions[earlier..]
         .iter()
-        .map(|decision| match audience {
-            Audience::Own => phrases::decision_line(shown, decision),
-            Audience::Shared => {
-                let comment = None;
-                phrases::decision_line(
-                    shown,
-                    &Decision {
-                        comment,
-                        ..decision.clone()
-                    },
-                )
-            }
-        })
+        .map(|decision| phrases::decision_line_for(shown, decision, audience))
         .collect();
     if earlier > 0 {
         lines.insert(0, format!("{earlier} earlier decisions are under Details"));

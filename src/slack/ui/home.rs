@@ -85,7 +85,9 @@ pub struct Home<'a> {
     pub events: Option<&'a [LoggedEvent]>,
     /// Who is who.
     pub directory: &'a Directory,
-    /// Sections of other rooms, such as break-glass sessions: they stand above everything else.
+    /// What they want to be told.
+    pub notifications: &'a [Value],
+    /// Sections of other modules, such as break-glass sessions: they stand above everything else.
     pub above: &'a [Value],
 }
 
@@ -120,6 +122,7 @@ pub fn home(home: &Home<'_>) -> Value {
         );
         blocks.push(blocks::context(&[more]));
     }
+    blocks.extend(home.notifications.iter().cloned());
     let look = serde_json::to_string(home.look).unwrap_or_default();
     json!({ "type": "home", "private_metadata": look, "blocks": blocks })
 }

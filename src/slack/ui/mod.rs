@@ -16,13 +16,17 @@ pub mod pages;
 pub mod phrases;
 pub mod policies;
 pub mod policy_form;
+pub mod preferences;
 pub mod reject;
 pub mod replies;
 pub mod request_form;
 pub mod review;
 pub mod shared;
+pub mod stale;
 pub mod stats;
 pub mod text;
+pub mod thread;
+pub mod waiting;
 
 pub use crate::slack::api::message::Message;
 pub use card::{card, card_for, card_value, read_value};

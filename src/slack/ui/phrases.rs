@@ -9,6 +9,7 @@ use crate::domain::progress::PolicyProgress;
 use crate::domain::request::{Outcome, State, Status};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
 use crate::domain::time::Timestamp;
+use crate::slack::api::channels::Audience;
 
 /// Most characters of a target in a sentence; the fields of a card have all of it.
 pub(super) const PLACE: usize = 800;
@@ -82,6 +83,27 @@ pub fn decision_line(shown: &RequestDetails, decision: &Decision) -> String {
         ""
     };
     format!("*{who}* {did} {}{left}{comment}", date(decision.at))
+}
+
+/// The same for those who read it; another organization is not shown the comment.
+pub fn decision_line_for(
+    shown: &RequestDetails,
+    decision: &Decision,
+    audience: Audience,
+) -> String {
+    match audience {
+        Audience::Own => decision_line(shown, decision),
+        Audience::Shared => {
+            let comment = None;
+            decision_line(
+                shown,
+                &Decision {
+                    comment,
+                    ..decision.clone()
+                },
+            )
+        }
+    }
 }
 
 /// Who could complete it, as mentions where they are few.
@@ -296,6 +318,7 @@ pub fn event(what: AuditEventKind, actor: &Principal, request: &str) -> String {
         Kind::SessionEnded => "ended a break-glass session",
         Kind::SessionReviewed => "reviewed a break-glass session",
         Kind::SessionRefused => "tried to use break-glass and was refused",
+        Kind::PreferencesChanged => "changed their notification preferences",
         Kind::Recovered => "changed the configuration without the usual checks",
         Kind::WebhookDisabled => "switched a webhook off, because it failed for a day",
         Kind::WebhookEnabled => "switched a webhook on again",

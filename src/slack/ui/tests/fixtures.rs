@@ -345,6 +345,7 @@ pub(super) fn home_of(
 ) -> Value {
     let config = config();
     home::home(&Home {
+        notifications: &[],
         person: &carol(),
         look: &Look::default(),
         pending,

@@ -1,0 +1,126 @@
+//! The threads of cards. A message of the outbox says that a request has news for its threads; what they lack is found when it is
+//! delivered, so that each line is posted once (docs/decisions.md D31).
+
+use super::Workers;
+use super::outbox::LEASE_DURATION;
+use super::undelivered::Undelivered;
+use crate::app::{RequestRef, WaitingDetails};
+use crate::domain::id::RequestId;
+use crate::domain::people::Directory;
+use crate::domain::request_details::RequestDetails;
+use crate::domain::thread::Told;
+use crate::slack::api::channels::Audience;
+use crate::slack::ui;
+use crate::store::Thread;
+
+/// How far the threads of a request are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// They have everything.
+    Current,
+    /// A card is not posted yet, or another worker posts in its thread.
+    Waiting,
+}
+
+/// What the threads of a request should have.
+struct Content<'a> {
+    shown: &'a RequestDetails,
+    waiting: Option<&'a WaitingDetails>,
+    directory: &'a Directory,
+}
+
+impl Content<'_> {
+    /// The number of the latest reminder, while the request waits.
+    fn reminder(&self) -> u32 {
+        self.waiting.map_or(0, |waiting| waiting.done.reminders)
+    }
+
+    fn is_in(&self, told: &Told) -> bool {
+        told.missing(&self.shown.decisions, self.directory)
+            .is_empty()
+            && told.reminder >= self.reminder()
+    }
+
+    /// What a thread lacks, and what it has once that is posted; `None` if it lacks nothing.
+    fn beyond(&self, told: &Told, audience: Audience) -> Option<(ui::Message, Told)> {
+        if self.is_in(told) {
+            return None;
+        }
+        let missing = told.missing(&self.shown.decisions, self.directory);
+        let waiting = self.waiting.filter(|_| told.reminder < self.reminder());
+        let said = ui::thread::lines(self.shown, &missing, waiting, audience);
+        Some((said, told.with(&missing, self.reminder())))
+    }
+}
+
+impl Workers {
+    /// Posts what the threads of a request lack. A thread that fails keeps no other one back.
+    pub(super) async fn deliver_threads(
+        &self,
+        request: &RequestId,
+    ) -> Result<Threads, Undelivered> {
+        let threads = self.app.threads(request).await?;
+        if threads.is_empty() {
+            return Ok(Threads::Current);
+        }
+        let shown = self.app.show(&RequestRef::Id(request.clone())).await?;
+        let waiting = self.app.waiting(request).await?;
+        let config = self.app.compiled_config().await?;
+        let content = Content {
+            shown: &shown,
+            waiting: waiting.as_ref(),
+            directory: config.directory(),
+        };
+        let (mut state, mut failed) = (Threads::Current, None);
+        for thread in &threads {
+            match self.post_in(thread, &content).await {
+                Ok(Threads::Current) => {}
+                Ok(Threads::Waiting) => state = Threads::Waiting,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(state), Err)
+    }
+
+    async fn post_in(
+        &self,
+        thread: &Thread,
+        content: &Content<'_>,
+    ) -> Result<Threads, Undelivered> {
+        let (request, channel) = (&content.shown.request.id, &thread.channel);
+        if content.is_in(&thread.told) {
+            return Ok(Threads::Current);
+        }
+        let Some(ts) = &thread.ts else {
+            // a card that was given up has no thread
+            let waits = thread.is_due;
+            return Ok(if waits {
+                Threads::Waiting
+            } else {
+                Threads::Current
+            });
+        };
+        let audience = self.audience(channel).await?;
+        let until = self.app.now().plus(LEASE_DURATION);
+        let Some(held) = self.app.hold_thread(request, channel, until).await? else {
+            return Ok(Threads::Waiting);
+        };
+        let (posted, told) = match content.beyond(&held.told, audience) {
+            None => (Ok(()), None),
+            Some((said, told)) => {
+                let posted = self.slack.post_message(channel.as_str(), &said, Some(ts));
+                (posted.await.map(|_| ()), Some(told))
+            }
+        };
+        let told = told.filter(|_| posted.is_ok());
+        self.app
+            .release_thread(request, channel, &held, told.as_ref())
+            .await?;
+        match posted {
+            // the card is gone, and its thread with it
+            Err(error) if error.is_without_thread() => Ok(Threads::Current),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(Threads::Current),
+        }
+    }
+}
