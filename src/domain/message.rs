@@ -226,7 +226,7 @@ impl Message {
             Self::Reminder { .. } | Self::Escalated { .. } | Self::ExpiryWarning { .. } => {
                 Importance::Needed
             }
-            // those to channels do not depend on anybody's preferences
+            // those to channels and other systems do not depend on anybody's preferences
             Self::Thread { .. }
             | Self::Escalation { .. }
             | Self::Digest { .. }
@@ -234,7 +234,8 @@ impl Message {
             | Self::Session { .. }
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
-            | Self::Undeliverable { .. } => Importance::Alert,
+            | Self::Undeliverable { .. }
+            | Self::Webhook { .. } => Importance::Alert,
         }
     }
 
