@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::server::{self, Servers, Start};
-use crate::app::{AppError, Changed};
+use crate::app::{AppError, Changed, Clock};
 use crate::bot::{Bot, CannotStart};
 use crate::config::file::Source;
 use crate::config::file_error::ConfigFileErrors;
@@ -28,6 +28,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         .map_err(|faults| usage(&faults))?;
     let bot = server::bot(Start {
         database_url: settings.database_url.expose_secret(),
+        clock: Clock::System,
         bot_token: settings.slack.bot_token.clone(),
         slack_api_url: settings
             .slack
@@ -38,6 +39,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         signing_secrets: signing_secrets(&settings)?,
         app_token: settings.slack.app_token.clone(),
         app_id: settings.slack.app_id.clone(),
+        metrics: server::metrics().map_err(cannot_start)?,
         metrics_at: if settings.admin_listen.is_some() {
             MetricsAddress::Elsewhere
         } else {

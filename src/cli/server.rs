@@ -7,7 +7,7 @@ use crate::http::{Bounds, MetricsAddress};
 use crate::slack::inbound::signature::SigningSecrets;
 use crate::store::Db;
 use axum::Router;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -34,6 +34,8 @@ const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 pub struct Start<'a> {
     /// Database URL.
     pub database_url: &'a str,
+    /// The clock that decides.
+    pub clock: Clock,
     /// Slack bot token.
     pub bot_token: SecretString,
     /// Base URL of Slack's Web API.
@@ -44,12 +46,14 @@ pub struct Start<'a> {
     pub app_token: Option<SecretString>,
     /// Slack app id, if configured.
     pub app_id: Option<String>,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
     /// Address at which `/metrics` is served.
     pub metrics_at: MetricsAddress,
 }
 
-/// Opens the database and builds the bot.
-pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
+/// Installs the recorder of this process; the handle renders what it has recorded.
+pub fn metrics() -> Result<PrometheusHandle, AppError> {
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(DECIDE_SECONDS.to_owned()), &DECIDE_BUCKETS)
         .map_err(|error| AppError::Internal(error.to_string()))?
@@ -58,15 +62,20 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
     // a second recorder in one process (tests) is refused, which does no harm
     let _ = metrics::set_global_recorder(metrics);
     describe_metrics();
+    Ok(handle)
+}
+
+/// Opens the database and builds the bot.
+pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
     Bot::new(Parts {
         db: Db::open(start.database_url).await?,
-        clock: Clock::System,
+        clock: start.clock,
         bot_token: start.bot_token,
         slack_api_url: start.slack_api_url,
         signing_secrets: start.signing_secrets,
         app_token: start.app_token,
         app_id: start.app_id,
-        metrics: handle,
+        metrics: start.metrics,
         metrics_at: start.metrics_at,
     })
     .await

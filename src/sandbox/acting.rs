@@ -284,6 +284,17 @@ impl Sandbox {
     /// # Errors
     /// [`ActError`].
     pub fn say(&self, user: &str, channel: &str, text: &str) -> Result<String, ActError> {
+        self.say_in(user, channel, None, text)
+    }
+
+    /// Posts a plain message, as a reply in a thread or by itself.
+    pub(super) fn say_in(
+        &self,
+        user: &str,
+        channel: &str,
+        thread_ts: Option<&str>,
+        text: &str,
+    ) -> Result<String, ActError> {
         let now_ms = self.now_ms();
         let text: String = text.chars().take(limits::MESSAGE_TEXT).collect();
         self.change(|state| {
@@ -297,6 +308,7 @@ impl Sandbox {
             let message = super::Message {
                 user: person.id,
                 text,
+                thread_ts: thread_ts.map(str::to_owned),
                 ..super::Message::default()
             };
             Ok(state.post(&id, message, now_ms))

@@ -1,5 +1,7 @@
 //! Signed deliveries to the bot, and the bot's answers.
 
+use std::time::Instant;
+
 use axum::body::Bytes;
 use axum::http::{Method, Request, header};
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,7 +13,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::acting::ActError;
-use super::{Sandbox, limits, lock};
+use super::{Sandbox, limits, lock, trace};
 
 pub(super) type Client = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
 
@@ -165,7 +167,18 @@ impl Sandbox {
         Ok(answer)
     }
 
+    /// Sends a delivery, and keeps it for the page with the bot's answer.
     async fn post(&self, delivery: &Delivery) -> Result<Answer, ActError> {
+        let (at_ms, sent) = (self.now_ms(), Instant::now());
+        let answer = self.post_untraced(delivery).await;
+        let took_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let seen = answer.as_ref().map_err(ToString::to_string);
+        lock(&self.0.trace).add(trace::of_delivery(delivery, seen, took_ms, at_ms));
+        self.0.version.send_modify(|version| *version += 1);
+        answer
+    }
+
+    async fn post_untraced(&self, delivery: &Delivery) -> Result<Answer, ActError> {
         if self.0.sockets.is_some() {
             return self.post_envelope(delivery).await;
         }

@@ -52,16 +52,24 @@ impl Fault {
 
 /// Faults that are waiting for a call.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Faults {
     any: VecDeque<Fault>,
     next: HashMap<String, VecDeque<Fault>>,
     always: HashMap<String, Fault>,
     pub(super) outage: bool,
+    /// Every message and view is refused for some seconds, until this is switched off.
+    pub(super) limited: bool,
+    /// Whoever runs the bot has stopped it; nothing of the workspace is broken.
+    pub(super) bot_stopped: bool,
     pub(super) paced: bool,
     posted: HashMap<String, i64>,
     pub(super) has_tiers: bool,
     listed: HashMap<String, VecDeque<i64>>,
 }
+
+/// The `Retry-After` while the workspace refuses everything.
+const LIMITED_SECONDS: u32 = 5;
 
 /// Slack accepts about one message per second and channel.
 const PACE_MS: i64 = 1_000;
@@ -101,6 +109,11 @@ impl Faults {
     ) -> Option<Fault> {
         if self.outage {
             return Some(Fault::Disconnect);
+        }
+        if self.limited && (method.starts_with("chat.") || method.starts_with("views.")) {
+            return Some(Fault::RateLimited {
+                retry_after: LIMITED_SECONDS,
+            });
         }
         let own = self.next.get_mut(method).and_then(VecDeque::pop_front);
         own.or_else(|| self.any.pop_front())

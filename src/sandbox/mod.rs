@@ -24,6 +24,8 @@ mod seed;
 mod sockets;
 mod state;
 mod tickets;
+mod tools;
+mod trace;
 mod wire;
 
 use std::collections::VecDeque;
@@ -32,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +47,8 @@ pub use forms::Values;
 pub use reading::{ModalText, Shown};
 pub use seed::Seed;
 pub use state::{Channel, ChannelKind, Group, Install, Message, State, User, View};
+pub use tools::Order;
+pub use trace::TraceEntry;
 
 /// Returns the workspace's time, in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -75,6 +79,8 @@ struct Inner {
     state: Mutex<State>,
     faults: Mutex<faults::Faults>,
     calls: Mutex<calls::CallLog>,
+    trace: Mutex<trace::Trace>,
+    orders: Mutex<Option<mpsc::UnboundedSender<Order>>>,
     version: watch::Sender<u64>,
     release: Notify,
     clock: Clock,
@@ -105,6 +111,8 @@ impl Sandbox {
             state: Mutex::new(setup.seed.into_state()),
             faults: Mutex::default(),
             calls: Mutex::default(),
+            trace: Mutex::default(),
+            orders: Mutex::default(),
             version: watch::Sender::new(1),
             release: Notify::new(),
             clock: setup.clock,

@@ -18,7 +18,7 @@ use super::acting::{ActError, Element, Forge, Place};
 use super::deliver::Answer;
 use super::forms::Values;
 use super::state::{Channel, ChannelKind, Message, State, User};
-use super::{Sandbox, lock};
+use super::{Sandbox, lock, tools};
 
 /// How long a long poll for changes is held open.
 const NEWS: Duration = Duration::from_secs(25);
@@ -26,38 +26,33 @@ const NEWS: Duration = Duration::from_secs(25);
 const SHOWN: usize = 200;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+/// The page's files: path, content type and content.
+const FILES: [(&str, &str, &str); 10] = [
+    ("/", "text/html", include_str!("page/index.html")),
+    ("/page/page.css", "text/css", include_str!("page/page.css")),
+    ("/page/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/page/blocks.js", SCRIPT, include_str!("page/blocks.js")),
+    (
+        "/page/composer.js",
+        SCRIPT,
+        include_str!("page/composer.js"),
+    ),
+    ("/page/guide.js", SCRIPT, include_str!("page/guide.js")),
+    ("/page/kept.js", SCRIPT, include_str!("page/kept.js")),
+    ("/page/text.js", SCRIPT, include_str!("page/text.js")),
+    ("/page/modal.js", SCRIPT, include_str!("page/modal.js")),
+    ("/page/tools.js", SCRIPT, include_str!("page/tools.js")),
+];
+const SCRIPT: &str = "text/javascript";
 
 pub(super) fn router() -> Router<Sandbox> {
-    Router::new()
-        .route(
-            "/",
-            get(|| async { asset("text/html", include_str!("page/index.html")) }),
-        )
-        .route(
-            "/page/page.css",
-            get(|| async { asset("text/css", include_str!("page/page.css")) }),
-        )
-        .route(
-            "/page/page.js",
-            get(|| async { asset("text/javascript", include_str!("page/page.js")) }),
-        )
-        .route(
-            "/page/blocks.js",
-            get(|| async { asset("text/javascript", include_str!("page/blocks.js")) }),
-        )
-        .route(
-            "/page/guide.js",
-            get(|| async { asset("text/javascript", include_str!("page/guide.js")) }),
-        )
-        .route(
-            "/page/text.js",
-            get(|| async { asset("text/javascript", include_str!("page/text.js")) }),
-        )
-        .route(
-            "/page/modal.js",
-            get(|| async { asset("text/javascript", include_str!("page/modal.js")) }),
-        )
+    let mut router = Router::new();
+    for (path, kind, text) in FILES {
+        router = router.route(path, get(move || async move { asset(kind, text) }));
+    }
+    router
         .route("/page/state", get(state))
         .route("/page/say", post(say))
         .route("/page/press", post(press))
@@ -65,6 +60,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/page/suggest", post(suggest))
         .route("/page/close", post(close))
         .route("/page/home", post(home))
+        .merge(tools::router())
         .layer(from_fn(same_origin))
 }
 
@@ -116,6 +112,7 @@ async fn state(Shared(sandbox): Shared<Sandbox>, Query(asked): Query<Asked>) -> 
     body["version"] = json!(version);
     body["has_bot"] = json!(has_bot);
     body["now_ms"] = json!(sandbox.now_ms());
+    body["broken"] = sandbox.broken();
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -204,13 +201,15 @@ struct Said {
     user: String,
     channel: String,
     text: String,
+    thread_ts: Option<String>,
 }
 
 /// Handles a line from the composer: a slash command or a plain message.
 async fn say(Shared(sandbox): Shared<Sandbox>, Json(said): Json<Said>) -> Response {
     let line = said.text.trim();
     if !line.starts_with('/') {
-        let outcome = sandbox.say(&said.user, &said.channel, line);
+        let thread = said.thread_ts.as_deref();
+        let outcome = sandbox.say_in(&said.user, &said.channel, thread, line);
         return told(outcome.map(|_| None));
     }
     let (command, text) = line.split_once(char::is_whitespace).unwrap_or((line, ""));

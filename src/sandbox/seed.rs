@@ -74,6 +74,24 @@ impl Seed {
             .channel("C03SECURITY", "security")
     }
 
+    /// The people, groups and channels of the company that `countersign demo` shows.
+    pub fn company() -> Self {
+        Self::example()
+            .user("U07FRANK", "frank", "Frank Foster", "Europe/Madrid")
+            .user("U08GRACE", "grace", "Grace Green", "America/Chicago")
+            .user("U09HEIDI", "heidi", "Heidi Hall", "Europe/Zurich")
+            .user("U10IVAN", "ivan", "Ivan Ivanov", "Europe/Sofia")
+            .user("U11JUDY", "judy", "Judy Jones", "Europe/Dublin")
+            .group("S02SRE", "sre", "SRE", &["carol", "dan", "ivan"])
+            .group("S03SECURITY", "security", "Security", &["erin", "heidi"])
+            .group("S04PAYMENTS", "payments", "Payments", &["frank", "grace"])
+            .group("S05DATA", "data", "Data", &["judy"])
+            .channel("C01APPROVALS", "approvals")
+            .channel("C02PROD", "prod-approvals")
+            .channel("C03SECURITY", "security")
+            .install(|install| install.team_name = "Acme".to_owned())
+    }
+
     /// Adds a person of this workspace.
     #[must_use]
     pub fn user(mut self, id: &str, name: &str, real_name: &str, tz: &str) -> Self {

@@ -27,6 +27,10 @@ macro_rules! looking {
     };
 }
 
+mod accessibility;
+mod history;
+mod tools;
+
 /// Waits until the element accepts input: a closing form or the Home tab may still cover it.
 async fn focuses(browser: &mut Browser, what: &str) {
     let element = format!("document.querySelector('{what}')");
@@ -79,14 +83,19 @@ async fn finish(world: World, browser: Browser) {
     world.finish().await;
 }
 
-const BUTTONS: &str =
-    "[...document.querySelectorAll('#messages button')].map((button) => button.innerText).join()";
+const LAST_MESSAGE: &str = "[...document.querySelectorAll('#messages > article')].at(-1)";
+const LAST_CARD: &str =
+    "[...document.querySelectorAll('#messages > article:not(.only-you)')].at(-1)";
+const MODAL: &str = "document.querySelector('#modal')";
+const HOME_TAB: &str = "document.querySelector('article.home')";
+const MESSAGES: &str = "document.querySelector('#messages')";
+const BUTTONS: &str = "[...document.querySelectorAll('#messages .actions button')].map((button) => button.innerText).join()";
 const ONLY_ME: &str = "[...document.querySelectorAll('article.only-you')].at(-1)?.innerText ?? ''";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn demo_request_is_approved_in_a_browser() {
     looking!(world, browser);
-    browser.reads("Three things to try").await;
+    browser.reads("Guide 0 of 7").await;
     browser.screenshot("01-empty").await;
 
     sends(&world, &mut browser, &format!("/approval {DEPLOY}")).await;
@@ -109,6 +118,8 @@ async fn demo_request_is_approved_in_a_browser() {
         .until("!document.querySelector('#channels .unread')")
         .await;
     browser.screenshot("03-card").await;
+    browser.picture("card", LAST_MESSAGE).await;
+    browser.picture("readme-card", LAST_MESSAGE).await;
     clicks(&world, &mut browser, "Approve").await;
     browser.reads("1 of 2 approvals").await;
     browser.reads("Bob Brown approved").await;
@@ -139,6 +150,7 @@ async fn demo_request_is_approved_in_a_browser() {
         "{buttons}"
     );
     browser.screenshot("06-approved").await;
+    browser.picture("approved", LAST_CARD).await;
 
     becomes(&mut browser, "Alice").await;
     browser
@@ -204,6 +216,7 @@ async fn everything_can_be_done_with_the_keyboard() {
         .await;
     browser.reads("Production Deploy Gate").await;
     browser.screenshot("12-details").await;
+    browser.picture("details", MODAL).await;
     browser.press("Escape").await;
     browser
         .until("!document.querySelector('#modal').open")
@@ -278,7 +291,6 @@ async fn sandbox_page_fits_a_phone_screen() {
         .await;
     world.settle().await;
     browser.reads("Asked as #1").await;
-    browser.click("New here?").await;
     browser.click("Be Bob").await;
     browser
         .reads("Alice Anderson asks for Release Deploy")
@@ -307,6 +319,7 @@ async fn forms_home_and_policies_in_a_browser() {
     .await;
     browser.reads("What do you want to do?").await;
     browser.screenshot("41-request-form").await;
+    browser.picture("request-form", MODAL).await;
     browser.click("Ask for approval").await;
     browser.reads("This action needs it.").await;
     browser.screenshot("42-request-form-missing").await;
@@ -320,6 +333,7 @@ async fn forms_home_and_policies_in_a_browser() {
     clicks(&world, &mut browser, "Reject").await;
     browser.reads("The requester reads this").await;
     browser.screenshot("43-reject-form").await;
+    browser.picture("reject-form", MODAL).await;
     browser.tab_to("textarea").await;
     browser.types("frozen until Monday").await;
     browser.click("Reject request").await;
@@ -328,6 +342,7 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.click("Close").await;
     browser.reads("#1 Rejected").await;
     browser.screenshot("44-rejected").await;
+    browser.picture("rejected", LAST_CARD).await;
 
     let second = DEPLOY.replace("v1.4.2", "v1.4.3");
     for (who, line) in [
@@ -346,6 +361,7 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.click("Countersign 2").await;
     browser.reads("Press Start").await;
     browser.screenshot("45-start").await;
+    browser.picture("start", LAST_MESSAGE).await;
     clicks(&world, &mut browser, "Start").await;
     browser.reads("press Done or Failed").await;
     browser.screenshot("46-started").await;
@@ -364,6 +380,7 @@ async fn forms_home_and_policies_in_a_browser() {
     browser.evaluate(view).await;
     browser.reads("The hours in which it applies").await;
     browser.screenshot("49-policy").await;
+    browser.picture("policy", MODAL).await;
     clicks(&world, &mut browser, "Edit").await;
     browser.reads("Why this change?").await;
     browser.screenshot("50-policy-form").await;
@@ -456,11 +473,13 @@ async fn break_glass_session_in_a_browser() {
     browser.click("# security").await;
     browser.reads("went past").await;
     browser.screenshot("53-break-glass-alerts").await;
+    browser.picture("break-glass-alerts", MESSAGES).await;
     becomes(&mut browser, "Dan").await;
     browser.click("Countersign Home").await;
     world.settle().await;
     browser.reads("End session").await;
     browser.screenshot("54-break-glass-home").await;
+    browser.picture("break-glass-home", HOME_TAB).await;
     browser.click("End session").await;
     browser
         .reads("From then on policies gate everything again")

@@ -15,10 +15,10 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The test's own folder, which the program uses for temporary files.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let name = format!("cs_demo_{}", uuid::Uuid::now_v7().simple());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).expect("a folder");
@@ -55,15 +55,15 @@ fn demo(folder: &Path, args: &[&str]) -> Command {
 }
 
 /// A demo that has printed that it runs.
-struct Running {
+pub struct Running {
     child: Child,
     said: String,
-    page: String,
+    pub page: String,
     api: String,
 }
 
 impl Running {
-    async fn start(folder: &Path, args: &[&str]) -> Self {
+    pub async fn start(folder: &Path, args: &[&str]) -> Self {
         let all = [&["--port", "0", "--slack-port", "0"], args].concat();
         let mut child = demo(folder, &all).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
@@ -125,7 +125,7 @@ impl Running {
     }
 
     /// Sends Ctrl-C; returns whether the demo succeeded, and its errors.
-    async fn ends(mut self) -> (bool, String) {
+    pub async fn ends(mut self) -> (bool, String) {
         let pid = i32::try_from(self.child.id().expect("it runs")).expect("a pid");
         kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("it is ours");
         let status = self.child.wait().await.expect("it ends");
@@ -139,7 +139,7 @@ impl Running {
 #[tokio::test]
 async fn demo_prints_what_to_try_and_removes_its_files() {
     let folder = Folder::new();
-    let demo = Running::start(&folder.0, &[]).await;
+    let demo = Running::start(&folder.0, &["--empty"]).await;
     let words = demo
         .said
         .replace(&demo.page, "[page]")
@@ -197,7 +197,7 @@ async fn numbers_with(api: &str, wanted: &str) -> String {
 #[tokio::test]
 async fn kept_demo_posts_its_pending_cards_again() {
     let folder = Folder::new();
-    let kept = ["--database", "sqlite://kept.db"];
+    let kept = ["--empty", "--database", "sqlite://kept.db"];
     let demo = Running::start(&folder.0, &kept).await;
     assert!(demo.said.contains("the data stays"), "{}", demo.said);
     demo.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
@@ -220,6 +220,102 @@ async fn kept_demo_posts_its_pending_cards_again() {
     again.card_with("#1 Approved").await;
     let (ended_well, log) = again.ends().await;
     assert!(ended_well && !log.contains("WARN"), "{log}");
+}
+
+/// Everything that a person sees in the workspace's channels, as JSON text.
+async fn visible(demo: &Running) -> (Value, String) {
+    let url = format!("{}/page/state?as=U01ALICE&version=0", demo.page);
+    let answer = reqwest::get(url).await.expect("an answer");
+    let state: Value = answer.json().await.expect("JSON");
+    let text = state["channels"].to_string();
+    (state, text)
+}
+
+#[tokio::test]
+async fn demo_starts_with_two_weeks_of_history_and_fills_a_database_once() {
+    let folder = Folder::new();
+    let kept = ["--database", "sqlite://kept.db"];
+    let demo = Running::start(&folder.0, &kept).await;
+    let (_, cards) = visible(&demo).await;
+    for text in [
+        "1 of 2 approvals",
+        "Approved",
+        "Succeeded",
+        "Failed",
+        "Rejected",
+        "Expired",
+        "Cancelled",
+        "Bypassed",
+        "payment provider has maintenance",
+        "readinessProbe",
+        "Tech Lead Trial",
+        "INC-2041",
+    ] {
+        assert!(cards.contains(text), "no card says: {text}");
+    }
+    let before = numbers(&demo.api).await;
+    let pending = |numbers: &str| {
+        let line = numbers
+            .lines()
+            .find(|line| line.starts_with("countersign_requests_pending "));
+        line.expect("the number").to_owned()
+    };
+    assert_eq!(pending(&before), "countersign_requests_pending 3");
+    let (ended_well, log) = demo.ends().await;
+    assert!(
+        ended_well && !log.contains("WARN") && !log.contains("ERROR"),
+        "{log}"
+    );
+
+    let again = Running::start(&folder.0, &kept).await;
+    assert_eq!(
+        pending(&numbers(&again.api).await),
+        "countersign_requests_pending 3"
+    );
+    again.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
+    again.card_with("0 of 2 approvals").await;
+    assert_eq!(
+        pending(&numbers(&again.api).await),
+        "countersign_requests_pending 4"
+    );
+    assert!(again.ends().await.0);
+}
+
+#[tokio::test]
+async fn demo_bot_is_stopped_started_and_moved_by_a_day() {
+    let folder = Folder::new();
+    let demo = Running::start(&folder.0, &["--empty"]).await;
+    demo.says("U01ALICE", &format!("/approval {DEPLOY}")).await;
+    demo.card_with("0 of 2 approvals").await;
+    let breaks = async |what: &str| {
+        let url = format!("{}/page/break", demo.page);
+        let body = json!({"what": what});
+        let sent = reqwest::Client::new().post(url).json(&body).send().await;
+        let answer: Value = sent.expect("an answer").json().await.expect("JSON");
+        assert_eq!(answer, json!({"ok": true}));
+    };
+    let comes = async |stopped: bool| loop {
+        if visible(&demo).await.0["broken"]["bot_stopped"] == stopped {
+            return;
+        }
+    };
+    breaks("stop_bot").await;
+    comes(true).await;
+    let body = json!({"user": "U02BOB", "channel": "C01APPROVALS", "text": "/approval approve 1"});
+    let url = format!("{}/page/say", demo.page);
+    let sent = reqwest::Client::new().post(url).json(&body).send().await;
+    let refused = sent.expect("an answer").text().await.expect("text");
+    assert!(
+        refused.contains("the bot could not be reached"),
+        "{refused}"
+    );
+    breaks("start_bot").await;
+    comes(false).await;
+    demo.says("U02BOB", "/approval approve 1").await;
+    demo.card_with("1 of 2 approvals").await;
+    breaks("skip_day").await;
+    demo.card_with("#1 Expired").await;
+    assert!(demo.ends().await.0);
 }
 
 #[tokio::test]

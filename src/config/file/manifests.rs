@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 fn shipped() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
-    let mut files = vec![folder.join("demo.yaml"), folder.join("example.yaml")];
+    let names = ["demo-company.yaml", "demo.yaml", "example.yaml"];
+    let mut files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let policies = std::fs::read_dir(folder.join("policies")).expect("manifests/policies");
     files.extend(policies.map(|entry| entry.expect("a file").path()));
     files.sort();
@@ -25,7 +26,7 @@ fn load(file: &str) -> ConfigDocument {
 #[test]
 fn every_shipped_configuration_loads_and_compiles() {
     let files = shipped();
-    assert_eq!(files.len(), 7, "{files:?}");
+    assert_eq!(files.len(), 8, "{files:?}");
     for file in files {
         let source = Source::open(&file).unwrap_or_else(|faults| panic!("{faults}"));
         if let Err(faults) = source.compile(0, &BTreeMap::new()) {

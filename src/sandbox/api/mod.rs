@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use self::args::Args;
 use super::calls::Call;
 use super::wire::Cut;
-use super::{Sandbox, lock};
+use super::{Sandbox, lock, trace};
 
 /// An error of the Web API: `200 {"ok": false, "error": ..}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +183,9 @@ fn run(sandbox: &Sandbox, method: &str, args: &Args) -> Outcome {
 }
 
 fn record(sandbox: &Sandbox, method: &str, args: &Args, error: Option<&str>) {
+    let (said, now_ms) = (args.without_token(), sandbox.now_ms());
+    let entry = sandbox.look(|state| trace::of_call(state, method, said, error, now_ms));
+    lock(&sandbox.0.trace).add(entry);
     lock(&sandbox.0.calls).record(Call {
         method: method.to_owned(),
         args: args.without_token(),

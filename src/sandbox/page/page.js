@@ -1,21 +1,28 @@
 // The sandbox's page: reads the state as one person sees it and sends what that person does.
 
 import { askFirst, renderBlocks } from "./blocks.js";
+import { startComposer } from "./composer.js";
 import { showGuide } from "./guide.js";
+import { isSecondPane, keep, kept, keptSet } from "./kept.js";
 import { showErrors, showModal } from "./modal.js";
-import { el, mrkdwn } from "./text.js";
+import { el, mrkdwn, setClock } from "./text.js";
+import { showTools, startTools } from "./tools.js";
 
 const $ = (id) => document.getElementById(id);
 const HOME = "home";
-const HISTORY = "sandbox-history";
-const stored = (key) => sessionStorage.getItem(key);
+/** Older messages do not count as unread when somebody looks at a channel for the first time. */
+const RECENT_MS = 3_600_000;
 let state = null;
-let me = new URLSearchParams(location.search).get("as") ?? stored("sandbox-me");
+const named = new URLSearchParams(location.search).get("as");
+let me = isSecondPane ? (kept("me") ?? named) : (named ?? kept("me"));
 let here = decodeURIComponent(location.hash.slice(1)) || null;
 let asking = new AbortController();
-let history = JSON.parse(stored(HISTORY) ?? "[]");
-let at = history.length;
 let toEnd = false;
+/** Ephemeral messages that were dismissed, and threads that were opened. */
+const dismissed = keptSet("dismissed");
+const openThreads = keptSet("threads");
+/** Where the unread messages of the shown channel begin. */
+let newFrom = { place: null, ts: null };
 
 /** Asks for news for ever; the server answers when something happened. */
 async function follow() {
@@ -30,6 +37,7 @@ async function follow() {
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       state = await answer.json();
       version = state.version;
+      setClock(state.now_ms);
       document.body.classList.remove("offline");
       if (!state.me) {
         become(state.people[0]?.id);
@@ -48,7 +56,7 @@ async function follow() {
 
 function become(id) {
   me = id;
-  sessionStorage.setItem("sandbox-me", id ?? "");
+  keep("me", id ?? "");
   asking.abort();
   if (here === HOME && me) send("home", {});
 }
@@ -98,7 +106,9 @@ function show() {
   if (here !== HOME && !state.channels.some((channel) => channel.id === here)) {
     here = state.channels.find((channel) => !channel.is_im)?.id ?? HOME;
   }
+  showFaces();
   showGuide(state, goAs);
+  showTools();
   showNavigation();
   if (here === HOME) showHome();
   else showChannel(state.channels.find((channel) => channel.id === here));
@@ -113,15 +123,34 @@ function show() {
   if (!state.has_bot) notice("The bot is not connected yet.");
 }
 
+/** One click to act as somebody else. */
+function showFaces() {
+  const box = $("faces");
+  const sign = JSON.stringify([state.people, me]);
+  if (signs.get(box) === sign) return;
+  signs.set(box, sign);
+  const focused = box.contains(document.activeElement);
+  const face = (person) => {
+    const isMe = person.id === me;
+    const button = el("button", { type: "button", className: "face", title: person.real_name, "aria-label": `Be ${person.real_name}`, "aria-pressed": String(isMe) }, initials(person.real_name));
+    button.addEventListener("click", () => become(person.id));
+    return button;
+  };
+  box.replaceChildren(...state.people.map(face));
+  if (focused) box.querySelector("[aria-pressed=true]")?.focus();
+}
+
+const initials = (name) => name.split(" ").map((word) => word[0]).join("").slice(0, 2).toUpperCase();
+
 /** The newest message seen, per person and channel. */
-const seenKey = (channel) => `sandbox-seen ${me} ${channel.id}`;
+const seenKey = (channel) => `seen ${me} ${channel.id}`;
 const newest = (channel) => channel.messages.at(-1)?.ts ?? "";
+const seen = (channel) => kept(seenKey(channel)) ?? String((state.now_ms - RECENT_MS) / 1000);
 
 function showNavigation() {
   const entry = (id, label, unread) => ({ id, label, unread, current: id === here });
   const listed = (channel) => {
-    const seen = stored(seenKey(channel)) ?? "";
-    const unread = channel.id === here ? 0 : channel.messages.filter((message) => message.ts > seen && message.user !== me).length;
+    const unread = channel.id === here ? 0 : channel.messages.filter((message) => message.ts > seen(channel) && message.user !== me).length;
     return entry(channel.id, channel.is_im ? state.bot.name : `${channel.is_private ? "🔒 " : "# "}${channel.name}`, unread);
   };
   const channels = state.channels.filter((channel) => !channel.is_im);
@@ -201,27 +230,70 @@ function showChannel(channel) {
   $("title").textContent = channel.is_im ? state.bot.name : `# ${channel.name}`;
   $("subtitle").textContent = `${channel.is_archived ? "Archived. " : ""}You are ${state.me.real_name}`;
   $("composer").hidden = channel.is_archived;
-  sessionStorage.setItem(seenKey(channel), newest(channel));
-  const entry = (message) => ({ key: message.ts, from: message, build: () => article(message, channel) });
-  const tops = channel.messages.filter((message) => !message.thread_ts);
-  const entries = tops.flatMap((message) => [message, ...channel.messages.filter((reply) => reply.thread_ts === message.ts)]);
-  const orphans = channel.messages.filter((m) => m.thread_ts && !tops.some((top) => top.ts === m.thread_ts));
-  const all = [...entries, ...orphans].map(entry);
-  fill(all.length ? all : [note("Nothing here yet. Ask for something with /approval request; /approval help shows how.")]);
+  const place = `${me} ${channel.id}`;
+  if (newFrom.place !== place) {
+    const first = channel.messages.find((message) => message.ts > seen(channel) && message.user !== me);
+    newFrom = { place, ts: first?.ts ?? null };
+  }
+  keep(seenKey(channel), newest(channel));
+  const messages = channel.messages.filter((message) => !(message.only_you && dismissed.has(message.ts)));
+  const isTop = (message) => !message.thread_ts || !messages.some((top) => top.ts === message.thread_ts);
+  let day = null;
+  const entries = messages.filter(isTop).flatMap((message) => {
+    const replies = messages.filter((reply) => reply.thread_ts === message.ts);
+    const today = dayOf(message.ts);
+    const dividers = [];
+    if (today !== day) dividers.push(divider(`day ${today}`, today, ""));
+    if (message.ts === newFrom.ts) dividers.push(divider("new", "New", "new"));
+    day = today;
+    return [...dividers, { key: message.ts, from: [message, replies], build: () => article(message, channel, replies) }];
+  });
+  fill(entries.length ? entries : [note("Nothing here yet. Ask for something with /approval request; /approval help shows how.")]);
 }
 
-function article(message, channel) {
+const momentOf = (ts) => new Date(Number(ts.split(".")[0]) * 1000);
+const dayOf = (ts) => momentOf(ts).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+const divider = (key, words, className) => ({ key, from: words, build: () => el("p", { className: `divider ${className}`.trim() }, el("span", {}, words)) });
+
+function article(message, channel, replies) {
   const author = message.user === state.bot.id ? state.bot.name : state.names[message.user] ?? message.user;
-  const when = new Date(Number(message.ts.split(".")[0]) * 1000);
+  const when = momentOf(message.ts);
   const time = el("time", { datetime: when.toISOString() }, when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   const isBot = message.user === state.bot.id;
   const head = el("header", {}, el("strong", {}, author), isBot ? el("small", { className: "tag" }, "APP") : "", time, message.edited ? el("small", {}, "(edited)") : "");
   const act = actor("message", { channel: channel.id, ts: message.ts });
   const body = message.blocks.length ? renderBlocks(message.blocks, { names: names(), act }) : [mrkdwn(message.text, names())];
   const classes = [message.only_you ? "only-you" : "", message.thread_ts ? "reply" : ""].join(" ").trim();
-  const only = message.only_you ? el("p", { className: "only" }, "Only visible to you") : "";
-  const face = el("span", { className: "face", "aria-hidden": "true" }, author.slice(0, 1).toUpperCase());
-  return el("article", { className: classes }, face, el("div", { className: "said" }, only, head, ...body));
+  const only = message.only_you ? el("p", { className: "only" }, "Only visible to you", dismissal(message)) : "";
+  const face = el("span", { className: "face", "aria-hidden": "true" }, initials(author));
+  const said = el("div", { className: "said" }, only, head, ...body);
+  if (!message.only_you && !message.thread_ts) said.append(thread(message, channel, replies));
+  return el("article", { className: classes, "aria-label": `${author}, ${time.textContent}` }, face, said);
+}
+
+/** Only the page forgets it, as Slack's clients do. */
+function dismissal(message) {
+  const button = el("button", { type: "button", className: "quiet" }, "Dismiss");
+  button.addEventListener("click", () => {
+    dismissed.add(message.ts);
+    show();
+    $("messages").focus();
+  });
+  return button;
+}
+
+/** The replies, and a line to add one. */
+function thread(message, channel, replies) {
+  const words = replies.length ? `${replies.length} ${replies.length === 1 ? "reply" : "replies"}` : "Reply in thread";
+  const input = el("input", { type: "text", "aria-label": "Reply in thread", placeholder: "Reply" });
+  const form = el("form", { className: "bar" }, input, el("button", { type: "submit" }, "Reply"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (input.value.trim()) await send("say", { channel: channel.id, text: input.value, thread_ts: message.ts });
+  });
+  const box = el("details", { className: replies.length ? "thread" : "thread empty", open: openThreads.has(message.ts) }, el("summary", {}, words), ...replies.map((reply) => article(reply, channel, [])), channel.is_archived ? "" : form);
+  box.addEventListener("toggle", () => box.open && openThreads.add(message.ts));
+  return box;
 }
 
 /** Somebody else sits down at another channel, perhaps with a line to send. */
@@ -230,6 +302,7 @@ function goAs(person, channel, line) {
   if (line) $("line").value = line;
   if (person !== me) become(person);
   $(line ? "line" : "messages").focus();
+  if (line) $("line").setSelectionRange(line.length, line.length);
 }
 
 $("me").addEventListener("change", () => become($("me").value));
@@ -239,26 +312,22 @@ window.addEventListener("hashchange", () => {
   if (state?.me) show();
   if (here === HOME) send("home", {});
 });
-$("composer").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const text = $("line").value.trim();
-  if (!text) return;
-  $("line").value = "";
-  history = [...history.filter((line) => line !== text), text].slice(-50);
-  at = history.length;
-  toEnd = true;
-  sessionStorage.setItem(HISTORY, JSON.stringify(history));
-  $("line").setAttribute("aria-busy", "true");
-  const sent = await send("say", { channel: here, text });
-  $("line").removeAttribute("aria-busy");
-  if (!sent && $("line").value === "") $("line").value = text;
+/** A second pane for a second person: the same page once more. */
+$("tool-pair").addEventListener("click", () => {
+  const other = $("other");
+  if (other) other.remove();
+  else {
+    const person = state.people.find((each) => each.id !== me && each.name === "bob") ?? state.people.find((each) => each.id !== me);
+    document.body.append(el("iframe", { id: "other", title: "A second person", src: `/?pane=2&as=${person.id}#${here}` }));
+  }
+  $("tool-pair").setAttribute("aria-pressed", String(!other));
+  document.body.classList.toggle("with-pair", !other);
 });
-$("line").addEventListener("keydown", (event) => {
-  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (!step || !history.length) return;
-  event.preventDefault();
-  at = Math.min(Math.max(at + step, 0), history.length);
-  $("line").value = history[at] ?? "";
+document.body.classList.toggle("second-pane", isSecondPane);
+startTools({ ask, state: () => state, here: () => here });
+startComposer((text) => {
+  toEnd = true;
+  return send("say", { channel: here, text });
 });
 if (here === HOME && me) send("home", {});
 follow();

@@ -1,5 +1,14 @@
 // Slack's text: mrkdwn, plain text and rich text as DOM nodes. Nothing is ever parsed as HTML.
 
+let ahead = 0;
+
+/** The workspace's clock, which may be ahead of the browser's. */
+export function setClock(ms) {
+  ahead = ms - Date.now();
+}
+
+const now = () => Date.now() + ahead;
+
 /** An element with properties and children; strings become text nodes. */
 export function el(name, props = {}, ...children) {
   const node = document.createElement(name);
@@ -37,7 +46,7 @@ function date(seconds, format, fallback) {
     date_long_pretty: () => near(when) ?? show({ ...days, weekday: "long" }),
     time: () => show({ hour: "2-digit", minute: "2-digit" }),
     time_secs: () => show({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-    ago: () => `${Math.round((Date.now() - when) / 60000)} min ago`,
+    ago: () => `${Math.round((now() - when) / 60000)} min ago`,
   };
   const text = format.replace(/\{(\w+)\}/g, (whole, token) => (tokens[token] ? tokens[token]() : whole));
   return el("time", { datetime: when.toISOString(), title: fallback }, text);
@@ -45,7 +54,7 @@ function date(seconds, format, fallback) {
 
 function near(when) {
   const day = (moment) => new Date(moment).setHours(0, 0, 0, 0);
-  const apart = Math.round((day(when) - day(Date.now())) / 86_400_000);
+  const apart = Math.round((day(when) - day(now())) / 86_400_000);
   return { "-1": "yesterday", 0: "today", 1: "tomorrow" }[apart];
 }
 

@@ -52,6 +52,9 @@ async fn the_page_and_its_parts_are_served_with_a_strict_policy() {
         "text.js",
         "modal.js",
         "guide.js",
+        "composer.js",
+        "kept.js",
+        "tools.js",
     ] {
         let answer = world
             .http

@@ -216,10 +216,12 @@ impl Browser {
             "new Promise((resolve) => {{
                 const holds = () => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }};
                 const watcher = new MutationObserver(() => look());
-                const done = (text) => {{ watcher.disconnect(); document.removeEventListener('focusin', look); resolve(text); }};
+                const done = (text) => {{ watcher.disconnect(); clearInterval(timer); document.removeEventListener('focusin', look); resolve(text); }};
                 const look = () => holds() && done('');
                 watcher.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
                 document.addEventListener('focusin', look);
+                // a second pane is a document of its own, which the watcher does not see
+                const timer = setInterval(look, 200);
                 setTimeout(() => done(document.body?.innerText || 'an empty page'), 10000);
                 look();
             }})"
@@ -276,13 +278,14 @@ impl Browser {
         self.call("Input.insertText", json!({"text": text})).await;
     }
 
-    /// Presses a key: `Tab`, `Shift+Tab`, `Enter`, `Escape`, or a letter.
+    /// Presses a key: `Tab`, `Shift+Tab`, `Enter`, `Escape`, `ArrowDown`, or a letter.
     pub async fn press(&mut self, key: &str) {
         let (modifiers, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (8, key));
         let (code, text) = match key {
             "Tab" => (9, None),
             "Enter" => (13, Some("\r")),
             "Escape" => (27, None),
+            "ArrowDown" => (40, None),
             letter => (
                 i64::from(letter.to_ascii_uppercase().as_bytes()[0]),
                 Some(letter),
@@ -327,6 +330,45 @@ impl Browser {
             .expect("base64");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture");
+    }
+
+    /// Saves a picture of one element for the documentation, in the folder that `COUNTERSIGN_TEST_PICTURES` names.
+    pub async fn picture(&mut self, name: &str, element: &str) {
+        let Some(folder) = std::env::var_os("COUNTERSIGN_TEST_PICTURES").map(PathBuf::from) else {
+            return;
+        };
+        let clip = self
+            .evaluate(&format!(
+                "(() => {{ const node = {element}; node.scrollIntoView({{block: 'nearest'}}); document.activeElement?.blur(); const {{x, y, width, height}} = node.getBoundingClientRect();
+                    return {{x, y, width, height, scale: 1.5}}; }})()"
+            ))
+            .await;
+        let shot = self
+            .call("Page.captureScreenshot", json!({"clip": clip}))
+            .await;
+        let picture = base64::engine::general_purpose::STANDARD
+            .decode(shot["data"].as_str().unwrap_or_default())
+            .expect("base64");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(format!("{name}.png")), picture).expect("a picture");
+    }
+
+    /// What axe-core finds wrong on the page as it is now: rule, and the elements.
+    pub async fn axe(&mut self) -> Vec<String> {
+        if self.evaluate("Boolean(window.axe)").await == false {
+            let source = include_str!("axe/axe.min.js");
+            self.evaluate(&format!("{source};true")).await;
+        }
+        let found = self
+            .evaluate(
+                "axe.run(document, {resultTypes: ['violations'], iframes: false}).then((result) => result.violations.map((each) =>
+                    `${each.id}: ${each.help}: ${each.nodes.map((node) => `${node.html.slice(0, 160)} ${node.failureSummary.slice(0, 300)}`).join(' | ')}`))",
+            )
+            .await;
+        let found = found.as_array().expect("a list").iter();
+        found
+            .map(|each| each.as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// Ends the browser and removes its profile.

@@ -1,31 +1,42 @@
 //! `countersign demo`: the bot with a local Slack workspace in the browser; it needs no account and no configuration.
 
+mod clock;
+mod history;
+mod host;
+mod story;
+mod tales;
+
+use self::clock::DemoClock;
+use self::host::Host;
 use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
 use super::serve::{cannot_start, load};
-use super::server::{self, Servers, Start};
+use super::server;
 use super::style;
 use crate::app::Clock;
 use crate::bot::Bot;
 use crate::config::file::Source;
 use crate::config::logging::{LogArgs, LogSettings};
 use crate::config::setting_error::SettingErrors;
-use crate::http::MetricsAddress;
+use crate::domain::time::Timestamp;
 use crate::sandbox::{Sandbox, Seed, Setup};
-use crate::slack::inbound::signature::SigningSecrets;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The configuration of the demo.
-const CONFIGURATION: &str = include_str!("../../manifests/demo.yaml");
+/// The configuration of the company with a history, and of the empty workspace.
+const COMPANY: (&str, &str) = (
+    "demo-company.yaml",
+    include_str!("../../../manifests/demo-company.yaml"),
+);
+const EMPTY: (&str, &str) = ("demo.yaml", include_str!("../../../manifests/demo.yaml"));
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  countersign demo\n  countersign demo --database sqlite://demo.db\n  countersign demo --port 0 --slack-port 0"
+    after_help = "Examples:\n  countersign demo\n  countersign demo --empty\n  countersign demo --database sqlite://demo.db\n  countersign demo --port 0 --slack-port 0"
 )]
 pub struct Args {
     /// Keep the data in this database instead of a temporary one
@@ -37,6 +48,9 @@ pub struct Args {
     /// The port of the workspace's page on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 8090)]
     slack_port: u16,
+    /// Start with an empty workspace of six people, without the two weeks of history
+    #[arg(long)]
+    empty: bool,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -47,12 +61,43 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         .map_err(|complaints| CliError::Usage(SettingErrors(complaints).to_string()))?;
     log.start().map_err(cannot_start)?;
     let (database_url, _temporary) = database(&args)?;
-    // both sides share new secrets in each run, so that nothing can be replayed into another run
+    let now = Clock::System.now();
+    let host = host(&args, database_url.clone(), now).await?;
+    let bot = host.bot().await.map_err(|error| advise(error, &args))?;
+    let is_new = bot.app.config().await.map_err(cannot_start)?.version == 0;
+    Box::pin(fill(&host, &bot, &args, is_new.then_some(now))).await?;
+    let ticking = tokio::spawn(host.clock.clone().run());
+    if !is_new {
+        // the workspace is empty at each start, but the database may hold pending requests
+        bot.workers.post_anew().await.map_err(cannot_start)?;
+    }
+    let orders = host.sandbox.orders();
+    let running = host.run(bot, local(args.port)).await?;
+    tell(host.sandbox.url(), running.address, &args, &database_url)?;
+    let ended = host.follow(running, orders).await;
+    host.sandbox.stop().await;
+    ticking.abort();
+    ended.map(|()| ExitStatus::Done)
+}
+
+/// Starts the workspace. Both sides share new secrets in each run, so that nothing can be replayed into another run.
+async fn host(args: &Args, database_url: String, now: Timestamp) -> Result<Host, CliError> {
     let (signing_secret, bot_token) = (secret(""), secret("xoxb-sandbox-"));
-    let clock = Clock::System;
+    let start = if args.empty {
+        now
+    } else {
+        history::beginning(now)
+    };
+    let demo_clock = DemoClock::standing_at(start);
+    let clock = demo_clock.clock.clone();
+    let seed = if args.empty {
+        Seed::example()
+    } else {
+        Seed::company()
+    };
     let sandbox = Sandbox::start(Setup {
         listen: local(args.slack_port),
-        seed: Seed::example(),
+        seed,
         bot_url: None,
         signing_secret: signing_secret.clone(),
         bot_token: bot_token.clone(),
@@ -61,49 +106,44 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     })
     .await
     .map_err(|error| taken("--slack-port", args.slack_port, &error))?;
-    let bot = server::bot(Start {
-        database_url: &database_url,
+    Ok(Host {
+        database_url,
+        sandbox,
+        clock: demo_clock,
+        signing_secret,
         bot_token,
-        slack_api_url: sandbox.api_url(),
-        signing_secrets: Some(SigningSecrets::new(vec![signing_secret]).map_err(cannot_start)?),
-        app_token: None,
-        app_id: None,
-        metrics_at: MetricsAddress::Public,
+        metrics: server::metrics().map_err(cannot_start)?,
     })
-    .await
-    .map_err(|error| match &args.database {
-        Some(_) => cannot_start(format!(
-            "{error}; --database names it, for example sqlite://demo.db"
-        )),
-        None => cannot_start(error),
-    })?;
-    let source = Source::read("demo.yaml", CONFIGURATION)
-        .map_err(|faults| CliError::Usage(faults.to_string()))?;
-    load(&bot, source, Path::new("demo.yaml")).await?;
-    let servers = Servers::new();
-    let address = servers
-        .serve(local(args.port), bot.router())
-        .await
-        .map_err(|error| taken("--port", args.port, &error))?;
-    sandbox.set_bot_url(&format!("http://{address}"));
-    // the workspace is empty at each start, but the database may hold pending requests
-    bot.workers.post_anew().await.map_err(cannot_start)?;
-    bot.start_work();
-    bot.learn_installation().await.map_err(cannot_start)?;
-    let told = tell(sandbox.url(), address, &args, &database_url);
-    let stopped = match told {
-        Ok(()) => server::told_to_stop().await.map_err(cannot_start),
-        unread => unread,
-    };
-    stop(&servers, &bot, &sandbox).await;
-    stopped.map(|()| ExitStatus::Done)
 }
 
-async fn stop(servers: &Servers, bot: &Bot, sandbox: &Sandbox) {
-    bot.app.end_waits();
-    servers.stop().await;
-    bot.stop().await;
-    sandbox.stop().await;
+/// Loads the configuration, and makes the history in a new database; then the clock shows the present.
+async fn fill(
+    host: &Host,
+    bot: &Bot,
+    args: &Args,
+    new_at: Option<Timestamp>,
+) -> Result<(), CliError> {
+    let (name, text) = if args.empty { EMPTY } else { COMPANY };
+    let source = Source::read(name, text).map_err(|faults| CliError::Usage(faults.to_string()))?;
+    if new_at.is_none() {
+        host.clock.catch_up(&bot.app).await.map_err(cannot_start)?;
+    }
+    load(bot, source, Path::new(name)).await?;
+    if let Some(now) = new_at.filter(|_| !args.empty) {
+        bot.learn_installation().await.map_err(cannot_start)?;
+        let played = Box::pin(history::play(bot, &host.clock, now)).await;
+        played.map_err(cannot_start)?;
+    }
+    host.clock.catch_up(&bot.app).await.map_err(cannot_start)
+}
+
+fn advise(error: CliError, args: &Args) -> CliError {
+    match (error, &args.database) {
+        (CliError::Usage(text), Some(_)) => CliError::Usage(format!(
+            "{text}; --database names it, for example sqlite://demo.db"
+        )),
+        (error, _) => error,
+    }
 }
 
 fn local(port: u16) -> SocketAddr {
@@ -155,9 +195,15 @@ fn tell(page: &str, api: SocketAddr, args: &Args, database_url: &str) -> Result<
     } else {
         " and throws the data away."
     };
+    let company = if args.empty {
+        "It is empty"
+    } else {
+        "It has two weeks of history"
+    };
     let ask = "/approval request release.deploy project=api-platform env=production release=v1.4.2 reason=\"hotfix for checkout\"";
     let explain = "/approval explain release.deploy project=api-platform env=production";
     output::line(&format!("{} is running. Open {} in your browser.
+{company}, and you can act as anybody in it.
 
 Three things to try there (the page helps with each):
   1. As Alice, ask for a release to production:
@@ -167,7 +213,7 @@ Three things to try there (the page helps with each):
      {}
 
 The API listens on {}. For a token, in another terminal:
-  DATABASE_URL={database_url} {} token create --name try --user alice --scopes requests:read,requests:write
+  DATABASE_URL={database_url} {} token create --name try --user alice --scopes requests:read,requests:write,requests:execute
 
 Ctrl-C ends it{ends}",
         style::strong("Countersign"),
