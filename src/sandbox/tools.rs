@@ -26,8 +26,22 @@ pub enum Order {
 
 pub(super) fn router() -> Router<Sandbox> {
     Router::new()
-        .route("/page/break", post(apply))
-        .route("/page/trace", get(trace))
+        .route(
+            "/page/break",
+            post(
+                |Shared(sandbox): Shared<Sandbox>, Json(wanted): Json<Break>| async move {
+                    apply(&sandbox, &wanted)
+                },
+            ),
+        )
+        .route(
+            "/page/trace",
+            get(
+                |Shared(sandbox): Shared<Sandbox>, Query(asked): Query<After>| async move {
+                    trace(&sandbox, &asked)
+                },
+            ),
+        )
         .route("/page/resend", post(resend))
 }
 
@@ -70,7 +84,7 @@ struct Break {
     ts: String,
 }
 
-async fn apply(Shared(sandbox): Shared<Sandbox>, Json(wanted): Json<Break>) -> Response {
+fn apply(sandbox: &Sandbox, wanted: &Break) -> Response {
     match wanted.what.as_str() {
         "limit" => lock(&sandbox.0.faults).limited = true,
         "unlimit" => lock(&sandbox.0.faults).limited = false,
@@ -105,7 +119,7 @@ struct After {
     after: u64,
 }
 
-async fn trace(Shared(sandbox): Shared<Sandbox>, Query(asked): Query<After>) -> Response {
+fn trace(sandbox: &Sandbox, asked: &After) -> Response {
     let entries = lock(&sandbox.0.trace).after(asked.after);
     let body = json!({"entries": entries});
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()

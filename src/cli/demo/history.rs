@@ -10,7 +10,7 @@ use crate::domain::ask::Ask;
 use crate::domain::break_glass::SessionAsk;
 use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::{DecisionKind, Via};
-use crate::domain::digest::Payload;
+use crate::domain::digest::{Digest, Payload, SeenDigest};
 use crate::domain::id::SessionId;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::request::Outcome;
@@ -49,7 +49,7 @@ pub(super) async fn play(bot: &Bot, clock: &DemoClock, now: Timestamp) -> Result
     for (at, event) in events(now) {
         let passes = at.0.saturating_sub(bot.app.now().0);
         clock.clock.advance(Span(passes.max(0)));
-        player.happens(event).await?;
+        Box::pin(player.happens(event)).await?;
         if matches!(
             event,
             Event::Ask(_) | Event::StartSession | Event::RevokeSession
@@ -103,7 +103,7 @@ fn working_day(today: i64, ago: i64) -> i64 {
 struct Player<'a> {
     bot: &'a Bot,
     /// Number and digest of each tale's request, once it was made.
-    requests: Vec<Option<(i64, String)>>,
+    requests: Vec<Option<(i64, Digest)>>,
     policy: Option<i64>,
     session: Option<SessionId>,
 }
@@ -134,7 +134,7 @@ impl Player<'_> {
             .submit(&caller(tale.who), ask_of(tale)?, None)
             .await?;
         let request = asked.shown.request;
-        self.requests[number] = Some((request.number, request.digest.as_str().to_owned()));
+        self.requests[number] = Some((request.number, request.digest));
         Ok(())
     }
 
@@ -154,7 +154,8 @@ impl Player<'_> {
                     .await?;
             }
             Step::Execute => {
-                app.execute(&requester, &named, digest, None).await?;
+                let seen = SeenDigest::from(digest.clone());
+                app.execute(&requester, &named, seen, None).await?;
             }
             Step::Succeed => {
                 app.complete(&requester, &named, Outcome::Succeeded, None, None)

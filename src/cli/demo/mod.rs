@@ -65,7 +65,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let host = host(&args, database_url.clone(), now).await?;
     let bot = host.bot().await.map_err(|error| advise(error, &args))?;
     let is_new = bot.app.config().await.map_err(cannot_start)?.version == 0;
-    fill(&host, &bot, &args, is_new.then_some(now)).await?;
+    Box::pin(fill(&host, &bot, &args, is_new.then_some(now))).await?;
     let ticking = tokio::spawn(host.clock.clone().run());
     if !is_new {
         // the workspace is empty at each start, but the database may hold pending requests
@@ -131,7 +131,7 @@ async fn fill(
     load(bot, source, Path::new(name)).await?;
     if let Some(now) = new_at.filter(|_| !args.empty) {
         bot.learn_installation().await.map_err(cannot_start)?;
-        let played = history::play(bot, &host.clock, now).await;
+        let played = Box::pin(history::play(bot, &host.clock, now)).await;
         played.map_err(cannot_start)?;
     }
     host.clock.catch_up(&bot.app).await.map_err(cannot_start)
