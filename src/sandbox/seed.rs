@@ -89,7 +89,7 @@ impl Seed {
             .channel("C01APPROVALS", "approvals")
             .channel("C02PROD", "prod-approvals")
             .channel("C03SECURITY", "security")
-            .install(|install| install.team_name = "Acme".to_owned())
+            .install(|install| "Acme".clone_into(&mut install.team_name))
     }
 
     /// Adds a person of this workspace.
