@@ -29,10 +29,13 @@ fn two_channels() -> String {
 
 /// A configuration with ten more people who may approve, of whom eleven must.
 fn ten_more_approvers() -> String {
-    let users: String = (0..10)
+    let numbers: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+    let users: Vec<String> = numbers
+        .iter()
         .map(|n| format!("    - {{id: p{n}, name: Person {n}}}\n"))
         .collect();
-    let ids: String = (0..10).map(|n| format!(", p{n}")).collect();
+    let users = users.concat();
+    let ids = format!(", p{}", numbers.join(", p"));
     include_str!("../../manifests/demo.yaml")
         .replace(
             "  teams:\n    - {id: backend",
