@@ -340,7 +340,7 @@ impl Browser {
         let clip = self
             .evaluate(&format!(
                 "(() => {{ const node = {element}; node.scrollIntoView({{block: 'nearest'}}); document.activeElement?.blur(); const {{x, y, width, height}} = node.getBoundingClientRect();
-                    return {{x, y, width, height, scale: 1.5}}; }})()"
+                    return {{x, y, width, height: Math.min(height, innerHeight - y), scale: 1.5}}; }})()"
             ))
             .await;
         let shot = self
