@@ -256,8 +256,8 @@ impl Workers {
     async fn deliver(&self, message: &Message) -> Result<Option<Kept>, Undelivered> {
         match message {
             Message::News { to, request } => return self.deliver_news(to, request).await,
-            // delivered by itself, because it can wait for its card
-            Message::Thread { .. } => {}
+            // a thread line can wait for its card, and webhooks have a lane of their own: other workers deliver them
+            Message::Thread { .. } | Message::Webhook { .. } => {}
             Message::Alert { channel, text } => {
                 let audience = self.audience(channel).await?;
                 let said = ui::shared::announcement(text, audience);
@@ -299,8 +299,6 @@ impl Workers {
             }
             Message::Digest { channel } => self.deliver_digest(channel).await?,
             Message::SessionPosts { session } => self.refresh_session(session).await?,
-            // in a lane of its own
-            Message::Webhook { .. } => {}
             Message::Undeliverable {
                 to,
                 channel,
