@@ -142,7 +142,9 @@ impl Ground {
     pub async fn card_shows(&self, wanted: &str) -> String {
         for _ in 0..8 {
             let found = self.slack.wait_for(|state| {
-                let card = state.channels["C02PROD"].messages.values().next_back()?;
+                let messages = state.channels["C02PROD"].messages.values();
+                // a card stands in the channel, lines about it in its thread
+                let card = messages.rev().find(|one| one.thread_ts.is_none())?;
                 serde_json::to_string(&card.blocks)
                     .ok()?
                     .contains(wanted)

@@ -117,7 +117,10 @@ impl Running {
                 .iter()
                 .find(|each| each["name"] == "prod-approvals");
             let messages = room.expect("the room")["messages"].as_array();
-            let newest = messages.and_then(|all| all.last()).map(ToString::to_string);
+            // lines about a card stand in its thread
+            let mut cards = messages.into_iter().flatten();
+            let newest = cards.rfind(|one| one["thread_ts"].is_null());
+            let newest = newest.map(ToString::to_string);
             if let Some(newest) = newest.filter(|newest| newest.contains(text)) {
                 return newest;
             }
