@@ -124,7 +124,7 @@ on_both! {
         let roles = "SELECT roles FROM decisions WHERE person = 'alice'";
         assert_eq!(world.database.text(roles).await, "[\"tech-lead\"]");
         let with_role = |id: &'static str| move |document: &mut Value| {
-            for user in users(document).iter_mut() {
+            for user in users(document) {
                 let roles = if user["id"] == id { json!(["tech-lead"]) } else { json!([]) };
                 user["orgRoles"] = roles;
             }

@@ -39,6 +39,7 @@ async fn heard(story: impl AsyncFnOnce(Reports)) {
 struct Reports(PrometheusHandle);
 
 /// What all of them must say.
+#[derive(Clone, Copy)]
 enum Says<'a> {
     /// It serves, and nothing is degraded.
     Fine,

@@ -148,7 +148,7 @@ fn nobody_is_suggested_where_nobody_could_complete_it() {
             .map(|n| {
                 (
                     format!("p{n:02}"),
-                    (1..=7).filter(|team| n >> team & 1 == 1).collect(),
+                    (1..=7).filter(|team| (n >> team) & 1 == 1).collect(),
                 )
             })
             .collect();
