@@ -1,4 +1,4 @@
-//! What an audit row says besides its event: who was refused, what was approved by which policies, and pages of sessions.
+//! What an audit row says in addition to its event: who was refused, what was approved by which policies, and pages of sessions.
 
 use crate::break_glass::rows;
 use crate::client::{command, deploy, text};

@@ -50,7 +50,7 @@ enum Says<'a> {
 }
 
 impl Reports {
-    /// `environment` is what `doctor` reads besides the usual.
+    /// `environment` is what `doctor` reads in addition to the usual.
     async fn agree(&self, world: &World, url: &str, environment: &[(&str, &str)], says: Says<'_>) {
         let answer = Api::new(url, "").get("/readyz").await;
         let degraded: Vec<String> = match &says {
