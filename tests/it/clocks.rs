@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// The clocks of the machine and of the database, set by hand.
-struct Hands {
+pub struct Hands {
     machine: Arc<Mutex<Machine>>,
-    clock: Clock,
+    pub clock: Clock,
 }
 
 impl Hands {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let machine = Arc::new(Mutex::new(Machine {
             wall: MONDAY,
             steady: Span(0),
@@ -30,7 +30,7 @@ impl Hands {
     }
 
     /// Moves time; the database's clock then reads `ahead` milliseconds more than the machine's.
-    fn reads(&self, after: Span, ahead: i64) {
+    pub fn reads(&self, after: Span, ahead: i64) {
         let now = {
             let mut machine = self.machine.lock().expect("the hands");
             machine.wall = machine.wall.plus(after);

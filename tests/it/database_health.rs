@@ -31,13 +31,13 @@ async fn probe(url: &str) -> (u16, String) {
 }
 
 /// Makes a server read-only for one user, as a failover does for everyone, and undoes it.
-struct Failover {
+pub struct Failover {
     role: String,
-    url: String,
+    pub url: String,
 }
 
 impl Failover {
-    async fn of(world: &World) -> Self {
+    pub async fn of(world: &World) -> Self {
         let role = format!("cs_role_{}", uuid::Uuid::now_v7().simple());
         let (_, rest) = world.database.url.split_once('@').expect("a user");
         let url = format!("postgres://{role}:story@{rest}");
@@ -52,7 +52,7 @@ impl Failover {
         Self { role, url }
     }
 
-    async fn turn(&self, world: &World, read_only: &str) {
+    pub async fn turn(&self, world: &World, read_only: &str) {
         let mut conn = PgConnection::connect(&world.database.url)
             .await
             .expect("the server");
@@ -65,7 +65,7 @@ impl Failover {
         run(&mut conn, format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'")).await;
     }
 
-    async fn end(self, world: &World) {
+    pub async fn end(self, world: &World) {
         let mut conn = PgConnection::connect(&world.database.url)
             .await
             .expect("the server");
@@ -74,7 +74,7 @@ impl Failover {
 }
 
 /// A replica that uses another address of the same database.
-async fn replica_at(world: &mut World, address: &str) -> (Bot, String) {
+pub async fn replica_at(world: &mut World, address: &str) -> (Bot, String) {
     let usual = std::mem::replace(&mut world.database.url, address.to_owned());
     let replica = world.replica().await;
     world.database.url = usual;
@@ -250,8 +250,8 @@ on_both! {
 }
 
 /// A forwarder to a Postgres server that can be cut and restored.
-struct Cable {
-    url: String,
+pub struct Cable {
+    pub url: String,
     port: u16,
     server: String,
     cut: CancellationToken,
@@ -260,7 +260,7 @@ struct Cable {
 }
 
 impl Cable {
-    async fn to(url: &str) -> Self {
+    pub async fn to(url: &str) -> Self {
         let (user, rest) = url.split_once('@').expect("a user");
         let (server, name) = rest.split_once('/').expect("a database");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -295,7 +295,7 @@ impl Cable {
         tokio::spawn(forward);
     }
 
-    async fn cut(&mut self) {
+    pub async fn cut(&mut self) {
         self.cut.cancel();
         // until it no longer accepts connections
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
@@ -308,7 +308,7 @@ impl Cable {
         std::mem::take(&mut *self.silent.lock().expect("a token")).cancel();
     }
 
-    async fn mend(&mut self) {
+    pub async fn mend(&mut self) {
         self.cut = CancellationToken::new();
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .await

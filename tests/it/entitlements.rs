@@ -112,6 +112,35 @@ on_both! {
         world.finish().await;
     }
 
+    /// What an approver lost stays lost for this request, even if they get it back.
+    async fn removed_role_voids_a_decision_for_good(kind) {
+        let Some(world) = World::start(kind).await else { return };
+        let policies = "  - {id: lead, name: Lead, scope: organization, actions: [release.deploy], approvers: {orgRoles: [tech-lead]}}";
+        configure(&world, document(policies, "  - {policy: lead, level: organization}", "")).await;
+        let (alice, bob) = (world.person("alice").await, world.person("bob").await);
+        let asked = bob.submit(deploy()).await.ok();
+        let (id, digest) = (text(&asked, "id"), text(&asked, "digest"));
+        alice.decide(&id, "approve").await.ok();
+        let roles = "SELECT roles FROM decisions WHERE person = 'alice'";
+        assert_eq!(world.database.text(roles).await, "[\"tech-lead\"]");
+        let with_role = |id: &'static str| move |document: &mut Value| {
+            for user in users(document) {
+                let roles = if user["id"] == id { json!(["tech-lead"]) } else { json!([]) };
+                user["orgRoles"] = roles;
+            }
+            document["administrators"] = json!({"users": ["carol"]});
+            document["breakGlass"]["allowed"] = json!({"teams": ["sre"]});
+        };
+        world.reconfigure(with_role("dan")).await;
+        assert_eq!(bob.execute(&id, &digest).await.outcome(), "409 requirements_changed");
+        assert_eq!(world.database.text(roles).await, "[]");
+        world.reconfigure(with_role("alice")).await;
+        let policies = bob.read(&id).await["policies"].to_string();
+        assert!(policies.contains("0 of 1 approval"), "{policies}");
+        assert_eq!(bob.execute(&id, &digest).await.status, 409);
+        world.finish().await;
+    }
+
     async fn owner_cannot_review_or_approve_for_their_service_by_token_r10(kind) {
         let Some(world) = World::start(kind).await else { return };
         let dan = world.person("dan").await;
@@ -190,6 +219,11 @@ on_both! {
         let revoked = world.audit().await.iter().filter(|event| *event == "token.revoked by operator").count();
         assert_eq!(revoked, 2);
         assert_eq!(world.person("mallory").await.get("/v1/requests").await.outcome(), "200", "a token of their own");
+        // a service that leaves alone, while all people stay
+        let ci = world.pipeline(PIPELINE).await;
+        assert_eq!(ci.get("/v1/requests").await.outcome(), "200");
+        world.reconfigure(|document| document["services"] = json!([])).await;
+        assert_eq!(ci.get("/v1/requests").await.outcome(), "401 unauthenticated");
         world.finish().await;
     }
 

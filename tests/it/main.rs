@@ -2,6 +2,7 @@
 
 mod api;
 mod architecture;
+mod audit_details;
 mod break_glass;
 mod browser;
 mod client;
@@ -28,6 +29,7 @@ mod execute_race;
 mod expiry;
 mod forged_deliveries;
 mod forms;
+mod health_reports;
 mod home;
 mod init;
 mod known_bypasses;

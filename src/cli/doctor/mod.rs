@@ -2,6 +2,7 @@
 
 mod named;
 mod report;
+mod server;
 mod workspace;
 
 use super::error::CliError;
@@ -25,7 +26,7 @@ const APART: u64 = 1_000;
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  countersign doctor\n  countersign doctor --retry\n  countersign doctor --json\n\nIt reads what `countersign serve` reads: the environment, .env, and the database. Exit status 1: something does not work."
+    after_help = "Examples:\n  countersign doctor\n  countersign doctor --retry\n  countersign doctor --json\n\nIt reads what `countersign serve` reads: the environment, .env, and the database. If a server runs at the address of COUNTERSIGN_LISTEN, its /readyz is reported as well. Exit status 1: something does not work."
 )]
 pub struct Args {
     /// Print JSON
@@ -67,6 +68,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
             .map_err(told)?;
     }
     if let Some(settings) = &settings {
+        server::examine(&mut report, settings.listen).await;
         workspace::examine(&mut report, &settings.slack, &Clock::System, &named).await;
     }
     if let Some(app) = app {

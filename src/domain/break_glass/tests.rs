@@ -1,5 +1,7 @@
 //! Table tests and random schedules of sessions: what they cover, their states, and who may do what.
 
+mod limits;
+
 use super::*;
 use crate::domain::action::{self, Action};
 use crate::domain::compiled_config::CompiledConfig;
