@@ -229,15 +229,15 @@ fn three_people_who_are_too_few_are_named_and_more_are_counted() {
     for (approvers, said) in [
         (
             &["alice", "bob"][..],
-            "needs 5 approvals; only alice and bob can approve",
+            "needs five approvals; only alice and bob can approve",
         ),
         (
             &["alice", "bob", "carol"],
-            "needs 5 approvals; only alice, bob and carol can approve",
+            "needs five approvals; only alice, bob and carol can approve",
         ),
         (
             &["alice", "bob", "carol", "dan"],
-            "needs 5 approvals; only four people can approve",
+            "needs five approvals; only four people can approve",
         ),
         (&["alice", "bob", "carol", "dan", "erin"], ""),
     ] {

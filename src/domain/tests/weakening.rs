@@ -6,7 +6,7 @@ use crate::domain::document::ConfigDocument;
 use serde_json::{Value, json};
 
 const STRICT: &str = "
-actions: [{id: database.migrate, name: Migrate, group: project, risk: High}]
+actions: [{id: database.migrate, name: Migrate, group: project, risk: High, requires: [project]}]
 policies:
   - id: gate
     name: Gate
