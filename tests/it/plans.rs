@@ -18,8 +18,9 @@ const GROWING: [&str; 8] = [
     "config",
 ];
 /// Partial indexes that hold only unfinished work: scanning one does not touch past rows.
-const OF_WORK: [&str; 9] = [
+const OF_WORK: [&str; 10] = [
     "outbox_endpoints",
+    "outbox_webhooks_made",
     "cards_to_post",
     "cards_to_update",
     "outbox_due",
