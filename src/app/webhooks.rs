@@ -3,6 +3,7 @@
 use super::{App, AppError, announce, show};
 use crate::domain::audit::{AuditEvent, AuditEventKind};
 use crate::domain::break_glass::{Session, SessionDetails};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{ConfigDocument, Webhook};
 use crate::domain::message::Message;
 use crate::domain::principal::Caller;
@@ -16,6 +17,7 @@ use crate::domain::webhook::{
 };
 use crate::store::{DueMessage, FailingEndpoint, Tx};
 use serde_json::json;
+use std::sync::Arc;
 
 /// How many failed deliveries in a row are an outage, after whose end everything that waits is sent at once.
 const OUTAGE_AFTER_FAILURES: i64 = 3;
@@ -82,11 +84,25 @@ impl App {
         if WebhookEvent::of(event.what).is_empty() {
             return Ok(tx.record(event).await?);
         }
-        let version = tx.config_versions().await?;
-        let config = self.compiled_config_at(tx, version).await?;
+        let Some(config) = self.readable_config(tx).await? else {
+            return Ok(tx.record(event).await?);
+        };
         let webhooks = &config.document().webhooks;
         self.record_with_webhooks(tx, event, request, webhooks)
             .await
+    }
+
+    /// The configuration; `None` if this release cannot read it. What ends by time ends all the same, without webhooks.
+    async fn readable_config(&self, tx: &mut Tx) -> Result<Option<Arc<CompiledConfig>>, AppError> {
+        let version = tx.config_versions().await?;
+        match self.compiled_config_at(tx, version).await {
+            Ok(config) => Ok(Some(config)),
+            Err(AppError::UnreadableConfig(why)) => {
+                tracing::warn!(why, "webhooks not stored: the configuration cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The same with the webhooks of a configuration that was read already.
@@ -111,8 +127,9 @@ impl App {
         session: &Session,
     ) -> Result<(), AppError> {
         tx.record(event).await?;
-        let version = tx.config_versions().await?;
-        let config = self.compiled_config_at(tx, version).await?;
+        let Some(config) = self.readable_config(tx).await? else {
+            return Ok(());
+        };
         let mut messages = Vec::new();
         for kind in WebhookEvent::of(event.what) {
             for url in endpoints(&config.document().webhooks, *kind, None) {

@@ -20,7 +20,7 @@ policies:
     validFor: 2h
     showPayload: details
     channel: C07GATE
-    escalation: {after: 1h, to: {users: [dan]}}
+    escalation: {after: 1h, notify: [dan]}
     breakGlassBypass: false
 bindings:
   - {policy: gate, level: organization}
