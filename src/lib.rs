@@ -1,6 +1,6 @@
 //! Countersign: a self-hosted approvals bot for Slack.
 //!
-//! The rooms and the arrows between them are drawn in `docs/architecture.md`; `tests/it/architecture.rs` keeps them true.
+//! `docs/architecture.md` draws the modules and which of them may use which; `tests/it/architecture.rs` keeps it true.
 
 pub mod app;
 pub mod bot;

@@ -61,8 +61,9 @@ impl App {
         for id in &due {
             match self.follow_up_one(id).await {
                 Ok(()) => {}
-                Err(AppError::Internal(why)) => {
-                    tracing::error!(request = %id, why, "a waiting request could not be followed up");
+                // one row that cannot be read or followed up must not stop the others
+                Err(error @ (AppError::Internal(_) | AppError::Refused(_))) => {
+                    tracing::error!(request = %id, %error, "a waiting request could not be followed up");
                     self.put_off_follow_ups(id).await?;
                 }
                 Err(error) => return Err(error),

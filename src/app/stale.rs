@@ -4,7 +4,7 @@ use super::stats::SCAN_LIMIT;
 use super::{App, AppError, cancel};
 use crate::domain::break_glass::Session;
 use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::document::Digest;
+use crate::domain::document::WeeklyDigest;
 use crate::domain::latency::{Asked, Latencies};
 use crate::domain::message::Message;
 use crate::domain::principal::Caller;
@@ -109,7 +109,7 @@ impl App {
         Ok(false)
     }
 
-    async fn store_digest(&self, digest: &Digest) -> Result<(), AppError> {
+    async fn store_digest(&self, digest: &WeeklyDigest) -> Result<(), AppError> {
         self.0
             .db
             .transaction::<_, AppError>(async |tx| {

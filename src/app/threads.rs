@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::domain::id::{ChannelId, RequestId};
-use crate::domain::thread::Told;
+use crate::domain::thread::PostedLines;
 use crate::domain::time::Timestamp;
 use crate::store::{HeldThread, Thread};
 
@@ -32,11 +32,11 @@ impl App {
         request: &RequestId,
         channel: &ChannelId,
         held: &HeldThread,
-        told: Option<&Told>,
+        posted: Option<&PostedLines>,
     ) -> Result<(), AppError> {
         self.0
             .db
-            .transaction(async |tx| Ok(tx.release_thread(request, channel, held, told).await?))
+            .transaction(async |tx| Ok(tx.release_thread(request, channel, held, posted).await?))
             .await
     }
 }

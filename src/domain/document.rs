@@ -8,7 +8,7 @@ use super::id::{
 };
 use super::time::Span;
 mod notifications;
-pub use notifications::{Digest, Notifications, QuietHours, Reminders};
+pub use notifications::{Notifications, QuietHours, Reminders, WeeklyDigest};
 use serde::de::{
     self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer,
 };
@@ -408,7 +408,7 @@ pub enum ShowPayload {
     /// On the card.
     #[default]
     Card,
-    /// Digest and size on the card, the content in the review modal.
+    /// WeeklyDigest and size on the card, the content in the review modal.
     Details,
     /// Never in Slack, in a webhook or in a log.
     Never,

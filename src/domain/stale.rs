@@ -1,6 +1,6 @@
 //! What a digest reports: when it is due, which hours are the slowest, and which targets were missed.
 
-use super::document::{Digest, PolicyTemplate, Weekday};
+use super::document::{PolicyTemplate, Weekday, WeeklyDigest};
 use super::id::{PolicyId, TeamId};
 use super::latency::Asked;
 use super::preferences::start_of;
@@ -24,7 +24,7 @@ const DAYS: [Weekday; 7] = [
 ];
 
 /// Whether the digest is due: its hour has come since the last one. However long nothing was running, one digest is due.
-pub fn is_digest_due(digest: &Digest, last: Timestamp, now: Timestamp) -> bool {
+pub fn is_digest_due(digest: &WeeklyDigest, last: Timestamp, now: Timestamp) -> bool {
     let zone: Tz = digest.timezone.parse().unwrap_or(Tz::UTC);
     let Some(from) = DateTime::from_timestamp_millis(last.0) else {
         return false;
@@ -169,8 +169,8 @@ mod tests {
     use crate::domain::request::Status;
     use proptest::prelude::*;
 
-    fn digest() -> Digest {
-        Digest {
+    fn digest() -> WeeklyDigest {
+        WeeklyDigest {
             weekday: Weekday::Monday,
             hour: 9,
             timezone: "Europe/Istanbul".to_owned(),

@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 /// What was posted in a thread.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Told {
+pub struct PostedLines {
     /// The approvers whose decisions were posted.
     pub decisions: BTreeSet<PersonId>,
     /// The number of the last reminder that was posted.
     pub reminder: u32,
 }
 
-impl Told {
+impl PostedLines {
     /// The decisions that are still to be posted, in their order. A person who was known only as a member of the workspace, and is
     /// listed by now, is not posted a second time.
     pub fn missing<'a>(
@@ -25,23 +25,23 @@ impl Told {
         decisions: &'a [Decision],
         directory: &Directory,
     ) -> Vec<&'a Decision> {
-        let told: BTreeSet<&PersonId> = self
+        let posted: BTreeSet<&PersonId> = self
             .decisions
             .iter()
             .map(|id| directory.canonical(id))
             .collect();
-        let is_new = |decision: &&Decision| !told.contains(directory.canonical(&decision.by));
+        let is_new = |decision: &&Decision| !posted.contains(directory.canonical(&decision.by));
         decisions.iter().filter(is_new).collect()
     }
 
     /// What was posted after these decisions and this reminder were posted as well.
     #[must_use]
     pub fn with(&self, posted: &[&Decision], reminder: u32) -> Self {
-        let mut told = self.clone();
-        told.reminder = told.reminder.max(reminder);
-        told.decisions
+        let mut all = self.clone();
+        all.reminder = all.reminder.max(reminder);
+        all.decisions
             .extend(posted.iter().map(|decision| decision.by.clone()));
-        told
+        all
     }
 }
 
@@ -71,14 +71,14 @@ mod tests {
         fn each_decision_is_posted_once(posts in proptest::collection::vec(0_usize..8, 0..12)) {
             let directory = Directory::default();
             let all: Vec<Decision> = (0..8).map(|n| decision(&format!("p{n}"))).collect();
-            let (mut told, mut posted) = (Told::default(), Vec::new());
+            let (mut stored, mut posted) = (PostedLines::default(), Vec::new());
             let mut there = 0;
             for more in posts.into_iter().chain([8]) {
                 there = (there + more).min(all.len());
-                let missing = told.missing(&all[..there], &directory);
+                let missing = stored.missing(&all[..there], &directory);
                 posted.extend(missing.iter().map(|one| one.by.clone()));
-                told = told.with(&missing, 0);
-                prop_assert!(told.missing(&all[..there], &directory).is_empty());
+                stored = stored.with(&missing, 0);
+                prop_assert!(stored.missing(&all[..there], &directory).is_empty());
             }
             prop_assert_eq!(posted, all.iter().map(|one| one.by.clone()).collect::<Vec<_>>());
         }

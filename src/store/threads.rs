@@ -2,7 +2,7 @@
 
 use super::{StoreError, Tx, json, on_db, sql};
 use crate::domain::id::{ChannelId, RequestId};
-use crate::domain::thread::Told;
+use crate::domain::thread::PostedLines;
 use crate::domain::time::Timestamp;
 
 sql! {
@@ -24,19 +24,19 @@ pub struct Thread {
     /// Whether the card is still to be posted or updated.
     pub is_due: bool,
     /// What was posted in the thread.
-    pub told: Told,
+    pub posted: PostedLines,
 }
 
 /// A thread that one worker posts in.
 #[derive(Debug)]
 pub struct HeldThread {
     /// What was posted in the thread.
-    pub told: Told,
+    pub posted: PostedLines,
     until: Timestamp,
 }
 
 /// An unreadable list counts as empty: a line that stands there twice is better than one that is missing.
-fn told_of(stored: Option<&str>) -> Told {
+fn posted_lines(stored: Option<&str>) -> PostedLines {
     stored
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
@@ -50,11 +50,11 @@ impl Tx {
             .bind(request.as_str())
             .fetch_all(c)
             .await)?;
-        let threads = rows.into_iter().map(|(channel, ts, due, told)| Thread {
+        let threads = rows.into_iter().map(|(channel, ts, due, posted)| Thread {
             channel: channel.as_str().into(),
             ts,
             is_due: due.is_some(),
-            told: told_of(told.as_deref()),
+            posted: posted_lines(posted.as_deref()),
         });
         Ok(threads.collect())
     }
@@ -74,8 +74,8 @@ impl Tx {
             .bind(until.0)
             .fetch_optional(c)
             .await)?;
-        Ok(row.map(|(told,)| HeldThread {
-            told: told_of(told.as_deref()),
+        Ok(row.map(|(posted,)| HeldThread {
+            posted: posted_lines(posted.as_deref()),
             until,
         }))
     }
@@ -86,14 +86,14 @@ impl Tx {
         request: &RequestId,
         channel: &ChannelId,
         held: &HeldThread,
-        told: Option<&Told>,
+        posted: Option<&PostedLines>,
     ) -> Result<(), StoreError> {
-        let told = told.map(json).transpose()?;
+        let posted = posted.map(json).transpose()?;
         on_db!(self, |c| sqlx::query(RELEASE)
             .bind(request.as_str())
             .bind(channel.as_str())
             .bind(held.until.0)
-            .bind(&told)
+            .bind(&posted)
             .execute(c)
             .await
             .map(|_| ()))

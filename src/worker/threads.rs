@@ -8,7 +8,7 @@ use crate::app::{RequestRef, WaitingDetails};
 use crate::domain::id::RequestId;
 use crate::domain::people::Directory;
 use crate::domain::request_details::RequestDetails;
-use crate::domain::thread::Told;
+use crate::domain::thread::PostedLines;
 use crate::slack::api::channels::Audience;
 use crate::slack::ui;
 use crate::store::Thread;
@@ -35,21 +35,26 @@ impl Content<'_> {
         self.waiting.map_or(0, |waiting| waiting.done.reminders)
     }
 
-    fn is_in(&self, told: &Told) -> bool {
-        told.missing(&self.shown.decisions, self.directory)
+    fn is_in(&self, posted: &PostedLines) -> bool {
+        posted
+            .missing(&self.shown.decisions, self.directory)
             .is_empty()
-            && told.reminder >= self.reminder()
+            && posted.reminder >= self.reminder()
     }
 
     /// What a thread lacks, and what it has once that is posted; `None` if it lacks nothing.
-    fn beyond(&self, told: &Told, audience: Audience) -> Option<(ui::Message, Told)> {
-        if self.is_in(told) {
+    fn beyond(
+        &self,
+        posted: &PostedLines,
+        audience: Audience,
+    ) -> Option<(ui::Message, PostedLines)> {
+        if self.is_in(posted) {
             return None;
         }
-        let missing = told.missing(&self.shown.decisions, self.directory);
-        let waiting = self.waiting.filter(|_| told.reminder < self.reminder());
-        let said = ui::thread::lines(self.shown, &missing, waiting, audience);
-        Some((said, told.with(&missing, self.reminder())))
+        let missing = posted.missing(&self.shown.decisions, self.directory);
+        let waiting = self.waiting.filter(|_| posted.reminder < self.reminder());
+        let lines = ui::thread::lines(self.shown, &missing, waiting, audience);
+        Some((lines, posted.with(&missing, self.reminder())))
     }
 }
 
@@ -88,7 +93,7 @@ impl Workers {
         content: &Content<'_>,
     ) -> Result<Threads, Undelivered> {
         let (request, channel) = (&content.shown.request.id, &thread.channel);
-        if content.is_in(&thread.told) {
+        if content.is_in(&thread.posted) {
             return Ok(Threads::Current);
         }
         let Some(ts) = &thread.ts else {
@@ -105,18 +110,18 @@ impl Workers {
         let Some(held) = self.app.hold_thread(request, channel, until).await? else {
             return Ok(Threads::Waiting);
         };
-        let (posted, told) = match content.beyond(&held.told, audience) {
+        let (outcome, posted) = match content.beyond(&held.posted, audience) {
             None => (Ok(()), None),
-            Some((said, told)) => {
-                let posted = self.slack.post_message(channel.as_str(), &said, Some(ts));
-                (posted.await.map(|_| ()), Some(told))
+            Some((lines, posted)) => {
+                let outcome = self.slack.post_message(channel.as_str(), &lines, Some(ts));
+                (outcome.await.map(|_| ()), Some(posted))
             }
         };
-        let told = told.filter(|_| posted.is_ok());
+        let posted = posted.filter(|_| outcome.is_ok());
         self.app
-            .release_thread(request, channel, &held, told.as_ref())
+            .release_thread(request, channel, &held, posted.as_ref())
             .await?;
-        match posted {
+        match outcome {
             // the card is gone, and its thread with it
             Err(error) if error.is_without_thread() => Ok(Threads::Current),
             Err(error) => Err(error.into()),

@@ -88,6 +88,19 @@ on_both! {
         world.finish().await;
     }
 
+    async fn an_unreadable_row_stops_no_other_reminder_r04(kind) {
+        let world = reminding!(kind);
+        world.types("alice", DEPLOY).await;
+        world.types("alice", &DEPLOY.replace("v1.4.2", "v1.4.3")).await;
+        world.database.execute("UPDATE follow_ups SET done = 'broken' WHERE request_id = (SELECT id FROM requests WHERE number = 1)").await.expect("a row");
+        world.passes(Span::hours(2)).await;
+        assert_eq!(reminders(&world, "bob"), 1, "of #2");
+        world.database.execute("UPDATE follow_ups SET done = '{}' WHERE done = 'broken'").await.expect("a row");
+        world.passes(Span::hours(2)).await;
+        assert_eq!(reminders(&world, "bob"), 2, "and of #1");
+        world.finish().await;
+    }
+
     async fn two_replicas_and_a_restart_remind_once(kind) {
         let mut world = reminding!(kind);
         let (replica, _) = world.replica().await;

@@ -33,7 +33,7 @@ pub struct Notifications {
     pub stale_after: Option<Span>,
     /// The weekly digest.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
+    pub digest: Option<WeeklyDigest>,
 }
 
 /// Hours of a day; a range past midnight ends on the next day.
@@ -49,7 +49,7 @@ pub struct QuietHours {
 /// When and where the weekly digest is posted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Digest {
+pub struct WeeklyDigest {
     /// The day.
     pub weekday: Weekday,
     /// The hour (0-23).

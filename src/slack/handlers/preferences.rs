@@ -1,4 +1,4 @@
-//! What people want to be told: their own preferences, by command and in the Home tab.
+//! Which notifications people want: their own preferences, by command and in the Home tab.
 
 use super::context::{Actor, Context};
 use super::reply::{Failure, Handled, Reply};
@@ -18,7 +18,7 @@ pub(super) async fn notify(context: &Context, change: &PreferencesChange) -> Han
     let actor = context.actor().await?;
     if *change == PreferencesChange::default() {
         let (own, _) = context.app().preferences(&actor.person.id).await?;
-        return Ok(Reply::Answer(told(context, actor, &own).await?));
+        return Ok(Reply::Answer(summary(context, actor, &own).await?));
     }
     changed(context, change).await
 }
@@ -37,7 +37,7 @@ pub(super) async fn away(context: &Context, until: NaiveDate, delegate: Option<S
         Some(named) => Some(find(actor.config.directory(), &named).ok_or_else(|| {
             let named = escape(&named);
             Message::plain(format!(
-                "Nothing was done. Nobody is called {named}; write the id of a person, such as delegate=bob."
+                "Nothing was done. There is no one person called {named}. Write the id of a person, such as delegate=bob."
             ))
         })?),
     };
@@ -77,7 +77,7 @@ pub(super) async fn submitted(context: &Context, view: &View) -> Handled {
     let actor = context.actor().await?;
     let caller = actor.caller(Via::Modal);
     match context.app().change_preferences(&caller, &change).await? {
-        Ok(own) => Ok(Reply::Done(told(context, actor, &own).await?)),
+        Ok(own) => Ok(Reply::Done(summary(context, actor, &own).await?)),
         Err(why) => Err(Failure::Fields(vec![(preferences::TIMEZONE, why)])),
     }
 }
@@ -86,7 +86,7 @@ async fn changed(context: &Context, change: &PreferencesChange) -> Handled {
     let actor = context.actor().await?;
     let caller = actor.caller(Via::Command);
     match context.app().change_preferences(&caller, change).await? {
-        Ok(own) => Ok(Reply::Answer(told(context, actor, &own).await?)),
+        Ok(own) => Ok(Reply::Answer(summary(context, actor, &own).await?)),
         Err(why) => {
             let why = escape(&why);
             Err(Message::plain(format!("Nothing was done. {why}")).into())
@@ -94,9 +94,9 @@ async fn changed(context: &Context, change: &PreferencesChange) -> Handled {
     }
 }
 
-async fn told(context: &Context, actor: &Actor, own: &Preferences) -> Result<Message, Failure> {
+async fn summary(context: &Context, actor: &Actor, own: &Preferences) -> Result<Message, Failure> {
     let (_, quiet) = context.app().preferences(&actor.person.id).await?;
-    Ok(preferences::told(&Shown {
+    Ok(preferences::summary(&Shown {
         preferences: own,
         quiet,
         now: context.app().now(),
@@ -113,7 +113,9 @@ async fn profile_zone(context: &Context) -> Option<String> {
 fn find(directory: &Directory, named: &str) -> Option<PersonId> {
     let by = |is: &dyn Fn(&Person) -> bool| {
         let mut people = directory.people().filter(|person| is(person));
-        people.next().map(|person| person.id.clone())
+        let found = people.next()?;
+        // a name that fits two people means neither
+        people.next().is_none().then(|| found.id.clone())
     };
     by(&|person| person.id.as_str() == named)
         .or_else(|| by(&|person| person.slack.iter().any(|slack| slack.user_id == named)))

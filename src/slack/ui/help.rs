@@ -18,7 +18,7 @@ pub fn help() -> Message {
         "`/approval inbox`".to_owned(),
         "`/approval approve 42 looks fine`".to_owned(),
         "`/approval explain release.deploy project=api-platform env=production`".to_owned(),
-        "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `stats 7d` (how long requests wait), `stale` (what waits too long), `notify needed` (what you are told), `away until=2026-12-24 delegate=bob`, `back`, `audit` (for administrators), `help`. `request` alone opens a form. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
+        "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `stats 7d` (how long requests wait), `stale` (what waits too long), `notify needed` (your notifications), `away until=2026-12-24 delegate=bob`, `back`, `audit` (for administrators), `help`. `request` alone opens a form. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
     ];
     let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, stats, stale, notify, away, back, audit, help.";
     Message {

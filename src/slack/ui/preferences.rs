@@ -58,7 +58,7 @@ pub fn lines(shown: &Shown<'_>) -> Vec<String> {
     let mut lines = vec![format!("You receive {messages}; {quiet}.")];
     if let Some(away) = preferences.absence(*now) {
         let delegate = away.delegate.as_ref().map_or_else(String::new, |id| {
-            format!("; {} is told instead of you", name(directory.name(id)))
+            format!("; {} is notified instead of you", name(directory.name(id)))
         });
         lines.push(format!(
             "You are away until {}{delegate}. {} ends it.",
@@ -70,7 +70,7 @@ pub fn lines(shown: &Shown<'_>) -> Vec<String> {
 }
 
 /// The reply to a command.
-pub fn told(shown: &Shown<'_>) -> Message {
+pub fn summary(shown: &Shown<'_>) -> Message {
     let hint = format!(
         "Change it in the Home tab, or with {}.",
         code("/approval notify needed quiet=22-7 timezone=Europe/Istanbul")
@@ -82,7 +82,7 @@ pub fn told(shown: &Shown<'_>) -> Message {
 
 /// The section of the Home tab.
 pub fn section(shown: &Shown<'_>) -> Vec<Value> {
-    let label = "Change what you are told, and when";
+    let label = "Change your notifications";
     let button = blocks::button(CALLBACK, "Change", "change", label);
     let mut section = blocks::section(&lines(shown).join("\n"));
     section["accessory"] = button;

@@ -21,7 +21,7 @@ on_both! {
 
     async fn a_delegate_is_told_and_decides_by_their_own_right_only(kind) {
         let world = reminding!(kind);
-        for (delegate, why) in [("erin", "cannot stand in for you"), ("carol", "cannot stand in for you"), ("nobody", "Nobody is called")] {
+        for (delegate, why) in [("erin", "cannot stand in for you"), ("carol", "cannot stand in for you"), ("nobody", "There is no one person called")] {
             let said = world.types("carol", &format!("away until=2026-11-25 delegate={delegate}")).await;
             assert!(said.starts_with("Nothing was done") && said.contains(why), "{said}");
         }
