@@ -237,11 +237,26 @@ impl Browser {
             .await;
     }
 
-    /// Clicks the middle of the last visible link or button with this text.
+    /// Clicks the middle of the last visible link or button with this text. A message that arrives in between can move what is
+    /// clicked; then it is clicked again, as a person would.
     pub async fn click(&mut self, text: &str) {
-        let at = self.middle_of(text).await;
-        self.mouse("mousePressed", &at).await;
-        self.mouse("mouseReleased", &at).await;
+        let watch = format!(
+            "window.hit = false; document.addEventListener('click', (event) => {{
+                window.hit = event.target.closest('button, a, summary')?.innerText.replace(/\\s+/g, ' ').trim().startsWith({}) ?? false;
+            }}, {{ capture: true, once: true }})",
+            json!(text)
+        );
+        for _ in 0..5 {
+            let at = self.middle_of(text).await;
+            self.evaluate(&watch).await;
+            self.mouse("mousePressed", &at).await;
+            self.mouse("mouseReleased", &at).await;
+            // a page that was left has seen nothing
+            if self.evaluate("window.hit").await != false {
+                return;
+            }
+        }
+        panic!("{text} moves whenever it is clicked");
     }
 
     /// Sends `mousePressed` or `mouseReleased` at a position.
