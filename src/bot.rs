@@ -7,7 +7,7 @@ use crate::slack::api::client::{BadClient, Slack};
 use crate::slack::handlers::Dispatcher;
 use crate::slack::inbound::installation::Installation;
 use crate::slack::inbound::route::{self, InboundState};
-use crate::slack::inbound::signature::SigningSecrets;
+pub use crate::slack::inbound::signature::SigningSecrets;
 use crate::slack::inbound::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
 use crate::worker::{Variables, Workers};

@@ -10,10 +10,10 @@ pub mod domain;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod http;
-pub mod net;
+mod net;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod slack;
+mod slack;
 pub mod store;
-pub mod supervisor;
-pub mod worker;
+mod supervisor;
+mod worker;

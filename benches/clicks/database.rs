@@ -117,9 +117,7 @@ impl Database {
 /// The server's address without the name of a database, and that name.
 pub fn server_and_database() -> (String, String) {
     let server = server();
-    let (host, database) = server
-        .rsplit_once('/')
-        .expect("an address with a database");
+    let (host, database) = server.rsplit_once('/').expect("an address with a database");
     (host.to_owned(), database.to_owned())
 }
 

@@ -58,7 +58,11 @@ pub fn parse() -> Command {
                 .unwrap_or_else(|| usage(&format!("{word} needs a value")))
         };
         match word.as_str() {
-            "--load" => return Command::Load { plan: value().into() },
+            "--load" => {
+                return Command::Load {
+                    plan: value().into(),
+                };
+            }
             "--rounds" => options.rounds = number(&value()),
             "--clicks" => options.clicks = number(&value()),
             "--clients" => options.clients = value().split(',').map(number).collect(),

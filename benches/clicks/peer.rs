@@ -43,7 +43,11 @@ pub async fn measure(kind: Kind, options: &Options, report: &mut Report) {
         assert_eq!(usize::try_from(stored).ok(), Some(many * (round + 1)));
         let cpu = (usage(peer.id().expect("it runs")).cpu - before.cpu) * 1e3 / many as f64;
         let mut add = |unit: &str, value| {
-            report.add(kind, &format!("peer, clicks, {clients} clients: {unit}"), value);
+            report.add(
+                kind,
+                &format!("peer, clicks, {clients} clients: {unit}"),
+                value,
+            );
         };
         add("per second", outcome.per_second());
         add("p50, ms", outcome.p50);

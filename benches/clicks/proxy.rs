@@ -48,7 +48,10 @@ impl Proxy {
     pub fn url(&self, direct: &str) -> String {
         let (before, rest) = direct.rsplit_once('@').expect("an address with a user");
         let (_, database) = rest.split_once('/').expect("an address with a database");
-        format!("{before}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        format!(
+            "{before}@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
     }
 
     /// What was counted so far.

@@ -42,7 +42,14 @@ impl fmt::Display for Report {
             if rows.is_empty() {
                 continue;
             }
-            writeln!(out, "\n{:<48}{:>12}{:>12}{:>12}", kind.name(), "median", "least", "most")?;
+            writeln!(
+                out,
+                "\n{:<48}{:>12}{:>12}{:>12}",
+                kind.name(),
+                "median",
+                "least",
+                "most"
+            )?;
             for (name, [median, least, most]) in rows {
                 writeln!(out, "{name:<48}{median:>12.2}{least:>12.2}{most:>12.2}")?;
             }

@@ -28,7 +28,11 @@ pub async fn measure(kind: Kind, options: &Options, report: &mut Report) {
     let slack = slack::workspace().await;
     let server = Server::start(&database, &database.url, &slack).await;
     let at_rest = server.usage();
-    report.add(kind, "start to ready, ms", server.started.as_secs_f64() * 1e3);
+    report.add(
+        kind,
+        "start to ready, ms",
+        server.started.as_secs_f64() * 1e3,
+    );
     report.add(kind, "memory at rest, MB", at_rest.memory);
     let mut run = Run {
         database: &database,
@@ -38,7 +42,8 @@ pub async fn measure(kind: Kind, options: &Options, report: &mut Report) {
     for clients in &options.clients {
         let pending = run.submissions(options.clicks / APPROVERS.len()).await;
         run.clicks(&pending, *clients).await;
-        run.executions(&pending[..pending.len().min(QUESTIONS)]).await;
+        run.executions(&pending[..pending.len().min(QUESTIONS)])
+            .await;
     }
     let ask = json!({"action": "release.deploy", "project": "api-platform", "environment": "production", "release": "v1"});
     let explain = post("/v1/explain", &server.token, &ask, None);
@@ -118,7 +123,12 @@ impl Run<'_> {
     async fn executions(&mut self, pending: &[Pending]) {
         let calls = pending.iter().map(|request| {
             let path = format!("/v1/requests/{}/execute", request.id);
-            post(&path, &self.server.token, &json!({"digest": request.digest}), None)
+            post(
+                &path,
+                &self.server.token,
+                &json!({"digest": request.digest}),
+                None,
+            )
         });
         let before = self.state().await;
         let outcome = send(&plan(&self.server.address, CALLERS, calls.collect(), false)).await;
@@ -145,7 +155,8 @@ impl Run<'_> {
         let (usage, work) = self.state().await;
         let kind = self.database.kind;
         let many = outcome.statuses.values().sum::<usize>() as f64;
-        let mut add = |unit: &str, value: f64| self.report.add(kind, &format!("{what}: {unit}"), value);
+        let mut add =
+            |unit: &str, value: f64| self.report.add(kind, &format!("{what}: {unit}"), value);
         add("per second", outcome.per_second());
         add("p50, ms", outcome.p50);
         add("p99, ms", outcome.p99);
@@ -158,7 +169,10 @@ impl Run<'_> {
             );
             add("scans of whole tables", (now.scans - before.scans) as f64);
         } else {
-            add("written each, bytes", (usage.written - before.0.written) / many);
+            add(
+                "written each, bytes",
+                (usage.written - before.0.written) / many,
+            );
         }
     }
 }
@@ -171,7 +185,13 @@ async fn submit(server: &Server, many: usize, clients: usize) -> (Outcome, Vec<P
         post("/v1/requests", &server.token, &ask, Some(uuid::Uuid::now_v7().to_string()))
     });
     let mut outcome = send(&plan(&server.address, clients, calls.collect(), true)).await;
-    assert_eq!(outcome.succeeded(), many, "{:?}: {:?}", outcome.statuses, outcome.answers.first());
+    assert_eq!(
+        outcome.succeeded(),
+        many,
+        "{:?}: {:?}",
+        outcome.statuses,
+        outcome.answers.first()
+    );
     let answers = std::mem::take(&mut outcome.answers);
     let pending = answers.iter().map(|answer| {
         let answer: Value = serde_json::from_str(answer).expect("JSON");
@@ -189,9 +209,9 @@ async fn submit(server: &Server, many: usize, clients: usize) -> (Outcome, Vec<P
 /// One approver after the other clicks all cards, so that no two clicks on one card come together by design.
 fn clicks(pending: &[Pending]) -> Vec<Prepared> {
     let of = |approver| {
-        pending
-            .iter()
-            .map(move |request| slack::click(&format!("{} {}", request.id, request.digest), approver))
+        pending.iter().map(move |request| {
+            slack::click(&format!("{} {}", request.id, request.digest), approver)
+        })
     };
     APPROVERS.into_iter().flat_map(of).collect()
 }

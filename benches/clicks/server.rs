@@ -41,8 +41,7 @@ pub struct Usage {
 impl Server {
     /// Starts the program and waits until it is ready.
     pub async fn start(database: &Database, url: &str, slack: &Sandbox) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("bench-{}", uuid::Uuid::now_v7().simple()));
+        let folder = std::env::temp_dir().join(format!("bench-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir(&folder).expect("a folder");
         let config = folder.join("bench.yaml");
         let demo = include_str!("../../manifests/demo.yaml");
@@ -85,7 +84,9 @@ impl Server {
     async fn token(&self) -> String {
         let scopes = "requests:read,requests:write,requests:execute,config:read";
         let made = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["token", "create", "--name", "bench", "--user", "alice", "--scopes", scopes])
+            .args([
+                "token", "create", "--name", "bench", "--user", "alice", "--scopes", scopes,
+            ])
             .current_dir(&self.folder)
             .env("DATABASE_URL", &self.database_url)
             .stderr(Stdio::inherit())

@@ -37,11 +37,15 @@ pub async fn workspace() -> Sandbox {
 /// A click on Approve, signed now; Slack's signatures are valid for five minutes.
 pub fn click(value: &str, (user, name): (&str, &str)) -> Prepared {
     let now = milliseconds();
-    let payload = serde_urlencoded::to_string([("payload", payload(value, user, name, now).to_string())]);
+    let payload =
+        serde_urlencoded::to_string([("payload", payload(value, user, name, now).to_string())]);
     let body = payload.expect("a form");
     let seconds = now / 1_000;
     let headers = [
-        ("content-type", "application/x-www-form-urlencoded".to_owned()),
+        (
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        ),
         ("x-slack-request-timestamp", seconds.to_string()),
         (
             "x-slack-signature",
@@ -60,9 +64,7 @@ pub fn click(value: &str, (user, name): (&str, &str)) -> Prepared {
 
 /// Slack sends the whole message along; ours is as large as a card with two policies.
 fn payload(value: &str, user: &str, name: &str, now: i64) -> Value {
-    let button = |action: &str, label: &str| {
-        json!({"type": "button", "action_id": action, "text": {"type": "plain_text", "text": label, "emoji": true}, "value": value})
-    };
+    let button = |action: &str, label: &str| json!({"type": "button", "action_id": action, "text": {"type": "plain_text", "text": label, "emoji": true}, "value": value});
     let field = |label: &str, text: &str| json!({"type": "mrkdwn", "text": format!("*{label}*\n{text}"), "verbatim": false});
     let (seconds, trigger) = (now / 1_000, format!("{now}.{user}.{value}"));
     let mut action = button("approve", "Approve");

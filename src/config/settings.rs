@@ -10,23 +10,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::{Host, Url};
 
-/// The variables that hold secrets, each with what it is for. They have no flag.
-pub const SECRETS: [(&str, &str); 4] = [
-    (
-        DATABASE_URL,
-        "the database; sqlite://countersign.db when left out",
-    ),
-    (
-        SIGNING_SECRET,
-        "checks that deliveries come from Slack; two, comma-separated, while rotating",
-    ),
-    (BOT_TOKEN, "speaks to Slack (xoxb-...)"),
-    (
-        APP_TOKEN,
-        "opens Socket Mode (xapp-...); the signing secret may then be left out",
-    ),
-];
-
 const DATABASE_URL: &str = "DATABASE_URL";
 pub(super) const SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
 pub(super) const BOT_TOKEN: &str = "SLACK_BOT_TOKEN";

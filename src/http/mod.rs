@@ -1,8 +1,8 @@
 //! The HTTP API (docs/decisions.md D38): bearer tokens in, problem+json out, and no rule of its own. One file per resource.
 
-pub mod access;
+pub(crate) mod access;
 mod audit;
-pub mod body;
+pub(crate) mod body;
 mod break_glass;
 mod config;
 mod crowd;
@@ -15,13 +15,13 @@ mod http_limits;
 mod large_answer;
 mod operations;
 mod policies;
-pub mod problem;
+pub(crate) mod problem;
 mod replay;
 mod requests;
 pub mod route;
 pub mod server;
 mod stats;
-pub mod view;
+pub(crate) mod view;
 mod webhook;
 mod write_deadline;
 

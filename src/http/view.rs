@@ -94,7 +94,6 @@ pub struct RequestView {
 
 /// What an action is done to.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the resources speak for themselves")]
 pub struct TargetView {
     pub project: Option<String>,
     pub cluster: Option<String>,

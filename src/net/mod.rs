@@ -7,8 +7,8 @@ mod public;
 mod unreached;
 
 pub use connector::{Connector, Stream};
-pub use post::{POST_DEADLINE, Posted, Poster, Reach};
-pub use proxies::{Proxies, ProxySettings};
+pub use post::{Poster, Reach};
+pub use proxies::Proxies;
 pub use unreached::Unreached;
 
 use http::Uri;

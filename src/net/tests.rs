@@ -1,5 +1,6 @@
 //! Which proxy leads where, and how each way of failing reads.
 
+use super::proxies::ProxySettings;
 use super::*;
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -4,7 +4,7 @@
 use crate::database::{Database, Kind};
 use countersign::app::Clock;
 use countersign::app::{App, NewToken};
-use countersign::bot::{Bot, Parts};
+use countersign::bot::{Bot, Parts, SigningSecrets};
 use countersign::config::file::Source;
 use countersign::domain::decision::Via;
 use countersign::domain::principal::{Caller, Principal};
@@ -13,7 +13,6 @@ use countersign::domain::token::Scope;
 use countersign::http::MetricsAddress;
 use countersign::http::server::{self, ConnectionLimits};
 use countersign::sandbox::{Answer, Delivery, Forge, Place, Sandbox, Seed, Setup, Values};
-use countersign::slack::inbound::signature::SigningSecrets;
 use countersign::store::Db;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use secrecy::SecretString;

@@ -36,7 +36,6 @@ pub(super) struct Done {}
 
 /// Whose token it is (`auth.test`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct AuthTest {
     pub team_id: String,
     pub user_id: String,
@@ -59,7 +58,6 @@ pub struct Posted {
 /// A user as Slack knows them, as far as their standing depends on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct SlackUser {
     pub id: String,
     pub name: Option<String>,
@@ -79,7 +77,6 @@ pub struct SlackUser {
 /// A user's place in an Enterprise Grid organization.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct EnterpriseUser {
     pub enterprise_id: Option<String>,
     pub teams: Option<Vec<String>>,
@@ -97,7 +94,6 @@ pub struct UsersPage {
 /// Where a list goes on; empty at its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Cursor {
     pub next_cursor: Option<String>,
 }
@@ -124,7 +120,6 @@ pub(super) struct Workspace {
 /// A user group with its users, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct UserGroup {
     pub id: String,
     pub handle: Option<String>,
@@ -170,7 +165,6 @@ pub(super) struct OpenedChannel {
 /// A channel, as far as cards depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Channel {
     pub id: String,
     pub name: Option<String>,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 /// Something that happened in the workspace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Event {
     pub api_app_id: Option<String>,
     pub team_id: Option<String>,
@@ -18,7 +17,6 @@ pub struct Event {
 /// What happened. `user` is an id in some events and a whole user in others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Happening {
     #[serde(rename = "type")]
     pub kind: Option<String>,

@@ -53,7 +53,6 @@ impl InteractionKind {
 /// An interaction; what is shown in the clicked message is not even read, because it may be old or copied.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Interaction {
     #[serde(skip_deserializing)]
     pub kind: InteractionKind,
@@ -75,7 +74,6 @@ pub struct Interaction {
 /// Something with an id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Named {
     pub id: Option<String>,
     pub enterprise_id: Option<String>,
@@ -84,7 +82,6 @@ pub struct Named {
 /// Who acts. Names in a payload are never believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct User {
     pub id: Option<String>,
     pub team_id: Option<String>,
@@ -93,7 +90,6 @@ pub struct User {
 /// Where it happened; recorded, never believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Container {
     pub channel_id: Option<String>,
     pub message_ts: Option<String>,
@@ -103,7 +99,6 @@ pub struct Container {
 /// What was clicked or chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct ActionTaken {
     pub action_id: Option<String>,
     pub value: Option<String>,
@@ -113,7 +108,6 @@ pub struct ActionTaken {
 /// An option that was chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Choice {
     pub value: Option<String>,
 }
@@ -129,7 +123,6 @@ impl ActionTaken {
 /// A modal or the Home tab.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct View {
     pub id: Option<String>,
     #[serde(rename = "type")]

@@ -12,9 +12,7 @@ pub mod socket;
 
 pub use delivery::Delivery;
 pub use event::Event;
-pub use interaction::{
-    ActionTaken, Choice, Container, Interaction, InteractionKind, Named, User, View,
-};
+pub use interaction::{Interaction, InteractionKind, View};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -76,7 +74,6 @@ pub enum NotUnderstood {
 /// A slash command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "Slack's own words")]
 pub struct Command {
     pub api_app_id: Option<String>,
     pub team_id: Option<String>,

@@ -1,7 +1,7 @@
 //! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
 
 use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
-use super::{Message, blocks, shared};
+use super::{Message, blocks, phrases, shared};
 use crate::domain::break_glass::{
     SessionAlert, SessionDetails, SessionEvent, SessionState, SessionStatus, SessionUse, UseLine,
 };
@@ -207,16 +207,8 @@ fn use_line(line: &UseLine) -> String {
 
 /// `45 min`, `1 h 30 min`; less than a minute counts as one.
 fn length(from: Timestamp, to: Timestamp) -> String {
-    words(Span(to.0.saturating_sub(from.0)))
-}
-
-fn words(span: Span) -> String {
-    let minutes = (span.0 / 60_000).max(1);
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
+    let whole = (to.0.saturating_sub(from.0) / 60_000).max(1);
+    phrases::length(Span::minutes(whole))
 }
 
 fn button(alert: &SessionAlert, status: Option<SessionStatus>) -> Option<Value> {

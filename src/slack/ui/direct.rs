@@ -118,11 +118,3 @@ fn said_no(shown: &RequestDetails) -> String {
         format!(" {}", phrases::decision_line(shown, decision))
     })
 }
-
-/// An alert for a channel; its text is plain.
-pub fn alert(text: &str) -> Message {
-    Message {
-        text: cut_markup(&escape(text), 1_500),
-        blocks: vec![blocks::section_plain(text)],
-    }
-}

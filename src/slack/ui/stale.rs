@@ -1,5 +1,6 @@
 //! Stale requests, owed reviews and waiting times, as `/approval stale` and the weekly digest show them.
 
+use super::phrases::length;
 use super::text::{brief, code, date, name};
 use super::{Message, blocks, card_value, phrases};
 use crate::app::StaleReport;
@@ -129,10 +130,10 @@ fn group(title: &str, mut groups: Vec<(Span, String, Option<&Slot>)>) -> Vec<Val
             let (day, from, to) = (day(slot.weekday), slot.from, slot.to);
             format!(
                 "; slowest {day} {from}:00 to {to}:00, half within {}",
-                short(slot.median)
+                length(slot.median)
             )
         });
-        format!("• {name}: half within {}{slot}", short(median))
+        format!("• {name}: half within {}{slot}", length(median))
     }));
     if more > 0 {
         lines.push(format!("and {more} more"));
@@ -165,10 +166,4 @@ fn day(day: Weekday) -> &'static str {
         Weekday::Saturday => "Saturday",
         Weekday::Sunday => "Sunday",
     }
-}
-
-/// Whole seconds below two minutes, whole minutes from there.
-fn short(span: Span) -> String {
-    let unit = if span.0 < 120_000 { 1_000 } else { 60_000 };
-    Span(span.0 / unit * unit).to_string()
 }

@@ -1,5 +1,6 @@
 //! How long requests wait for people, as `/approval stats` tells it.
 
+use super::phrases::length;
 use super::text::{brief, code};
 use super::{Message, blocks};
 use crate::app::LatencyStats;
@@ -19,6 +20,7 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
         format!("{} gated requests", stats.requests)
     };
     let cut_off = if stats.complete { "" } else { ", the latest" };
+    let window = length(window);
     let headline = format!("*The last {window}*: {what}{cut_off}");
     let mut blocks = vec![blocks::section(&headline)];
     let mut lines = Vec::new();
@@ -82,19 +84,13 @@ fn group(
 /// `half within 4m, nine of ten within 1h 10m, at most 3h (12)`.
 fn words(spread: Spread) -> String {
     if spread.count == 1 {
-        return format!("{} (1)", short(spread.longest));
+        return format!("{} (1)", length(spread.longest));
     }
     format!(
         "half within {}, nine of ten within {}, at most {} ({})",
-        short(spread.median),
-        short(spread.p90),
-        short(spread.longest),
+        length(spread.median),
+        length(spread.p90),
+        length(spread.longest),
         spread.count
     )
-}
-
-/// Whole seconds below two minutes, whole minutes from there.
-fn short(span: Span) -> String {
-    let unit = if span.0 < 120_000 { 1_000 } else { 60_000 };
-    Span(span.0 / unit * unit).to_string()
 }
