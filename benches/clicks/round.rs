@@ -14,7 +14,7 @@ const CALLERS: usize = 8;
 /// How often a question is asked.
 const QUESTIONS: usize = 1_000;
 /// How many requests the proxy counts.
-const COUNTED: usize = 200;
+const COUNTED: usize = 1_000;
 
 /// A request that waits for approvals.
 struct Pending {
@@ -65,6 +65,9 @@ pub async fn count(options: &Options, report: &mut Report) {
     let slack = slack::workspace().await;
     let server = Server::start(&database, &proxy.url(&database.url), &slack).await;
     let clients = options.clients.first().copied().unwrap_or(CALLERS);
+    // connections prepare their statements first
+    let warm = submit(&server, COUNTED, CALLERS).await.1;
+    send(&plan(&server.address, clients, clicks(&warm), false)).await;
     let before = proxy.counted();
     let pending = submit(&server, COUNTED, CALLERS).await.1;
     let between = proxy.counted();

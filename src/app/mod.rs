@@ -239,7 +239,7 @@ impl App {
         tx: &mut Tx,
         version: ConfigVersions,
     ) -> Result<Arc<CompiledConfig>, AppError> {
-        let held = self.held_rules();
+        let held = self.last_read_config();
         if held.versions() == version {
             return Ok(held);
         }
@@ -255,7 +255,7 @@ impl App {
     /// for the comparison; the rules are those that this replica last read.
     fn with_suggestions(&self, mut error: AppError) -> AppError {
         if let AppError::Refused(Refusal::Violations(violations)) = &mut error {
-            self.held_rules().suggest_names(violations);
+            self.last_read_config().suggest_names(violations);
         }
         error
     }
@@ -270,7 +270,8 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner) = config;
     }
 
-    fn held_rules(&self) -> Arc<CompiledConfig> {
+    /// The configuration that this process read last, to show what was just read. Whoever decides compares its version with the database.
+    pub fn last_read_config(&self) -> Arc<CompiledConfig> {
         self.0
             .config
             .read()

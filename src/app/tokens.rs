@@ -3,6 +3,7 @@
 use super::config_change::Departed;
 use super::{App, AppError};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::Digest;
 use crate::domain::id::{PersonId, TokenId};
 use crate::domain::principal::{Caller, Principal};
@@ -12,6 +13,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
 use crate::store::Tx;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Bytes of randomness in a secret.
 const RANDOM_BYTES: usize = 32;
@@ -182,27 +184,37 @@ impl App {
         Ok(tx.record(&event).await?)
     }
 
-    /// The token with this secret, unless it is unknown or revoked.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<Token>, AppError> {
-        let found = self.0.db.read().await?.token_by_hash(&hash(secret)).await?;
+    /// The token with this secret, unless it is unknown or revoked, and the configuration in force.
+    pub async fn authenticate(
+        &self,
+        secret: &str,
+    ) -> Result<Option<(Token, Arc<CompiledConfig>)>, AppError> {
+        let mut tx = self.0.db.read().await?;
+        let Some(token) = tx.token_by_hash(&hash(secret)).await? else {
+            return Ok(None);
+        };
+        let version = tx.config_versions().await?;
+        let config = self.compiled_config_at(&mut tx, version).await?;
+        drop(tx);
+        self.note_token_use(&token).await;
+        Ok(Some((token, config)))
+    }
+
+    async fn note_token_use(&self, token: &Token) {
         let now = self.now();
         let a_minute_ago = Timestamp(now.0.saturating_sub(LAST_USED_RESOLUTION.0));
-        if let Some(token) = &found
-            && token.last_used_at.is_none_or(|at| at < a_minute_ago)
-        {
-            let noted: Result<(), AppError> = self
-                .0
-                .db
-                .transaction(async |tx| {
-                    Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?)
-                })
-                .await;
-            // a note for the operator; what cannot be noted can still be read
-            if let Err(error) = noted {
-                tracing::warn!(token = %token.id, %error, "token use not recorded");
-            }
+        if token.last_used_at.is_some_and(|at| at >= a_minute_ago) {
+            return;
         }
-        Ok(found)
+        let noted: Result<(), AppError> = self
+            .0
+            .db
+            .transaction(async |tx| Ok(tx.token_used(token.id.as_str(), now, a_minute_ago).await?))
+            .await;
+        // a note for the operator; what cannot be noted can still be read
+        if let Err(error) = noted {
+            tracing::warn!(token = %token.id, %error, "token use not recorded");
+        }
     }
 }
 

@@ -103,11 +103,10 @@ impl<R: Right> Allowed<R> {
     }
 
     async fn with(secret: &str, api: &Api) -> Result<Self, Problem> {
-        let Some(token) = api.app.authenticate(secret).await? else {
+        let Some((token, config)) = api.app.authenticate(secret).await? else {
             api.app.unknown_token_came().await?;
             return Err(unknown_token());
         };
-        let config = api.app.compiled_config().await?;
         let person = token
             .principal
             .person()

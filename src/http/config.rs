@@ -75,7 +75,7 @@ pub(super) async fn answer(
     match changed {
         Changed::Applied(config) | Changed::Unchanged(config) => Ok(show(config)),
         Changed::Requested(shown) => {
-            let view = seen(api, caller, &shown).await?;
+            let view = seen(api, caller, &shown)?;
             let location = format!("/v1/requests/{}", view.id);
             Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(view)).into_response())
         }

@@ -63,5 +63,5 @@ pub(super) async fn decide(
     };
     let decided = api.app.decide(click).await?;
     let shown = api.app.show(&RequestRef::Id(decided.request)).await?;
-    Ok(Json(seen(&api, &allowed.caller, &shown).await?))
+    Ok(Json(seen(&api, &allowed.caller, &shown)?))
 }

@@ -36,7 +36,7 @@ pub(super) async fn cancel(
     let once = call.once(&allowed.caller);
     let CancelBody {} = call.body;
     let shown = api.app.cancel(&allowed.caller, &request, once).await?;
-    Ok(Json(seen(&api, &allowed.caller, &shown).await?))
+    Ok(Json(seen(&api, &allowed.caller, &shown)?))
 }
 
 /// What is about to run.
@@ -79,7 +79,7 @@ pub(super) async fn execute(
         .execute(&allowed.caller, &request, digest, once)
         .await?;
     let content = content(&executed)?;
-    let request = seen(&api, &allowed.caller, &executed.shown).await?;
+    let request = seen(&api, &allowed.caller, &executed.shown)?;
     Ok(Json(ExecutedView {
         content,
         digest: request.digest.clone(),
@@ -130,7 +130,7 @@ pub(super) async fn complete(
         .app
         .complete(&allowed.caller, &request, outcome, message, once)
         .await?;
-    Ok(Json(seen(&api, &allowed.caller, &shown).await?))
+    Ok(Json(seen(&api, &allowed.caller, &shown)?))
 }
 
 #[cfg(test)]

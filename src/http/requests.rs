@@ -136,13 +136,13 @@ impl SubmitBody {
     }
 }
 
-/// The request as this caller sees it.
-pub(super) async fn seen(
+/// The request, which was just read, as this caller sees it.
+pub(super) fn seen(
     api: &Api,
     caller: &Caller,
     shown: &RequestDetails,
 ) -> Result<RequestView, Problem> {
-    let config = api.app.compiled_config().await?;
+    let config = api.app.last_read_config();
     let directory = config.directory();
     Ok(RequestView::of(shown, Viewer { caller, directory })?)
 }
@@ -161,7 +161,7 @@ pub(super) async fn submit(
     let once = call.once(&allowed.caller);
     let ask = call.body.ask()?;
     let submitted = api.app.submit(&allowed.caller, ask, once).await?;
-    let view = seen(&api, &allowed.caller, &submitted.shown).await?;
+    let view = seen(&api, &allowed.caller, &submitted.shown)?;
     let location = format!("/v1/requests/{}", view.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
 }
@@ -306,9 +306,9 @@ pub(super) async fn read(
 ) -> Result<Json<RequestView>, Problem> {
     let Some(patience) = query.patience()? else {
         let shown = api.app.show(&request).await?;
-        return Ok(Json(seen(&api, &allowed.caller, &shown).await?));
+        return Ok(Json(seen(&api, &allowed.caller, &shown)?));
     };
     let shown = api.app.wait(&request, query.version, patience).await?;
     let allowed = api.app.in_turn(|| allowed.still(&api)).await?;
-    Ok(Json(seen(&api, &allowed.caller, &shown).await?))
+    Ok(Json(seen(&api, &allowed.caller, &shown)?))
 }
