@@ -14,6 +14,8 @@ use std::time::Duration;
 const POSTGRES_CONNECTIONS: u32 = 12;
 /// Minimum number of connections: with fewer, a pooler cannot be detected.
 const FEWEST_CONNECTIONS: u32 = 2;
+/// Prepared statements that a connection keeps: more than there are, since one that is dropped costs another round trip.
+const PREPARED_STATEMENTS: usize = 512;
 /// How long a transaction waits for a connection.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(5);
 /// Readers of an `SQLite` file; each is a thread.
@@ -47,7 +49,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
         .max_connections(connections.max(FEWEST_CONNECTIONS))
         .acquire_timeout(CONNECTION_DEADLINE)
         .after_connect(|conn, _| Box::pin(settings::apply(conn)))
-        .connect_lazy_with(options);
+        .connect_lazy_with(options.statement_cache_capacity(PREPARED_STATEMENTS));
     let mut conn = match pool.acquire().await {
         Ok(conn) => conn,
         Err(sqlx::Error::PoolTimedOut) => {
@@ -112,7 +114,8 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Db, StoreError> {
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(SQLITE_LOCK_TIMEOUT);
+        .busy_timeout(SQLITE_LOCK_TIMEOUT)
+        .statement_cache_capacity(PREPARED_STATEMENTS);
     let file = options.get_filename().to_owned();
     files::keep_private(&file)?;
     let cannot = |error: sqlx::Error| match StoreError::from(error) {

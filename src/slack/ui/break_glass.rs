@@ -93,7 +93,7 @@ fn headline(alert: &SessionAlert) -> String {
             } else {
                 format!("{} policies", bypassed.len())
             };
-            format!("{} went past {policies}", use_line(line))
+            format!("{} bypassed {policies}", use_line(line))
         }
         SessionEvent::Ended {
             revoked_by,
@@ -312,7 +312,10 @@ pub fn status(open: &[SessionDetails], config: &CompiledConfig, person: &PersonI
         return Message::plain("No break-glass session is active, and no review is owed.");
     }
     Message {
-        text: format!("{} break-glass sessions are open.", open.len()),
+        text: match open.len() {
+            1 => "One break-glass session is open.".to_owned(),
+            many => format!("{many} break-glass sessions are open."),
+        },
         blocks: rows(open, config, person, 12),
     }
 }

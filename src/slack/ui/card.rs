@@ -298,27 +298,39 @@ fn buttons(shown: &RequestDetails, offer: Offer) -> Vec<Value> {
     vec![first, reject_button(shown), details]
 }
 
-/// Approve: the one green button, but for a Critical action plain and with a question.
+/// Approve: the one green button, but plain where an emergency let the request past a policy, and with a question for a Critical action.
 pub(super) fn approve_button(shown: &RequestDetails) -> Value {
     let request = &shown.request;
-    let label = format!("Approve request {}, {}", request.number, shown.action.name);
+    let what = act(shown);
+    let label = format!("Approve request {}, {what}", request.number);
     let mut button = blocks::button("approve", "Approve", &card_value(shown), &label);
     if shown.action.risk == Risk::Critical {
-        let what = cut(&format!("{} on {}", shown.action.name, request.target), 180);
+        let what = cut(&what, 180);
         let short = request.digest.short();
-        let words = format!("This lets a Critical action run: {what}. Digest {short}.");
+        let words =
+            format!("Your approval counts towards a Critical action: {what}. Digest {short}.");
         let title = format!("Approve #{}?", request.number);
         button["confirm"] = blocks::confirm(&title, &words, "Approve", true);
-    } else {
+    } else if shown.bypassed.is_empty() {
         button["style"] = "primary".into();
     }
     button
 }
 
+/// Action and target as plain text: `Release Deploy on api-platform / production`.
+fn act(shown: &RequestDetails) -> String {
+    let (what, target) = (&shown.action.name, shown.request.target.to_string());
+    if target.is_empty() {
+        what.clone()
+    } else {
+        format!("{what} on {target}")
+    }
+}
+
 /// Reject, which asks why.
 pub(super) fn reject_button(shown: &RequestDetails) -> Value {
     let number = shown.request.number;
-    let label = format!("Reject request {number}, {}", shown.action.name);
+    let label = format!("Reject request {number}, {}", act(shown));
     blocks::button("reject", "Reject", &card_value(shown), &label)
 }
 

@@ -4,6 +4,7 @@ use super::text::{code, cut_markup, escape};
 use super::{Message, blocks, card_value, phrases};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::decision::DecisionKind;
+use crate::domain::document::Risk;
 use crate::domain::request::{State, Status};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
 use serde_json::Value;
@@ -57,8 +58,12 @@ fn buttons(shown: &RequestDetails) -> Vec<Value> {
     let button = |action_id: &str, words: &str| {
         blocks::button(action_id, words, &value, &format!("{words}: {about}"))
     };
+    // what is Critical or an emergency has no green button
+    let is_ordinary = shown.action.risk != Risk::Critical && shown.bypassed.is_empty();
     let primary = |mut button: Value| {
-        button["style"] = "primary".into();
+        if is_ordinary {
+            button["style"] = "primary".into();
+        }
         button
     };
     let details = button("details", "Details");

@@ -89,7 +89,10 @@ pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
     );
     blocks.push(blocks::context(&[hint]));
     Message {
-        text: format!("{} requests wait for a decision.", page.items.len()),
+        text: match page.items.len() {
+            1 => "One request waits for a decision.".to_owned(),
+            many => format!("{many} requests wait for a decision."),
+        },
         blocks,
     }
 }

@@ -197,7 +197,9 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
     let mut blocks = Vec::new();
     if home.pending.is_empty() {
         blocks.push(blocks::section(match (home.look.all, home.look.kind) {
-            (false, None) => "Nothing waits for you.",
+            (false, None) => {
+                "Nothing waits for you. Press All pending to see what waits for others."
+            }
             (true, None) => "Nothing waits for a decision.",
             (_, Some(_)) => "Nothing of this type waits.",
         }));

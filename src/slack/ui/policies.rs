@@ -1,7 +1,7 @@
 //! Policies as people read them: the list, and everything about one of them, with the hours of the week in which it applies.
 
 use super::text::{brief, code, cut_markup, escape, name, push_json};
-use super::{Message, blocks};
+use super::{Message, blocks, phrases};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{
     Approvers, Binding, ConfigDocument, Mode, PolicyTemplate, ShowPayload,
@@ -104,7 +104,7 @@ pub fn view(policy: &PolicyTemplate, config: &CompiledConfig, administers: bool)
     ));
     let week = Week::of(&policy.conditions).picture(policy.conditions.timezone.as_deref());
     blocks.push(blocks::section(&format!(
-        "*The hours in which it applies* (# yes, . no)\n```{}```",
+        "*The hours in which it applies* (# applies, . does not apply)\n```{}```",
         fenced(&week)
     )));
     blocks.extend(bound(policy, config.document(), administers));
@@ -196,7 +196,8 @@ fn rest(policy: &PolicyTemplate) -> Vec<String> {
     }
     lines.push(format!(
         "A request waits at most {}; an approval holds for {}.",
-        policy.expires_after, policy.valid_for
+        phrases::length(policy.expires_after),
+        phrases::length(policy.valid_for)
     ));
     match policy.show_payload {
         ShowPayload::Card => {}

@@ -140,14 +140,13 @@ pub fn foreign_button() -> Message {
 /// In the place of a card that was posted twice.
 pub fn old_copy() -> Message {
     Message::plain(
-        "This copy of the card is no longer updated. The newer card further down shows the current state of the request.",
+        "This copy of the card is no longer updated. The newer card in this channel shows the current state of the request.",
     )
 }
 
 /// In the place of a direct message about a request of which there is a newer one; without blocks of its own the old ones would stay.
 pub fn old_message() -> Message {
-    let text =
-        "There is a newer message about this request further down; this one is no longer updated.";
+    let text = "There is a newer message about this request; this one is no longer updated.";
     Message {
         blocks: vec![blocks::section(text)],
         text: text.to_owned(),

@@ -15,7 +15,7 @@ pub fn withheld(hint: &str) -> String {
 /// than that there is one.
 pub fn announcement(text: &str, audience: Audience) -> Message {
     match audience {
-        Audience::Own => Message::plain(escape(text)),
+        Audience::Own => Message::plain(text.lines().map(escape).collect::<Vec<_>>().join("\n")),
         Audience::Shared => Message::plain(format!(
             "🚨 Countersign has an announcement for this channel. {}",
             withheld(

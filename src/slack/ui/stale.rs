@@ -17,16 +17,13 @@ const GROUPS: usize = 10;
 
 /// The report; `may_cancel` says where a Cancel button is of use.
 pub fn report(report: &StaleReport, may_cancel: impl Fn(&RequestDetails) -> bool) -> Message {
-    let count = report.stale.len();
+    let (count, after) = (report.stale.len(), length(report.after));
     let more = if report.more { "+" } else { "" };
     let requests = if count == 1 { "request" } else { "requests" };
     let headline = if count == 0 {
-        format!("No request has waited longer than {}.", report.after)
+        format!("No request has waited longer than {after}.")
     } else {
-        format!(
-            "{count}{more} {requests} waiting longer than {}",
-            report.after
-        )
+        format!("{count}{more} {requests} waiting longer than {after}")
     };
     let mut blocks = vec![blocks::section(&format!("*{headline}*"))];
     blocks.extend(

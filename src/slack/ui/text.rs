@@ -100,7 +100,22 @@ fn unlink(text: &str) -> String {
             shown = split_all(&shown, alive);
         }
     }
-    shown
+    without_codes(&shown)
+}
+
+/// Puts a word joiner behind the first colon of `:white_check_mark:`, which would be a picture.
+fn without_codes(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(':') {
+        let (before, after) = rest.split_at(at + 1);
+        shown.push_str(before);
+        if after.split_once(':').is_some_and(|(word, _)| is_code(word)) {
+            shown.push('\u{2060}');
+        }
+        rest = after;
+    }
+    shown + rest
 }
 
 /// Puts a word joiner behind the first sign of each `alive`, whatever its case.
@@ -115,6 +130,13 @@ fn split_all(text: &str, alive: &str) -> String {
         from = at;
     }
     shown + &text[from..]
+}
+
+/// Whether this is the name of a picture: `tada`, `+1`, `100`; the minutes of a time are none.
+fn is_code(word: &str) -> bool {
+    let is_part = |sign: char| sign.is_alphanumeric() || "ˍ_+-'".contains(sign);
+    let is_name = |sign: char| !sign.is_ascii_digit();
+    word.chars().all(is_part) && (word.chars().any(is_name) || matches!(word, "100" | "1234"))
 }
 
 /// At most `most` characters; what is cut says so.
@@ -213,6 +235,15 @@ mod tests {
         assert_eq!(plain("<b>\u{2066}"), "<b>\\u{2066}");
         assert!(!escape("see https://evil.example and @HERE").contains("https://"));
         assert!(!escape("see @HERE").contains("@HERE"));
+    }
+
+    #[test]
+    fn no_code_of_a_picture_comes_alive() {
+        assert_eq!(
+            escape(":white_check_mark: approved :+1: at 10:30:15"),
+            ":\u{2060}whiteˍcheckˍmark: approved :\u{2060}+1: at 10:30:15"
+        );
+        assert_eq!(escape("a:100:b: c"), "a:\u{2060}100:\u{2060}b: c");
     }
 
     #[test]
