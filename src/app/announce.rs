@@ -21,12 +21,13 @@ const LINE_LENGTH: usize = 300;
 const SHARE_LENGTH: usize = 40_000;
 
 /// Parts of the configuration that give rights, or say where cards go: every line of theirs is told before all others, in this order.
-const RIGHTS: [&str; 7] = [
+const RIGHTS: [&str; 8] = [
     "administrators",
     "breakGlass",
     "routes",
     "services",
     "webhooks",
+    "email",
     "directory.slack",
     "directory.teams",
 ];

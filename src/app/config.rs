@@ -83,6 +83,7 @@ pub(super) fn nothing() -> ConfigDocument {
         limits: Limits::default(),
         reminders: None,
         notifications: None,
+        email: None,
         break_glass: None,
         administrators: Administrators::default(),
     }
@@ -174,8 +175,8 @@ impl App {
             .0
             .db
             .transaction(async |tx| {
-                self.change_in(tx, caller, proposal, made_from, reason)
-                    .await
+                // boxed, as it holds several documents
+                Box::pin(self.change_in(tx, caller, proposal, made_from, reason)).await
             })
             .await
             .map_err(|error| self.with_suggestions(error))?;

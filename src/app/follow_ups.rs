@@ -1,11 +1,12 @@
 //! What time makes due while requests wait: reminders, escalations, the warning before expiry. Each is decided by the domain, and its
 //! messages are stored in the transaction that records it (docs/decisions.md D48).
 
+use super::emails::{email_of, is_without_slack};
 use super::{App, AppError, measure};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::PolicyTemplate;
 use crate::domain::follow_up::{Due, FollowUps, OpenPolicy, Waiting};
-use crate::domain::id::{PersonId, RequestId};
+use crate::domain::id::{OutboxId, PersonId, RequestId};
 use crate::domain::message::Message;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{self, PolicyProgress};
@@ -50,7 +51,37 @@ impl App {
         let waiting = waiting(config, now, expires_at, open.collect());
         let next = waiting.due(&FollowUps::default(), now).next;
         let due = next.unwrap_or(expires_at);
-        Ok(tx.begin_follow_ups(&request.id, now, due).await?)
+        tx.begin_follow_ups(&request.id, now, due).await?;
+        self.tell_those_without_slack(tx, request, config, now)
+            .await
+    }
+
+    /// People who cannot see the request in Slack get their first e-mail at once: a reminder with the number 0.
+    async fn tell_those_without_slack(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        config: &CompiledConfig,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        if config.document().email.is_none() {
+            return Ok(());
+        }
+        let loaded = Loaded {
+            request: request.clone(),
+            decisions: Vec::new(),
+            config: config.versions(),
+        };
+        let mut asked = self.whom(tx, &loaded, config, now).await?;
+        asked.retain(|asked| is_without_slack(&asked.to, config));
+        let id = &request.id;
+        for reminder in asked.into_iter().map(|asked| reminder(asked, id, 0)) {
+            if let Some(email) = email_of(&reminder, config) {
+                let id = OutboxId::from_uuid(self.0.ids.next(now));
+                tx.send(&id, &email, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Follows up the requests that are due. Says whether there may be more.
@@ -143,12 +174,7 @@ impl App {
         let id = &loaded.request.id;
         let asked = self.whom(tx, loaded, config, now).await?;
         let number = due.after.reminders;
-        let reminders = asked.into_iter().map(|asked| Message::Reminder {
-            to: asked.to,
-            instead_of: asked.instead_of,
-            request: id.clone(),
-            number,
-        });
+        let reminders = asked.into_iter().map(|asked| reminder(asked, id, number));
         let thread = Message::Thread {
             request: id.clone(),
         };
@@ -226,6 +252,15 @@ impl App {
             done: row.done,
             asked,
         }))
+    }
+}
+
+fn reminder(asked: Asked, request: &RequestId, number: u32) -> Message {
+    Message::Reminder {
+        to: asked.to,
+        instead_of: asked.instead_of,
+        request: request.clone(),
+        number,
     }
 }
 

@@ -176,16 +176,19 @@ impl App {
         Ok(troubles)
     }
 
-    /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take.
+    /// What does not reach people although this replica serves, in words: alerts and cards that Slack does not take, and
+    /// e-mails that the mail server does not take.
     async fn undeliverable(&self) -> Result<Vec<String>, AppError> {
         let mut tx = self.0.db.read().await?;
         let alerts = tx.undeliverable(Lane::Alert).await?;
+        let emails = tx.undeliverable(Lane::Email).await?;
         let to_post = tx.failing_cards(Card::ToPost, STUCK_AFTER_FAILURES).await?;
         let to_update = tx
             .failing_cards(Card::ToUpdate, STUCK_AFTER_FAILURES)
             .await?;
         let told = [
             (alerts, "alerts have not been delivered"),
+            (emails, "e-mails have not been sent"),
             (to_post, "cards could not be posted"),
             (to_update, "cards could not be brought up to date"),
         ];

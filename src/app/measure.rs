@@ -21,6 +21,8 @@ const UNDELIVERED: &str = "countersign_messages_undelivered";
 const CARDS: &str = "countersign_cards_due";
 /// Attempts to deliver webhooks, by outcome.
 pub const WEBHOOK_DELIVERIES: &str = "countersign_webhook_deliveries_total";
+/// Attempts to send e-mails, by outcome.
+pub const EMAILS: &str = "countersign_emails_total";
 const WEBHOOKS_DISABLED: &str = "countersign_webhooks_disabled";
 const UNSEALED: &str = "countersign_audit_unsealed";
 const READY: &str = "countersign_ready";
@@ -62,6 +64,7 @@ pub fn describe_metrics() {
         WEBHOOK_DELIVERIES,
         "Attempts to deliver webhooks, by outcome"
     );
+    describe_counter!(EMAILS, "Attempts to send e-mails, by outcome");
     describe_gauge!(
         WEBHOOKS_DISABLED,
         "Webhook endpoints that are switched off because they failed for a day"

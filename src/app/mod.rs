@@ -10,6 +10,7 @@ mod config;
 mod config_change;
 mod decide;
 mod effect;
+mod emails;
 mod error;
 mod execute;
 mod explain;
@@ -53,8 +54,8 @@ pub use idempotency::IdempotencyKey;
 pub use inbox::{ListFilter, Page};
 pub use log_limit::LogLimit;
 pub use measure::{
-    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, WEBHOOK_DELIVERIES,
-    describe_metrics,
+    CONNECTIONS, CONNECTIONS_CLOSED, DECIDE_SECONDS, DELIVERIES_REFUSED, EMAILS,
+    WEBHOOK_DELIVERIES, describe_metrics,
 };
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
@@ -355,7 +356,8 @@ impl App {
         messages: Vec<Message>,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        for message in messages {
+        // boxed, as every use case contains this
+        for message in Box::pin(self.with_emails(tx, messages)).await? {
             tx.send(&OutboxId::from_uuid(self.0.ids.next(now)), &message, now)
                 .await?;
         }

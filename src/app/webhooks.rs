@@ -92,13 +92,19 @@ impl App {
             .await
     }
 
-    /// The configuration; `None` if this release cannot read it. What ends by time ends all the same, without webhooks.
-    async fn readable_config(&self, tx: &mut Tx) -> Result<Option<Arc<CompiledConfig>>, AppError> {
+    /// The configuration; `None` if this release cannot read it. What ends by time ends all the same, without webhooks and e-mails.
+    pub(super) async fn readable_config(
+        &self,
+        tx: &mut Tx,
+    ) -> Result<Option<Arc<CompiledConfig>>, AppError> {
         let version = tx.config_versions().await?;
         match self.compiled_config_at(tx, version).await {
             Ok(config) => Ok(Some(config)),
             Err(AppError::UnreadableConfig(why)) => {
-                tracing::warn!(why, "webhooks not stored: the configuration cannot be read");
+                tracing::warn!(
+                    why,
+                    "webhooks and e-mails not stored: the configuration cannot be read"
+                );
                 Ok(None)
             }
             Err(error) => Err(error),

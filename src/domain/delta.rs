@@ -98,6 +98,7 @@ long_lists! {
 /// A document without its long lists.
 fn rest(document: &ConfigDocument) -> ConfigDocument {
     ConfigDocument {
+        email: document.email.clone(),
         organization: document.organization.clone(),
         resources: Resources::default(),
         directory: DirectoryDocument {

@@ -8,7 +8,7 @@ use super::id::{
 };
 use super::time::Span;
 mod notifications;
-pub use notifications::{Notifications, QuietHours, Reminders, WeeklyDigest};
+pub use notifications::{EmailConfig, Notifications, QuietHours, Reminders, WeeklyDigest};
 use serde::de::{
     self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer,
 };
@@ -68,6 +68,9 @@ pub struct ConfigDocument {
     /// What people are told by default, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Notifications>,
+    /// The mail server; without it, nobody receives e-mails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailConfig>,
     /// Break-glass settings; without them, break-glass is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlassConfig>,
@@ -133,7 +136,7 @@ pub struct UserDocument {
     pub id: PersonId,
     /// The display name.
     pub name: String,
-    /// For information only; nobody is recognised by it.
+    /// Where the person receives e-mails, if the configuration has a mail server; nobody is recognised by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The person's Slack identities: one, or a list.
@@ -408,7 +411,7 @@ pub enum ShowPayload {
     /// On the card.
     #[default]
     Card,
-    /// WeeklyDigest and size on the card, the content in the review modal.
+    /// Digest and size on the card, the content in the review modal.
     Details,
     /// Never in Slack, in a webhook or in a log.
     Never,

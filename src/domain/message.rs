@@ -1,7 +1,8 @@
 //! Outbox messages: one-off messages that are stored in a transaction and sent later (docs/decisions.md D31).
 
 use super::break_glass::SessionAlert;
-use super::id::{ChannelId, PersonId, PolicyId, RequestId, SessionId};
+use super::email::{EmailMessage, EmailRecipient};
+use super::id::{ChannelId, OutboxId, PersonId, PolicyId, RequestId, SessionId};
 use super::preferences::Importance;
 use super::principal::Principal;
 use super::webhook::WebhookMessage;
@@ -16,6 +17,8 @@ pub enum Lane {
     Direct = 2,
     /// Events for webhook endpoints.
     Webhook = 3,
+    /// E-mails.
+    Email = 4,
     /// Lines in the threads of cards.
     Thread = 5,
 }
@@ -121,6 +124,11 @@ pub enum Message {
         /// The event and its endpoint.
         webhook: Box<WebhookMessage>,
     },
+    /// An e-mail.
+    Email {
+        /// The e-mail.
+        email: Box<EmailMessage>,
+    },
 }
 
 impl Message {
@@ -138,6 +146,7 @@ impl Message {
             | Self::Undeliverable { .. } => Lane::Direct,
             Self::Thread { .. } => Lane::Thread,
             Self::Webhook { .. } => Lane::Webhook,
+            Self::Email { .. } => Lane::Email,
         }
     }
 
@@ -146,7 +155,7 @@ impl Message {
         self.to().is_some_and(|to| principal.person() == Some(to))
     }
 
-    /// The person who receives the message, if it is a direct message.
+    /// The person who receives the message, if it is a direct message or an e-mail to a person.
     pub fn to(&self) -> Option<&PersonId> {
         match self {
             Self::News { to, .. }
@@ -155,6 +164,10 @@ impl Message {
             | Self::ExpiryWarning { to, .. }
             | Self::SessionTold { to, .. }
             | Self::Undeliverable { to, .. } => Some(to),
+            Self::Email { email } => match &email.to {
+                EmailRecipient::Person(to) => Some(to),
+                EmailRecipient::Address(_) => None,
+            },
             Self::Thread { .. }
             | Self::Escalation { .. }
             | Self::Digest { .. }
@@ -179,14 +192,17 @@ impl Message {
             | Self::SessionTold { .. }
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. }
-            | Self::Webhook { .. } => None,
+            | Self::Webhook { .. }
+            | Self::Email { .. } => None,
         }
     }
 
-    /// What the message waits in line for: the channel of an alert, or the endpoint of a webhook.
+    /// What the message waits in line for: the channel of an alert, the endpoint of a webhook, or the alert that an e-mail stands in
+    /// for.
     pub fn queue(&self) -> Option<&str> {
         match self {
             Self::Webhook { webhook } => Some(&webhook.url),
+            Self::Email { email } => email.stands_in_for.first().map(OutboxId::as_str),
             other => other.channel().map(ChannelId::as_str),
         }
     }
@@ -215,6 +231,7 @@ impl Message {
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. } => None,
             Self::Webhook { webhook } => webhook.request.as_ref().map(|request| &request.id),
+            Self::Email { email } => email.about.request(),
         }
     }
 
@@ -226,6 +243,7 @@ impl Message {
             Self::Reminder { .. } | Self::Escalated { .. } | Self::ExpiryWarning { .. } => {
                 Importance::Needed
             }
+            Self::Email { email } => email.about.importance(),
             // those to channels and other systems do not depend on anybody's preferences
             Self::Thread { .. }
             | Self::Escalation { .. }
@@ -236,6 +254,14 @@ impl Message {
             | Self::SessionPosts { .. }
             | Self::Undeliverable { .. }
             | Self::Webhook { .. } => Importance::Alert,
+        }
+    }
+
+    /// The message itself, or what an e-mail says.
+    pub fn content(&self) -> &Self {
+        match self {
+            Self::Email { email } => &email.about,
+            other => other,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod diff;
 pub mod digest;
 pub mod document;
 pub mod eligibility;
+pub mod email;
 pub mod english;
 pub mod entitlement;
 pub mod execute;

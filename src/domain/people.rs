@@ -15,6 +15,8 @@ pub struct Person {
     pub id: PersonId,
     /// The display name.
     pub name: String,
+    /// Where the person receives e-mails.
+    pub email: Option<String>,
     /// Slack identities; a person can have several.
     pub slack: Vec<SlackIdentity>,
     /// The person's teams, by configuration and by Slack user group.
@@ -117,6 +119,7 @@ impl Directory {
             directory.add(Person {
                 id: user.id.clone(),
                 name: user.name.clone(),
+                email: user.email.clone(),
                 slack: user.slack.0.clone(),
                 teams: BTreeSet::new(),
                 roles: user.org_roles.iter().cloned().collect(),
@@ -181,6 +184,7 @@ impl Directory {
                 self.add(Person {
                     id: own_id,
                     name: account.name.clone(),
+                    email: None,
                     slack: vec![account.identity.clone()],
                     teams: BTreeSet::new(),
                     roles: BTreeSet::new(),

@@ -24,6 +24,7 @@ pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'
         ("resources", before.resources != after.resources),
         ("services", before.services != after.services),
         ("webhooks", before.webhooks != after.webhooks),
+        ("email", before.email != after.email),
     ];
     parts
         .into_iter()

@@ -24,6 +24,7 @@ fn person(id: &str, active: bool) -> Person {
     Person {
         id: id.into(),
         name: id.to_owned(),
+        email: None,
         slack: Vec::new(),
         teams: BTreeSet::new(),
         roles: BTreeSet::new(),

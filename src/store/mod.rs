@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod decide;
 pub(crate) mod dialect;
+mod emails;
 mod error;
 mod files;
 mod follow_ups;
@@ -176,6 +177,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     cards::STATEMENTS,
     config::STATEMENTS,
     dialect::STATEMENTS,
+    emails::STATEMENTS,
     known_facts::STATEMENTS,
     follow_ups::STATEMENTS,
     homes::STATEMENTS,

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 
 sql! {
     INSERT = "INSERT INTO outbox (id, lane, message, request_id, channel, due_at, attempt, failures, made_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $6)";
+        VALUES ($1, $2, $3, $4, $5, $7, 0, 0, $6)";
     DELIVERED = "DELETE FROM outbox WHERE id = $1 AND attempt = $2";
     /// Also stores the channel, because an older release did not.
     PUT_OFF = "UPDATE outbox SET due_at = $3, failures = failures + 1, trouble = $4, channel = $5 WHERE id = $1 AND attempt = $2";
@@ -17,7 +17,7 @@ sql! {
     SET_ASIDE = "UPDATE outbox SET due_at = NULL, set_aside_at = $2, trouble = $3 WHERE id = $1";
     RETRY_SET_ASIDE = "UPDATE outbox SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
     COUNT_SET_ASIDE = "SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL";
-    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2, 3, 5) AND due_at IS NOT NULL";
+    UNKNOWN_LANES = "SELECT count(*) FROM outbox WHERE lane NOT IN (0, 2, 3, 4, 5) AND due_at IS NOT NULL";
     TOLD = "UPDATE outbox SET told_at = $2 WHERE id = $1 AND told_at IS NULL";
     /// Messages for a paused channel are not due.
     NEXT_DUE = "SELECT min(o.due_at) FROM outbox o WHERE o.lane = $1 AND o.due_at IS NOT NULL AND NOT EXISTS
@@ -89,6 +89,17 @@ impl Tx {
         message: &Message,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.send_later(id, message, now, now).await
+    }
+
+    /// The same for a message that is not due before `due`.
+    pub async fn send_later(
+        &mut self,
+        id: &OutboxId,
+        message: &Message,
+        now: Timestamp,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
         let text = json(message)?;
         on_db!(self, |c| sqlx::query(INSERT)
             .bind(id.as_str())
@@ -97,6 +108,7 @@ impl Tx {
             .bind(message.subject())
             .bind(message.queue())
             .bind(now.0)
+            .bind(due.0)
             .execute(c)
             .await
             .map(|_| ()))

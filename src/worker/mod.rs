@@ -3,6 +3,7 @@
 
 mod cards;
 mod egress;
+mod emails;
 mod outbox;
 mod pace;
 mod pause;
@@ -19,6 +20,7 @@ use crate::net::Poster;
 use crate::slack::api::client::Slack;
 use crate::slack::handlers::Dispatcher;
 use egress::Egress;
+use emails::Emails;
 use pace::Pace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,7 @@ pub struct Workers {
     homes: Arc<Pace>,
     egress: Arc<Egress>,
     webhooks: Webhooks,
+    emails: Emails,
     dispatcher: Dispatcher,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -58,15 +61,17 @@ enum Work {
     Sweeps,
     Homes,
     Webhooks,
+    Emails,
 }
 
 /// In the order in which a test lets them run: what time makes due comes first.
-const ALL_WORK: [Work; 5] = [
+const ALL_WORK: [Work; 6] = [
     Work::Sweeps,
     Work::Messages,
     Work::Cards,
     Work::Homes,
     Work::Webhooks,
+    Work::Emails,
 ];
 
 impl Work {
@@ -74,7 +79,7 @@ impl Work {
     fn needs_slack(self) -> bool {
         match self {
             Self::Cards | Self::Messages | Self::Homes => true,
-            Self::Sweeps | Self::Webhooks => false,
+            Self::Sweeps | Self::Webhooks | Self::Emails => false,
         }
     }
 
@@ -86,6 +91,7 @@ impl Work {
             Self::Sweeps => "sweeps worker",
             Self::Homes => "Home tabs worker",
             Self::Webhooks => "webhooks worker",
+            Self::Emails => "e-mails worker",
         }
     }
 }
@@ -95,6 +101,7 @@ impl Workers {
     pub fn new(app: App, slack: Slack, dispatcher: Dispatcher, variables: Variables) -> Self {
         Self {
             app,
+            emails: Emails::new(variables.clone()),
             webhooks: Webhooks::new(Poster::new(slack.proxies()), variables),
             slack,
             // chat.postMessage: several hundred a minute and workspace
@@ -158,6 +165,7 @@ impl Workers {
             Work::Sweeps => self.tick_sweeps().await,
             Work::Homes => self.tick_homes().await,
             Work::Webhooks => self.tick_webhooks().await,
+            Work::Emails => self.tick_emails().await,
         }
     }
 

@@ -181,7 +181,11 @@ impl Workers {
     }
 
     /// Nobody is disturbed in their quiet hours; the message is checked again when they are over.
-    async fn hold_back(&self, due: &DueMessage, until: Timestamp) -> Result<Settled, AppError> {
+    pub(super) async fn hold_back(
+        &self,
+        due: &DueMessage,
+        until: Timestamp,
+    ) -> Result<Settled, AppError> {
         self.app
             .db()
             .transaction::<_, AppError>(async |tx| Ok(tx.release_message(due, until, None).await?))
@@ -256,8 +260,8 @@ impl Workers {
     async fn deliver(&self, message: &Message) -> Result<Option<Kept>, Undelivered> {
         match message {
             Message::News { to, request } => return self.deliver_news(to, request).await,
-            // a thread line can wait for its card, and webhooks have a lane of their own: other workers deliver them
-            Message::Thread { .. } | Message::Webhook { .. } => {}
+            // a thread line can wait for its card, and webhooks and e-mails have lanes of their own: other workers deliver them
+            Message::Thread { .. } | Message::Webhook { .. } | Message::Email { .. } => {}
             Message::Alert { channel, text } => {
                 let audience = self.audience(channel).await?;
                 let said = ui::shared::announcement(text, audience);

@@ -10,6 +10,8 @@ const LONGEST_PAUSE: Span = Span::seconds(45);
 /// The longest pause where trying again helps only after somebody has changed something: however many such messages there are, they
 /// take no noticeable share of the calls.
 const LONGEST_AFTER_REFUSAL: Span = Span::hours(1);
+/// The longest pause of a mail server that fails.
+const LONGEST_WITHOUT_MAIL: Span = Span::minutes(5);
 
 /// When to try a message again after so many failures in a row. What Slack says about pausing is obeyed.
 pub(super) fn next_try(error: &SlackError, failures: i64, now: Timestamp) -> Timestamp {
@@ -29,6 +31,19 @@ pub(super) fn next_probe(error: &SlackError, failures: i64, now: Timestamp) -> T
 /// When to probe the way to Slack again after so many failures in a row.
 pub(super) fn next_probe_of_egress(failures: i64, now: Timestamp) -> Timestamp {
     now.plus(doubled(failures, LONGEST_PAUSE))
+}
+
+/// When to connect to the mail server again after so many failures in a row.
+pub(super) fn next_probe_of_mail_server(failures: i64, now: Timestamp) -> Timestamp {
+    now.plus(doubled(failures, LONGEST_WITHOUT_MAIL))
+}
+
+/// When to try an e-mail again that the mail server has refused for now so many times: it expects a pause of minutes.
+pub(super) fn next_try_of_email(failures: i64, now: Timestamp) -> Timestamp {
+    let pause = doubled(failures, LONGEST_AFTER_REFUSAL)
+        .0
+        .saturating_mul(60);
+    now.plus(Span(pause.min(LONGEST_AFTER_REFUSAL.0)))
 }
 
 /// When to try again what failed for a reason of ours, such as a request that cannot be read.
@@ -79,5 +94,16 @@ mod tests {
         assert_eq!(next_try(&refused, 99, now), Timestamp(3_600_000));
         assert_eq!(next_probe(&refused, 99, now), Timestamp(45_000));
         assert_eq!(next_try_of_ours(99, now), Timestamp(3_600_000));
+    }
+
+    #[test]
+    fn emails_wait_for_minutes_and_the_mail_server_for_seconds() {
+        let minutes = |failures| next_try_of_email(failures, Timestamp(0)).0 / 60_000;
+        assert_eq!(
+            [minutes(0), minutes(1), minutes(3), minutes(99)],
+            [1, 2, 8, 60]
+        );
+        let seconds = |failures| next_probe_of_mail_server(failures, Timestamp(0)).0 / 1_000;
+        assert_eq!([seconds(0), seconds(1), seconds(99)], [1, 2, 300]);
     }
 }

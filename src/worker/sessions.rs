@@ -59,7 +59,8 @@ impl Workers {
             | Message::SessionTold { .. }
             | Message::SessionPosts { .. }
             | Message::Undeliverable { .. }
-            | Message::Webhook { .. } => Ok(ui::Message::plain("")),
+            | Message::Webhook { .. }
+            | Message::Email { .. } => Ok(ui::Message::plain("")),
         }
     }
 

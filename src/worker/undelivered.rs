@@ -84,6 +84,9 @@ impl Workers {
                 if let Some(channel) = channel {
                     pause(tx, due, channel, error, now).await?;
                 }
+                if error.is_final() {
+                    release_emails(tx, due, channel, now).await?;
+                }
                 if !told.is_empty() && is_first(tx, due, channel, now).await? {
                     self.app.tell(tx, told.clone(), now).await?;
                 }
@@ -196,6 +199,20 @@ async fn pause(
     Ok(tx
         .pause_channel(channel, ChannelLane::Alert, until, failures)
         .await?)
+}
+
+/// Slack refuses an alert: the e-mails that stand in for it, and for those that wait for the same channel, leave now.
+async fn release_emails(
+    tx: &mut Tx,
+    due: &DueMessage,
+    channel: Option<&ChannelId>,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    match channel {
+        Some(channel) => tx.release_emails_for_channel(channel, now).await?,
+        None => tx.release_emails_for_message(&due.id, now).await?,
+    }
+    Ok(())
 }
 
 /// Whether nobody was told yet: of this outage of the channel, or of this message where Slack refuses what it says.

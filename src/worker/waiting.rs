@@ -2,7 +2,7 @@
 
 use super::Workers;
 use super::undelivered::Undelivered;
-use crate::app::AppError;
+use crate::app::{AppError, WaitingDetails};
 use crate::domain::id::{ChannelId, PersonId, PolicyId, RequestId};
 use crate::domain::message::Message;
 use crate::domain::preferences::{Delivery, Importance};
@@ -18,20 +18,31 @@ impl Workers {
         request: &RequestId,
         number: u32,
     ) -> Result<(), Undelivered> {
-        let Some(waiting) = self.app.waiting(request).await? else {
-            return Ok(());
-        };
-        let config = self.app.compiled_config().await?;
-        let asked = instead_of.unwrap_or(to);
-        // a later reminder takes its place, and somebody else may have decided meanwhile
-        if waiting.done.reminders != number || !waiting.shown.waits_for(asked, config.directory()) {
-            return Ok(());
-        }
-        if let Some(account) = self.account(to).await? {
+        let waiting = self.waits_for(to, instead_of, request, number).await?;
+        if let (Some(waiting), Some(account)) = (waiting, self.account(to).await?) {
             let said = ui::waiting::reminder(&waiting, instead_of);
             self.whisper(&account, &said).await?;
         }
         Ok(())
+    }
+
+    /// The request, if it still waits for somebody and this is their latest reminder of it.
+    pub(super) async fn waits_for(
+        &self,
+        to: &PersonId,
+        instead_of: Option<&PersonId>,
+        request: &RequestId,
+        number: u32,
+    ) -> Result<Option<WaitingDetails>, AppError> {
+        let Some(waiting) = self.app.waiting(request).await? else {
+            return Ok(None);
+        };
+        let config = self.app.compiled_config().await?;
+        let asked = instead_of.unwrap_or(to);
+        // a later reminder takes its place, and somebody else may have decided meanwhile
+        let is_latest = waiting.done.reminders == number;
+        let waits = is_latest && waiting.shown.waits_for(asked, config.directory());
+        Ok(waits.then_some(waiting))
     }
 
     pub(super) async fn deliver_escalation(
@@ -96,7 +107,7 @@ impl Workers {
         Ok(())
     }
 
-    /// When a direct message reaches its recipient, by their preferences.
+    /// When a direct message or an e-mail reaches its recipient, by their preferences.
     pub(super) async fn delivery_of(&self, message: &Message) -> Result<Delivery, AppError> {
         let Some(to) = message.to() else {
             return Ok(Delivery::Now);
@@ -109,7 +120,7 @@ impl Workers {
         if preferences == crate::domain::preferences::Preferences::default() && quiet.is_none() {
             return Ok(Delivery::Now);
         }
-        if let Message::News { request, .. } = message {
+        if let Message::News { request, .. } = message.content() {
             importance = self.importance_of_news(request).await?;
         }
         let asks_slack = preferences.quiet_hours(quiet).is_some() && preferences.timezone.is_none();
@@ -143,8 +154,8 @@ impl Workers {
         let Some(account) = self.account(person).await? else {
             return Ok(None);
         };
-        match self.slack.users_info(&account).await {
-            Ok(user) => Ok(user.tz),
+        match self.slack.time_zone(&account, self.app.now()).await {
+            Ok(zone) => Ok(zone),
             Err(error) => {
                 tracing::warn!(%person, %error, "time zone unknown, quiet hours counted in UTC");
                 Ok(None)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules, each with the modules that its files may import. An import that is not listed is refused; a listed one must be used.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("net", &[]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("app", &["domain", "store", "supervisor"]),
     ("slack", &["domain", "app", "net", "supervisor"]),
     ("http", &["domain", "app"]),
+    ("email", &["domain", "app"]),
     ("worker", &["domain", "app"]),
     // it plays Slack for the bot, so it must not know the bot's view of Slack
     ("sandbox", &[]),
@@ -36,7 +37,7 @@ const SLACK_ARROWS: [(&str, &[&str]); 4] = [
 ];
 
 /// Imports that only single files may use, with the reason.
-const EXCEPTIONS: [(&str, &[&str]); 18] = [
+const EXCEPTIONS: [(&str, &[&str]); 20] = [
     // they deliver rows that are due, through the Slack client
     ("worker/cards.rs", &["slack", "store"]),
     ("worker/outbox.rs", &["slack", "store"]),
@@ -48,6 +49,8 @@ const EXCEPTIONS: [(&str, &[&str]); 18] = [
     ("worker/mod.rs", &["slack", "net"]),
     // it renders what the API shows
     ("worker/webhooks.rs", &["http", "net", "store"]),
+    // it writes and sends e-mails
+    ("worker/emails.rs", &["email", "store"]),
     // they open the database and build the bot
     ("cli/server.rs", &["bot", "slack", "store"]),
     ("cli/serve.rs", &["bot", "slack"]),
@@ -58,12 +61,14 @@ const EXCEPTIONS: [(&str, &[&str]); 18] = [
     // it checks database and Slack separately
     ("cli/doctor/mod.rs", &["store"]),
     ("cli/doctor/workspace.rs", &["slack"]),
+    // it logs in to the mail server
+    ("cli/doctor/email.rs", &["email"]),
     // it reads the Slack workspace
     ("cli/init.rs", &["slack"]),
 ];
 
 /// Words that may appear only in these places. A place is a path below `src`, or the beginning of one.
-const ALONE: [(&str, &[&str]); 23] = [
+const ALONE: [(&str, &[&str]); 24] = [
     ("sqlx::", &["store/"]),
     ("SELECT ", &["store/"]),
     ("INSERT INTO ", &["store/"]),
@@ -73,6 +78,10 @@ const ALONE: [(&str, &[&str]); 23] = [
     (
         "slack_morphism::",
         &["slack/api/client.rs", "slack/api/error.rs"],
+    ),
+    (
+        "lettre::",
+        &["email/", "domain/email.rs", "worker/emails.rs"],
     ),
     (
         "axum::",
@@ -138,7 +147,13 @@ const ALONE: [(&str, &[&str]); 23] = [
 ];
 
 /// Modules of pure functions: their results depend on their arguments only.
-const PURE: [&str; 2] = ["domain/", "slack/ui/"];
+const PURE: [&str; 5] = [
+    "domain/",
+    "slack/ui/",
+    "email/letter.rs",
+    "email/requests.rs",
+    "email/alerts.rs",
+];
 
 /// What pure modules must not use: IO, waiting, clocks, random numbers.
 const IMPURE: [&str; 14] = [

@@ -23,6 +23,7 @@ mod doctor;
 mod documentation;
 mod dotenv;
 mod effects;
+mod emails;
 mod entered_text;
 mod entitlements;
 mod execute_race;

@@ -18,9 +18,11 @@ const GROWING: [&str; 8] = [
     "config",
 ];
 /// Partial indexes that hold only unfinished work: scanning one does not touch past rows.
-const OF_WORK: [&str; 10] = [
+const OF_WORK: [&str; 12] = [
     "outbox_endpoints",
     "outbox_webhooks_made",
+    "outbox_emails",
+    "outbox_emails_made",
     "cards_to_post",
     "cards_to_update",
     "outbox_due",

@@ -22,6 +22,7 @@ pub fn variable(name: &str) -> Option<String> {
     match name {
         "HOOK_SECRET" => Some(SECRET.to_owned()),
         "BOTH_SECRETS" => Some(format!("{SECRET},{NEW_SECRET}")),
+        "SMTP_PASSWORD" => Some(crate::emails::PASSWORD.to_owned()),
         _ => None,
     }
 }

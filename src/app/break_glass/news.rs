@@ -1,5 +1,6 @@
 //! What is recorded and told of break-glass sessions, in the commit of what happened (docs/decisions.md D28, D29).
 
+use crate::app::emails::StoredAlert;
 use crate::app::{App, AppError};
 use crate::domain::action::Action;
 use crate::domain::audit::{AuditEvent, AuditEventKind};
@@ -54,20 +55,27 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         let alert = SessionAlert::new(session, event, config, now);
-        let mut messages = vec![Message::Session {
+        let in_channel = Message::Session {
             channel: config.security_channel(session).clone(),
             alert: Box::new(alert.clone()),
-        }];
-        messages.extend(
-            config
-                .told_of_sessions()
-                .into_iter()
-                .map(|person| Message::SessionTold {
-                    to: person.id.clone(),
-                    alert: Box::new(alert.clone()),
-                }),
-        );
-        self.send(tx, messages, now).await
+        };
+        let told = config.told_of_sessions().into_iter();
+        let direct = told.map(|person| Message::SessionTold {
+            to: person.id.clone(),
+            alert: Box::new(alert.clone()),
+        });
+        let alerts: Vec<StoredAlert> = [in_channel]
+            .into_iter()
+            .chain(direct)
+            .map(|message| StoredAlert {
+                id: OutboxId::from_uuid(self.0.ids.next(now)),
+                message,
+            })
+            .collect();
+        for alert in &alerts {
+            tx.send(&alert.id, &alert.message, now).await?;
+        }
+        self.store_alert_emails(tx, &alerts, config, now).await
     }
 
     /// The buttons of earlier alerts are of no use any more.

@@ -2,6 +2,7 @@
 
 use super::{ApproverIdentity, DecisionInput, DecisionOutcome};
 use crate::app::effect::approval_detail;
+use crate::app::emails::email_of;
 use crate::app::idempotency::ResponseSubject;
 use crate::app::refusals::{self, RefusalKey};
 use crate::app::webhooks::webhook_messages;
@@ -252,7 +253,12 @@ impl<'a> DecisionBatch<'a> {
             let detail = approval_detail(request);
             self.record(what, &Principal::Bot, input.via, request, detail);
             let webhooks = self.webhooks(what, request);
-            for message in outcome_messages(request).into_iter().chain(webhooks) {
+            let news = outcome_messages(request);
+            let emails: Vec<Message> = news
+                .iter()
+                .filter_map(|message| email_of(message, self.config))
+                .collect();
+            for message in news.into_iter().chain(emails).chain(webhooks) {
                 let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
                 self.changes.messages.push((id, message));
             }

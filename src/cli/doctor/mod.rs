@@ -1,5 +1,6 @@
 //! `countersign doctor`: checks the installation and suggests fixes.
 
+mod email;
 mod named;
 mod report;
 mod server;
@@ -61,6 +62,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         if let Some(document) = configuration(&mut report, app, args.serve.config.as_deref()).await
         {
             named = Named::of(&document);
+            email::examine(&mut report, &document).await;
         }
         database_clock(&mut report, app).await;
         undelivered(&mut report, app, args.retry)
@@ -246,6 +248,7 @@ async fn undelivered(
         let what = match message.lane {
             0 => "an alert",
             3 => "a webhook",
+            4 => "an e-mail",
             _ => "a direct message",
         };
         let found = format!(

@@ -4,6 +4,7 @@
 mod bindings;
 mod directory;
 mod edges;
+mod email;
 pub mod notifications;
 mod policies;
 mod text;
@@ -44,6 +45,7 @@ pub(super) fn document(
     checks.webhooks();
     checks.reminders();
     checks.notifications();
+    checks.email();
     checks.break_glass();
     checks.administrators();
     checks.problems

@@ -36,6 +36,22 @@ pub struct Notifications {
     pub digest: Option<WeeklyDigest>,
 }
 
+/// The mail server, and who receives alerts by e-mail (docs/notifications.md).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EmailConfig {
+    /// The mail server: `smtps://user@mail.example.com:465`, or `smtp://..` for STARTTLS.
+    pub smtp: String,
+    /// The environment variable of `countersign serve` that contains the password of the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+    /// The sender: `Countersign <approvals@example.com>`.
+    pub from: String,
+    /// Addresses that receive each break-glass alert that Slack refuses or has not taken within a minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<String>,
+}
+
 /// Hours of a day; a range past midnight ends on the next day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -16,6 +16,7 @@ use crate::slack::api::reply::{
     AuthTest, BotReply, ChannelReply, ConnectionReply, Done, HookReply, OpenedView, Posted, Reply,
     SlackUser, UserGroup, UserGroupsReply, UserReply, UsersPage, ViewReply,
 };
+use crate::slack::api::ttl_cache::TtlCache;
 use reach::Reach;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -37,6 +38,9 @@ pub const SLACK_API_URL: &str = "https://slack.com/api";
 /// How long a call may take (docs/decisions.md D30); after it the outcome is unknown.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many people's time zones are kept.
+const TIME_ZONES_CAPACITY: usize = 10_000;
+
 /// Users of a page; Slack gives a thousand at most, and may give fewer.
 const USERS_PAGE_SIZE: &str = "500";
 
@@ -51,6 +55,7 @@ pub struct Slack {
     base: Url,
     proxies: Proxies,
     channels: Arc<Channels>,
+    time_zones: Arc<TtlCache<Option<String>>>,
     reach: Arc<Reach>,
 }
 
@@ -93,6 +98,7 @@ impl Slack {
             base,
             proxies: proxies.clone(),
             channels: Arc::default(),
+            time_zones: Arc::new(TtlCache::new(TIME_ZONES_CAPACITY)),
             reach: Arc::default(),
         })
     }
@@ -134,6 +140,21 @@ impl Slack {
         let params = vec![("user", Some(user_id.to_owned()))];
         let reply: UserReply = self.get("users.info", &params).await?;
         Ok(reply.user)
+    }
+
+    /// The time zone of a user's profile; looked up at most every ten minutes.
+    pub async fn time_zone(
+        &self,
+        user_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, SlackError> {
+        let asked = match self.time_zones.get(user_id, now) {
+            Ok(known) => return Ok(known),
+            Err(asked) => asked,
+        };
+        let zone = self.users_info(user_id).await?.tz;
+        self.time_zones.keep(user_id, zone.clone(), now, asked);
+        Ok(zone)
     }
 
     /// A page of the workspace's users; an organization's token needs the workspace named.

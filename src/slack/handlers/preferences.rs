@@ -105,8 +105,9 @@ async fn summary(context: &Context, actor: &Actor, own: &Preferences) -> Result<
 }
 
 async fn profile_zone(context: &Context) -> Option<String> {
-    let user = context.slack().users_info(context.user_id()?).await;
-    user.ok().and_then(|user| user.tz)
+    let now = context.app().now();
+    let zone = context.slack().time_zone(context.user_id()?, now).await;
+    zone.ok().flatten()
 }
 
 /// A person by id, by Slack user, or by name.

@@ -330,6 +330,7 @@ pub(super) fn carol() -> Person {
     Person {
         id: "carol".into(),
         name: "Carol".to_owned(),
+        email: None,
         slack: Vec::new(),
         teams: ["sre".into()].into(),
         roles: std::collections::BTreeSet::new(),
