@@ -7,7 +7,7 @@ pub mod bot;
 pub mod cli;
 pub mod config;
 pub mod domain;
-pub mod email;
+mod email;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod http;

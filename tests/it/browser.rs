@@ -244,7 +244,9 @@ async fn long_command_is_fully_readable_before_it_is_approved_sl9() {
     browser.reads("worker-160").await;
     browser.screenshot("21-review").await;
     browser.click("Approve").await;
-    browser.reads("This lets a Critical action run").await;
+    browser
+        .reads("Your approval counts towards a Critical action")
+        .await;
     browser.screenshot("22-critical").await;
     browser.click("Back").await;
     browser
@@ -474,7 +476,7 @@ async fn break_glass_session_in_a_browser() {
 
     becomes(&mut browser, "Erin").await;
     browser.click("# security").await;
-    browser.reads("went past").await;
+    browser.reads("bypassed one policy").await;
     browser.screenshot("53-break-glass-alerts").await;
     browser.picture("break-glass-alerts", MESSAGES).await;
     becomes(&mut browser, "Dan").await;

@@ -26,7 +26,7 @@ on_both! {
         world.passes(Span::minutes(2)).await;
         let alerts = said(&world, "security");
         assert_eq!(alerts.len(), 3, "{alerts:?}");
-        for (alert, says) in alerts.iter().zip(["has started a session", "went past one policy", "is over after 1 h"]) {
+        for (alert, says) in alerts.iter().zip(["has started a session", "bypassed one policy", "is over after 1 h"]) {
             assert!(alert.contains(says), "{says}: {alert}");
         }
         // the first alert came too late for its button

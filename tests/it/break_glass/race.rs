@@ -126,7 +126,7 @@ on_both! {
         }
         world.passes(Span::hours(5)).await;
         let alerts = said(&world, "security");
-        for (event, says) in [("break_glass.started", "has started a session"), ("request.bypassed", "went past one policy"),
+        for (event, says) in [("break_glass.started", "has started a session"), ("request.bypassed", "bypassed one policy"),
             ("break_glass.ended", "A review is owed"), ("break_glass.reviewed", "has reviewed the session")] {
             let recorded = rows(&world, event).await;
             let heard = alerts.iter().filter(|text| text.contains(says)).count();
