@@ -16,4 +16,5 @@ pub mod sandbox;
 pub mod slack;
 pub mod store;
 pub mod supervisor;
+pub mod web;
 pub mod worker;

@@ -83,6 +83,7 @@ pub(super) fn nothing() -> ConfigDocument {
         limits: Limits::default(),
         reminders: None,
         notifications: None,
+        console: None,
         break_glass: None,
         administrators: Administrators::default(),
     }

@@ -24,10 +24,12 @@ mod long_poll;
 mod measure;
 mod people;
 mod preferences;
+mod public_url;
 mod recover;
 mod refusals;
 mod replay;
 mod show;
+mod sign_ins;
 mod stale;
 mod stats;
 mod submit;
@@ -59,6 +61,7 @@ pub use measure::{
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
 pub use replay::ReplayPage;
+pub use sign_ins::{NewSignIn, SignedIn};
 pub use stale::StaleReport;
 pub use stats::{LatencyStats, window as stats_window};
 pub use submit::Submitted;
@@ -108,6 +111,7 @@ struct Inner {
     pulse: health::Pulse,
     tasks: TaskTracker,
     stop: CancellationToken,
+    public_url: public_url::PublicUrl,
 }
 
 impl App {
@@ -155,6 +159,7 @@ impl App {
             pulse: health::Pulse::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            public_url: public_url::PublicUrl::default(),
         }));
         Ok((app, waiting))
     }

@@ -1,12 +1,14 @@
 //! The way out of this machine: proxies, connections, and what to do where there is none.
 
 mod connector;
+mod fetch;
 mod post;
 mod proxies;
 mod public;
 mod unreached;
 
 pub use connector::{Connector, Stream};
+pub use fetch::{Fetched, Fetcher};
 pub use post::{POST_DEADLINE, Posted, Poster, Reach};
 pub use proxies::{Proxies, ProxySettings};
 pub use unreached::Unreached;

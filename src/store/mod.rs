@@ -27,6 +27,7 @@ mod requests;
 mod session_row;
 mod sessions;
 mod settings;
+mod sign_ins;
 mod stats;
 mod stored_responses;
 mod threads;
@@ -188,6 +189,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     requests::STATEMENTS,
     sessions::STATEMENTS,
     settings::STATEMENTS,
+    sign_ins::STATEMENTS,
     stats::STATEMENTS,
     threads::STATEMENTS,
     tokens::STATEMENTS,

@@ -66,5 +66,6 @@ mod store;
 mod threads;
 mod unreadable_rows;
 mod unusual_payloads;
+mod web;
 mod webhooks;
 mod world;

@@ -2,6 +2,7 @@
 //! path and a hint.
 
 mod bindings;
+mod console;
 mod directory;
 mod edges;
 pub mod notifications;
@@ -44,6 +45,7 @@ pub(super) fn document(
     checks.webhooks();
     checks.reminders();
     checks.notifications();
+    checks.console();
     checks.break_glass();
     checks.administrators();
     checks.problems
