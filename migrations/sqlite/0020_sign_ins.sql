@@ -9,5 +9,5 @@ CREATE TABLE sign_ins (
     ended_at BIGINT
 );
 
-CREATE INDEX sign_ins_live ON sign_ins (person, started_at) WHERE ended_at IS NULL;
+CREATE INDEX sign_ins_person ON sign_ins (person, started_at);
 CREATE INDEX sign_ins_started ON sign_ins (started_at, id);

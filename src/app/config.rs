@@ -175,8 +175,8 @@ impl App {
             .0
             .db
             .transaction(async |tx| {
-                self.change_in(tx, caller, proposal, made_from, reason)
-                    .await
+                // a document is large, and so is the way to change it
+                Box::pin(self.change_in(tx, caller, proposal, made_from, reason)).await
             })
             .await
             .map_err(|error| self.with_suggestions(error))?;

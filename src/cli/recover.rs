@@ -38,7 +38,7 @@ pub struct Args {
 pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
     let reason = args.reason.as_deref().unwrap_or(RESTORED);
     match &args.config {
-        Some(file) => put_into_force(file, reason).await,
+        Some(file) => Box::pin(put_into_force(file, reason)).await,
         None => void(reason).await,
     }
 }

@@ -63,7 +63,7 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub admin_listen: Option<String>,
-    /// Where people reach this server, for the web pages: https://countersign.example.com
+    /// Where people reach this server, for the web pages, such as `https://countersign.example.com`
     #[arg(
         long,
         value_name = "URL",

@@ -144,7 +144,7 @@ pub struct UserDocument {
     /// The person's Slack identities: one, or a list.
     #[serde(default, skip_serializing_if = "SlackIdentities::is_empty")]
     pub slack: SlackIdentities,
-    /// The person's identities at OpenID providers, for sign-in to the web pages.
+    /// The person's identities at `OpenID` providers, for sign-in to the web pages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oidc: Vec<OidcIdentity>,
     /// The organization roles that the person holds.
@@ -416,7 +416,7 @@ pub enum ShowPayload {
     /// On the card.
     #[default]
     Card,
-    /// WeeklyDigest and size on the card, the content in the review modal.
+    /// Digest and size on the card, the content in the review modal.
     Details,
     /// Never in Slack, in a webhook or in a log.
     Never,

@@ -264,7 +264,7 @@ impl Directory {
         self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
     }
 
-    /// The person with this identity at an OpenID provider.
+    /// The person with this identity at an `OpenID` provider.
     pub fn by_oidc(&self, identity: &OidcIdentity) -> Option<&Person> {
         self.people.get(self.oidc.get(identity)?)
     }

@@ -13,7 +13,7 @@ use std::fmt;
 pub enum Identity {
     /// A Slack account that was verified with Slack.
     Slack(SlackAccount),
-    /// A subject of the configured OpenID provider.
+    /// A subject of the configured `OpenID` provider.
     Oidc(OidcIdentity),
 }
 

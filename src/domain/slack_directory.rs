@@ -124,7 +124,7 @@ pub enum Membership {
     Role(RoleId),
     /// Ownership of a Slack account.
     Slack(SlackIdentity),
-    /// Ownership of an identity at an OpenID provider.
+    /// Ownership of an identity at an `OpenID` provider.
     Oidc(OidcIdentity),
 }
 

@@ -1,4 +1,4 @@
-//! Fetches small documents from servers that the operator has configured, such as an OpenID provider: no redirects, one deadline,
+//! Fetches small documents from servers that the operator has configured, such as an `OpenID` provider: no redirects, one deadline,
 //! and no more than a bounded body.
 
 use super::post::client;

@@ -15,6 +15,7 @@ sql! {
     SEEN = "UPDATE sign_ins SET seen_at = $2 WHERE id = $1 AND seen_at < $3 AND ended_at IS NULL";
     END = "UPDATE sign_ins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sign_ins SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL";
+    END_ALL = "UPDATE sign_ins SET ended_at = $1 WHERE ended_at IS NULL";
     FORGET = "DELETE FROM sign_ins WHERE started_at < $1";
 }
 
@@ -136,6 +137,15 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         on_db!(self, |c| sqlx::query(END_OF_PERSON)
             .bind(person.as_str())
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))
+    }
+
+    /// Ends every sign-in, including unreadable ones. Returns how many.
+    pub async fn end_all_sign_ins(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        on_db!(self, |c| sqlx::query(END_ALL)
             .bind(now.0)
             .execute(c)
             .await

@@ -10,6 +10,7 @@ use crate::domain::principal::Caller;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -52,6 +53,12 @@ impl Visitor {
         self.signed_in.caller()
     }
 
+    /// Whether the person is an administrator.
+    pub fn administers(&self) -> bool {
+        let config = &self.signed_in.config;
+        config.is_administrator(&self.caller().principal)
+    }
+
     /// The person's id.
     pub fn person(&self) -> &PersonId {
         &self.signed_in.person.id
@@ -89,7 +96,7 @@ pub(super) async fn signed_in(
             then.run(request).await
         }
         Ok((_, None)) => {
-            let path = request.uri().path_and_query().map(|path| path.as_str());
+            let path = request.uri().path_and_query().map(PathAndQuery::as_str);
             Redirect::to(&next::sign_in_and_return_to(path.unwrap_or(next::START))).into_response()
         }
         Err(failure) => failure.into_response(),

@@ -1,4 +1,4 @@
-//! Style sheet and script: part of the program, addressed by their hash, so that browsers may keep them for ever.
+//! Style sheet, script and icon: part of the program, addressed by their hash, so that browsers may keep them for ever.
 
 use crate::domain::digest::Digest;
 use axum::extract::Path;
@@ -24,6 +24,12 @@ const SCRIPT: Asset = Asset {
     text: include_str!("assets/pages.js"),
 };
 
+const ICON: Asset = Asset {
+    name: "icon.svg",
+    kind: "image/svg+xml",
+    text: include_str!("assets/icon.svg"),
+};
+
 /// How much of the hash is in a file's name.
 const HASH_LENGTH: usize = 16;
 
@@ -36,6 +42,12 @@ fn addressed(asset: &Asset) -> String {
 
 static STYLE_FILE: LazyLock<String> = LazyLock::new(|| addressed(&STYLE));
 static SCRIPT_FILE: LazyLock<String> = LazyLock::new(|| addressed(&SCRIPT));
+static ICON_FILE: LazyLock<String> = LazyLock::new(|| addressed(&ICON));
+
+/// The file name of the icon.
+pub fn icon() -> &'static str {
+    &ICON_FILE
+}
 
 /// The file name of the style sheet.
 pub fn style() -> &'static str {
@@ -52,6 +64,7 @@ pub(super) async fn file(Path(file): Path<String>) -> Response {
     let asset = match file {
         file if file == style() => STYLE,
         file if file == script() => SCRIPT,
+        file if file == icon() => ICON,
         _ => return (StatusCode::NOT_FOUND, "no such file").into_response(),
     };
     let headers = [

@@ -1,5 +1,7 @@
 //! The fields of a submitted form.
 
+use super::access::CSRF;
+
 /// The fields of a form, as they were sent.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Vec<(String, String)>);
@@ -8,6 +10,19 @@ impl Fields {
     /// Reads a form; nothing if it is not one.
     pub fn read(body: &[u8]) -> Option<Self> {
         serde_urlencoded::from_bytes(body).ok().map(Self)
+    }
+
+    /// Every value of a list, without blank ones.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let found = self.0.iter().filter(|(key, _)| key == name);
+        let values = found.map(|(_, value)| value.trim().to_owned());
+        values.filter(|value| !value.is_empty()).collect()
+    }
+
+    /// All fields but the token, as one text that is the same for the same form.
+    pub fn text(&self) -> String {
+        let fields = self.0.iter().filter(|(key, _)| key != CSRF);
+        serde_json::to_string(&fields.collect::<Vec<_>>()).unwrap_or_default()
     }
 
     /// The value of a field; nothing if it was left out, blank, or sent twice.

@@ -4,14 +4,19 @@
 mod access;
 mod approvals;
 mod assets;
+mod audit;
+mod break_glass;
 mod cookies;
 mod failure;
 mod fields;
 mod next;
+mod once;
 mod page;
+mod policies;
 pub mod route;
 mod sign_in;
 mod sign_ins;
+mod stats;
 mod words;
 
 use crate::app::App;
@@ -46,7 +51,7 @@ pub type SlackAccounts =
 pub struct Parts {
     /// The use cases.
     pub app: App,
-    /// Fetches documents of OpenID providers.
+    /// Fetches documents of `OpenID` providers.
     pub fetcher: Fetcher,
     /// The issuer of Sign in with Slack: `https://slack.com`.
     pub slack_issuer: String,

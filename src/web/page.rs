@@ -21,10 +21,14 @@ pub struct Shell {
     pub style: &'static str,
     /// The file of the script.
     pub script: &'static str,
+    /// The file of the icon.
+    pub icon: &'static str,
     /// The name of the person who has signed in.
     pub name: Option<String>,
     /// The token of their forms.
     pub csrf: String,
+    /// Whether they are an administrator.
+    pub administers: bool,
     /// Which entry of the navigation is the present page.
     pub active: &'static str,
 }
@@ -35,6 +39,7 @@ impl Shell {
         Self {
             name: Some(visitor.signed_in.person.name.clone()),
             csrf: visitor.csrf.clone(),
+            administers: visitor.administers(),
             active,
             ..Self::nobody()
         }
@@ -45,8 +50,10 @@ impl Shell {
         Self {
             style: assets::style(),
             script: assets::script(),
+            icon: assets::icon(),
             name: None,
             csrf: String::new(),
+            administers: false,
             active: "",
         }
     }

@@ -1,6 +1,6 @@
 //! The one list of pages and forms, with what each asks of a caller. The router and the tests of authorization are made from it.
 
-use super::{Web, approvals, assets, sign_in, sign_ins};
+use super::{Web, approvals, assets, audit, break_glass, policies, sign_in, sign_ins, stats};
 use axum::routing::{MethodRouter, get, post};
 
 /// What a page asks of a caller.
@@ -67,6 +67,17 @@ pub fn pages() -> Vec<Page> {
             "/approvals/{number}/cancel",
             post(approvals::decision::cancel),
         ),
+        read("/break-glass", SignedIn, get(break_glass::list)),
+        form("/break-glass/start", post(break_glass::start)),
+        form("/break-glass/{id}/revoke", post(break_glass::revoke)),
+        form("/break-glass/{id}/review", post(break_glass::review)),
+        read("/audit", SignedIn, get(audit::list)),
+        read("/audit/export", SignedIn, get(audit::export)),
+        read("/approval-policies", SignedIn, get(policies::list)),
+        read("/approval-policies/{id}", SignedIn, get(policies::show)),
+        form("/approval-policies/{id}", post(policies::save)),
+        form("/approval-policies/{id}/bindings", post(policies::bind)),
+        read("/stats", SignedIn, get(stats::show)),
     ]
 }
 

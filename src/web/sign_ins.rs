@@ -46,7 +46,7 @@ pub(super) async fn list(
     Query(wish): Query<Wish>,
 ) -> Result<Response, Failure> {
     let config = &visitor.signed_in.config;
-    let is_administrator = config.is_administrator(&visitor.caller().principal);
+    let is_administrator = visitor.administers();
     let shows_all = is_administrator && !wish.all.is_empty();
     let live = web.app.sign_ins(&visitor.signed_in, shows_all).await?;
     let row = |one: SignIn| Row {

@@ -1,8 +1,10 @@
 //! The web pages over real sockets: signing in, forms, and what each page shows and does.
 
 mod approvals;
+mod emergency;
 mod forms;
 mod lifetime;
+mod policies;
 mod sign_in;
 
 use crate::world::World;

@@ -35,7 +35,7 @@ pub(in crate::app) const DECISION_QUEUE_CAPACITY: usize = 4_096;
 pub enum ApproverIdentity {
     /// A Slack account; which person it is, the unit of work decides.
     Slack(SlackAccount),
-    /// An identity at an OpenID provider; which person it is, the unit of work decides.
+    /// An identity at an `OpenID` provider; which person it is, the unit of work decides.
     Oidc(OidcIdentity),
     /// The person of an API token.
     Person(PersonId),

@@ -11,10 +11,10 @@ use url::{Host, Url};
 
 /// A sign-in lasts no longer than this.
 const LONGEST_SIGN_IN: Span = Span::hours(30 * 24);
-/// The longest issuer, client id or subject; OpenID Connect allows 255 characters for a subject.
+/// The longest issuer, client id or subject; `OpenID` Connect allows 255 characters for a subject.
 const LONGEST_NAME: usize = 255;
 
-/// The issuer of an OpenID provider: an `https` address, or `http` on this machine, without credentials, query and fragment.
+/// The issuer of an `OpenID` provider: an `https` address, or `http` on this machine, without credentials, query and fragment.
 fn issuer(issuer: &str) -> Result<(), String> {
     let url = Url::parse(issuer).map_err(|error| format!("is not an address ({error})"))?;
     let loopback = match url.host() {

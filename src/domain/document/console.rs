@@ -10,7 +10,7 @@ pub struct Console {
     /// Sign in with Slack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<SlackSignIn>,
-    /// Sign in with another OpenID provider.
+    /// Sign in with another `OpenID` provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcSignIn>,
     /// How long a sign-in may go unused.
@@ -29,7 +29,7 @@ fn a_week() -> Span {
     Span::hours(7 * 24)
 }
 
-/// The Slack app's own OpenID client.
+/// The Slack app's own `OpenID` client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SlackSignIn {
@@ -39,7 +39,7 @@ pub struct SlackSignIn {
     pub client_secret_env: String,
 }
 
-/// A client at another OpenID provider.
+/// A client at another `OpenID` provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OidcSignIn {
@@ -51,7 +51,7 @@ pub struct OidcSignIn {
     pub client_secret_env: String,
 }
 
-/// A person at an OpenID provider.
+/// A person at an `OpenID` provider.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OidcIdentity {

@@ -1,4 +1,4 @@
-//! The workspace as an OpenID provider, as Slack is one: discovery, keys, authorization and token. It asks for no password, because nothing
+//! The workspace as an `OpenID` provider, as Slack is one: discovery, keys, authorization and token. It asks for no password, because nothing
 //! in the workspace is real, and it fails as it is told ([`SignInFault`]).
 
 mod token;

@@ -15,6 +15,10 @@ use crate::web::words::{self, Moment};
 const NAMES_SHOWN: usize = 10;
 
 /// A request, in the words of its page.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one question that the page asks"
+)]
 pub(super) struct RequestView {
     pub number: i64,
     pub id: String,
@@ -243,8 +247,7 @@ fn ends(state: &State) -> Option<(&'static str, Moment)> {
             Some(("Waits for decisions until", Moment::of(*expires_at)))
         }
         State::Granted { until, .. } => Some(("May be executed until", Moment::of(*until))),
-        State::Executed { at } => Some(("Executed", Moment::of(*at))),
-        State::Completed { at, .. } => Some(("Executed", Moment::of(*at))),
+        State::Executed { at } | State::Completed { at, .. } => Some(("Executed", Moment::of(*at))),
         State::Rejected | State::Cancelled | State::Expired => None,
     }
 }

@@ -12,7 +12,7 @@ const LEEWAY: i64 = 30;
 const OLDEST: i64 = 15 * 60;
 /// The longest token that is looked at, in bytes.
 const LONGEST_TOKEN: usize = 16 * 1024;
-/// The longest subject, in bytes (OpenID Connect Core, section 2).
+/// The longest subject, in bytes (`OpenID` Connect Core, section 2).
 const LONGEST_SUBJECT: usize = 255;
 
 /// The key set of a provider.

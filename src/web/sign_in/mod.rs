@@ -76,7 +76,7 @@ pub(super) async fn choose(
     let only = match (&console.slack, &console.oidc) {
         (Some(_), Some(_)) => None,
         (None, Some(_)) => Some(ProviderKind::Oidc),
-        (Some(_), None) | (None, None) => Some(ProviderKind::Slack),
+        (_, None) => Some(ProviderKind::Slack),
     };
     match only {
         Some(kind) => start(&web, &site, kind, wish).await,
@@ -189,6 +189,12 @@ pub(super) async fn complete(
     let began = web.app.sign_in(identity).await.map_err(|error| {
         Failure::from(error).leading_to(next::sign_in_and_return_to(&attempt.next), "Try again")
     })?;
+    // whoever signs in again leaves no second sign-in behind in the same browser
+    if let Some(before) = Cookie::SignIn.read(&headers, site.is_https())
+        && let Some(before) = web.app.signed_in(&before).await?
+    {
+        web.app.sign_out(&before).await?;
+    }
     let lasts = console(&web).await?.absolute.0 / 1_000;
     let cookies = [
         Cookie::SignIn.set(&began.secret, lasts, site.is_https()),

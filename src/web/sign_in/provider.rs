@@ -1,4 +1,4 @@
-//! OpenID providers: where they are, their keys, and the exchange of a code for a token.
+//! `OpenID` providers: where they are, their keys, and the exchange of a code for a token.
 
 use super::attempt::Attempt;
 use super::id_token::{self, BadToken, Claims, Expected, KeySet};
@@ -55,7 +55,7 @@ pub struct Client {
     /// Its issuer.
     pub issuer: String,
     /// Our client id.
-    pub client_id: String,
+    pub id: String,
     /// The environment variable with the secret.
     pub secret_env: String,
 }
@@ -143,7 +143,7 @@ impl Providers {
         Some(Client {
             kind,
             issuer: issuer.clone(),
-            client_id: client_id.clone(),
+            id: client_id.clone(),
             secret_env: secret_env.clone(),
         })
     }
@@ -163,7 +163,7 @@ impl Providers {
         query
             .append_pair("response_type", "code")
             .append_pair("scope", "openid")
-            .append_pair("client_id", &client.client_id)
+            .append_pair("client_id", &client.id)
             .append_pair("redirect_uri", redirect_uri)
             .append_pair("state", &attempt.state())
             .append_pair("nonce", &attempt.nonce())
@@ -201,7 +201,7 @@ impl Providers {
             .await?;
         let expected = Expected {
             issuer: &client.issuer,
-            client_id: &client.client_id,
+            client_id: &client.id,
             attempt,
             now,
         };
@@ -236,7 +236,7 @@ impl Providers {
         let in_body = methods.iter().any(|method| method == "client_secret_post");
         let basic = if in_body {
             form.extend([
-                ("client_id", client.client_id.as_str()),
+                ("client_id", client.id.as_str()),
                 ("client_secret", &secret),
             ]);
             None
@@ -244,7 +244,7 @@ impl Providers {
             let encoded = |text: &str| {
                 url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
             };
-            let pair = format!("{}:{}", encoded(&client.client_id), encoded(&secret));
+            let pair = format!("{}:{}", encoded(&client.id), encoded(&secret));
             Some(format!("Basic {}", STANDARD.encode(pair)))
         };
         let form =

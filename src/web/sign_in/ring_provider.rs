@@ -22,6 +22,10 @@ pub fn install() {
     });
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the library wants this signature"
+)]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     match (algorithm, key.kind()) {
         (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => Ok(Box::new(Rs256 {

@@ -3,6 +3,7 @@
 use super::chrome::{Browser, DESKTOP, Screen};
 use super::{Kind, PHONE, becomes, world};
 use crate::client::deploy;
+use crate::world::World;
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -60,6 +61,26 @@ async fn looks_good(browser: &mut Browser, name: &str) {
         browser.screenshot(&format!("pages-{name}-{on}")).await;
     }
     browser.screen(DESKTOP).await;
+}
+
+async fn looks_at_the_pages_of_an_administrator(world: &World, browser: &mut Browser) {
+    let carol = format!("{}/sign-in?as=U03CAROL&next=/audit", world.url);
+    goes_to(browser, &carol, "Audit log").await;
+    looks_good(browser, "audit").await;
+    for (path, text, name) in [
+        ("/approval-policies", "Create policy", "policies"),
+        (
+            "/approval-policies/production-deploy-gate",
+            "When it applies",
+            "policy",
+        ),
+        ("/break-glass", "Sessions", "break-glass"),
+        ("/stats", "How long requests wait", "stats"),
+        ("/approvals/99", "Request not found", "refused"),
+    ] {
+        goes_to(browser, &format!("{}{path}", world.url), text).await;
+        looks_good(browser, name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,14 +166,16 @@ async fn request_is_opened_from_its_card_and_decided_with_the_keyboard() {
     .await;
     looks_good(&mut browser, "sign-ins").await;
     world.settle().await;
+    looks_at_the_pages_of_an_administrator(&world, &mut browser).await;
     goes_to(&mut browser, world.slack.url(), "Slack").await;
     browser.click("# prod-approvals").await;
     browser.reads("1 of 2 approvals").await;
 
     let complaints = browser.complaints(world.slack.url());
+    // the page of a request that does not exist is an error on purpose
     let complaints: Vec<_> = complaints
         .iter()
-        .filter(|url| !url.starts_with(&world.url))
+        .filter(|one| !one.starts_with(&world.url) && !one.contains("/approvals/99"))
         .collect();
     assert!(complaints.is_empty(), "{complaints:?}");
     browser.close().await;

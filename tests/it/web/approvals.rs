@@ -6,12 +6,15 @@ use crate::world::{DEPLOY, world};
 use countersign::domain::time::Span;
 use serde_json::json;
 
+/// What somebody might write who wants to run code in the pages of others.
+const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><a href=javascript:x>";
+
 on_both! {
     async fn decisions_on_the_web_count_and_update_the_card(kind) {
         let world = world!(kind);
         world.shows_pages();
         world.types("alice", DEPLOY).await;
-        assert!(world.card().contains(&format!("Open on the web")), "{}", world.card());
+        assert!(world.card().contains("Open on the web"), "{}", world.card());
         let mut bob = world.browser_of("U02BOB").await;
         let page = bob.open("/approvals/1").await;
         for part in ["Alice Anderson", "Release Deploy", "api-platform", "production", "v1.4.2", "hotfix for checkout",
@@ -26,7 +29,7 @@ on_both! {
         assert!(!page.text.contains("Your decision"));
         // the refusals that everybody reads
         let again = bob.submit("/approvals/1/decision", &[("csrf", &page.field("csrf").expect("a token")), ("decision", "approve"),
-            ("digest", &world.person("bob").await.read("1").await["digest"].as_str().expect("a digest").to_owned())]).await;
+            ("digest", world.person("bob").await.read("1").await["digest"].as_str().expect("a digest"))]).await;
         assert!(again.status == 409 && again.text.contains("Already reviewed"), "{}", again.text);
         for (who, name) in [("U04MALLORY", "mallory"), ("U01ALICE", "alice")] {
             let mut browser = world.browser_of(who).await;
@@ -107,7 +110,6 @@ on_both! {
     /// Whatever people write stays text.
     async fn hostile_texts_stay_text_w6(kind) {
         let world = world!(kind);
-        const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><a href=javascript:x>";
         world.reconfigure(|document| document["directory"]["users"][0]["name"] = json!("Al<b>ice")).await;
         let alice = world.person("alice").await;
         let mut asked = deploy();

@@ -20,6 +20,17 @@ const ROWS: &[(&str, &str, Access)] = &[
     ("GET", "/approvals/{number}", Access::SignedIn),
     ("POST", "/approvals/{number}/decision", Access::Form),
     ("POST", "/approvals/{number}/cancel", Access::Form),
+    ("GET", "/break-glass", Access::SignedIn),
+    ("POST", "/break-glass/start", Access::Form),
+    ("POST", "/break-glass/{id}/revoke", Access::Form),
+    ("POST", "/break-glass/{id}/review", Access::Form),
+    ("GET", "/audit", Access::SignedIn),
+    ("GET", "/audit/export", Access::SignedIn),
+    ("GET", "/approval-policies", Access::SignedIn),
+    ("GET", "/approval-policies/{id}", Access::SignedIn),
+    ("POST", "/approval-policies/{id}", Access::Form),
+    ("POST", "/approval-policies/{id}/bindings", Access::Form),
+    ("GET", "/stats", Access::SignedIn),
 ];
 
 #[test]
@@ -49,10 +60,14 @@ fn matrix_covers_every_page_and_form_w3() {
     }
 }
 
+/// What is forged: its name, the headers, and the body.
+type Forged<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
+
 fn filled(path: &str) -> String {
     path.replace("{number}", "1")
         .replace("{provider}", "slack")
         .replace("{file}", "none")
+        .replace("{id}", "production-deploy-gate")
 }
 
 on_both! {
@@ -88,6 +103,8 @@ on_both! {
                 match access {
                     Access::Asset => assert_eq!(seen.status, 404, "{cell}"),
                     Access::Open => assert!(seen.status < 404 && !seen.text.contains("hotfix"), "{cell}"),
+                    // mallory is not an administrator
+                    Access::SignedIn if known && path.starts_with("/audit") => assert_eq!(seen.status, 403, "{cell}"),
                     Access::SignedIn if known => assert_eq!(seen.status, 200, "{cell}"),
                     Access::SignedIn => assert!(seen.status == 303 && seen.location().starts_with("/sign-in?next="), "{cell}"),
                     Access::Form if known => assert_eq!(seen.status, 403, "{cell}"),
@@ -117,7 +134,7 @@ on_both! {
         let good = form(&csrf);
         let twice = format!("{good}&csrf={csrf}");
         let elsewhere = own.replace("127.0.0.1", "localhost");
-        let forged: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
+        let forged: [Forged<'_>; 8] = [
             ("no token", vec![("origin", &own)], "decision=approve"),
             ("two tokens", vec![("origin", &own)], &twice),
             ("no origin", vec![], &good),

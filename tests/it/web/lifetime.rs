@@ -52,6 +52,24 @@ on_both! {
         world.finish().await;
     }
 
+    async fn restored_back_up_revives_no_sign_in_w2_r36(kind) {
+        let world = world!(kind);
+        let mut bob = world.browser_of("U02BOB").await;
+        world.app().void_open("the back-up of Sunday was restored").await.expect("it is void");
+        assert_eq!(bob.open("/approvals").await.status, 303);
+        world.settle().await;
+        world.finish().await;
+    }
+
+    async fn signing_in_again_leaves_one_sign_in_behind(kind) {
+        let world = world!(kind);
+        let mut browser = world.browser_of("U02BOB").await;
+        browser.follow("/sign-in?as=U03CAROL&next=/approvals").await;
+        assert!(browser.open("/approvals").await.text.contains("Carol Clark"));
+        assert_eq!(world.database.count("SELECT count(*) FROM sign_ins WHERE ended_at IS NULL").await, 1);
+        world.finish().await;
+    }
+
     async fn ended_sign_in_is_out_on_every_replica_w2(kind) {
         let world = world!(kind);
         let (other, url) = world.replica().await;

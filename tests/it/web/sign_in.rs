@@ -97,11 +97,11 @@ on_both! {
     async fn only_active_full_members_who_are_listed_sign_in_w1(kind) {
         let world = world!(kind);
         world.account("U06ERIN", |erin| erin.is_restricted = true).await;
-        world.account("U05DAN", |dan| dan.team_id = "T99OTHER".to_owned()).await;
+        world.account("U05DAN", |dan| "T99OTHER".clone_into(&mut dan.team_id)).await;
         world.slack.change(|state| {
             let mut zoe = state.users["U02BOB"].clone();
             // an account that nobody lists, with bob's name and address
-            zoe.id = "U99ZOE".to_owned();
+            "U99ZOE".clone_into(&mut zoe.id);
             state.users.insert(zoe.id.clone(), zoe);
         });
         for who in ["U06ERIN", "U05DAN", "U99ZOE"] {
