@@ -309,10 +309,10 @@ async fn read(app: &App, round: usize, took: &mut Vec<(&'static str, Duration)>)
         statuses: statuses.to_vec(),
         kind,
         can_approve: can_approve.map(Into::into),
-        requester: None,
         cursor: None,
         limit: 20,
         without_payloads: true,
+        ..ListFilter::default()
     };
     for (what, filter) in [
         ("inbox, pending", page(&[Status::Pending], None, None)),

@@ -3,6 +3,7 @@
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
 use crate::http::{self, Api, Bounds, MetricsAddress, ReadinessState, Reception};
+use crate::net::Fetcher;
 use crate::slack::api::client::{BadClient, Slack};
 use crate::slack::handlers::Dispatcher;
 use crate::slack::inbound::installation::Installation;
@@ -10,6 +11,7 @@ use crate::slack::inbound::route::{self, InboundState};
 pub use crate::slack::inbound::signature::SigningSecrets;
 use crate::slack::inbound::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
+use crate::web::{self, SlackAccounts, SlackSubject, Web};
 use crate::worker::{Variables, Workers};
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -85,6 +87,7 @@ pub struct Bot {
     slack: Slack,
     app_id: Option<String>,
     api: Api,
+    web: Web,
     metrics: PrometheusHandle,
     metrics_at: MetricsAddress,
     inlet: Option<InboundState>,
@@ -118,7 +121,15 @@ impl Bot {
             let supervisor = app.supervisor().clone();
             Ok::<_, BadClient>(Sockets::new(slack, dispatcher.handler(), supervisor, tell))
         });
+        let web = Web::new(web::Parts {
+            app: app.clone(),
+            fetcher: Fetcher::new(slack.proxies()),
+            slack_issuer: issuer_of(&parts.slack_api_url),
+            slack_accounts: slack_accounts(&dispatcher),
+            variables: parts.variables.clone(),
+        });
         Ok(Self {
+            web,
             workers: Workers::new(
                 app.clone(),
                 slack.clone(),
@@ -157,7 +168,7 @@ impl Bot {
 
     /// Everything that is served in public.
     pub fn router(&self) -> Router {
-        let router = http::router(self.api.clone(), self.metrics_at);
+        let router = http::router(self.api.clone(), self.metrics_at, self.web.router());
         match &self.inlet {
             Some(inlet) => {
                 let deliveries = route::router(inlet.clone());
@@ -279,6 +290,23 @@ impl Bot {
         self.workers.stop().await;
         self.app.close().await;
     }
+}
+
+/// The issuer of Sign in with Slack is the host of its Web API.
+fn issuer_of(slack_api_url: &str) -> String {
+    let trimmed = slack_api_url.trim_end_matches('/');
+    trimmed.strip_suffix("/api").unwrap_or(trimmed).to_owned()
+}
+
+fn slack_accounts(dispatcher: &Dispatcher) -> SlackAccounts {
+    let dispatcher = dispatcher.clone();
+    Arc::new(move |subject: SlackSubject| {
+        let dispatcher = dispatcher.clone();
+        Box::pin(async move {
+            let of = (subject.team_id.as_str(), subject.enterprise_id.as_deref());
+            dispatcher.account_signing_in(&subject.user_id, of).await
+        })
+    })
 }
 
 async fn fold(metrics: PrometheusHandle) {

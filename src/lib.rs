@@ -17,4 +17,5 @@ pub mod sandbox;
 mod slack;
 pub mod store;
 mod supervisor;
+pub mod web;
 mod worker;

@@ -214,7 +214,7 @@ fn fits(hash_before: Option<&str>, seal: i64, hash: &str, row: &Unsealed) -> boo
 }
 
 /// An event as people read it; none where this release cannot read who acted and how. An altered row is shown as far as it reads.
-fn logged(logged: Logged) -> Option<LoggedEvent> {
+pub(super) fn logged(logged: Logged) -> Option<LoggedEvent> {
     let (row, before) = (logged.row, logged.hash_before.as_deref());
     let altered = match (logged.seal, &logged.hash) {
         (Some(seal), Some(hash)) => !fits(before, seal, hash, &row),

@@ -84,6 +84,7 @@ pub(super) fn nothing() -> ConfigDocument {
         reminders: None,
         notifications: None,
         email: None,
+        console: None,
         break_glass: None,
         administrators: Administrators::default(),
     }

@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::domain::action::RequestType;
-use crate::domain::id::PersonId;
+use crate::domain::id::{ClusterId, EnvironmentId, PersonId, ProjectId};
 use crate::domain::people::{Directory, Person};
 use crate::domain::principal::Principal;
 use crate::domain::progress;
@@ -27,6 +27,14 @@ pub struct ListFilter {
     pub can_approve: Option<PersonId>,
     /// Asked for by this principal.
     pub requester: Option<Principal>,
+    /// On this project.
+    pub project: Option<ProjectId>,
+    /// On this cluster.
+    pub cluster: Option<ClusterId>,
+    /// On this environment.
+    pub environment: Option<EnvironmentId>,
+    /// With these words in what people read of them, whatever their case.
+    pub search: Option<String>,
     /// After this one, from a page's `next`.
     pub cursor: Option<String>,
     /// At most this many; 1 to 100.
@@ -140,7 +148,15 @@ impl Wanted<'_> {
 
     /// Whether more is looked at than is shown.
     fn searches(&self) -> bool {
-        self.person.is_some()
+        let ListFilter {
+            project,
+            cluster,
+            environment,
+            search,
+            ..
+        } = self.filter;
+        let on_target = project.is_some() || cluster.is_some() || environment.is_some();
+        self.person.is_some() || on_target || search.is_some()
     }
 
     /// The next rows of the store, newest first. A search leaves their payloads out: those are read for what it found.
@@ -164,8 +180,11 @@ impl Wanted<'_> {
 
     /// Whoever searches looks at some more rows than are wanted, and the longer the search, at the more at once.
     fn at_once(&self, limit: usize, looked_at: usize) -> usize {
-        self.person
-            .map_or(limit, |_| looked_at.clamp(2 * limit, SCAN_BATCH_SIZE))
+        if self.searches() {
+            looked_at.clamp(2 * limit, SCAN_BATCH_SIZE)
+        } else {
+            limit
+        }
     }
 
     fn has(&self, loaded: &Loaded) -> bool {
@@ -186,6 +205,39 @@ impl Wanted<'_> {
                 })
         };
         (self.filter.statuses.is_empty() || self.filter.statuses.contains(&status))
+            && self.is_on_target(&loaded.request)
+            && self.has_words(&loaded.request)
             && self.person.is_none_or(waits_for)
+    }
+
+    fn is_on_target(&self, request: &Request) -> bool {
+        fn same<T: PartialEq>(wanted: Option<&T>, actual: Option<&T>) -> bool {
+            wanted.is_none() || wanted == actual
+        }
+        let (filter, target) = (self.filter, &request.target);
+        same(filter.project.as_ref(), target.project.as_ref())
+            && same(filter.cluster.as_ref(), target.cluster.as_ref())
+            && same(filter.environment.as_ref(), target.environment.as_ref())
+    }
+
+    /// Whether every word that is searched for occurs in what the list shows of the request, or in its reason.
+    fn has_words(&self, request: &Request) -> bool {
+        let Some(search) = &self.filter.search else {
+            return true;
+        };
+        let mut requester = request.requester.clone();
+        self.directory.recognise(&mut requester);
+        let name = requester.person().map(|id| self.directory.name(id));
+        let text = format!(
+            "#{} {} {} {requester} {} {}",
+            request.number,
+            request.action,
+            request.target,
+            name.unwrap_or_default(),
+            request.reason.as_deref().unwrap_or_default(),
+        );
+        let text = text.to_lowercase();
+        let mut words = search.split_whitespace();
+        words.all(|word| text.contains(&word.to_lowercase()))
     }
 }

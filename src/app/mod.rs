@@ -12,6 +12,7 @@ mod decide;
 mod effect;
 mod emails;
 mod error;
+mod events;
 mod execute;
 mod explain;
 mod follow_ups;
@@ -25,10 +26,12 @@ mod long_poll;
 mod measure;
 mod people;
 mod preferences;
+mod public_url;
 mod recover;
 mod refusals;
 mod replay;
 mod show;
+mod sign_ins;
 mod stale;
 mod stats;
 mod submit;
@@ -48,6 +51,7 @@ pub use clock::{Clock, Machine, Measured};
 pub use config::{Changed, StoredConfig};
 pub use decide::{ApproverIdentity, DecisionInput, DecisionOutcome};
 pub use error::AppError;
+pub use events::{EventFilter, EventPage};
 pub use execute::Executed;
 pub use follow_ups::WaitingDetails;
 pub use idempotency::IdempotencyKey;
@@ -60,6 +64,7 @@ pub use measure::{
 pub use people::{Due, ListedGroup};
 pub use recover::{Recovered, Voided};
 pub use replay::ReplayPage;
+pub use sign_ins::{NewSignIn, SignedIn};
 pub use stale::StaleReport;
 pub use stats::{LatencyStats, window as stats_window};
 pub use submit::Submitted;
@@ -109,6 +114,7 @@ struct Inner {
     pulse: health::Pulse,
     tasks: TaskTracker,
     stop: CancellationToken,
+    public_url: public_url::PublicUrl,
 }
 
 impl App {
@@ -156,6 +162,7 @@ impl App {
             pulse: health::Pulse::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            public_url: public_url::PublicUrl::default(),
         }));
         Ok((app, waiting))
     }

@@ -195,9 +195,12 @@ impl App {
         let sessions = self.end_sessions(tx, &by, now).await?;
         let why = format!("a back-up was restored: {reason}");
         let tokens = self.end_all_tokens(tx, &by, &why, now).await?;
+        // one that was ended after the back-up is alive in it
+        let sign_ins = tx.end_all_sign_ins(now).await?;
         let ended: Vec<&TokenId> = tokens.iter().map(|token| &token.id).collect();
-        let detail =
-            json!({"voided": numbers, "sessions": sessions, "tokens": ended, "reason": reason});
+        let detail = json!({
+            "voided": numbers, "sessions": sessions, "tokens": ended, "signIns": sign_ins, "reason": reason,
+        });
         tx.record(&self.own_event(now, AuditEventKind::Recovered, &by, detail))
             .await?;
         let channel = document.as_ref().and_then(announce::place).cloned();

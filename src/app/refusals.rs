@@ -19,6 +19,7 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Outcome;
 use crate::domain::request_details::RequestDetails;
+use crate::domain::sign_in::Identity;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
 use metrics::counter;
@@ -159,6 +160,7 @@ pub(super) fn name_of(identity: &ApproverIdentity) -> String {
         ApproverIdentity::Slack(account) => {
             format!("slack:{}/{}", account.team_id, account.user_id)
         }
+        ApproverIdentity::Oidc(identity) => Identity::Oidc(identity.clone()).to_string(),
     }
 }
 
@@ -319,11 +321,24 @@ impl App {
         self.record_refusal(key, actor, (None, None), why).await
     }
 
+    /// Somebody could not sign in to the web pages; `who` is what their provider said of them.
+    pub(super) async fn sign_in_refused(&self, who: &Identity, why: &str) -> Result<(), AppError> {
+        let key = RefusalKey {
+            caller: who.to_string(),
+            what: AuditEventKind::SignInRefused,
+            about: who.to_string(),
+            code: "forbidden",
+        };
+        self.record_refusal(key, (Principal::Bot, Via::Web), (None, None), why)
+            .await
+    }
+
     /// The person behind a click as far as this replica knows, so that all ways in share one pace.
     pub(super) fn pace_of(&self, identity: &ApproverIdentity) -> String {
         let config = self.0.config.read().unwrap_or_else(PoisonError::into_inner);
         let person = match identity {
             ApproverIdentity::Slack(account) => config.directory().by_slack(account),
+            ApproverIdentity::Oidc(identity) => config.directory().by_oidc(identity),
             ApproverIdentity::Person(_) => None,
         };
         person.map_or_else(

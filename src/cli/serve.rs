@@ -13,6 +13,7 @@ use crate::http::MetricsAddress;
 use crate::slack::inbound::signature::SigningSecrets;
 use secrecy::ExposeSecret;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Serves until it receives a stop signal.
 pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
@@ -36,6 +37,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
             .trim_end_matches('/')
             .to_owned(),
         signing_secrets: signing_secrets(&settings)?,
+        variables: Arc::new(environment),
         app_token: settings.slack.app_token.clone(),
         app_id: settings.slack.app_id.clone(),
         metrics: server::metrics().map_err(cannot_start)?,
@@ -47,6 +49,9 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
     })
     .await
     .map_err(cannot_start)?;
+    if let Some(public) = &settings.public_url {
+        bot.app.serve_pages_at(&public.to_string());
+    }
     if let (Some(source), Some(path)) = (source, &settings.config) {
         load(&bot, source, path).await?;
     }

@@ -2,17 +2,16 @@
 
 use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
-use crate::config::settings::environment;
 use crate::http::server::{self, ConnectionLimits};
 use crate::http::{Bounds, MetricsAddress};
 use crate::slack::inbound::signature::SigningSecrets;
 use crate::store::Db;
+use crate::web::Variables;
 use axum::Router;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::SecretString;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,6 +43,8 @@ pub struct Start<'a> {
     pub slack_api_url: String,
     /// Signing secrets; none if Slack sends through Socket Mode only.
     pub signing_secrets: Option<SigningSecrets>,
+    /// Reads the environment variables that the configuration names.
+    pub variables: Variables,
     /// App-level token, for Socket Mode.
     pub app_token: Option<SecretString>,
     /// Slack app id, if configured.
@@ -75,7 +76,7 @@ pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
         bot_token: start.bot_token,
         slack_api_url: start.slack_api_url,
         signing_secrets: start.signing_secrets,
-        variables: Arc::new(environment),
+        variables: start.variables,
         app_token: start.app_token,
         app_id: start.app_id,
         metrics: start.metrics,

@@ -12,13 +12,14 @@ use std::path::Path;
 const FILE: &str = ".env";
 
 /// Variables of ours whose names do not begin with [`PREFIX`].
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "DATABASE_URL",
     "RUST_LOG",
     "SLACK_API_URL",
     "SLACK_APP_ID",
     "SLACK_APP_TOKEN",
     "SLACK_BOT_TOKEN",
+    "SLACK_CLIENT_SECRET",
     "SLACK_SIGNING_SECRET",
 ];
 const PREFIX: &str = "COUNTERSIGN_";

@@ -46,6 +46,14 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub admin_listen: Option<String>,
+    /// Where people reach this server, for the web pages, such as `https://countersign.example.com`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COUNTERSIGN_PUBLIC_URL",
+        hide_env_values = true
+    )]
+    pub public_url: Option<String>,
     /// The Slack app's own id; asked of Slack when left out
     #[arg(long, value_name = "ID", env = "SLACK_APP_ID", hide_env_values = true)]
     pub slack_app_id: Option<String>,
@@ -70,6 +78,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where to serve `/metrics` instead of on the public port.
     pub admin_listen: Option<SocketAddr>,
+    /// Where people reach the web pages.
+    pub public_url: Option<BaseUrl>,
     /// The database; a secret, since it may hold a password.
     pub database_url: SecretString,
     /// The configuration file.
@@ -203,6 +213,8 @@ impl Settings {
                 "is the address of COUNTERSIGN_LISTEN; choose another port",
             );
         }
+        let public_url = set(args.public_url.as_deref())
+            .and_then(|text| checks.origin("COUNTERSIGN_PUBLIC_URL", text));
         let database_url = checks.database(variable(DATABASE_URL).as_deref());
         let slack = checks.slack(args, &variable);
         let log = LogSettings::read(&args.log)
@@ -213,6 +225,7 @@ impl Settings {
                 Ok(Self {
                     listen,
                     admin_listen,
+                    public_url,
                     database_url,
                     config: args
                         .config
@@ -258,6 +271,15 @@ impl Checks {
 
     fn web(&mut self, variable: &'static str, text: &str) -> Option<BaseUrl> {
         self.take(variable, BaseUrl::parse(text))
+    }
+
+    /// An address without a path: cookies and pages begin at the root.
+    fn origin(&mut self, variable: &'static str, text: &str) -> Option<BaseUrl> {
+        let read = BaseUrl::parse(text).and_then(|base| match base.url().path() {
+            "" | "/" => Ok(base),
+            _ => Err("must name a host alone, without a path".to_owned()),
+        });
+        self.take(variable, read)
     }
 
     /// The store reads the address, in every spelling that is understood, and says what is wrong with one; here it only must not be a

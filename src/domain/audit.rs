@@ -104,6 +104,14 @@ events! {
     WebhookEnabled = "webhook.enabled",
     /// A person changed what they want to be told.
     PreferencesChanged = "preferences.changed",
+    /// A person signed in to the web pages.
+    SignedIn = "session.signed_in",
+    /// A person signed out of the web pages.
+    SignedOut = "session.signed_out",
+    /// A sign-in was ended by somebody else, or the person signed out everywhere.
+    SignInRevoked = "session.revoked",
+    /// A sign-in to the web pages was refused.
+    SignInRefused = "session.refused",
     /// An event of a later release; this release never writes it.
     Unknown = "unknown",
 }
@@ -153,6 +161,10 @@ impl AuditEvent {
                 | AuditEventKind::WebhookDisabled
                 | AuditEventKind::WebhookEnabled
                 | AuditEventKind::PreferencesChanged
+                | AuditEventKind::SignedIn
+                | AuditEventKind::SignedOut
+                | AuditEventKind::SignInRevoked
+                | AuditEventKind::SignInRefused
                 | AuditEventKind::Unknown => false,
             }
     }

@@ -25,6 +25,8 @@ pub enum Via {
     Modal,
     /// A slash command.
     Command,
+    /// A web page.
+    Web,
     /// The HTTP API, which the client commands of the command line also use.
     Api,
     /// A command that opens the database itself.
@@ -40,7 +42,7 @@ impl Via {
     pub fn is_slack(self) -> bool {
         match self {
             Self::Button | Self::Modal | Self::Command => true,
-            Self::Api | Self::Cli | Self::File | Self::Bot => false,
+            Self::Web | Self::Api | Self::Cli | Self::File | Self::Bot => false,
         }
     }
 }

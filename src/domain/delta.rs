@@ -118,6 +118,7 @@ fn rest(document: &ConfigDocument) -> ConfigDocument {
         limits: document.limits.clone(),
         reminders: document.reminders.clone(),
         notifications: document.notifications.clone(),
+        console: document.console.clone(),
         break_glass: document.break_glass.clone(),
         administrators: document.administrators.clone(),
     }

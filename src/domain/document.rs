@@ -7,7 +7,9 @@ use super::id::{
     ServiceId, TeamId,
 };
 use super::time::Span;
+mod console;
 mod notifications;
+pub use console::{Console, OidcIdentity, OidcSignIn, SlackSignIn};
 pub use notifications::{EmailConfig, Notifications, QuietHours, Reminders, WeeklyDigest};
 use serde::de::{
     self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer,
@@ -71,6 +73,9 @@ pub struct ConfigDocument {
     /// The mail server; without it, nobody receives e-mails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailConfig>,
+    /// Sign-in for the web pages; without it, the pages are off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<Console>,
     /// Break-glass settings; without them, break-glass is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlassConfig>,
@@ -142,6 +147,9 @@ pub struct UserDocument {
     /// The person's Slack identities: one, or a list.
     #[serde(default, skip_serializing_if = "SlackIdentities::is_empty")]
     pub slack: SlackIdentities,
+    /// The person's identities at `OpenID` providers, for sign-in to the web pages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oidc: Vec<OidcIdentity>,
     /// The organization roles that the person holds.
     #[serde(default)]
     pub org_roles: Vec<RoleId>,

@@ -87,6 +87,8 @@ made_id! {
     TokenId = "tok_";
     /// A break-glass session.
     SessionId = "bg_";
+    /// A sign-in to the web pages (not its secret).
+    SignInId = "sgn_";
 }
 
 macro_rules! named_id {

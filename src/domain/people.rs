@@ -1,10 +1,11 @@
 //! The directory: people with their Slack identities, teams and roles.
 
-use super::document::{DirectoryDocument, People, SlackIdentity};
+use super::document::{DirectoryDocument, OidcIdentity, People, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::principal::Principal;
 use super::slack_directory::{Membership, RecentMembership, SlackDirectory, SyncedAccount};
 use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -29,9 +30,11 @@ pub struct Person {
 
 /// A Slack account that was verified with a signed payload and `users.info`: the enterprise if there is one, the workspace, and the
 /// user.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SlackAccount {
     /// The id of the Enterprise Grid organization, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enterprise_id: Option<String>,
     /// The id of the account's own workspace.
     pub team_id: String,
@@ -92,6 +95,7 @@ struct Team {
 pub struct Directory {
     people: BTreeMap<PersonId, Person>,
     slack: HashMap<SlackKey, PersonId>,
+    oidc: HashMap<OidcIdentity, PersonId>,
     teams: BTreeMap<TeamId, Team>,
     holders: BTreeMap<RoleId, BTreeSet<PersonId>>,
     /// Maps the ids of workspace members to the ids under which they are listed.
@@ -116,6 +120,9 @@ impl Directory {
     pub fn compile_with(document: &DirectoryDocument, slack_directory: &SlackDirectory) -> Self {
         let mut directory = Self::default();
         for user in &document.users {
+            for identity in &user.oidc {
+                directory.oidc.insert(identity.clone(), user.id.clone());
+            }
             directory.add(Person {
                 id: user.id.clone(),
                 name: user.name.clone(),
@@ -261,6 +268,11 @@ impl Directory {
         self.people.get(self.slack.get(&SlackKey::of(identity)?)?)
     }
 
+    /// The person with this identity at an `OpenID` provider.
+    pub fn by_oidc(&self, identity: &OidcIdentity) -> Option<&Person> {
+        self.people.get(self.oidc.get(identity)?)
+    }
+
     /// Whether this account is known to be deactivated or to belong to a guest. Nobody may act through such an account.
     pub fn is_refused(&self, account: &SlackAccount) -> bool {
         SlackKey::of_account(account).is_some_and(|key| self.refused.contains(&key))
@@ -283,6 +295,7 @@ impl Directory {
             Membership::Team(team) => person.teams.contains(team),
             Membership::Role(role) => person.roles.contains(role),
             Membership::Slack(identity) => person.slack.contains(identity),
+            Membership::Oidc(identity) => self.oidc.get(identity) == Some(&person.id),
         })
     }
 
@@ -312,8 +325,15 @@ impl Directory {
             .iter()
             .any(|recent_memberships| match &recent_memberships.what {
                 Membership::Slack(identity) => key.is_some() && SlackKey::of(identity) == key,
-                Membership::Team(_) | Membership::Role(_) => false,
+                Membership::Team(_) | Membership::Role(_) | Membership::Oidc(_) => false,
             })
+    }
+
+    /// Whether the identity was linked to its person after `asked`, so that it does not count for a request created then.
+    pub fn is_oidc_linked_since(&self, identity: &OidcIdentity, asked: Timestamp) -> bool {
+        self.gained_membership_since(asked)
+            .iter()
+            .any(|recent| recent.what == Membership::Oidc(identity.clone()))
     }
 
     /// The directory as it counts for a request created at `asked`.
@@ -344,7 +364,7 @@ impl Directory {
                     holders.remove(&recent_memberships.person);
                 }
             }
-            Membership::Slack(_) => {}
+            Membership::Slack(_) | Membership::Oidc(_) => {}
         }
     }
 
@@ -423,6 +443,6 @@ fn strip(person: &mut Person, what: &Membership) {
         Membership::Role(role) => {
             person.roles.remove(role);
         }
-        Membership::Slack(_) => {}
+        Membership::Slack(_) | Membership::Oidc(_) => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use super::action;
 use super::digest::Digest;
+use super::document::ShowPayload;
 use super::eligibility::PeopleInvolved;
 use super::id::{ActionId, PersonId, RequestId, SessionId};
 use super::pinned_policy::PinnedPolicy;
@@ -312,6 +313,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether this principal may see the payload: one that a policy never shows is shown to who asked and who submitted only.
+    pub fn shows_payload_to(&self, principal: &Principal) -> bool {
+        let gates = self.gates.iter().chain(&self.bypassed);
+        let mut gates = gates.map(|gate| gate.template.show_payload);
+        let is_hidden = gates.any(|show| show == ShowPayload::Never);
+        !is_hidden || self.requester == *principal || self.submitted_by == *principal
+    }
+
     /// What Countersign does itself in the transaction that approves the request, if anything; such a request is not executed by a
     /// caller. A configuration change and the start of a break-glass session have no target. A request that people create with the
     /// same action names an environment.

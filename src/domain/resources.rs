@@ -74,7 +74,7 @@ impl Registry {
     }
 
     /// All resources of this level.
-    pub(super) fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
+    pub fn names(&self, level: Level) -> Box<dyn Iterator<Item = &str> + '_> {
         match level {
             Level::Organization => Box::new(std::iter::empty()),
             Level::Project => Box::new(self.projects.iter().map(ProjectId::as_str)),

@@ -1,7 +1,7 @@
 //! The Slack directory: accounts and user groups of the workspace, and memberships that are too new to count for older requests
 //! (docs/decisions.md D18).
 
-use super::document::{DirectoryDocument, SlackIdentity};
+use super::document::{DirectoryDocument, OidcIdentity, SlackIdentity};
 use super::id::{PersonId, RoleId, TeamId};
 use super::people::{Directory, Person};
 use super::time::{Span, Timestamp};
@@ -124,6 +124,8 @@ pub enum Membership {
     Role(RoleId),
     /// Ownership of a Slack account.
     Slack(SlackIdentity),
+    /// Ownership of an identity at an `OpenID` provider.
+    Oidc(OidcIdentity),
 }
 
 /// A membership that a person may have given themselves, or an account that a configuration change linked to them. It does not
@@ -237,7 +239,7 @@ impl SlackDirectory {
         &self,
         (before, after): (&Directory, &Directory),
         givers: &BTreeSet<PersonId>,
-        moved: Vec<(PersonId, SlackIdentity)>,
+        moved: Vec<(PersonId, Membership)>,
         now: Timestamp,
     ) -> Vec<RecentMembership> {
         let mut recent = RecentByPerson::new();
@@ -257,8 +259,7 @@ impl SlackDirectory {
                 }
             }
         }
-        for (person, identity) in moved {
-            let key = (person, Membership::Slack(identity));
+        for key in moved {
             keep_later(&mut recent, key, (now, None));
         }
         let row = |((person, what), (since, held_until))| RecentMembership {
@@ -318,30 +319,31 @@ pub fn bound_groups(document: &DirectoryDocument) -> impl Iterator<Item = &str> 
     teams.filter_map(|team| team.slack_user_group.as_deref())
 }
 
-/// The accounts that a configuration change links to a person or moves to another person.
+/// The accounts and identities that a configuration change links to a person or moves to another person.
 pub fn moved_accounts(
     before: &DirectoryDocument,
     after: &DirectoryDocument,
-) -> Vec<(PersonId, SlackIdentity)> {
-    let owners = |document: &DirectoryDocument| -> BTreeMap<SlackIdentity, PersonId> {
+) -> Vec<(PersonId, Membership)> {
+    let owners = |document: &DirectoryDocument| -> BTreeMap<Membership, PersonId> {
         let users = document.users.iter();
         let owned = users.flat_map(|user| {
-            let own = user.slack.0.iter();
-            own.map(|identity| (identity.clone(), user.id.clone()))
+            let slack = user.slack.0.iter().cloned().map(Membership::Slack);
+            let oidc = user.oidc.iter().cloned().map(Membership::Oidc);
+            slack.chain(oidc).map(|own| (own, user.id.clone()))
         });
         owned.collect()
     };
     let old = owners(before);
     let new = owners(after).into_iter();
-    new.filter(|(identity, person)| old.get(identity) != Some(person))
-        .map(|(identity, person)| (person, identity))
+    new.filter(|(own, person)| old.get(own) != Some(person))
+        .map(|(own, person)| (person, own))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::document::{SlackIdentities, TeamDocument, UserDocument};
+    use crate::domain::document::{OidcIdentity, SlackIdentities, TeamDocument, UserDocument};
 
     const NOW: Timestamp = Timestamp(10_000_000);
     const NAMES: [&str; 4] = ["ann", "ben", "cleo", "dora"];
@@ -359,6 +361,7 @@ mod tests {
             id: name.into(),
             name: name.to_owned(),
             email: None,
+            oidc: Vec::new(),
             slack: SlackIdentities(vec![identity(name)]),
             org_roles: Vec::new(),
         }
@@ -533,12 +536,20 @@ mod tests {
         after.users[0].slack = SlackIdentities(vec![identity("ann"), identity("ben")]);
         after.users[1].slack = SlackIdentities::default();
         after.users.push(user("eve"));
+        after.users[2].oidc = vec![OidcIdentity {
+            issuer: "https://id.example.com".to_owned(),
+            subject: "c-1".to_owned(),
+        }];
         let moved = moved_accounts(&document(), &after);
         let named: Vec<(&str, &str)> = moved
             .iter()
-            .map(|(person, identity)| (person.as_str(), identity.user_id.as_str()))
+            .filter_map(|(person, what)| match what {
+                Membership::Slack(identity) => Some((person.as_str(), identity.user_id.as_str())),
+                Membership::Oidc(identity) => Some((person.as_str(), identity.subject.as_str())),
+                Membership::Team(_) | Membership::Role(_) => None,
+            })
             .collect();
-        assert_eq!(named, [("ann", "UBEN"), ("eve", "UEVE")]);
+        assert_eq!(named, [("ann", "UBEN"), ("eve", "UEVE"), ("cleo", "c-1")]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::document::{
 };
 use super::id::{ActionId, ClusterId, EnvironmentId, PolicyId, ProjectId};
 use super::resolve::gates_action;
-use super::slack_directory::moved_accounts;
+use super::slack_directory::{Membership, moved_accounts};
 use super::window::Week;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -25,6 +25,7 @@ pub(super) fn touched(before: &ConfigDocument, after: &ConfigDocument) -> Vec<&'
         ("services", before.services != after.services),
         ("webhooks", before.webhooks != after.webhooks),
         ("email", before.email != after.email),
+        ("console", before.console != after.console),
     ];
     parts
         .into_iter()
@@ -114,16 +115,30 @@ fn resources(before: &Resources, after: &Resources) -> Vec<String> {
     told
 }
 
-/// The Slack accounts that belong to another person after the change.
+/// The Slack accounts and identities that belong to another person after the change.
 fn accounts(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let users = before.directory.users.iter();
     let known: HashSet<_> = users.clone().map(|user| &user.id).collect();
-    let owned: HashSet<_> = users.flat_map(|user| &user.slack.0).collect();
-    moved_accounts(&before.directory, &after.directory)
-        .into_iter()
-        .filter(|(person, account)| known.contains(person) || owned.contains(account))
-        .map(|(person, account)| format!("{person} acts by the Slack account {}", account.user_id))
-        .collect()
+    let slack: HashSet<_> = users.clone().flat_map(|user| &user.slack.0).collect();
+    let oidc: HashSet<_> = users.flat_map(|user| &user.oidc).collect();
+    let mut told = Vec::new();
+    for (person, own) in moved_accounts(&before.directory, &after.directory) {
+        let (was_owned, what) = match &own {
+            Membership::Slack(account) => (
+                slack.contains(account),
+                format!("Slack account {}", account.user_id),
+            ),
+            Membership::Oidc(identity) => (
+                oidc.contains(identity),
+                format!("identity {} at {}", identity.subject, identity.issuer),
+            ),
+            Membership::Team(_) | Membership::Role(_) => continue,
+        };
+        if was_owned || known.contains(&person) {
+            told.push(format!("{person} acts by the {what}"));
+        }
+    }
+    told
 }
 
 /// How policies that are new, or newly bound, change what people see of the requests they gate.

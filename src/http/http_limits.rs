@@ -91,6 +91,9 @@ pub(super) fn dress(routes: Router<Api>) -> Router<Api> {
         .method_not_allowed_fallback(async |request: Request| {
             let path = request.extensions().get::<MatchedPath>();
             let methods = path.map_or_else(String::new, |path| methods_of(path.as_str()));
+            if methods.is_empty() {
+                return Problem::no_route(&asked(&request)); // a page
+            }
             Problem::wrong_method(&asked(&request), &methods)
         })
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {

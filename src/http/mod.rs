@@ -93,8 +93,8 @@ pub enum MetricsAddress {
     Elsewhere,
 }
 
-/// The public routes, with their bounds, traces and error answers.
-pub fn router(api: Api, metrics: MetricsAddress) -> Router {
+/// The public routes and the web pages, with their bounds, traces and error answers.
+pub fn router(api: Api, metrics: MetricsAddress, pages: Router<Api>) -> Router {
     let mut open = Router::new();
     let mut guarded = Router::new();
     for route in route::routes() {
@@ -107,7 +107,7 @@ pub fn router(api: Api, metrics: MetricsAddress) -> Router {
             access::Access::Token { .. } => guarded = guarded.route(&route.path, route.handler),
         }
     }
-    let bounded = http_limits::bound(guarded, &api);
+    let bounded = http_limits::bound(guarded.merge(pages), &api);
     http_limits::dress(open.merge(bounded)).with_state(api)
 }
 

@@ -210,10 +210,10 @@ impl ListQuery {
             statuses: statuses?,
             kind: self.kind,
             can_approve: self.can_approve.map(PersonId::new),
-            requester: None,
             cursor: self.cursor,
             limit,
             without_payloads: true,
+            ..ListFilter::default()
         })
     }
 }

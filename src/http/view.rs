@@ -1,7 +1,6 @@
 //! A request as the API shows it (docs/decisions.md D38), built from [`RequestDetails`] and nothing else.
 
 use crate::app::AppError;
-use crate::domain::document::ShowPayload;
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::progress::{Explanation, PolicyProgress};
@@ -204,7 +203,7 @@ impl RequestView {
     /// A request as `viewer` may see it.
     pub fn of(shown: &RequestDetails, viewer: Viewer<'_>) -> Result<Self, AppError> {
         let mut view = Self::in_list(shown, viewer);
-        if shows_payload(&shown.request, viewer.caller) {
+        if shown.request.shows_payload_to(&viewer.caller.principal) {
             view.payload = Some(raw(&shown.request.payload)?);
         }
         Ok(view)
@@ -273,16 +272,6 @@ impl ExplanationView {
             children: node.children.iter().map(Self::of).collect(),
         }
     }
-}
-
-/// A payload that a policy never shows is shown to who asked and who submitted, and handed out by `execute`.
-fn shows_payload(request: &Request, caller: &Caller) -> bool {
-    let gates = || {
-        let bypassed = request.bypassed.iter();
-        request.gates.iter().chain(bypassed)
-    };
-    let never = gates().any(|gate| gate.template.show_payload == ShowPayload::Never);
-    !never || request.requester == caller.principal || request.submitted_by == caller.principal
 }
 
 /// `null` is a payload; only a field that is left out is none.

@@ -5,6 +5,7 @@ use crate::domain::action::{Action, RequestType};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::digest::content_digest;
+use crate::domain::document::ShowPayload;
 use crate::domain::document::{ActionGroup, Risk};
 use crate::domain::eligibility::{Involvement, PeopleInvolved};
 use crate::domain::id::{PersonId, RequestId};

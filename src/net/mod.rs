@@ -1,13 +1,15 @@
 //! The way out of this machine: proxies, connections, and what to do where there is none.
 
 mod connector;
+mod fetch;
 mod post;
 mod proxies;
 mod public;
 mod unreached;
 
 pub use connector::{Connector, Stream};
-pub use post::{Poster, Reach};
+pub use fetch::{Fetched, Fetcher};
+pub use post::{POST_DEADLINE, Poster, Reach};
 pub use proxies::Proxies;
 pub use unreached::Unreached;
 

@@ -23,7 +23,7 @@ pub enum Reach {
     All,
 }
 
-type Https = Client<HttpsConnector<Connector>, Full<Bytes>>;
+pub(super) type Https = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// Posts; cheap to clone.
 #[derive(Clone)]
@@ -106,7 +106,7 @@ impl Poster {
 }
 
 /// Every post has a connection of its own: an endpoint may have moved since the last one.
-fn client(connector: Connector) -> Https {
+pub(super) fn client(connector: Connector) -> Https {
     let provider = rustls::crypto::ring::default_provider();
     let builder = HttpsConnectorBuilder::new();
     let https = match builder.with_provider_and_native_roots(provider) {

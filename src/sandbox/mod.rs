@@ -16,6 +16,7 @@ mod filling;
 mod forms;
 mod limits;
 mod mrkdwn;
+mod oidc;
 mod page;
 mod payload;
 mod reading;
@@ -44,6 +45,7 @@ pub use calls::Call;
 pub use deliver::{Answer, Delivery, sign};
 pub use faults::Fault;
 pub use forms::Values;
+pub use oidc::{CLIENT_SECRET, SignInFault};
 pub use reading::{ModalText, Shown};
 pub use seed::Seed;
 pub use state::{Channel, ChannelKind, Group, Install, Message, State, User, View};
@@ -80,6 +82,7 @@ struct Inner {
     faults: Mutex<faults::Faults>,
     calls: Mutex<calls::CallLog>,
     trace: Mutex<trace::Trace>,
+    oidc: Mutex<oidc::Provider>,
     orders: Mutex<Option<mpsc::UnboundedSender<Order>>>,
     version: watch::Sender<u64>,
     release: Notify,
@@ -112,6 +115,7 @@ impl Sandbox {
             faults: Mutex::default(),
             calls: Mutex::default(),
             trace: Mutex::default(),
+            oidc: Mutex::default(),
             orders: Mutex::default(),
             version: watch::Sender::new(1),
             release: Notify::new(),
@@ -131,6 +135,7 @@ impl Sandbox {
             server: TaskTracker::new(),
         }));
         let app = api::router()
+            .merge(oidc::router())
             .merge(page::router())
             .with_state(sandbox.clone());
         let app = app.into_make_service_with_connect_info::<wire::Cut>();

@@ -111,6 +111,7 @@ async fn state(Shared(sandbox): Shared<Sandbox>, Query(asked): Query<Asked>) -> 
     let mut body = sandbox.look(|state| seen_by(state, asked.user.as_deref()));
     body["version"] = json!(version);
     body["has_bot"] = json!(has_bot);
+    body["bot_url"] = json!(*lock(&sandbox.0.bot_url));
     body["now_ms"] = json!(sandbox.now_ms());
     body["broken"] = sandbox.broken();
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()

@@ -20,6 +20,9 @@ sql! {
     LATEST_EVENTS = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.session_id, a.prominent, a.detail, a.seal, a.hash, r.number,
             (SELECT p.hash FROM audit p WHERE p.seal = a.seal - 1) AS hash_before
         FROM audit a LEFT JOIN requests r ON r.id = a.request_id ORDER BY a.id DESC LIMIT $1";
+    EVENTS_BELOW = "SELECT a.id, a.at, a.what, a.actor, a.via, a.request_id, a.session_id, a.prominent, a.detail, a.seal, a.hash, r.number,
+            (SELECT p.hash FROM audit p WHERE p.seal = a.seal - 1) AS hash_before
+        FROM audit a LEFT JOIN requests r ON r.id = a.request_id WHERE a.id < $1 ORDER BY a.id DESC LIMIT $2";
     COUNT_UNSEALED = "SELECT count(*) FROM audit WHERE seal IS NULL";
 }
 
@@ -216,6 +219,15 @@ impl Tx {
     /// The latest rows, newest first.
     pub async fn latest_events(&mut self, limit: i64) -> Result<Vec<Logged>, StoreError> {
         on_db!(self, |c| sqlx::query_as(LATEST_EVENTS)
+            .bind(limit)
+            .fetch_all(c)
+            .await)
+    }
+
+    /// Rows below an id, newest first.
+    pub async fn events_below(&mut self, id: &str, limit: i64) -> Result<Vec<Logged>, StoreError> {
+        on_db!(self, |c| sqlx::query_as(EVENTS_BELOW)
+            .bind(id)
             .bind(limit)
             .fetch_all(c)
             .await)

@@ -28,6 +28,7 @@ mod requests;
 mod session_row;
 mod sessions;
 mod settings;
+mod sign_ins;
 mod stats;
 mod stored_responses;
 mod threads;
@@ -190,6 +191,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     requests::STATEMENTS,
     sessions::STATEMENTS,
     settings::STATEMENTS,
+    sign_ins::STATEMENTS,
     stats::STATEMENTS,
     threads::STATEMENTS,
     tokens::STATEMENTS,

@@ -7,9 +7,11 @@ use super::pause::{next_probe, next_try, next_try_elsewhere, next_try_of_ours};
 use super::ticked::{Ticked, in_time};
 use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
+use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
+use crate::slack::api::channels::Audience;
 use crate::slack::api::error::SlackError;
-use crate::slack::ui::{Message, card_for, direct};
+use crate::slack::ui::{Message, card_for, direct, linked};
 use crate::store::{Card, Claimed, DueCard, Tx};
 use futures::future::join_all;
 use tracing::{Instrument as _, info_span};
@@ -92,7 +94,14 @@ impl Workers {
             // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
             let now = self.app.now();
             match self.slack.audience(due.channel.as_str(), now).await {
-                Ok(audience) => card_for(&shown, audience),
+                Ok(audience) => {
+                    let card = card_for(&shown, audience);
+                    match self.page_for(&shown, audience).await {
+                        Ok(Some(page)) => linked(card, &page),
+                        Ok(None) => card,
+                        Err(error) => return self.put_off_ours(due, &error).await,
+                    }
+                }
                 Err(error) => return self.settle_card(due, Err(error), "").await,
             }
         };
@@ -102,6 +111,19 @@ impl Workers {
             ts => self.send_card(due, ts.as_deref(), &message).await,
         };
         self.settle_card(due, sent, &hash).await
+    }
+
+    /// The page that a card leads to; another organization has none.
+    async fn page_for(
+        &self,
+        shown: &RequestDetails,
+        audience: Audience,
+    ) -> Result<Option<String>, AppError> {
+        if audience == Audience::Shared || self.app.public_url().is_none() {
+            return Ok(None);
+        }
+        let config = self.app.compiled_config().await?;
+        Ok(self.app.page_of(&shown.request, &config))
     }
 
     async fn send_card(

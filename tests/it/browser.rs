@@ -29,6 +29,7 @@ macro_rules! looking {
 
 mod accessibility;
 mod history;
+mod pages;
 mod tools;
 
 /// Waits until the element accepts input: a closing form or the Home tab may still cover it.

@@ -226,7 +226,7 @@ on_both! {
         let api = http::Api::new(world.app().clone(), metrics, troubles, Bounds::new(8, 1, Duration::from_secs(15)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let serving = tokio::spawn(async move { axum::serve(listener, http::router(api, MetricsAddress::Public)).await });
+        let serving = tokio::spawn(async move { axum::serve(listener, http::router(api, MetricsAddress::Public, axum::Router::new())).await });
 
         let alice = world.person("alice").await.at(&url);
         let wait = format!("/v1/requests/{id}?wait=30s");

@@ -169,7 +169,7 @@ fn ids_of(test: &str) -> Vec<String> {
     let is_id = |part: &&str| {
         let digits = part.trim_start_matches(|c: char| c.is_ascii_lowercase());
         let letters = &part[..part.len() - digits.len()];
-        ["b", "sl", "ap", "st", "no", "op", "r", "f"].contains(&letters)
+        ["b", "sl", "ap", "st", "no", "op", "r", "f", "w"].contains(&letters)
             && !digits.is_empty()
             // `visit_f64` is a method of a library
             && *part != "f64"

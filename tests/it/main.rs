@@ -67,5 +67,6 @@ mod store;
 mod threads;
 mod unreadable_rows;
 mod unusual_payloads;
+mod web;
 mod webhooks;
 mod world;

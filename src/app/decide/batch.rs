@@ -177,6 +177,7 @@ impl<'a> DecisionBatch<'a> {
         let directory = self.config.directory();
         let id = match identity {
             ApproverIdentity::Slack(account) => &directory.by_slack(account)?.id,
+            ApproverIdentity::Oidc(identity) => &directory.by_oidc(identity)?.id,
             ApproverIdentity::Person(id) => id,
         };
         let mut approver = directory.person_as_of(id, asked)?;
@@ -192,6 +193,9 @@ impl<'a> DecisionBatch<'a> {
         match identity {
             ApproverIdentity::Slack(account) => {
                 self.config.directory().is_linked_since(account, asked)
+            }
+            ApproverIdentity::Oidc(identity) => {
+                (self.config.directory()).is_oidc_linked_since(identity, asked)
             }
             ApproverIdentity::Person(_) => false,
         }
@@ -357,7 +361,7 @@ fn actor(identity: &ApproverIdentity, approver: Option<&Person>) -> Principal {
     match (identity, approver) {
         (_, Some(person)) => Principal::Person(person.id.clone()),
         (ApproverIdentity::Person(id), None) => Principal::Person(id.clone()),
-        (ApproverIdentity::Slack(_), None) => Principal::Bot,
+        (ApproverIdentity::Slack(_) | ApproverIdentity::Oidc(_), None) => Principal::Bot,
     }
 }
 
@@ -366,6 +370,7 @@ fn account(identity: &ApproverIdentity) -> Value {
         ApproverIdentity::Slack(account) => {
             json!({"team": account.team_id, "user": account.user_id})
         }
+        ApproverIdentity::Oidc(identity) => json!(identity),
         ApproverIdentity::Person(_) => Value::Null,
     }
 }

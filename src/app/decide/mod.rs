@@ -10,6 +10,7 @@ use crate::app::text::said;
 use crate::app::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::digest::SeenDigest;
+use crate::domain::document::OidcIdentity;
 use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
@@ -34,6 +35,8 @@ pub(in crate::app) const DECISION_QUEUE_CAPACITY: usize = 4_096;
 pub enum ApproverIdentity {
     /// A Slack account; which person it is, the unit of work decides.
     Slack(SlackAccount),
+    /// An identity at an `OpenID` provider; which person it is, the unit of work decides.
+    Oidc(OidcIdentity),
     /// The person of an API token.
     Person(PersonId),
 }

@@ -5,13 +5,15 @@ use super::super::serve::cannot_start;
 use super::super::server::{self, Servers, Start};
 use super::clock::DemoClock;
 use crate::bot::Bot;
+use crate::config::settings::environment;
 use crate::domain::time::Span;
 use crate::http::MetricsAddress;
-use crate::sandbox::{Order, Sandbox};
+use crate::sandbox::{CLIENT_SECRET, Order, Sandbox};
 use crate::slack::inbound::signature::SigningSecrets;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Everything that a new bot of this demo needs.
@@ -41,6 +43,7 @@ impl Host {
             bot_token: self.bot_token.clone(),
             slack_api_url: self.sandbox.api_url(),
             signing_secrets: Some(secrets.map_err(cannot_start)?),
+            variables: Arc::new(variable),
             app_token: None,
             app_id: None,
             metrics: self.metrics.clone(),
@@ -56,7 +59,9 @@ impl Host {
             .serve(listen, bot.router())
             .await
             .map_err(|error| super::taken("--port", listen.port(), &error))?;
-        self.sandbox.set_bot_url(&format!("http://{address}"));
+        let url = format!("http://{address}");
+        bot.app.serve_pages_at(&url);
+        self.sandbox.set_bot_url(&url);
         bot.start_work();
         bot.learn_installation().await.map_err(cannot_start)?;
         self.sandbox.set_bot_running(true);
@@ -100,6 +105,14 @@ impl Host {
         };
         stop(running).await;
         ended
+    }
+}
+
+/// The client secret of Sign in with Slack is the workspace's own; everything else is as in any installation.
+fn variable(name: &str) -> Option<String> {
+    match name {
+        "SLACK_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
+        name => environment(name),
     }
 }
 

@@ -212,6 +212,8 @@ Three things to try there (the page helps with each):
   3. Ask who would have to approve something, without asking them:
      {}
 
+The web pages are at {}; a link on each card opens its page, signed in as whoever you are.
+
 The API listens on {}. For a token, in another terminal:
   DATABASE_URL={database_url} {} token create --name try --user alice --scopes requests:read,requests:write,requests:execute
 
@@ -220,6 +222,7 @@ Ctrl-C ends it{ends}",
         style::good(page),
         style::strong(ask),
         style::strong(explain),
+        style::good(&format!("http://{api}/approvals")),
         style::good(&format!("http://{api}")),
         program()))
 }

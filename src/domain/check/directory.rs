@@ -1,7 +1,7 @@
 //! Checks resources, people, teams, services and administrators.
 
 use super::{Checks, text};
-use crate::domain::document::{People, SlackIdentity, UserDocument};
+use crate::domain::document::{OidcIdentity, People, SlackIdentity, UserDocument};
 use crate::domain::id::{ClusterId, EnvironmentId, PersonId, ProjectId};
 use crate::domain::people::SlackKey;
 use std::collections::HashMap;
@@ -35,6 +35,7 @@ impl Checks<'_> {
             directory.users.iter().map(|user| user.id.as_str()),
         );
         let mut accounts: HashMap<SlackKey, &PersonId> = HashMap::new();
+        let mut identities: HashMap<&OidcIdentity, &PersonId> = HashMap::new();
         for (at, user) in directory.users.iter().enumerate() {
             let path = format!("directory.users[{at}]");
             self.name(format!("{path}.name"), &user.name);
@@ -42,6 +43,7 @@ impl Checks<'_> {
                 self.expect(format!("{path}.orgRoles[{at}]"), text::id(role.as_str()));
             }
             self.accounts(&path, user, &mut accounts);
+            self.oidc_identities(&path, user, &mut identities);
         }
         self.ids(
             "directory.teams",

@@ -2,6 +2,7 @@
 //! path and a hint.
 
 mod bindings;
+mod console;
 mod directory;
 mod edges;
 mod email;
@@ -46,6 +47,7 @@ pub(super) fn document(
     checks.reminders();
     checks.notifications();
     checks.email();
+    checks.console();
     checks.break_glass();
     checks.administrators();
     checks.problems

@@ -383,6 +383,7 @@ fn buttons_forms_and_commands_come_through_slack() {
         (Via::Modal, true),
         (Via::Command, true),
         (Via::Api, false),
+        (Via::Web, false),
         (Via::Cli, false),
         (Via::File, false),
         (Via::Bot, false),

@@ -5,7 +5,7 @@ import { startComposer } from "./composer.js";
 import { showGuide } from "./guide.js";
 import { isSecondPane, keep, kept, keptSet } from "./kept.js";
 import { showErrors, showModal } from "./modal.js";
-import { el, mrkdwn, setClock } from "./text.js";
+import { el, mrkdwn, setClock, setPages } from "./text.js";
 import { showTools, startTools } from "./tools.js";
 
 const $ = (id) => document.getElementById(id);
@@ -38,6 +38,7 @@ async function follow() {
       state = await answer.json();
       version = state.version;
       setClock(state.now_ms);
+      setPages(state.bot_url, state.me?.id);
       document.body.classList.remove("offline");
       if (!state.me) {
         become(state.people[0]?.id);

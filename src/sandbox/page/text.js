@@ -21,12 +21,25 @@ export function el(name, props = {}, ...children) {
   return node;
 }
 
+let pages = { url: null, me: null };
+
+/** Where the bot's own pages are, and who looks at the workspace: a link to one of the pages opens it as that person. */
+export function setPages(url, me) {
+  pages = { url, me };
+}
+
+function signedIn(address) {
+  if (!pages.url || !pages.me || !address.startsWith(`${pages.url}/`)) return address;
+  const query = new URLSearchParams({ as: pages.me, next: address.slice(pages.url.length) });
+  return `${pages.url}/sign-in?${query}`;
+}
+
 const unescape = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
 /** A link; only web and mail addresses become clickable. */
 function link(address, label) {
   if (!/^(https?:|mailto:)/i.test(address)) return el("span", {}, label);
-  return el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, label);
+  return el("a", { href: signedIn(address), target: "_blank", rel: "noopener noreferrer" }, label);
 }
 
 /** A date in the reader's own zone, by Slack's tokens. */

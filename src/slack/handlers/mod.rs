@@ -18,6 +18,7 @@ mod preferences;
 mod reply;
 mod reply_sender;
 mod requests;
+mod sign_ins;
 
 use crate::app::{App, LogLimit};
 use crate::slack::api::client::Slack;

@@ -1,9 +1,10 @@
 //! The audit log as administrators read it, newest first. Break-glass stands out in words and by a sign, never by colour alone.
 
 use super::text::{brief, cut_markup, date, name};
-use super::{Message, blocks, phrases};
+use super::{Message, blocks};
 use crate::app::LoggedEvent;
 use crate::domain::audit::AuditEventKind;
+use crate::domain::audit_words::in_words;
 use crate::domain::people::Directory;
 use crate::domain::principal::Principal;
 use serde_json::Value;
@@ -49,7 +50,7 @@ fn line(event: &LoggedEvent, directory: &Directory) -> String {
     let request = event
         .number
         .map_or_else(|| "a request".to_owned(), |number| format!("#{number}"));
-    let mut did = phrases::event(event.what, &event.actor, &request);
+    let mut did = in_words(event.what, &event.actor, &request);
     if event.number.is_some() && !did.contains(&request) {
         did = format!("{did} ({request})");
     }

@@ -68,6 +68,19 @@ pub fn card_for(shown: &RequestDetails, audience: Audience) -> Message {
     last
 }
 
+/// The same card with a link to the request's page, above its buttons.
+#[must_use]
+pub fn linked(mut card: Message, page: &str) -> Message {
+    let link = blocks::context(&[format!("<{page}|Open on the web>")]);
+    let has_buttons = card
+        .blocks
+        .last()
+        .is_some_and(|last| last["type"] == "actions");
+    let at = card.blocks.len() - usize::from(has_buttons);
+    card.blocks.insert(at, link);
+    card
+}
+
 fn card_in(shown: &RequestDetails, room: Room, audience: Audience) -> Message {
     let offer = offer_to(shown, audience);
     let mut blocks = vec![blocks::section(&headline(shown)), facts(shown, offer)];

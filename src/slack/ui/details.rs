@@ -4,6 +4,7 @@ use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
 use super::{blocks, card, card_value, config_diff, phrases};
 use crate::domain::audit::AuditEventKind;
+use crate::domain::audit_words::in_words;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
@@ -140,7 +141,7 @@ fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
 
 fn event_line(shown: &RequestDetails, event: &TimelineEvent) -> String {
     let who = name(shown.principal_name(&event.actor));
-    let did = phrases::event(event.what, &event.actor, "the request");
+    let did = in_words(event.what, &event.actor, "the request");
     let note = event.note.as_deref().filter(|_| !is_listed(shown, event));
     let note = note.map_or_else(String::new, |note| format!(": {}", brief(note, 300)));
     format!("{} {who} {did}{note}", date(event.at))

@@ -29,7 +29,7 @@ pub mod thread;
 pub mod waiting;
 
 pub use crate::slack::api::message::Message;
-pub use card::{card, card_for, card_value, read_value};
+pub use card::{card, card_for, card_value, linked, read_value};
 
 /// Most characters of a message without blocks.
 const PLAIN: usize = 12_000;

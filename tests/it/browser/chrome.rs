@@ -126,6 +126,12 @@ impl Browser {
 
     /// Calls a method of the `DevTools` protocol.
     pub async fn call(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.try_call(method, params).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same; an error is returned.
+    async fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -145,8 +151,10 @@ impl Browser {
             };
             let answer: Value = serde_json::from_str(&text).expect("JSON");
             if answer["id"] == self.last {
-                assert!(answer.get("error").is_none(), "{method}: {answer}");
-                return answer["result"].clone();
+                return match answer.get("error") {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(answer["result"].clone()),
+                };
             }
             self.note(&answer);
         }
@@ -208,6 +216,24 @@ impl Browser {
             "{expression}\n{answer:#}"
         );
         answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true on a page that may be left meanwhile. Fails after ten seconds.
+    pub async fn lands(&mut self, expression: &str) {
+        let asked = format!(
+            "new Promise((resolve) => setTimeout(() => {{ try {{ resolve(Boolean({expression})); }} catch {{ resolve(false); }} }}, 100))"
+        );
+        let asked = json!({"expression": asked, "awaitPromise": true, "returnByValue": true});
+        for _ in 0..100 {
+            // leaving a page ends whatever is evaluated on it
+            if let Ok(answer) = self.try_call("Runtime.evaluate", asked.clone()).await
+                && answer["result"]["value"] == true
+            {
+                return;
+            }
+        }
+        let text = self.evaluate("document.body.innerText").await;
+        panic!("the page never came to: {expression}\n{text}");
     }
 
     /// Waits until an expression is true, and checks it at each change of the page. Fails after ten seconds.

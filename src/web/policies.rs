@@ -1,0 +1,313 @@
+//! `/approval-policies`: the templates, where each is bound and when it gates; administrators change them through the same use case
+//! as everywhere else.
+
+use super::Web;
+use super::access::Visitor;
+use super::failure::Failure;
+use super::fields::Fields;
+use super::page::{Shell, render};
+use crate::app::Changed;
+use crate::domain::config_edit::ConfigEdit;
+use crate::domain::document::{Approvers, Binding, Level, Mode, PolicyTemplate};
+use crate::domain::id::PolicyId;
+use crate::domain::people::Directory;
+use crate::domain::window::Week;
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+/// The list.
+const PAGE: &str = "/approval-policies";
+/// The days of the week, as the table names them.
+const DAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+/// What a new policy looks like before it is written.
+const BLANK: &str = "id: new-policy
+name: New Policy
+description: What it protects and why.
+scope: environment
+actions: [release.deploy]
+approvers: {teams: []}
+quorum: {minApprovals: 1}
+";
+/// Parts of a policy that are mappings; a list in their place would be read by position.
+const MAPPINGS: [&str; 3] = ["quorum", "conditions", "escalation"];
+
+struct Row {
+    id: String,
+    name: String,
+    description: String,
+    scope: &'static str,
+    approvals: u32,
+    bound: Vec<String>,
+    hours: usize,
+    is_observed: bool,
+}
+
+#[derive(Template)]
+#[template(path = "policies.html", config = "src/web/askama.toml")]
+struct ListPage {
+    shell: Shell,
+    rows: Vec<Row>,
+}
+
+struct Bound {
+    text: String,
+    resource: String,
+}
+
+/// One day of the week: whether the policy applies in each hour.
+struct Day {
+    name: &'static str,
+    hours: Vec<bool>,
+}
+
+#[derive(Template)]
+#[template(path = "policy.html", config = "src/web/askama.toml")]
+struct PolicyPage {
+    shell: Shell,
+    row: Row,
+    version: i64,
+    config_version: i64,
+    gates: String,
+    approvers: String,
+    bound: Vec<Bound>,
+    resources: Vec<String>,
+    zone: String,
+    week: Vec<Day>,
+    yaml: String,
+    is_new: bool,
+}
+
+/// `GET /approval-policies`
+pub(super) async fn list(Extension(visitor): Extension<Visitor>) -> Response {
+    let document = visitor.signed_in.config.document();
+    render(&ListPage {
+        shell: Shell::of(&visitor, "policies"),
+        rows: document
+            .policies
+            .iter()
+            .map(|one| row(one, &visitor))
+            .collect(),
+    })
+}
+
+/// `GET /approval-policies/{id}`; the id `new` is the form of a new policy.
+pub(super) async fn show(
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let config = &visitor.signed_in.config;
+    if id == "new" {
+        config
+            .check_may_change(&visitor.caller().principal)
+            .map_err(|no| back(no.into()))?;
+        let blank = read(BLANK).map_err(|why| back(unreadable(&why)))?;
+        return Ok(render(&page(&blank, 0, BLANK.to_owned(), &visitor)));
+    }
+    let known = config.versioned_template(&PolicyId::new(id));
+    let (version, policy) = known.ok_or_else(no_policy)?;
+    let yaml = serde_saphyr::to_string(policy).map_err(|error| unreadable(&error.to_string()))?;
+    Ok(render(&page(policy, version, yaml, &visitor)))
+}
+
+fn page(policy: &PolicyTemplate, version: i64, yaml: String, visitor: &Visitor) -> PolicyPage {
+    let config = &visitor.signed_in.config;
+    let week = Week::of(&policy.conditions);
+    let day = |(place, name): (usize, &&'static str)| Day {
+        name,
+        hours: (0..24).map(|hour| week.contains(place, hour)).collect(),
+    };
+    let bindings = config.document().bindings.iter();
+    let bound = bindings
+        .filter(|binding| binding.policy == policy.id)
+        .map(|binding| Bound {
+            text: place(binding),
+            resource: binding.resource.clone().unwrap_or_default(),
+        });
+    PolicyPage {
+        shell: Shell::of(visitor, "policies"),
+        row: row(policy, visitor),
+        version,
+        config_version: config.version(),
+        gates: match &policy.actions {
+            None => "every action but configuration changes and break-glass starts".to_owned(),
+            Some(actions) => joined(actions.iter().map(AsRef::as_ref)),
+        },
+        approvers: approvers(policy, config.directory()),
+        bound: bound.collect(),
+        resources: config
+            .registry()
+            .names(policy.scope)
+            .map(str::to_owned)
+            .collect(),
+        zone: policy.conditions.timezone.clone().unwrap_or_default(),
+        week: DAYS.iter().enumerate().map(day).collect(),
+        yaml,
+        is_new: version == 0,
+    }
+}
+
+fn row(policy: &PolicyTemplate, visitor: &Visitor) -> Row {
+    let bindings = visitor.signed_in.config.document().bindings.iter();
+    let bound = bindings.filter(|binding| binding.policy == policy.id);
+    Row {
+        id: policy.id.to_string(),
+        name: policy.name.clone(),
+        description: policy.description.clone(),
+        scope: policy.scope.as_str(),
+        approvals: policy.quorum.min_approvals,
+        bound: bound.map(place).collect(),
+        hours: Week::of(&policy.conditions).hours(),
+        is_observed: policy.mode == Mode::Observe,
+    }
+}
+
+fn place(binding: &Binding) -> String {
+    match &binding.resource {
+        Some(resource) => format!("{} {resource}", binding.level.as_str()),
+        None => "the whole organization".to_owned(),
+    }
+}
+
+fn approvers(policy: &PolicyTemplate, directory: &Directory) -> String {
+    match &policy.approvers {
+        None => "whoever the quorum requires".to_owned(),
+        Some(Approvers::Anyone) => "anyone".to_owned(),
+        Some(Approvers::Among(people)) => {
+            let users = people.users.iter().map(|id| directory.name(id));
+            let teams = people.teams.iter().map(|id| directory.team_name(id));
+            let roles = people.org_roles.iter().map(AsRef::as_ref);
+            joined(users.chain(teams).chain(roles))
+        }
+    }
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// `POST /approval-policies/{id}`: an edit, or with the id `new` a new policy.
+pub(super) async fn save(
+    State(web): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(fields): Extension<Fields>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let policy = read(fields.get("policy").unwrap_or_default()).map_err(|why| unreadable(&why))?;
+    let edit = if id == "new" {
+        ConfigEdit::AddPolicy(Box::new(policy))
+    } else if policy.id.as_str() == id {
+        ConfigEdit::PutPolicy(Box::new(policy))
+    } else {
+        return Err(unreadable(
+            "The id of a policy stays as it is; make a new policy instead.",
+        ));
+    };
+    change(&web, &visitor, &fields, edit).await
+}
+
+/// `POST /approval-policies/{id}/bindings`: binds or unbinds.
+pub(super) async fn bind(
+    State(web): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(fields): Extension<Fields>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let config = &visitor.signed_in.config;
+    let known = config.versioned_template(&PolicyId::new(id));
+    let (_, policy) = known.ok_or_else(no_policy)?;
+    let binding = Binding {
+        policy: policy.id.clone(),
+        level: policy.scope,
+        resource: match policy.scope {
+            Level::Organization => None,
+            Level::Project | Level::Cluster | Level::Environment => {
+                fields.get("resource").map(str::to_owned)
+            }
+        },
+    };
+    let edit = match fields.get("change") {
+        Some("bind") => ConfigEdit::Bind(binding),
+        Some("unbind") => ConfigEdit::Unbind(binding),
+        _ => return Err(unreadable("Choose Bind or Unbind.")),
+    };
+    change(&web, &visitor, &fields, edit).await
+}
+
+/// One edit of the configuration, made from the version that the page showed.
+async fn change(
+    web: &Web,
+    visitor: &Visitor,
+    fields: &Fields,
+    edit: ConfigEdit,
+) -> Result<Response, Failure> {
+    let version = fields
+        .get("version")
+        .and_then(|version| version.parse().ok());
+    let version: i64 = version.ok_or_else(|| unreadable("Open the page again."))?;
+    let why = fields.get("why").map(str::to_owned);
+    let changed = web
+        .app
+        .change_config(&visitor.caller(), edit, Some(version), why)
+        .await;
+    let to = match changed.map_err(|error| back(error.into()))? {
+        Changed::Applied(_) | Changed::Unchanged(_) => PAGE.to_owned(),
+        Changed::Requested(shown) => format!("/approvals/{}", shown.request.number),
+    };
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// Reads a policy as YAML; the checks of the whole configuration follow.
+fn read(text: &str) -> Result<PolicyTemplate, String> {
+    let value: serde_json::Value =
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    if let Some(key) = MAPPINGS.iter().find(|key| value[**key].is_array()) {
+        return Err(format!(
+            "{key} must be a mapping of keys and values, but it is a list."
+        ));
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+fn unreadable(why: &str) -> Failure {
+    let detail = format!("Nothing was changed. {why}");
+    let title = "This policy cannot be read";
+    back(Failure::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        title,
+        detail,
+    ))
+}
+
+fn no_policy() -> Failure {
+    let title = "This policy does not exist";
+    let detail = "It may have been removed. Choose one from the list.";
+    back(Failure::new(StatusCode::NOT_FOUND, title, detail))
+}
+
+fn back(failure: Failure) -> Failure {
+    failure.leading_to(PAGE, "Back to the policies")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_policy_reads_and_positions_are_refused() {
+        assert_eq!(read(BLANK).expect("a policy").id.as_str(), "new-policy");
+        assert!(read("id: a\nname: A\nscope: project\nquorum: [1]").is_err());
+        assert!(read("id: a\nname: A\nscope: project\nqorum: {}").is_err());
+        assert!(read("- a").is_err() && read("").is_err());
+    }
+}
