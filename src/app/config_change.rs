@@ -263,7 +263,10 @@ fn next_slack_directory(
             .chain(&caller.owners)
             .cloned()
             .collect();
-        let moved = moved_accounts(&before.directory, &document.directory);
+        let moved = moved_accounts(
+            (&before.directory, before.oidc_issuer()),
+            (&document.directory, document.oidc_issuer()),
+        );
         next.recent_memberships =
             slack_directory.recent_memberships_after((&old, &new), &givers, moved, now);
         next.note_joined(&document.directory, (&old, &new), now);

@@ -186,10 +186,15 @@ impl App {
         let caller = signed_in.caller();
         let all = of_everybody && signed_in.config.is_administrator(&caller.principal);
         let of = (!all).then_some(&signed_in.person.id);
-        let mut live = self.0.db.read().await?.sign_ins(of).await?;
+        let Some(console) = signed_in.config.document().console.as_ref() else {
+            return Ok(Vec::new());
+        };
         let now = self.now();
-        let console = signed_in.config.document().console.as_ref();
-        live.retain(|one| console.is_some_and(|console| !one.is_over(console, now)));
+        let ago = |length: Span| Timestamp(now.0.saturating_sub(length.0));
+        let (started, seen) = (ago(console.absolute), ago(console.idle));
+        let mut live = self.0.db.read().await?;
+        let mut live = live.sign_ins(of, started, seen).await?;
+        live.retain(|one| !one.is_over(console, now));
         Ok(live)
     }
 

@@ -84,6 +84,13 @@ pub struct ConfigDocument {
     pub administrators: Administrators,
 }
 
+impl ConfigDocument {
+    /// The issuer that people sign in with on the web pages, beside Slack.
+    pub fn oidc_issuer(&self) -> Option<&str> {
+        Some(&self.console.as_ref()?.oidc.as_ref()?.issuer)
+    }
+}
+
 /// The projects, environments and clusters that requests can name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

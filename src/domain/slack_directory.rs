@@ -319,20 +319,24 @@ pub fn bound_groups(document: &DirectoryDocument) -> impl Iterator<Item = &str> 
     teams.filter_map(|team| team.slack_user_group.as_deref())
 }
 
-/// The accounts and identities that a configuration change links to a person or moves to another person.
+/// The accounts and identities that a configuration change links to a person or moves to another person. An identity is linked as long
+/// as its issuer is the one that people sign in with: another one vouches for people from the moment it is configured.
+/// Each directory comes with that issuer.
 pub fn moved_accounts(
-    before: &DirectoryDocument,
-    after: &DirectoryDocument,
+    before: (&DirectoryDocument, Option<&str>),
+    after: (&DirectoryDocument, Option<&str>),
 ) -> Vec<(PersonId, Membership)> {
-    let owners = |document: &DirectoryDocument| -> BTreeMap<Membership, PersonId> {
-        let users = document.users.iter();
-        let owned = users.flat_map(|user| {
-            let slack = user.slack.0.iter().cloned().map(Membership::Slack);
-            let oidc = user.oidc.iter().cloned().map(Membership::Oidc);
-            slack.chain(oidc).map(|own| (own, user.id.clone()))
-        });
-        owned.collect()
-    };
+    let owners =
+        |(document, issuer): (&DirectoryDocument, Option<&str>)| -> BTreeMap<Membership, PersonId> {
+            let users = document.users.iter();
+            let owned = users.flat_map(|user| {
+                let slack = user.slack.0.iter().cloned().map(Membership::Slack);
+                let known = user.oidc.iter().filter(|one| issuer == Some(&one.issuer));
+                let oidc = known.cloned().map(Membership::Oidc);
+                slack.chain(oidc).map(|own| (own, user.id.clone()))
+            });
+            owned.collect()
+        };
     let old = owners(before);
     let new = owners(after).into_iter();
     new.filter(|(own, person)| old.get(own) != Some(person))
@@ -515,7 +519,7 @@ mod tests {
                 let mut next = known.clone().resolve_groups(after, later);
                 let new = Directory::compile_with(after, &next);
                 let givers = BTreeSet::from([PersonId::from(giver)]);
-                let moved = moved_accounts(before, after);
+                let moved = moved_accounts((before, None), (after, None));
                 next.recent_memberships =
                     known.recent_memberships_after((&old, &new), &givers, moved, later);
                 next.note_joined(after, (&old, &new), later);
@@ -540,7 +544,8 @@ mod tests {
             issuer: "https://id.example.com".to_owned(),
             subject: "c-1".to_owned(),
         }];
-        let moved = moved_accounts(&document(), &after);
+        let issuer = Some("https://id.example.com");
+        let moved = moved_accounts((&document(), issuer), (&after, issuer));
         let named: Vec<(&str, &str)> = moved
             .iter()
             .filter_map(|(person, what)| match what {
@@ -550,6 +555,21 @@ mod tests {
             })
             .collect();
         assert_eq!(named, [("ann", "UBEN"), ("eve", "UEVE"), ("cleo", "c-1")]);
+    }
+
+    /// An identity that was linked while its issuer vouched for nobody is linked when that issuer is configured.
+    #[test]
+    fn identities_of_a_new_provider_are_linked_now_b68() {
+        let mut people = document();
+        people.users[2].oidc = vec![OidcIdentity {
+            issuer: "https://evil.example.com".to_owned(),
+            subject: "c-1".to_owned(),
+        }];
+        let evil = Some("https://evil.example.com");
+        let moved = |before, after| moved_accounts((&people, before), (&people, after)).len();
+        assert_eq!(moved(Some("https://id.example.com"), evil), 1);
+        assert_eq!(moved(None, evil), 1);
+        assert_eq!(moved(evil, evil), 0);
     }
 
     #[test]

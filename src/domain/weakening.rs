@@ -122,7 +122,10 @@ fn accounts(before: &ConfigDocument, after: &ConfigDocument) -> Vec<String> {
     let slack: HashSet<_> = users.clone().flat_map(|user| &user.slack.0).collect();
     let oidc: HashSet<_> = users.flat_map(|user| &user.oidc).collect();
     let mut told = Vec::new();
-    for (person, own) in moved_accounts(&before.directory, &after.directory) {
+    for (person, own) in moved_accounts(
+        (&before.directory, before.oidc_issuer()),
+        (&after.directory, after.oidc_issuer()),
+    ) {
         let (was_owned, what) = match &own {
             Membership::Slack(account) => (
                 slack.contains(account),

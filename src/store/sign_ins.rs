@@ -9,8 +9,9 @@ sql! {
     INSERT = "INSERT INTO sign_ins (id, secret_hash, person, identity, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)";
     BY_HASH = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE secret_hash = $1 AND ended_at IS NULL";
     OF_PERSON = "SELECT id, person, identity, started_at, seen_at FROM sign_ins
-        WHERE person = $1 AND ended_at IS NULL ORDER BY started_at DESC, id DESC LIMIT 200";
-    ALL = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE ended_at IS NULL ORDER BY started_at DESC, id DESC LIMIT 200";
+        WHERE person = $1 AND ended_at IS NULL AND started_at > $2 AND seen_at > $3 ORDER BY started_at DESC, id DESC LIMIT 200";
+    ALL = "SELECT id, person, identity, started_at, seen_at FROM sign_ins
+        WHERE ended_at IS NULL AND started_at > $1 AND seen_at > $2 ORDER BY started_at DESC, id DESC LIMIT 200";
     BY_ID = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE id = $1 AND ended_at IS NULL";
     SEEN = "UPDATE sign_ins SET seen_at = $2 WHERE id = $1 AND seen_at < $3 AND ended_at IS NULL";
     END = "UPDATE sign_ins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
@@ -81,14 +82,23 @@ impl Tx {
         Ok(row.and_then(|row| self.readable_sign_in(row)))
     }
 
-    /// The newest 200 sign-ins that have not been ended: of one person, or of everybody.
-    pub async fn sign_ins(&mut self, of: Option<&PersonId>) -> Result<Vec<SignIn>, StoreError> {
+    /// The newest 200 sign-ins that have not been ended, were started after one time and seen after another: of one person, or of
+    /// everybody.
+    pub async fn sign_ins(
+        &mut self,
+        of: Option<&PersonId>,
+        started: Timestamp,
+        seen: Timestamp,
+    ) -> Result<Vec<SignIn>, StoreError> {
         let rows: Vec<SignInRow> = on_db!(self, |c| match of {
             Some(person) => {
                 let list = sqlx::query_as(OF_PERSON).bind(person.as_str());
-                list.fetch_all(c).await
+                list.bind(started.0).bind(seen.0).fetch_all(c).await
             }
-            None => sqlx::query_as(ALL).fetch_all(c).await,
+            None => {
+                let list = sqlx::query_as(ALL).bind(started.0);
+                list.bind(seen.0).fetch_all(c).await
+            }
         })?;
         let readable = rows
             .into_iter()

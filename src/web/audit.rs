@@ -99,7 +99,10 @@ pub(super) async fn export(
         let why = "Only administrators may read the audit log.".to_owned();
         return Err(back(Refusal::Forbidden(why).into()));
     }
-    let rows = web.app.audit(export.after, EXPORT_ROWS).await?;
+    let (rows, altered) = web.app.intact_audit(export.after, EXPORT_ROWS).await?;
+    if let (Some(place), true) = (altered, rows.is_empty()) {
+        return Err(back(Failure::altered_audit(place)));
+    }
     let mut text = String::new();
     for row in &rows {
         let line = serde_json::to_string(row);

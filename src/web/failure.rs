@@ -74,6 +74,16 @@ impl Failure {
         .leading_to(next::START, "Open the approvals")
     }
 
+    pub(super) fn altered_audit(place: i64) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The audit log was changed after it had been sealed",
+            format!(
+                "Row {place} does not fit the rows before it, so this row and everything after it cannot be trusted. Ask the operator to run `countersign audit verify`."
+            ),
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,

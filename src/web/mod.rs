@@ -17,6 +17,7 @@ pub mod route;
 mod sign_in;
 mod sign_ins;
 mod stats;
+mod visible;
 mod words;
 
 use crate::app::App;

@@ -193,7 +193,7 @@ impl World {
     pub async fn adds_provider(&self, people: &[(usize, &str)]) {
         let issuer = self.slack.url().to_owned();
         self.reconfigure(|document| {
-            document["console"]["oidc"] = json!({"issuer": issuer, "clientId": "own", "clientSecretEnv": "SLACK_CLIENT_SECRET"});
+            document["console"]["oidc"] = json!({"issuer": issuer, "clientId": "own", "clientSecretEnv": "OIDC_CLIENT_SECRET"});
             for (place, subject) in people {
                 document["directory"]["users"][*place]["oidc"] = json!([{"issuer": issuer, "subject": subject}]);
             }

@@ -20,7 +20,9 @@ const CONFIGURATION: &str = include_str!("../../manifests/demo.yaml");
 /// The environment variables of every world.
 pub fn variable(name: &str) -> Option<String> {
     match name {
-        "SLACK_CLIENT_SECRET" => Some(countersign::sandbox::CLIENT_SECRET.to_owned()),
+        "SLACK_CLIENT_SECRET" | "OIDC_CLIENT_SECRET" => {
+            Some(countersign::sandbox::CLIENT_SECRET.to_owned())
+        }
         "HOOK_SECRET" => Some(SECRET.to_owned()),
         "BOTH_SECRETS" => Some(format!("{SECRET},{NEW_SECRET}")),
         "SMTP_PASSWORD" => Some(crate::emails::PASSWORD.to_owned()),

@@ -11,6 +11,9 @@ use url::{Host, Url};
 
 /// A sign-in lasts no longer than this.
 const LONGEST_SIGN_IN: Span = Span::hours(30 * 24);
+/// The client secret of Sign in with Slack. Whoever may change the configuration must not be able to send another secret of the server
+/// to a provider of theirs.
+const SLACK_SECRET: &str = "SLACK_CLIENT_SECRET";
 /// The longest issuer, client id or subject; `OpenID` Connect allows 255 characters for a subject.
 const LONGEST_NAME: usize = 255;
 
@@ -60,10 +63,20 @@ impl Checks<'_> {
         }
         if let Some(slack) = &console.slack {
             self.client("console.slack", &slack.client_id, &slack.client_secret_env);
+            let own = "must be SLACK_CLIENT_SECRET: no other secret may be sent to Slack";
+            if slack.client_secret_env != SLACK_SECRET {
+                self.problem("console.slack.clientSecretEnv", own);
+            }
         }
         if let Some(oidc) = &console.oidc {
             self.expect("console.oidc.issuer", issuer(&oidc.issuer));
             self.client("console.oidc", &oidc.client_id, &oidc.client_secret_env);
+            let secret = &oidc.client_secret_env;
+            let own = "must end with _CLIENT_SECRET and not be SLACK_CLIENT_SECRET, such as OIDC_CLIENT_SECRET: no other secret may be sent to a provider";
+            let is_own = secret.ends_with("_CLIENT_SECRET") && secret != SLACK_SECRET;
+            if !is_own {
+                self.problem("console.oidc.clientSecretEnv", own);
+            }
         }
         self.span("console.idle", console.idle);
         self.span("console.absolute", console.absolute);
