@@ -293,6 +293,8 @@ fn the_example_names_every_variable_and_no_other() {
     let known: BTreeSet<&str> = SECRETS
         .into_iter()
         .chain([crate::config::client::TOKEN])
+        // the configuration names it
+        .chain(["SLACK_CLIENT_SECRET"])
         .chain(flags.iter().map(String::as_str))
         .collect();
     assert_eq!(named, known);
@@ -313,5 +315,5 @@ fn the_example_is_read_by_the_reader_of_env_files() {
         .flat_map(|line| [&line[1..], "\n"])
         .collect();
     let read: Result<Vec<_>, _> = dotenvy::from_read_iter(uncommented.as_bytes()).collect();
-    assert_eq!(read.expect("every line reads").len(), 14);
+    assert_eq!(read.expect("every line reads").len(), 16);
 }

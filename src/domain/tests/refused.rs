@@ -2,7 +2,7 @@
 
 use super::fixture::{compile, document};
 use crate::domain::compiled_config::CompiledConfig;
-use crate::domain::document::ConfigDocument;
+use crate::domain::document::{ConfigDocument, OidcIdentity};
 use std::collections::BTreeMap;
 
 fn problems(more: &str) -> Vec<String> {
@@ -451,6 +451,88 @@ fn webhooks_routes_and_the_rest() {
     );
     assert_eq!(
         changed(|document| document.directory.teams[0].name = "x".repeat(201)).len(),
+        1
+    );
+}
+
+#[test]
+fn sign_in_for_the_pages_w1() {
+    let good = "slack: {clientId: '1.2', clientSecretEnv: SLACK_CLIENT_SECRET}";
+    assert!(problems(&format!("console: {{{good}}}")).is_empty());
+    assert!(problems(&format!("console: {{{good}, idle: 1h, absolute: 12h}}")).is_empty());
+    let oidc = |issuer: &str| {
+        problems(&format!(
+            "console: {{oidc: {{issuer: '{issuer}', clientId: a, clientSecretEnv: A}}}}"
+        ))
+    };
+    for good in [
+        "https://id.example.com",
+        "https://id.example.com/realms/a/",
+        "http://127.0.0.1:8090",
+    ] {
+        assert_eq!(oidc(good), Vec::<String>::new(), "{good}");
+    }
+    for wrong in [
+        "http://id.example.com",
+        "id.example.com",
+        "https://a:b@id.example.com",
+        "https://id.example.com?x=1",
+        "https://",
+        "",
+    ] {
+        assert_eq!(oidc(wrong).len(), 1, "{wrong}");
+    }
+    for (wrong, path) in [
+        ("idle: 1h", "console: names no provider"),
+        (
+            "slack: {clientId: ' ', clientSecretEnv: A}",
+            "console.slack.clientId:",
+        ),
+        (
+            "slack: {clientId: a, clientSecretEnv: 'a b'}",
+            "console.slack.clientSecretEnv:",
+        ),
+        (
+            "slack: {clientId: a, clientSecretEnv: A}, idle: 0s",
+            "console.idle:",
+        ),
+        (
+            "slack: {clientId: a, clientSecretEnv: A}, absolute: 1h",
+            "console.absolute: is shorter",
+        ),
+        (
+            "slack: {clientId: a, clientSecretEnv: A}, absolute: 31d",
+            "console.absolute: must be",
+        ),
+    ] {
+        let found = problems(&format!("console: {{{wrong}}}"));
+        assert!(
+            found.len() == 1 && found[0].starts_with(path),
+            "{wrong}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_identity_at_a_provider_belongs_to_one_person_w1() {
+    let identity = |issuer: &str, subject: &str| OidcIdentity {
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+    };
+    let told = |alice: OidcIdentity, bob: OidcIdentity| {
+        let mut document = document("");
+        document.directory.users[0].oidc = vec![alice];
+        document.directory.users[1].oidc = vec![bob];
+        let compiled = CompiledConfig::compile(7, document, &BTreeMap::new());
+        compiled.err().unwrap_or_default().len()
+    };
+    let (one, other) = ("https://id.example.com", "https://id.example.org");
+    assert_eq!(told(identity(one, "a"), identity(one, "b")), 0);
+    assert_eq!(told(identity(one, "a"), identity(other, "a")), 0);
+    assert_eq!(told(identity(one, "a"), identity(one, "a")), 1);
+    assert_eq!(told(identity(one, ""), identity(one, "a b")), 2);
+    assert_eq!(
+        told(identity("http://id.example.com", "a"), identity(one, "a")),
         1
     );
 }
