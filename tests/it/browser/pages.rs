@@ -91,6 +91,8 @@ async fn request_is_opened_from_its_card_and_decided_with_the_keyboard() {
     let mut asked = deploy();
     asked["payload"] = json!({"contentType": "text/x-diff", "text": large_diff()});
     alice.submit(asked).await.ok();
+    // its card is the first one in the channel
+    world.settle().await;
     alice.submit(deploy()).await.ok();
     world.settle().await;
     let Some(mut browser) = Browser::start().await else {
