@@ -42,6 +42,25 @@ impl Span {
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
+
+    /// `50 s`, `45 min`, `1 h 30 min`, `14 days`: at most two units, and seconds only below two minutes.
+    pub fn words(self) -> String {
+        let (seconds, minutes) = (self.0 / 1_000, self.0 / 60_000);
+        let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+        let many_days = if days == 1 {
+            "1 day".to_owned()
+        } else {
+            format!("{days} days")
+        };
+        match (days, hours, minutes) {
+            _ if seconds < 120 && (seconds == 0 || seconds % 60 != 0) => format!("{seconds} s"),
+            (0, 0, minutes) => format!("{minutes} min"),
+            (0, hours, 0) => format!("{hours} h"),
+            (0, hours, minutes) => format!("{hours} h {minutes} min"),
+            (_, 0, _) => many_days,
+            (_, hours, _) => format!("{many_days} {hours} h"),
+        }
+    }
 }
 
 impl fmt::Display for Span {
@@ -93,6 +112,26 @@ impl Visitor<'_> for Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_told_in_at_most_two_units() {
+        let words = [0, 50, 60, 90, 120, 5_400, 7_200, 86_400, 93_600, 1_209_600];
+        assert_eq!(
+            words.map(|seconds| Span::seconds(seconds).words()),
+            [
+                "0 s",
+                "50 s",
+                "1 min",
+                "90 s",
+                "2 min",
+                "1 h 30 min",
+                "2 h",
+                "1 day",
+                "1 day 2 h",
+                "14 days"
+            ]
+        );
+    }
 
     #[test]
     fn spans_read_and_print_as_people_write_them() {

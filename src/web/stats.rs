@@ -86,7 +86,7 @@ pub(super) async fn show(
     let stats = web.app.latency(window).await?;
     Ok(render(&StatsPage {
         shell: Shell::of(&visitor, "stats"),
-        since: window.to_string(),
+        since: window.words(),
         requests: stats.requests,
         complete: stats.complete,
         groups: groups(&stats, &visitor),
@@ -147,15 +147,15 @@ fn group(id: &'static str, title: &'static str, all: Vec<Named>) -> Option<Group
         text_y: place * HEIGHT + 19,
         median_width: width(spread.median),
         p90_width: width(spread.p90),
-        p90: short(spread.p90),
+        p90: spread.p90.words(),
         p90_x: LEFT + width(spread.p90) + 6,
     };
     let row = |(name, spread): &(String, Spread)| Row {
         name: name.clone(),
         count: spread.count,
-        median: short(spread.median),
-        p90: short(spread.p90),
-        longest: short(spread.longest),
+        median: spread.median.words(),
+        p90: spread.p90.words(),
+        longest: spread.longest.words(),
     };
     Some(Group {
         id,
@@ -171,12 +171,6 @@ fn short_label(name: &str) -> String {
         return name.to_owned();
     }
     name.chars().take(LABEL - 1).chain(['…']).collect()
-}
-
-/// Whole seconds below two minutes, whole minutes from there.
-fn short(span: Span) -> String {
-    let unit = if span.0 < 120_000 { 1_000 } else { 60_000 };
-    Span(span.0 / unit * unit).to_string()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Break-glass in Slack: red, short and complete. Every alert says it in words and by a sign, since colour alone says nothing.
 
 use super::text::{any_of, brief, code, cut, cut_markup, date, escape, name};
-use super::{Message, blocks, phrases, shared};
+use super::{Message, blocks, shared};
 use crate::domain::break_glass::{
     SessionAlert, SessionDetails, SessionEvent, SessionState, SessionStatus, SessionUse, UseLine,
 };
@@ -208,7 +208,7 @@ fn use_line(line: &UseLine) -> String {
 /// `45 min`, `1 h 30 min`; less than a minute counts as one.
 fn length(from: Timestamp, to: Timestamp) -> String {
     let whole = (to.0.saturating_sub(from.0) / 60_000).max(1);
-    phrases::length(Span::minutes(whole))
+    Span::minutes(whole).words()
 }
 
 fn button(alert: &SessionAlert, status: Option<SessionStatus>) -> Option<Value> {

@@ -7,7 +7,7 @@ use crate::domain::document::Risk;
 use crate::domain::progress::PolicyProgress;
 use crate::domain::request::{Outcome, State, Status};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::slack::api::channels::Audience;
 
 /// Most characters of a target in a sentence; the fields of a card have all of it.
@@ -40,25 +40,6 @@ pub fn risk(risk: Risk) -> &'static str {
         Risk::Medium => "Medium",
         Risk::High => "High",
         Risk::Critical => "Critical",
-    }
-}
-
-/// `50 s`, `45 min`, `1 h 30 min`, `14 days`: at most two units, and seconds only below two minutes.
-pub fn length(span: Span) -> String {
-    let (seconds, minutes) = (span.0 / 1_000, span.0 / 60_000);
-    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
-    let many_days = if days == 1 {
-        "1 day".to_owned()
-    } else {
-        format!("{days} days")
-    };
-    match (days, hours, minutes) {
-        _ if seconds < 120 && (seconds == 0 || seconds % 60 != 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, 0) => format!("{hours} h"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (_, 0, _) => many_days,
-        (_, hours, _) => format!("{many_days} {hours} h"),
     }
 }
 

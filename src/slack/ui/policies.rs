@@ -1,7 +1,7 @@
 //! Policies as people read them: the list, and everything about one of them, with the hours of the week in which it applies.
 
 use super::text::{brief, code, cut_markup, escape, name, push_json};
-use super::{Message, blocks, phrases};
+use super::{Message, blocks};
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::document::{
     Approvers, Binding, ConfigDocument, Mode, PolicyTemplate, ShowPayload,
@@ -196,8 +196,8 @@ fn rest(policy: &PolicyTemplate) -> Vec<String> {
     }
     lines.push(format!(
         "A request waits at most {}; an approval holds for {}.",
-        phrases::length(policy.expires_after),
-        phrases::length(policy.valid_for)
+        policy.expires_after.words(),
+        policy.valid_for.words()
     ));
     match policy.show_payload {
         ShowPayload::Card => {}

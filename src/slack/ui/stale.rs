@@ -1,6 +1,5 @@
 //! Stale requests, owed reviews and waiting times, as `/approval stale` and the weekly digest show them.
 
-use super::phrases::length;
 use super::text::{brief, code, date, name};
 use super::{Message, blocks, card_value, phrases};
 use crate::app::StaleReport;
@@ -17,7 +16,7 @@ const GROUPS: usize = 10;
 
 /// The report; `may_cancel` says where a Cancel button is of use.
 pub fn report(report: &StaleReport, may_cancel: impl Fn(&RequestDetails) -> bool) -> Message {
-    let (count, after) = (report.stale.len(), length(report.after));
+    let (count, after) = (report.stale.len(), report.after.words());
     let more = if report.more { "+" } else { "" };
     let requests = if count == 1 { "request" } else { "requests" };
     let headline = if count == 0 {
@@ -127,10 +126,10 @@ fn group(title: &str, mut groups: Vec<(Span, String, Option<&Slot>)>) -> Vec<Val
             let (day, from, to) = (day(slot.weekday), slot.from, slot.to);
             format!(
                 "; slowest {day} {from}:00 to {to}:00, half within {}",
-                length(slot.median)
+                slot.median.words()
             )
         });
-        format!("• {name}: half within {}{slot}", length(median))
+        format!("• {name}: half within {}{slot}", median.words())
     }));
     if more > 0 {
         lines.push(format!("and {more} more"));
@@ -147,7 +146,9 @@ fn misses(misses: &[TargetMisses]) -> Vec<Value> {
         let policy = code(miss.policy.as_str());
         format!(
             "• {policy}: {} of {} waited longer than {}",
-            miss.missed, miss.of, miss.target
+            miss.missed,
+            miss.of,
+            miss.target.words()
         )
     }));
     blocks::packed(&lines, 2_000)

@@ -1,6 +1,5 @@
 //! How long requests wait for people, as `/approval stats` tells it.
 
-use super::phrases::length;
 use super::text::{brief, code};
 use super::{Message, blocks};
 use crate::app::LatencyStats;
@@ -20,7 +19,7 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
         format!("{} gated requests", stats.requests)
     };
     let cut_off = if stats.complete { "" } else { ", the latest" };
-    let window = length(window);
+    let window = window.words();
     let headline = format!("*The last {window}*: {what}{cut_off}");
     let mut blocks = vec![blocks::section(&headline)];
     let mut lines = Vec::new();
@@ -84,13 +83,13 @@ fn group(
 /// `half within 4m, nine of ten within 1h 10m, at most 3h (12)`.
 fn words(spread: Spread) -> String {
     if spread.count == 1 {
-        return format!("{} (1)", length(spread.longest));
+        return format!("{} (1)", spread.longest.words());
     }
     format!(
         "half within {}, nine of ten within {}, at most {} ({})",
-        length(spread.median),
-        length(spread.p90),
-        length(spread.longest),
+        spread.median.words(),
+        spread.p90.words(),
+        spread.longest.words(),
         spread.count
     )
 }

@@ -10,13 +10,13 @@ on_both! {
         let world = reminding!(kind);
         world.types("alice", DEPLOY).await;
         let said = world.types("alice", "stale").await;
-        assert!(said.contains("No request has waited longer than 4h"), "{said}");
+        assert!(said.contains("No request has waited longer than 4 h"), "{said}");
         world.passes(Span::hours(5)).await;
         let said = world.types("mallory", "stale").await;
         assert!(said.contains("*#1*") && !said.contains("[Cancel]"), "{said}");
         let said = world.types("alice", "stale").await;
-        assert!(said.contains("1 request waiting longer than 4h") && said.contains("[Cancel]"), "{said}");
-        assert!(said.contains("`production-deploy-gate`: 1 of 1 waited longer than 1h"), "{said}");
+        assert!(said.contains("1 request waiting longer than 4 h") && said.contains("[Cancel]"), "{said}");
+        assert!(said.contains("`production-deploy-gate`: 1 of 1 waited longer than 1 h"), "{said}");
         world.finish().await;
     }
 
@@ -43,7 +43,7 @@ on_both! {
         assert_eq!(digests(), 1);
         let digest = world.slack.card("approvals").expect("a digest");
         let said = &digest.text;
-        assert!(said.contains("1 request waiting longer than 4h") && said.contains("*#7*"), "{said}");
+        assert!(said.contains("1 request waiting longer than 4 h") && said.contains("*#7*"), "{said}");
         assert!(said.contains("*The last 7 days by policy*, until approved") && said.contains("`production-deploy-gate`: half within"), "{said}");
         assert!(said.contains("Hours are those of Europe/Istanbul"), "{said}");
         for (who, status) in [("mallory", "pending"), ("alice", "cancelled")] {
