@@ -53,7 +53,6 @@ pub struct Outcome {
 
 impl Outcome {
     /// Answers per second.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn per_second(&self) -> f64 {
         self.statuses.values().sum::<usize>() as f64 / self.seconds
     }

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench clicks -- --help` explains the options, `docs/performance.md` the figures.
 
+#![expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+
 mod database;
 mod load;
 mod options;

@@ -62,11 +62,11 @@ pub(super) async fn write(
         .app
         .change_config(&allowed.caller, call.body, made_from, reason)
         .await?;
-    answer(&api, &allowed.caller, changed, stored).await
+    answer(&api, &allowed.caller, changed, stored)
 }
 
 /// The answer to a change: what holds now, as `show` tells it, or the request it has become.
-pub(super) async fn answer(
+pub(super) fn answer(
     api: &Api,
     caller: &Caller,
     changed: Changed,

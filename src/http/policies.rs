@@ -123,7 +123,6 @@ pub(super) async fn write(
     config::answer(&api, &allowed.caller, changed, |config| {
         template(config, &id).unwrap_or_else(IntoResponse::into_response)
     })
-    .await
 }
 
 /// Which policy is written, and what the change was made from.

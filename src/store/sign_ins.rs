@@ -90,15 +90,12 @@ impl Tx {
         started: Timestamp,
         seen: Timestamp,
     ) -> Result<Vec<SignIn>, StoreError> {
-        let rows: Vec<SignInRow> = on_db!(self, |c| match of {
-            Some(person) => {
-                let list = sqlx::query_as(OF_PERSON).bind(person.as_str());
-                list.bind(started.0).bind(seen.0).fetch_all(c).await
-            }
-            None => {
-                let list = sqlx::query_as(ALL).bind(started.0);
-                list.bind(seen.0).fetch_all(c).await
-            }
+        let rows: Vec<SignInRow> = on_db!(self, |c| if let Some(person) = of {
+            let list = sqlx::query_as(OF_PERSON).bind(person.as_str());
+            list.bind(started.0).bind(seen.0).fetch_all(c).await
+        } else {
+            let list = sqlx::query_as(ALL).bind(started.0);
+            list.bind(seen.0).fetch_all(c).await
         })?;
         let readable = rows
             .into_iter()

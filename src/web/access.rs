@@ -117,12 +117,13 @@ async fn checked_form(web: &Web, request: Request) -> Result<Request, Failure> {
     if parts.method != Method::POST || !is_own_origin(&parts.headers, &site) {
         return Err(Failure::forged());
     }
+    let body = axum::body::to_bytes(body, LARGEST_FORM).await;
+    let body = body.map_err(|_| Failure::too_large())?;
+    // after the body, which can be held back until a sign-in has ended
     let Some(visitor) = visitor(web, &site, &parts.headers).await? else {
         let back = parts.uri.path().rsplit_once('/').map(|(page, _)| page);
         return Err(Failure::signed_out(back.unwrap_or(next::START)));
     };
-    let body = axum::body::to_bytes(body, LARGEST_FORM).await;
-    let body = body.map_err(|_| Failure::too_large())?;
     let fields = is_form(&parts.headers)
         .then(|| Fields::read(&body))
         .flatten();

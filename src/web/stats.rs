@@ -188,7 +188,7 @@ mod tests {
         let group = group("policies", "By policy", all).expect("two rows");
         let widths: Vec<i64> = group.bars.iter().map(|bar| bar.p90_width).collect();
         assert_eq!(widths, [WIDTH / 4, WIDTH]);
-        assert_eq!(group.rows[1].median, "40m");
+        assert_eq!(group.rows[1].median, "40 min");
         assert!(super::group("types", "By type", Vec::new()).is_none());
     }
 }

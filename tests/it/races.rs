@@ -55,10 +55,13 @@ impl Race {
         RequestRef::Id(submitted.shown.request.id)
     }
 
-    async fn finish(self) {
-        self.there.close().await;
-        let Self { world, .. } = self;
-        world.finish().await;
+    /// Boxed, because a world is large.
+    fn finish(self) -> futures::future::BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.there.close().await;
+            let Self { world, .. } = self;
+            world.finish().await;
+        })
     }
 }
 

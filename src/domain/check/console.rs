@@ -64,7 +64,7 @@ impl Checks<'_> {
         if let Some(slack) = &console.slack {
             self.client("console.slack", &slack.client_id, &slack.client_secret_env);
             let own = "must be SLACK_CLIENT_SECRET: no other secret may be sent to Slack";
-            if slack.client_secret_env != SLACK_SECRET {
+            if is_variable(&slack.client_secret_env) && slack.client_secret_env != SLACK_SECRET {
                 self.problem("console.slack.clientSecretEnv", own);
             }
         }
@@ -74,7 +74,7 @@ impl Checks<'_> {
             let secret = &oidc.client_secret_env;
             let own = "must end with _CLIENT_SECRET and not be SLACK_CLIENT_SECRET, such as OIDC_CLIENT_SECRET: no other secret may be sent to a provider";
             let is_own = secret.ends_with("_CLIENT_SECRET") && secret != SLACK_SECRET;
-            if !is_own {
+            if is_variable(secret) && !is_own {
                 self.problem("console.oidc.clientSecretEnv", own);
             }
         }

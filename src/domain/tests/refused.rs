@@ -462,7 +462,7 @@ fn sign_in_for_the_pages_w1() {
     assert!(problems(&format!("console: {{{good}, idle: 1h, absolute: 12h}}")).is_empty());
     let oidc = |issuer: &str| {
         problems(&format!(
-            "console: {{oidc: {{issuer: '{issuer}', clientId: a, clientSecretEnv: A}}}}"
+            "console: {{oidc: {{issuer: '{issuer}', clientId: a, clientSecretEnv: OIDC_CLIENT_SECRET}}}}"
         ))
     };
     for good in [
@@ -485,23 +485,36 @@ fn sign_in_for_the_pages_w1() {
     for (wrong, path) in [
         ("idle: 1h", "console: names no provider"),
         (
-            "slack: {clientId: ' ', clientSecretEnv: A}",
+            "slack: {clientId: ' ', clientSecretEnv: SLACK_CLIENT_SECRET}",
             "console.slack.clientId:",
         ),
         (
             "slack: {clientId: a, clientSecretEnv: 'a b'}",
             "console.slack.clientSecretEnv:",
         ),
+        // no other secret of the server may be sent to a provider
         (
-            "slack: {clientId: a, clientSecretEnv: A}, idle: 0s",
+            "slack: {clientId: a, clientSecretEnv: SLACK_SIGNING_SECRET}",
+            "console.slack.clientSecretEnv: must be",
+        ),
+        (
+            "oidc: {issuer: 'https://a.example', clientId: a, clientSecretEnv: SLACK_BOT_TOKEN}",
+            "console.oidc.clientSecretEnv: must end",
+        ),
+        (
+            "oidc: {issuer: 'https://a.example', clientId: a, clientSecretEnv: SLACK_CLIENT_SECRET}",
+            "console.oidc.clientSecretEnv: must end",
+        ),
+        (
+            "slack: {clientId: a, clientSecretEnv: SLACK_CLIENT_SECRET}, idle: 0s",
             "console.idle:",
         ),
         (
-            "slack: {clientId: a, clientSecretEnv: A}, absolute: 1h",
+            "slack: {clientId: a, clientSecretEnv: SLACK_CLIENT_SECRET}, absolute: 1h",
             "console.absolute: is shorter",
         ),
         (
-            "slack: {clientId: a, clientSecretEnv: A}, absolute: 31d",
+            "slack: {clientId: a, clientSecretEnv: SLACK_CLIENT_SECRET}, absolute: 31d",
             "console.absolute: must be",
         ),
     ] {

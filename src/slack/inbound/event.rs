@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Something that happened in the workspace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "Slack's own names")]
 pub struct Event {
     pub api_app_id: Option<String>,
     pub team_id: Option<String>,

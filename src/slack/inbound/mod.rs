@@ -74,6 +74,7 @@ pub enum NotUnderstood {
 /// A slash command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "Slack's own names")]
 pub struct Command {
     pub api_app_id: Option<String>,
     pub team_id: Option<String>,
@@ -88,6 +89,7 @@ pub struct Command {
 
 /// From where something claims to come; checked before anything is touched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "Slack's own names")]
 pub struct Origin {
     /// The app it was sent to.
     pub app_id: Option<String>,

@@ -73,7 +73,7 @@ on_both! {
         world.clock.advance(Span::minutes(12));
         bob.decides(1, "approve", "").await;
         let seen = bob.open("/stats?since=7d").await;
-        assert!(seen.text.contains("<svg") && seen.text.contains("<td>12m</td>") && seen.text.contains("First decision"), "{}", seen.text);
+        assert!(seen.text.contains("<svg") && seen.text.contains("<td>12 min</td>") && seen.text.contains("First decision"), "{}", seen.text);
         assert_eq!(bob.open("/stats?since=ever").await.status, 422);
         world.settle().await;
         world.finish().await;
