@@ -14,7 +14,7 @@ use std::time::Duration;
 const POSTGRES_CONNECTIONS: u32 = 12;
 /// Minimum number of connections: with fewer, a pooler cannot be detected.
 const FEWEST_CONNECTIONS: u32 = 2;
-/// Prepared statements that a connection keeps: more than there are, since one that is dropped costs another round trip.
+/// Prepared statements that a connection to an `SQLite` file keeps: more than there are.
 const PREPARED_STATEMENTS: usize = 512;
 /// How long a transaction waits for a connection.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
         .max_connections(connections.max(FEWEST_CONNECTIONS))
         .acquire_timeout(CONNECTION_DEADLINE)
         .after_connect(|conn, _| Box::pin(settings::apply(conn)))
-        .connect_lazy_with(options.statement_cache_capacity(PREPARED_STATEMENTS));
+        .connect_lazy_with(options);
     let mut conn = match pool.acquire().await {
         Ok(conn) => conn,
         Err(sqlx::Error::PoolTimedOut) => {
