@@ -25,6 +25,25 @@ impl Escaper for Visible {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use askama::Template;
+
+    /// A template as all pages have it.
+    #[derive(Template)]
+    #[template(
+        source = "<p>{{ text }}</p>",
+        ext = "html",
+        config = "src/web/askama.toml"
+    )]
+    struct Line<'a> {
+        text: &'a str,
+    }
+
+    #[test]
+    fn every_template_writes_texts_this_way_w6() {
+        let text = "v2.0\u{202e}<b>";
+        let page = Line { text }.render().expect("a page");
+        assert_eq!(page, "<p>v2.0\\u{202e}&#60;b&#62;</p>");
+    }
 
     #[test]
     fn unseen_signs_are_visible_and_html_is_text_w6() {

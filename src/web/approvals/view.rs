@@ -3,6 +3,7 @@
 use super::content::{self, Block};
 use crate::domain::audit_words::in_words;
 use crate::domain::decision::DecisionKind;
+use crate::domain::document::Risk;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request::State;
@@ -107,7 +108,7 @@ impl RequestView {
             action: shown.action.name.clone(),
             action_id: request.action.to_string(),
             risk: words::risk(shown.action.risk),
-            is_critical: words::risk(shown.action.risk) == "Critical",
+            is_critical: shown.action.risk == Risk::Critical,
             status: words::status(&request.state),
             sign: words::sign(&request.state),
             tone: words::tone(&request.state),
