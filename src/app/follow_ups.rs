@@ -84,6 +84,21 @@ impl App {
         Ok(())
     }
 
+    /// Begins to follow up the requests that another replica stored with a release that has no reminders.
+    pub(super) async fn adopt_follow_ups(&self) -> Result<(), AppError> {
+        let mut tx = self.0.db.read().await?;
+        let found = tx.has_unfollowed().await?;
+        drop(tx);
+        if !found {
+            return Ok(());
+        }
+        let now = self.now();
+        self.0
+            .db
+            .transaction(async |tx| Ok(tx.adopt_follow_ups(now).await?))
+            .await
+    }
+
     /// Follows up the requests that are due. Says whether there may be more.
     pub async fn follow_up(&self) -> Result<bool, AppError> {
         let mut tx = self.0.db.read().await?;

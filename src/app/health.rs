@@ -217,6 +217,7 @@ impl App {
         let now = self.now();
         if self.0.pulse.inspects(now) {
             self.look_through_rows().await?;
+            self.adopt_follow_ups().await?;
         }
         Ok(false)
     }

@@ -14,6 +14,12 @@ sql! {
     PUT_OFF = "UPDATE follow_ups SET due_at = $2 WHERE request_id = $1 AND due_at < $2";
     END = "DELETE FROM follow_ups WHERE request_id = $1";
     RECONSIDER = "UPDATE follow_ups SET due_at = $1";
+    UNFOLLOWED = "SELECT EXISTS (SELECT 1 FROM requests r WHERE r.status = 'pending'
+        AND NOT EXISTS (SELECT 1 FROM follow_ups f WHERE f.request_id = r.id))";
+    ADOPT = "INSERT INTO follow_ups (request_id, since, due_at, done)
+        SELECT r.id, r.created_at, $1, '{}' FROM requests r WHERE r.status = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM follow_ups f WHERE f.request_id = r.id)
+        ON CONFLICT (request_id) DO NOTHING";
     LAST = "SELECT last_at FROM schedules WHERE name = $1";
     FIRST_TIME = "INSERT INTO schedules (name, last_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     AGAIN = "UPDATE schedules SET last_at = $3 WHERE name = $1 AND last_at = $2";
@@ -129,6 +135,21 @@ impl Tx {
     /// Looks at all waiting requests again, because the configuration changed.
     pub async fn reconsider_follow_ups(&mut self, now: Timestamp) -> Result<(), StoreError> {
         on_db!(self, |c| sqlx::query(RECONSIDER)
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
+    }
+
+    /// Whether a request waits that nobody follows up, because a release without reminders stored it.
+    pub async fn has_unfollowed(&mut self) -> Result<bool, StoreError> {
+        let (found,): (bool,) = on_db!(self, |c| sqlx::query_as(UNFOLLOWED).fetch_one(c).await)?;
+        Ok(found)
+    }
+
+    /// Begins to follow up all of those.
+    pub async fn adopt_follow_ups(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(ADOPT)
             .bind(now.0)
             .execute(c)
             .await

@@ -101,6 +101,18 @@ on_both! {
         world.finish().await;
     }
 
+    async fn request_of_a_release_without_reminders_is_followed_up_all_the_same(kind) {
+        let world = reminding!(kind);
+        world.types("alice", DEPLOY).await;
+        // as a replica of that release would have stored it
+        let deleted = world.database.execute("DELETE FROM follow_ups").await;
+        assert_eq!(deleted.expect("a row"), 1);
+        world.passes(Span::hours(2)).await;
+        world.passes(Span::seconds(1)).await;
+        assert_eq!(in_thread(&world), 1);
+        world.finish().await;
+    }
+
     async fn two_replicas_and_a_restart_remind_once(kind) {
         let mut world = reminding!(kind);
         let (replica, _) = world.replica().await;
