@@ -15,6 +15,7 @@ mod faults;
 mod filling;
 mod forms;
 mod limits;
+mod mail;
 mod mrkdwn;
 mod oidc;
 mod page;
@@ -48,7 +49,7 @@ pub use forms::Values;
 pub use oidc::{CLIENT_SECRET, SignInFault};
 pub use reading::{ModalText, Shown};
 pub use seed::Seed;
-pub use state::{Channel, ChannelKind, Group, Install, Message, State, User, View};
+pub use state::{Channel, ChannelKind, Group, Install, Mail, Message, State, User, View};
 pub use tools::Order;
 pub use trace::TraceEntry;
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::acting::{ActError, Element, Forge, Place};
 use super::deliver::Answer;
 use super::forms::Values;
+use super::mail::mails_of;
 use super::state::{Channel, ChannelKind, Message, State, User};
 use super::{Sandbox, lock, tools};
 
@@ -29,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
     img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// The page's files: path, content type and content.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("/", "text/html", include_str!("page/index.html")),
     ("/page/page.css", "text/css", include_str!("page/page.css")),
     ("/page/page.js", SCRIPT, include_str!("page/page.js")),
@@ -41,6 +42,7 @@ const FILES: [(&str, &str, &str); 10] = [
     ),
     ("/page/guide.js", SCRIPT, include_str!("page/guide.js")),
     ("/page/kept.js", SCRIPT, include_str!("page/kept.js")),
+    ("/page/mail.js", SCRIPT, include_str!("page/mail.js")),
     ("/page/text.js", SCRIPT, include_str!("page/text.js")),
     ("/page/modal.js", SCRIPT, include_str!("page/modal.js")),
     ("/page/tools.js", SCRIPT, include_str!("page/tools.js")),
@@ -154,6 +156,7 @@ fn seen_by(state: &State, user: Option<&str>) -> Value {
         .filter(|channel| state.can_see(&me.id, channel));
     body["me"] = person(me);
     body["channels"] = seen.map(|channel| conversation(channel, &me.id)).collect();
+    body["mails"] = mails_of(state, &me.name);
     let modal = state.modals.get(&me.id).and_then(|stack| stack.last());
     body["modal"] = json!(modal.map(
         |view| json!({"id": view.id, "hash": view.hash, "view": view.body, "errors": view.errors})

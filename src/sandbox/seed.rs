@@ -51,6 +51,8 @@ impl Seed {
             scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             token_error: None,
             tickets: Tickets::default(),
+            mails: Vec::new(),
+            has_mail: false,
             last_ts: 0,
             serial: 0,
         })

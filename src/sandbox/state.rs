@@ -195,8 +195,27 @@ pub struct State {
     pub token_error: Option<String>,
     /// Trigger ids and response URLs, which are valid for a short time.
     pub tickets: Tickets,
+    /// The e-mails that were received, oldest first.
+    pub mails: Vec<Mail>,
+    /// Whether there is a mail server.
+    pub(super) has_mail: bool,
     pub(super) last_ts: i64,
     pub(super) serial: u64,
+}
+
+/// A received e-mail, for one recipient.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// Its number in the workspace.
+    pub serial: u64,
+    /// The recipient's address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// Its plain text.
+    pub text: String,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 impl State {

@@ -124,7 +124,8 @@ async fn fill(
     new_at: Option<Timestamp>,
 ) -> Result<(), CliError> {
     let (name, text) = if args.empty { EMPTY } else { COMPANY };
-    let source = Source::read(name, text).map_err(|faults| CliError::Usage(faults.to_string()))?;
+    let text = format!("{text}\n{}", email(host, bot, args).await?);
+    let source = Source::read(name, &text).map_err(|faults| CliError::Usage(faults.to_string()))?;
     if new_at.is_none() {
         host.clock.catch_up(&bot.app).await.map_err(cannot_start)?;
     }
@@ -135,6 +136,23 @@ async fn fill(
         played.map_err(cannot_start)?;
     }
     host.clock.catch_up(&bot.app).await.map_err(cannot_start)
+}
+
+/// Starts the workspace's mail server; returns the part of the configuration that names it. A kept database knows its port, so that the
+/// configuration is the same at each start.
+async fn email(host: &Host, bot: &Bot, args: &Args) -> Result<String, CliError> {
+    let stored = bot.app.config().await.map_err(cannot_start)?;
+    let known = stored.document.email.as_ref();
+    let known = known.and_then(|email| email.smtp.rsplit_once(':')?.1.parse().ok());
+    let beside_the_page = args
+        .slack_port
+        .checked_add(1)
+        .filter(|_| args.slack_port > 0);
+    let port = known.or(beside_the_page).unwrap_or(0);
+    let address = host.sandbox.serve_mail(port).await.map_err(cannot_start)?;
+    Ok(format!(
+        "email: {{smtp: 'smtp://{address}', from: 'Countersign <countersign@example.com>'}}\n"
+    ))
 }
 
 fn advise(error: CliError, args: &Args) -> CliError {

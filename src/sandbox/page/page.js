@@ -4,12 +4,14 @@ import { askFirst, renderBlocks } from "./blocks.js";
 import { startComposer } from "./composer.js";
 import { showGuide } from "./guide.js";
 import { isSecondPane, keep, kept, keptSet } from "./kept.js";
+import { mailEntries, unreadMails } from "./mail.js";
 import { showErrors, showModal } from "./modal.js";
 import { el, mrkdwn, setClock, setPages } from "./text.js";
 import { showTools, startTools } from "./tools.js";
 
 const $ = (id) => document.getElementById(id);
 const HOME = "home";
+const MAIL = "mail";
 /** Older messages do not count as unread when somebody looks at a channel for the first time. */
 const RECENT_MS = 3_600_000;
 let state = null;
@@ -104,7 +106,7 @@ function show() {
   const people = state.people.map((person) => el("option", { value: person.id }, person.is_guest || person.is_stranger ? `${person.real_name} (guest)` : person.real_name));
   if ($("me").options.length !== people.length) $("me").replaceChildren(...people);
   $("me").value = me;
-  if (here !== HOME && !state.channels.some((channel) => channel.id === here)) {
+  if (here === MAIL ? !state.mails : here !== HOME && !state.channels.some((channel) => channel.id === here)) {
     here = state.channels.find((channel) => !channel.is_im)?.id ?? HOME;
   }
   showFaces();
@@ -112,6 +114,7 @@ function show() {
   showTools();
   showNavigation();
   if (here === HOME) showHome();
+  else if (here === MAIL) showMails();
   else showChannel(state.channels.find((channel) => channel.id === here));
   showModal(state.modal, {
     user: me,
@@ -145,6 +148,7 @@ const initials = (name) => name.split(" ").map((word) => word[0]).join("").slice
 
 /** The newest message seen, per person and channel. */
 const seenKey = (channel) => `seen ${me} ${channel.id}`;
+const mailKey = () => `mails ${me}`;
 const newest = (channel) => channel.messages.at(-1)?.ts ?? "";
 const seen = (channel) => kept(seenKey(channel)) ?? String((state.now_ms - RECENT_MS) / 1000);
 
@@ -157,6 +161,8 @@ function showNavigation() {
   const channels = state.channels.filter((channel) => !channel.is_im);
   list("app", [entry(HOME, `${state.bot.name} Home`, 0)]);
   list("channels", channels.map(listed));
+  $("beside").hidden = !state.mails;
+  if (state.mails) list("mails", [entry(MAIL, "E-mail", here === MAIL ? 0 : unreadMails(state, Number(kept(mailKey()) ?? 0)))]);
   list("dms", state.channels.filter((channel) => channel.is_im).map(listed));
 }
 
@@ -205,7 +211,7 @@ function fill(entries) {
   });
   box.dataset.place = place;
   if (focused && focused !== box && !focused.isConnected) refocus(box, focused);
-  if (atEnd && here !== HOME) box.scrollTop = box.scrollHeight;
+  if (atEnd && here !== HOME && here !== MAIL) box.scrollTop = box.scrollHeight;
   else if (moved) box.scrollTop = 0;
   toEnd = false;
 }
@@ -225,6 +231,14 @@ function showHome() {
   $("composer").hidden = true;
   const build = () => el("article", { className: "home" }, ...renderBlocks(state.home.view.blocks, { names: names(), act: actor("home") }));
   fill([state.home ? { key: "home", from: state.home.hash, build } : note("The app has not published anything for you yet.")]);
+}
+
+function showMails() {
+  $("title").textContent = "E-mail";
+  $("subtitle").textContent = `To ${state.me.real_name}`;
+  $("composer").hidden = true;
+  keep(mailKey(), String(state.mails[0]?.serial ?? 0));
+  fill(state.mails.length ? mailEntries(state) : [note("No e-mail yet. One follows each reminder and the outcome of a request, and break-glass alerts while Slack is down.")]);
 }
 
 function showChannel(channel) {

@@ -37,7 +37,7 @@ function signedIn(address) {
 const unescape = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
 /** A link; only web and mail addresses become clickable. */
-function link(address, label) {
+export function link(address, label) {
   if (!/^(https?:|mailto:)/i.test(address)) return el("span", {}, label);
   return el("a", { href: signedIn(address), target: "_blank", rel: "noopener noreferrer" }, label);
 }

@@ -73,6 +73,11 @@ async fn company_with_two_weeks_of_history_in_a_browser() {
     browser.press("Enter").await;
     browser.reads("Only visible to you").await;
     browser.screenshot("85-stats").await;
+    becomes(&mut browser, "Alice").await;
+    browser.click("E-mail").await;
+    browser.reads("To alice@example.com").await;
+    browser.screenshot("88-mail").await;
+    assert_eq!(browser.axe().await, Vec::<String>::new());
     browser.screen(PHONE).await;
     browser.screenshot("86-phone").await;
     browser
