@@ -304,6 +304,7 @@ impl App {
             session: None,
             replaces: None,
             callback_url: None,
+            asked_in: None,
         };
         let request = self
             .file_request(tx, caller, config, &admitted, draft, now)

@@ -7,7 +7,7 @@ use crate::domain::audit::AuditEventKind;
 use crate::domain::break_glass::Session;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::{Digest, Payload, canonical, content_digest};
-use crate::domain::id::{RequestId, SessionId};
+use crate::domain::id::{ChannelId, RequestId, SessionId};
 use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
@@ -123,6 +123,7 @@ impl App {
             session: admitted.session.as_ref().map(|(id, _)| id.clone()),
             replaces,
             callback_url: ask.callback_url.clone(),
+            asked_in: ask.asked_in.clone(),
         };
         let request = self
             .file_request(tx, caller, &config, &admitted, draft, now)
@@ -150,6 +151,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Request, AppError> {
         let number = tx.next_number().await?;
+        let asked_in = draft.asked_in.clone();
         let request = draft.request(number, caller, admitted, now);
         tx.insert_request(&request, admitted.action.kind).await?;
         let under = match &admitted.session {
@@ -163,6 +165,11 @@ impl App {
             .await?;
         for channel in config.route(&admitted.action, &request.target, &request.gates) {
             tx.insert_card(&request.id, &channel, now).await?;
+        }
+        if request.state.status() == Status::Pending
+            && let (Some(channel), Some(person)) = (asked_in, caller.principal.person())
+        {
+            tx.insert_notice(&request.id, &channel, person, now).await?;
         }
         self.begin_follow_ups(tx, &request, config, now).await?;
         Ok(request)
@@ -344,6 +351,8 @@ pub(super) struct Draft {
     pub(super) session: Option<SessionId>,
     pub(super) replaces: Option<RequestId>,
     pub(super) callback_url: Option<String>,
+    /// The channel in which it was asked.
+    pub(super) asked_in: Option<ChannelId>,
 }
 
 impl Draft {

@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{HeldThread, Thread};
 
 impl App {
-    /// The threads of a request, one for each channel that shows its card.
+    /// The threads of a request, one for each channel that shows its card or a notice of it.
     pub async fn threads(&self, request: &RequestId) -> Result<Vec<Thread>, AppError> {
         Ok(self.0.db.read().await?.threads(request).await?)
     }

@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::digest::Payload;
 use super::eligibility::PeopleInvolved;
-use super::id::{PersonId, SessionId};
+use super::id::{ChannelId, PersonId, SessionId};
 use super::pinned_policy::PinnedPolicy;
 use super::principal::{Caller, Principal};
 use super::request_ref::RequestRef;
@@ -35,6 +35,8 @@ pub struct Ask {
     pub replaces: Option<RequestRef>,
     /// Where the outcome is sent.
     pub callback_url: Option<String>,
+    /// The Slack channel in which somebody asked; it is told of the request.
+    pub asked_in: Option<ChannelId>,
 }
 
 impl Ask {

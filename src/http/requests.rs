@@ -94,6 +94,7 @@ impl SubmitBody {
             authors: self.authors,
             replaces,
             callback_url: self.callback_url,
+            asked_in: None,
         })
     }
 

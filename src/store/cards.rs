@@ -26,7 +26,6 @@ sql! {
                 AND r.status IN ('rejected', 'cancelled', 'expired', 'executed', 'completed'))";
     SET_ASIDE = "UPDATE cards SET due_at = NULL, set_aside_at = $3, trouble = $4 WHERE request_id = $1 AND channel = $2";
     RETRY_SET_ASIDE = "UPDATE cards SET due_at = $1 WHERE set_aside_at <= $2 AND due_at IS NULL";
-    COUNT_SET_ASIDE = "SELECT count(*) FROM cards WHERE set_aside_at IS NOT NULL";
     LOSE = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $4 WHERE request_id = $1 AND channel = $2 AND attempt = $3";
     TS = "SELECT ts FROM cards WHERE request_id = $1 AND channel = $2";
     LOSE_PENDING = "UPDATE cards SET ts = NULL, shown = NULL, due_at = $1, attempt = attempt + 1
@@ -35,10 +34,6 @@ sql! {
         VALUES ($1, $2, $3, $4, 0, $5, 0, 0, $6)
         ON CONFLICT (request_id, channel) DO UPDATE SET ts = excluded.ts, shown = excluded.shown, due_at = excluded.due_at,
             attempt = cards.attempt + 1, failures = 0, trouble = NULL";
-    STUCK_TO_POST = "SELECT count(*), max(c.trouble) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NULL AND (c.failures >= $1 OR EXISTS
-        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post' AND p.failures >= $1))";
-    STUCK_TO_UPDATE = "SELECT count(*), max(c.trouble) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NOT NULL AND (c.failures >= $1 OR EXISTS
-        (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update' AND p.failures >= $1))";
     NEXT_TO_POST = "SELECT min(c.due_at) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NULL AND NOT EXISTS
         (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post' AND p.until > $1)";
     NEXT_TO_UPDATE = "SELECT min(c.due_at) FROM cards c WHERE c.due_at IS NOT NULL AND c.ts IS NOT NULL AND NOT EXISTS
@@ -64,6 +59,17 @@ impl Card {
     }
 }
 
+/// How much of a request a message shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Everything, with buttons, in a channel of the routes or of a policy.
+    Card,
+    /// Only that it exists and how it stands, in the channel in which it was asked.
+    Notice,
+    /// What its requester should know, as a direct message.
+    Direct,
+}
+
 /// A due card, claimed until the end of a lease.
 #[derive(Debug, Clone)]
 pub struct DueCard {
@@ -77,12 +83,12 @@ pub struct DueCard {
     pub shown: Option<String>,
     /// Number of failed calls in a row.
     pub failures: i64,
-    /// The recipient, if the card is a direct message; `None` for a card in a channel.
-    pub person: Option<PersonId>,
+    /// What is shown of the request.
+    pub form: Form,
     /// If this card is the probe of a channel: the number of failed calls in a row to that channel.
     pub probes_after: Option<i64>,
     touched: i64,
-    attempt: i64,
+    pub(super) attempt: i64,
 }
 
 impl DueCard {
@@ -119,17 +125,22 @@ type Row = (
     i64,
     i64,
     Option<String>,
+    bool,
 );
 
 fn card_of(row: &Row, probes_after: Option<i64>) -> Result<DueCard, Unreadable> {
-    let (request, channel, ts, shown, touched, attempt, failures, person) = row;
+    let (request, channel, ts, shown, touched, attempt, failures, person, notice) = row;
     Ok(DueCard {
         request: Unreadable::read("cards", request, "request_id", request.parse())?,
         channel: channel.as_str().into(),
         ts: ts.clone(),
         shown: shown.clone(),
         failures: *failures,
-        person: person.as_deref().map(PersonId::from),
+        form: match person {
+            _ if *notice => Form::Notice,
+            Some(_) => Form::Direct,
+            None => Form::Card,
+        },
         probes_after,
         touched: *touched,
         attempt: *attempt,
@@ -273,13 +284,6 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// How many cards this release cannot read.
-    pub async fn set_aside_cards(&mut self) -> Result<i64, StoreError> {
-        let (count,): (i64,) =
-            on_db!(self, |c| sqlx::query_as(COUNT_SET_ASIDE).fetch_one(c).await)?;
-        Ok(count)
-    }
-
     /// Returns a claimed card that was not tried, with the reason. It is due again at the given time; this does not count as a
     /// failure.
     pub async fn release_card(
@@ -410,22 +414,6 @@ impl Tx {
             .execute(c)
             .await
             .map(|_| ()))
-    }
-
-    /// How many cards of a kind failed at least this often in a row, and the error of one of them.
-    pub async fn failing_cards(
-        &mut self,
-        kind: Card,
-        failures: i64,
-    ) -> Result<(i64, Option<String>), StoreError> {
-        let text = match kind {
-            Card::ToPost => STUCK_TO_POST,
-            Card::ToUpdate => STUCK_TO_UPDATE,
-        };
-        on_db!(self, |c| sqlx::query_as(text)
-            .bind(failures)
-            .fetch_one(c)
-            .await)
     }
 
     /// When the next card of a kind is due; cards of a paused channel do not count.

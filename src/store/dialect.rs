@@ -130,38 +130,38 @@ sql! {
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
             ORDER BY c.due_at LIMIT $3)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     PROBE_POSTS_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
             ORDER BY c.due_at LIMIT 1)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     CLAIM_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'post')
             ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     PROBE_POSTS_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NULL
             ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     CLAIM_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
             ORDER BY c.due_at LIMIT $3)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     PROBE_UPDATES_SQLITE @sqlite = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
             ORDER BY c.due_at LIMIT 1)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     CLAIM_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.due_at <= $1 AND c.ts IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = c.channel AND p.lane = 'update')
             ORDER BY c.due_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     PROBE_UPDATES_POSTGRES @postgres = "UPDATE cards SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE (request_id, channel) IN
             (SELECT c.request_id, c.channel FROM cards c WHERE c.channel = $3 AND c.due_at <= $1 AND c.ts IS NOT NULL
             ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED)
-        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person";
+        RETURNING request_id, channel, ts, shown, touched, attempt, failures, person, notice";
     CLAIM_OUTBOX_SQLITE @sqlite = "UPDATE outbox SET due_at = $2, attempt = attempt + 1, set_aside_at = NULL WHERE id IN
             (SELECT o.id FROM outbox o WHERE o.lane = $4 AND o.due_at <= $1 AND NOT EXISTS
                 (SELECT 1 FROM channel_pauses p WHERE p.channel = o.channel AND p.lane = 'alert')

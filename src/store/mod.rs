@@ -3,6 +3,7 @@
 mod address;
 mod aside;
 mod audit;
+mod card_health;
 mod cards;
 mod config;
 mod connection;
@@ -17,6 +18,7 @@ mod keys;
 mod known_facts;
 pub(crate) mod lent;
 mod list;
+mod notices;
 mod notify;
 mod outbox;
 mod pauses;
@@ -40,7 +42,7 @@ mod writer;
 
 pub use aside::{Aside, SetAside, SweepCursor};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
-pub use cards::{Card, Direct, DueCard};
+pub use cards::{Card, Direct, DueCard, Form};
 pub use config::ConfigRow;
 pub use decide::{BatchChanges, DecisionRow};
 pub use error::StoreError;
@@ -175,6 +177,7 @@ pub(crate) use sql;
 pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     stored_responses::STATEMENTS,
     audit::STATEMENTS,
+    card_health::STATEMENTS,
     cards::STATEMENTS,
     config::STATEMENTS,
     dialect::STATEMENTS,
@@ -184,6 +187,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     homes::STATEMENTS,
     recent_decisions::STATEMENTS,
     list::STATEMENTS,
+    notices::STATEMENTS,
     outbox::STATEMENTS,
     pauses::STATEMENTS,
     people::STATEMENTS,

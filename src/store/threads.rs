@@ -6,7 +6,7 @@ use crate::domain::thread::PostedLines;
 use crate::domain::time::Timestamp;
 
 sql! {
-    OF_REQUEST = "SELECT channel, ts, due_at, threaded FROM cards WHERE request_id = $1 AND person IS NULL ORDER BY channel";
+    OF_REQUEST = "SELECT channel, ts, due_at, threaded, notice FROM cards WHERE request_id = $1 AND (person IS NULL OR notice) ORDER BY channel";
     HOLD = "UPDATE cards SET thread_until = $4 WHERE request_id = $1 AND channel = $2
             AND (thread_until IS NULL OR thread_until <= $3)
         RETURNING threaded";
@@ -14,7 +14,7 @@ sql! {
         WHERE request_id = $1 AND channel = $2 AND thread_until = $3";
 }
 
-/// The thread of a card in a channel.
+/// The thread of a card or notice in a channel.
 #[derive(Debug, Clone)]
 pub struct Thread {
     /// The channel.
@@ -25,6 +25,8 @@ pub struct Thread {
     pub is_due: bool,
     /// What was posted in the thread.
     pub posted: PostedLines,
+    /// Whether it belongs to a notice, in the channel in which the request was asked.
+    pub is_of_notice: bool,
 }
 
 /// A thread that one worker posts in.
@@ -43,19 +45,22 @@ fn posted_lines(stored: Option<&str>) -> PostedLines {
 }
 
 impl Tx {
-    /// The threads of a request, one for each channel that shows its card.
+    /// The threads of a request, one for each channel that shows its card or a notice of it.
     pub async fn threads(&mut self, request: &RequestId) -> Result<Vec<Thread>, StoreError> {
-        type Row = (String, Option<String>, Option<i64>, Option<String>);
+        type Row = (String, Option<String>, Option<i64>, Option<String>, bool);
         let rows: Vec<Row> = on_db!(self, |c| sqlx::query_as(OF_REQUEST)
             .bind(request.as_str())
             .fetch_all(c)
             .await)?;
-        let threads = rows.into_iter().map(|(channel, ts, due, posted)| Thread {
-            channel: channel.as_str().into(),
-            ts,
-            is_due: due.is_some(),
-            posted: posted_lines(posted.as_deref()),
-        });
+        let threads = rows
+            .into_iter()
+            .map(|(channel, ts, due, posted, notice)| Thread {
+                channel: channel.as_str().into(),
+                ts,
+                is_due: due.is_some(),
+                posted: posted_lines(posted.as_deref()),
+                is_of_notice: notice,
+            });
         Ok(threads.collect())
     }
 

@@ -7,12 +7,13 @@ use super::pause::{next_probe, next_try, next_try_elsewhere, next_try_of_ours};
 use super::ticked::{Ticked, in_time};
 use crate::app::{AppError, RequestRef};
 use crate::domain::digest::Digest;
+use crate::domain::id::ChannelId;
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::slack::api::channels::Audience;
 use crate::slack::api::error::SlackError;
-use crate::slack::ui::{Message, card_for, direct, linked};
-use crate::store::{Card, Claimed, DueCard, Tx};
+use crate::slack::ui::{Message, card_for, direct, linked, notice};
+use crate::store::{Card, Claimed, DueCard, Form, Tx};
 use futures::future::join_all;
 use tracing::{Instrument as _, info_span};
 
@@ -88,21 +89,19 @@ impl Workers {
             Ok(shown) => shown,
             Err(error) => return self.put_off_ours(due, &error).await,
         };
-        let message = if due.person.is_some() {
-            direct::news(&shown)
-        } else {
+        let message = match due.form {
+            Form::Direct => direct::news(&shown),
             // who reads the channel decides what may stand there; as long as that is not known, nothing is sent
-            let now = self.app.now();
-            match self.slack.audience(due.channel.as_str(), now).await {
-                Ok(audience) => {
-                    let card = card_for(&shown, audience);
-                    match self.page_for(&shown, audience).await {
-                        Ok(Some(page)) => linked(card, &page),
-                        Ok(None) => card,
-                        Err(error) => return self.put_off_ours(due, &error).await,
-                    }
+            Form::Card | Form::Notice => {
+                let now = self.app.now();
+                let audience = match self.slack.audience(due.channel.as_str(), now).await {
+                    Ok(audience) => audience,
+                    Err(error) => return self.settle_card(due, Err(error), "").await,
+                };
+                match self.for_channel(due, &shown, audience).await {
+                    Ok(message) => message,
+                    Err(error) => return self.put_off_ours(due, &error).await,
                 }
-                Err(error) => return self.settle_card(due, Err(error), "").await,
             }
         };
         let hash = hash_of(&message);
@@ -111,6 +110,26 @@ impl Workers {
             ts => self.send_card(due, ts.as_deref(), &message).await,
         };
         self.settle_card(due, sent, &hash).await
+    }
+
+    /// The card or notice, as the readers of its channel may see it.
+    async fn for_channel(
+        &self,
+        due: &DueCard,
+        shown: &RequestDetails,
+        audience: Audience,
+    ) -> Result<Message, AppError> {
+        if due.form == Form::Notice {
+            let threads = self.app.threads(&due.request).await?;
+            let cards = threads.iter().filter(|thread| !thread.is_of_notice);
+            let channels: Vec<&ChannelId> = cards.map(|thread| &thread.channel).collect();
+            return Ok(notice::notice(shown, &channels, audience));
+        }
+        let card = card_for(shown, audience);
+        Ok(match self.page_for(shown, audience).await? {
+            Some(page) => linked(card, &page),
+            None => card,
+        })
     }
 
     /// The page that a card leads to; another organization has none.
@@ -170,6 +189,11 @@ impl Workers {
                         if due.probes_after.is_some() {
                             tx.resume_channel(&due.channel, due.lane()).await?;
                         }
+                    }
+                    // nobody has set this channel up for Countersign; the card stands elsewhere
+                    Err(error) if due.form == Form::Notice && error.is_final() => {
+                        tracing::info!(request = %due.request, channel = %due.channel, %error, "notice dropped");
+                        tx.drop_notice(due).await?;
                     }
                     Err(error @ SlackError::Transport(_)) => {
                         let next = next_try_elsewhere(now);

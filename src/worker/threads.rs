@@ -122,8 +122,9 @@ impl Workers {
             .release_thread(request, channel, &held, posted.as_ref())
             .await?;
         match outcome {
-            // the card is gone, and its thread with it
+            // the card is gone, and its thread with it; a notice is a courtesy
             Err(error) if error.is_without_thread() => Ok(Threads::Current),
+            Err(error) if thread.is_of_notice && error.is_final() => Ok(Threads::Current),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(Threads::Current),
         }

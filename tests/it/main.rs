@@ -42,6 +42,7 @@ mod main_job;
 mod markup;
 mod matrix;
 mod migrations;
+mod notices;
 mod notifications;
 mod outage;
 mod people;

@@ -319,7 +319,7 @@ on_both! {
         let world = world!(kind);
         let (replica, _) = world.replica().await;
         for round in 1..=20_usize {
-            let said = world.slack.command("alice", "/approval", &DEPLOY.replace("v1.4.2", &format!("v{round}"))).await;
+            let said = world.slack.command_in("alice", "prod-approvals", "/approval", &DEPLOY.replace("v1.4.2", &format!("v{round}"))).await;
             assert!(said.expect("an answer").body.contains("Asked as"), "round {round}");
             let (one, other) = tokio::join!(world.bot.workers.settle(), replica.workers.settle());
             one.and(other).expect("the workers work");

@@ -190,7 +190,7 @@ impl World {
     pub async fn types(&self, who: &str, text: &str) -> String {
         let answer = self
             .slack
-            .command(who, "/approval", text)
+            .command_in(who, "prod-approvals", "/approval", text)
             .await
             .expect("the bot answers");
         self.settle().await;

@@ -194,6 +194,7 @@ impl App {
             session: Some(start.session.clone()),
             replaces: None,
             callback_url: None,
+            asked_in: None,
         };
         self.file_request(tx, caller, config, admitted, draft, now)
             .await

@@ -22,12 +22,17 @@ pub(super) async fn handle(context: &Context, typed: &Command) -> Handled {
         return break_glass::command(context, opening, text).await;
     }
     match command::parse(text) {
-        Ok(approval) => self::approval(context, approval, opening).await,
+        Ok(approval) => self::approval(context, approval, typed, opening).await,
         Err(error) => Ok(Reply::Answer(help::misread(&error, text))),
     }
 }
 
-async fn approval(context: &Context, approval: Approval, opening: Opening) -> Handled {
+async fn approval(
+    context: &Context,
+    approval: Approval,
+    typed: &Command,
+    opening: Opening,
+) -> Handled {
     match approval {
         Approval::Help => Ok(Reply::Answer(help::help())),
         Approval::Approve(request, comment) => {
@@ -38,7 +43,10 @@ async fn approval(context: &Context, approval: Approval, opening: Opening) -> Ha
             let kind = DecisionKind::Reject;
             decisions::by_command(context, &opening, request, kind, comment).await
         }
-        Approval::Request(ask) => requests::by_command(context, ask, opening).await,
+        Approval::Request(ask) => {
+            let asked_in = typed.channel();
+            requests::by_command(context, Ask { asked_in, ..ask }, opening).await
+        }
         Approval::Explain(ask) => explain(context, &ask).await,
         Approval::Inbox(kind) => inbox(context, kind).await,
         Approval::Show(request) => show(context, &request).await,

@@ -14,6 +14,7 @@ pub use delivery::Delivery;
 pub use event::Event;
 pub use interaction::{Interaction, InteractionKind, View};
 
+use crate::domain::id::ChannelId;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +86,21 @@ pub struct Command {
     pub text: Option<String>,
     pub response_url: Option<String>,
     pub trigger_id: Option<String>,
+}
+
+impl Command {
+    /// The channel in which it was typed, unless that is a direct message.
+    pub(in crate::slack) fn channel(&self) -> Option<ChannelId> {
+        channel_of(self.channel_id.as_deref()?)
+    }
+}
+
+/// A channel by its id in Slack; direct messages begin with `D`.
+pub(in crate::slack) fn channel_of(id: &str) -> Option<ChannelId> {
+    let is_channel = id.starts_with(['C', 'G'])
+        && id.len() <= 64
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_channel.then(|| id.into())
 }
 
 /// From where something claims to come; checked before anything is touched.

@@ -8,8 +8,9 @@ use crate::domain::ask::Ask;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::digest::Payload;
 use crate::domain::document::ActionGroup;
+use crate::domain::id::ChannelId;
 use crate::domain::violation::{AskField, Violation, ViolationCode};
-use crate::slack::inbound::View;
+use crate::slack::inbound::{View, channel_of};
 use serde_json::Value;
 
 /// The modal's `callback_id`.
@@ -63,7 +64,8 @@ fn sized(config: &CompiledConfig, known: &Ask, most: usize) -> Value {
         known.cluster.as_ref(),
     ));
     blocks.extend(texts(known));
-    let mut view = blocks::modal(CALLBACK, "New request", "", &blocks);
+    let asked_in = known.asked_in.as_ref().map_or("", ChannelId::as_str);
+    let mut view = blocks::modal(CALLBACK, "New request", asked_in, &blocks);
     view["submit"] = blocks::plain_text("Ask for approval");
     view
 }
@@ -185,6 +187,7 @@ pub fn read(view: &View) -> Result<Ask, Vec<(&'static str, String)>> {
         release: view.field(RELEASE),
         reason: view.field(REASON),
         payload,
+        asked_in: view.private_metadata.as_deref().and_then(channel_of),
         ..Ask::default()
     })
 }

@@ -16,7 +16,7 @@ on_both! {
         assert!(home(&world, "bob").contains("Nothing waits for you."), "{}", home(&world, "bob"));
         // the replica on which it was opened stands still
         world.slack.set_bot_url(&url);
-        let said = world.slack.command("alice", "/approval", DEPLOY).await.expect("an answer");
+        let said = world.slack.command_in("alice", "prod-approvals", "/approval", DEPLOY).await.expect("an answer");
         assert!(said.body.contains("Asked as"), "{}", said.body);
         replica.dispatcher.finish().await;
         replica.workers.settle().await.expect("the workers work");

@@ -74,7 +74,7 @@ on_both! {
             }
         }).await.expect("the workers read the clock");
         until_degraded(&world, "worker` has panicked").await;
-        let said = world.slack.command("alice", "/approval", DEPLOY).await.expect("an answer");
+        let said = world.slack.command_in("alice", "prod-approvals", "/approval", DEPLOY).await.expect("an answer");
         assert!(said.body.contains("Asked as"), "{}", said.body);
         world.slack.wait_for_calls("chat.postMessage", 1).await.expect("the workers work on");
         world.finish().await;

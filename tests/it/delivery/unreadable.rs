@@ -66,9 +66,9 @@ on_both! {
             SELECT 'ID', 2, '{\"kind\":\"news\",\"to\":\"alice\",\"request\":\"' || id || '\"}', id, 1, 0, 0, 1795428000000 FROM requests WHERE number = 1";
         world.database.execute(&unreadable.replace("ID", &fresh_id())).await.expect("a row");
         world.bot.workers.settle().await.expect("no step fails for one row");
-        let said = world.slack.command("bob", "/approval", "approve 2").await;
+        let said = world.slack.command_in("bob", "prod-approvals", "/approval", "approve 2").await;
         said.expect("an answer");
-        let said = world.slack.command("carol", "/approval", "approve 2").await;
+        let said = world.slack.command_in("carol", "prod-approvals", "/approval", "approve 2").await;
         said.expect("an answer");
         world.bot.dispatcher.finish().await;
         world.bot.workers.settle().await.expect("no step fails for one row");

@@ -1,0 +1,5 @@
+-- The channel in which a request was asked is told of it: `notice` marks such a message, which shows no content and has no buttons.
+ALTER TABLE cards ADD COLUMN notice BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- ids compare by byte everywhere, or an index is of no use between the two tables
+ALTER TABLE follow_ups ALTER COLUMN request_id TYPE TEXT COLLATE "C";
