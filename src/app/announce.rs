@@ -135,7 +135,7 @@ fn new_holders(
             .map_or_else(String::new, |from| {
                 format!(
                     " from {} on, since nobody else is known to have given it to them",
-                    from.rfc3339()
+                    from.utc_minute()
                 )
             });
         format!("+ {} ({}) {right}{from}", person.name, person.id)

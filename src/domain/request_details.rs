@@ -12,6 +12,7 @@ use super::principal::Principal;
 use super::progress::{self, PolicyProgress};
 use super::request::{Request, Status};
 use super::time::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A request with everything that is displayed about it.
@@ -95,6 +96,14 @@ impl RequestDetails {
             Principal::Service(id) => id.as_str(),
             Principal::Operator => "the operator",
             Principal::Bot => "Countersign",
+        }
+    }
+
+    /// A principal in a sentence: a person by name, and `service ci`.
+    pub fn who<'a>(&'a self, principal: &'a Principal) -> Cow<'a, str> {
+        match principal {
+            Principal::Service(id) => format!("service {id}").into(),
+            other => self.principal_name(other).into(),
         }
     }
 

@@ -23,6 +23,15 @@ impl Timestamp {
             |time| time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         )
     }
+
+    /// In UTC to the minute, for people: `2026-11-29 14:00 UTC`.
+    pub fn utc_minute(self) -> String {
+        let rfc3339 = self.rfc3339();
+        match rfc3339.get(..16) {
+            Some(minute) => format!("{} UTC", minute.replace('T', " ")),
+            None => rfc3339,
+        }
+    }
 }
 
 /// A duration in milliseconds; people write it as `24h`, `30m` or `1h 30m`.

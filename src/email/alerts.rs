@@ -1,6 +1,6 @@
 //! What e-mails say about break-glass sessions, when Slack does not take the alert.
 
-use super::letter::{Letter, name, when};
+use super::letter::{Letter, name};
 use crate::domain::break_glass::{SessionAlert, SessionEvent, UseLine};
 
 const WHY: &str = "You receive it because Slack has not taken the alert. Break-glass alerts cannot be switched off.";
@@ -12,7 +12,10 @@ pub fn alert(alert: &SessionAlert) -> Letter {
     let initiator = name(&alert.initiator);
     let said = match &alert.event {
         SessionEvent::Started { until } => {
-            format!("{initiator} has started a session, until {}", when(*until))
+            format!(
+                "{initiator} has started a session, until {}",
+                until.utc_minute()
+            )
         }
         SessionEvent::Used { line, .. } => format!("{} bypassed policies", use_line(line)),
         SessionEvent::Ended {
@@ -28,19 +31,19 @@ pub fn alert(alert: &SessionAlert) -> Letter {
         SessionEvent::CompletedLate { line, ended_at } => format!(
             "{} was completed after its session had ended at {}",
             use_line(line),
-            when(*ended_at)
+            ended_at.utc_minute()
         ),
         SessionEvent::Reviewed { by, .. } => {
             format!("{} has reviewed the session of {initiator}", name(by))
         }
         SessionEvent::ReviewOwed { ended_at } => format!(
             "nobody has reviewed the session of {initiator}, which ended at {}",
-            when(*ended_at)
+            ended_at.utc_minute()
         ),
     };
     let said = format!("Break-glass: {said}");
     let letter = Letter::new(&said, &format!("{said}."), WHY)
-        .fact("At", &when(alert.at))
+        .fact("At", &alert.at.utc_minute())
         .fact("Reason", &alert.reason)
         .fact("Covers", &alert.scope.to_string())
         .fact("Session", alert.session.as_str());

@@ -1,8 +1,6 @@
 //! The parts of an e-mail, as plain text and as HTML. Every part is one line: nobody's text can look like another part.
 
 use crate::domain::text::{is_invisible, is_space};
-use crate::domain::time::Timestamp;
-use chrono::DateTime;
 
 /// Most characters of a name in a sentence.
 const NAME: usize = 100;
@@ -134,14 +132,6 @@ fn line(text: &str, most: usize) -> String {
 /// A name within a sentence.
 pub(super) fn name(text: &str) -> String {
     line(text, NAME)
-}
-
-/// A time as people read it, in UTC as the sender does not know where they are.
-pub(super) fn when(at: Timestamp) -> String {
-    DateTime::from_timestamp_millis(at.0).map_or_else(
-        || at.rfc3339(),
-        |at| at.format("%Y-%m-%d %H:%M UTC").to_string(),
-    )
 }
 
 /// Somebody's text within HTML, in an element or a quoted attribute.

@@ -1,7 +1,7 @@
 //! What e-mails say about requests: that one waits for the reader, that it expires soon, and what became of it. They never show the
 //! payload or a difference.
 
-use super::letter::{Letter, name, when};
+use super::letter::{Letter, name};
 use crate::app::WaitingDetails;
 use crate::domain::decision::DecisionKind;
 use crate::domain::document::Risk;
@@ -90,7 +90,7 @@ pub fn outcome(shown: &RequestDetails) -> Option<Letter> {
         letter = letter.fact(label, &deciders(shown, verdict));
     }
     if let State::Granted { until, .. } = state {
-        letter = letter.fact("Can be executed until", &when(*until));
+        letter = letter.fact("Can be executed until", &until.utc_minute());
     }
     Some(letter.next(&see(shown)))
 }
@@ -102,7 +102,7 @@ fn title(shown: &RequestDetails) -> String {
 
 /// `Alice Anderson asks for it.`
 fn asks(shown: &RequestDetails) -> String {
-    let who = name(shown.principal_name(&shown.request.requester));
+    let who = name(&shown.who(&shown.request.requester));
     format!("{who} asks for it.")
 }
 
@@ -126,7 +126,7 @@ fn with_state(letter: Letter, shown: &RequestDetails) -> Letter {
         .fact("Reason", request.reason.as_deref().unwrap_or_default())
         .fact("Missing", &open.join("; "));
     match &request.state {
-        State::Pending { expires_at } => letter.fact("Expires", &when(*expires_at)),
+        State::Pending { expires_at } => letter.fact("Expires", &expires_at.utc_minute()),
         _ => letter,
     }
 }

@@ -19,12 +19,10 @@ pub struct Moment {
 impl Moment {
     /// A moment to the minute.
     pub fn of(at: Timestamp) -> Self {
-        let iso = at.rfc3339();
-        let text = match (iso.get(..10), iso.get(11..16)) {
-            (Some(day), Some(time)) => format!("{day} {time} UTC"),
-            _ => iso.clone(),
-        };
-        Self { iso, text }
+        Self {
+            iso: at.rfc3339(),
+            text: at.utc_minute(),
+        }
     }
 }
 

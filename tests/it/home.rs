@@ -35,11 +35,11 @@ on_both! {
         insta::assert_snapshot!("home_bob", seen);
         let after = clicks(&world, "bob", "approve").await;
         assert!(world.card().contains("1 of 2"), "{}", world.card());
-        assert!(after.contains("Waiting for you (0)") && after.contains("Decided by you"), "{after}");
+        assert!(after.contains("# Waiting for you\n") && after.contains("Decided by you"), "{after}");
         // the request disappears from carol's open Home tab
         opens(&world, "carol").await;
         world.types("dan", "approve 1").await;
-        assert!(home(&world, "carol").contains("Waiting for you (0)"), "{}", home(&world, "carol"));
+        assert!(home(&world, "carol").contains("# Waiting for you\n"), "{}", home(&world, "carol"));
         insta::assert_snapshot!("home_carol_administers", home(&world, "carol"));
         world.finish().await;
     }
@@ -86,6 +86,11 @@ on_both! {
         world.slack.press("carol", Place::Home, cluster, Forge::default()).await.expect("a choice");
         world.settle().await;
         assert!(home(&world, "carol").contains("Waiting for you (1)"), "{}", home(&world, "carol"));
+        // what alice asked for: five, and more on request
+        let few = opens(&world, "alice").await;
+        assert!(few.contains("*#10* Alice") && !few.contains("*#9* Alice") && few.contains("[Show more]"), "{few}");
+        let more = clicks(&world, "alice", "home_more").await;
+        assert!(more.contains("*#5* Alice") && more.contains("The newest 10;") && !more.contains("[Show more]"), "{more}");
         // bob approves nothing on clusters, but can see the requests for other approvers
         opens(&world, "bob").await;
         let others = clicks(&world, "bob", "home_all").await;
@@ -96,7 +101,7 @@ on_both! {
     async fn recently_opened_home_tab_is_republished(kind) {
         let world = world!(kind);
         opens(&world, "bob").await;
-        assert!(home(&world, "bob").contains("Nothing waits for you."), "{}", home(&world, "bob"));
+        assert!(home(&world, "bob").contains("No request waits for you."), "{}", home(&world, "bob"));
         world.types("alice", DEPLOY).await;
         assert!(home(&world, "bob").contains("Waiting for you (1)"), "{}", home(&world, "bob"));
         let calls = world.slack.call_count("views.publish");

@@ -122,12 +122,12 @@ impl Dispatcher {
         };
         let yours = ListFilter {
             requester: Some(Principal::Person(person.id.clone())),
-            limit: home::LATELY,
+            limit: look.lately() + 1,
             ..ListFilter::default()
         };
         let pending = app.list(pending).await?;
         let yours = app.list(yours).await?;
-        let decided = app.decided_by(&person.id, home::LATELY).await?;
+        let decided = app.decided_by(&person.id, look.lately() + 1).await?;
         let caller = Caller::person(person.id.clone(), Via::Button);
         let events = match app.latest_events(&caller, home::EVENTS).await {
             Ok(events) => Some(events),

@@ -28,7 +28,10 @@ pub fn audit(events: &[LoggedEvent], directory: &Directory) -> Message {
     let hint = "Newest first. `countersign audit export` has everything, `countersign audit verify` checks it.";
     blocks.push(blocks::context(&[hint.to_owned()]));
     Message {
-        text: format!("The latest {} events of the audit log.", events.len()),
+        text: format!(
+            "Here are the latest {} events of the audit log.",
+            events.len()
+        ),
         blocks,
     }
 }

@@ -132,7 +132,7 @@ pub fn read_value(value: &str) -> Option<(RequestId, Digest)> {
 /// Who wants what, and how risky it is; the fields below say where.
 fn headline(shown: &RequestDetails) -> String {
     let number = shown.request.number;
-    let who = name(shown.principal_name(&shown.request.requester));
+    let who = name(&shown.who(&shown.request.requester));
     let what = name(&shown.action.name);
     let risk = phrases::risk(shown.action.risk);
     if shown.is_pending() {
@@ -182,7 +182,7 @@ pub(super) fn facts(shown: &RequestDetails, offer: Offer) -> Value {
         .collect();
     pairs.push(("Action", phrases::action_code(shown)));
     if request.submitted_by != request.requester {
-        let by = name(shown.principal_name(&request.submitted_by));
+        let by = name(&shown.who(&request.submitted_by));
         pairs.push(("Submitted by", by));
     }
     if !request.authors.is_empty() {

@@ -140,7 +140,7 @@ fn branch(node: &Explanation, depth: usize, lines: &mut Vec<String>) {
 }
 
 fn event_line(shown: &RequestDetails, event: &TimelineEvent) -> String {
-    let who = name(shown.principal_name(&event.actor));
+    let who = name(&shown.who(&event.actor));
     let did = in_words(event.what, &event.actor, "the request");
     let note = event.note.as_deref().filter(|_| !is_listed(shown, event));
     let note = note.map_or_else(String::new, |note| format!(": {}", brief(note, 300)));

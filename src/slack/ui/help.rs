@@ -20,7 +20,7 @@ pub fn help() -> Message {
         "`/approval explain release.deploy project=api-platform env=production`".to_owned(),
         "Also: `inbox TYPE` (release, promotion, rollback, project, cluster, security), `show N`, `reject N why`, `cancel N`, `policies`, `stats 7d` (how long requests wait), `stale` (what waits too long), `notify needed` (your notifications), `away until=2026-12-24 delegate=bob`, `back`, `audit` (for administrators), `help`. `request` alone opens a form. `request` and `explain` take project, cluster, env, release, reason and payload in any order; quote what has spaces.".to_owned(),
     ];
-    let text = "How to use /approval: request, inbox, show, approve, reject, cancel, explain, policies, stats, stale, notify, away, back, audit, help.";
+    let text = "You can type /approval with one of these words: request, inbox, show, approve, reject, cancel, explain, policies, stats, stale, notify, away, back, audit, help.";
     Message {
         text: text.to_owned(),
         blocks: vec![blocks::section(&lines.join("\n"))],
@@ -48,7 +48,8 @@ pub fn break_glass() -> Message {
         "`start` takes actions (ids, or the groups `cluster` and `project`), cluster, env, project, for, responders and reason in any order, several with commas between them; what is missing is asked in a form. `revoke` ends your session early.".to_owned(),
     ];
     Message {
-        text: "How to use /breakglass: start, status, revoke, help.".to_owned(),
+        text: "You can type /breakglass with one of these words: start, status, revoke, help."
+            .to_owned(),
         blocks: vec![blocks::section(&lines.join("\n"))],
     }
 }
@@ -66,7 +67,7 @@ pub fn misread_break_glass(misread: &ParseError, typed: &str) -> Message {
 /// What waits, with a mark on what this person could approve.
 pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
     if page.items.is_empty() {
-        return Message::plain("Nothing waits for a decision.");
+        return Message::plain("No request waits for a decision.");
     }
     let lines: Vec<String> = page
         .items
@@ -94,6 +95,17 @@ pub fn inbox(page: &Page, person: &PersonId, directory: &Directory) -> Message {
             many => format!("{many} requests wait for a decision."),
         },
         blocks,
+    }
+}
+
+/// The outcome in one sentence.
+fn headline(explained: &Explained) -> &'static str {
+    if !explained.violations.is_empty() {
+        "The request would be refused."
+    } else if explained.gates.is_empty() {
+        "The request would be allowed at once."
+    } else {
+        "The request would wait for approvals."
     }
 }
 
@@ -155,7 +167,7 @@ pub fn explained(explained: &Explained, directory: &Directory) -> Message {
         lines.push(format!("{more} more policies do not apply."));
     }
     Message {
-        text: "What would happen to this request.".to_owned(),
+        text: headline(explained).to_owned(),
         blocks: blocks::packed(&lines, blocks::MESSAGE_BYTES),
     }
 }

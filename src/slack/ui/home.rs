@@ -13,12 +13,16 @@ use serde_json::{Value, json};
 
 /// Requests of one page.
 pub const PAGE: u32 = 10;
-/// Own requests and own decisions that are listed.
-pub const LATELY: u32 = 5;
+/// Own requests and own decisions that are listed at first.
+const LATELY: u32 = 5;
+/// Those after a click on Show more.
+const MORE_LATELY: u32 = 10;
 /// Events of the audit log that administrators see.
 pub const EVENTS: u32 = 8;
 /// Most characters of a line.
 const LINE: usize = 400;
+/// Most characters of a line without buttons that decide.
+const ROW: usize = 250;
 
 /// How somebody looks at the pending requests. It travels with the view and comes back from outside: it chooses what is listed, and
 /// gives no right.
@@ -31,12 +35,19 @@ pub struct Look {
     pub all: bool,
     /// Below this number: a later page.
     pub below: Option<String>,
+    /// More of what they asked for and decided.
+    pub more: bool,
 }
 
 impl Look {
     /// Reads what a view carries; anything unreadable is the first look.
     pub fn read(metadata: Option<&str>) -> Self {
         serde_json::from_str(metadata.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// How many own requests and own decisions are listed.
+    pub fn lately(&self) -> u32 {
+        if self.more { MORE_LATELY } else { LATELY }
     }
 
     /// The look after a click on one of the Home tab's own buttons; `None` for another button.
@@ -58,6 +69,7 @@ impl Look {
                 ..first
             },
             "home_first" => first,
+            "home_more" => Self { more: true, ..self },
             "home_older" => Self {
                 below: Some(value.to_owned()),
                 ..first
@@ -77,9 +89,9 @@ pub struct Home<'a> {
     pub pending: &'a [RequestDetails],
     /// Where the next page begins.
     pub next: Option<&'a str>,
-    /// What they asked for last.
+    /// What they asked for last; one more than is listed, if there are more.
     pub yours: &'a [RequestDetails],
-    /// What they decided on last.
+    /// What they decided on last; one more than is listed, if there are more.
     pub decided: &'a [RequestDetails],
     /// The latest events of the audit log, for administrators.
     pub events: Option<&'a [LoggedEvent]>,
@@ -106,11 +118,11 @@ pub fn home(home: &Home<'_>) -> Value {
             code("/approval request")
         )));
     }
-    blocks.extend(home.yours.iter().map(|shown| row(shown, "")));
+    blocks.extend(lately(home.yours, home.look));
     if !home.decided.is_empty() {
         blocks.push(blocks::divider());
         blocks.push(blocks::header("Decided by you"));
-        blocks.extend(home.decided.iter().map(|shown| row(shown, "")));
+        blocks.extend(lately(home.decided, home.look));
     }
     if let Some(events) = home.events.filter(|events| !events.is_empty()) {
         blocks.push(blocks::divider());
@@ -127,19 +139,40 @@ pub fn home(home: &Home<'_>) -> Value {
     json!({ "type": "home", "private_metadata": look, "blocks": blocks })
 }
 
+/// The newest ones, and how to see more.
+fn lately(requests: &[RequestDetails], look: &Look) -> Vec<Value> {
+    let listed = look.lately() as usize;
+    let rows = requests.iter().take(listed).map(|shown| row(shown));
+    let mut blocks: Vec<Value> = rows.collect();
+    if requests.len() <= listed {
+        return blocks;
+    }
+    blocks.push(if look.more {
+        let words = format!("The newest {MORE_LATELY}; the API and the web pages list all.");
+        blocks::context(&[words])
+    } else {
+        let label = "Show more of what you asked for and decided";
+        blocks::actions(&[blocks::button("home_more", "Show more", "more", label)])
+    });
+    blocks
+}
+
 /// The Home tab of somebody who may not use it, or at a bad moment.
 pub fn unavailable(why: &str) -> Value {
     json!({ "type": "home", "blocks": [blocks::section(&escape(why))] })
 }
 
 fn title(home: &Home<'_>) -> String {
-    let count = home.pending.len();
-    let more = if home.next.is_some() { "+" } else { "" };
     let what = if home.look.all {
         "Pending requests"
     } else {
         "Waiting for you"
     };
+    let count = home.pending.len();
+    if count == 0 {
+        return what.to_owned();
+    }
+    let more = if home.next.is_some() { "+" } else { "" };
     let page = if home.look.below.is_some() {
         ", a later page"
     } else {
@@ -198,10 +231,10 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
     if home.pending.is_empty() {
         blocks.push(blocks::section(match (home.look.all, home.look.kind) {
             (false, None) => {
-                "Nothing waits for you. Press All pending to see what waits for others."
+                "No request waits for you. Press All pending to see what waits for others."
             }
-            (true, None) => "Nothing waits for a decision.",
-            (_, Some(_)) => "Nothing of this type waits.",
+            (true, None) => "No request waits for a decision.",
+            (_, Some(_)) => "No request of this type waits.",
         }));
     }
     for shown in home.pending {
@@ -209,7 +242,7 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
             blocks.push(blocks::section(&line(shown, " · *you can approve*")));
             blocks.push(blocks::actions(&decide(shown)));
         } else {
-            blocks.push(row(shown, ""));
+            blocks.push(row(shown));
         }
     }
     let turns = turns(home);
@@ -262,8 +295,8 @@ fn line(shown: &RequestDetails, mark: &str) -> String {
     cut_markup(&phrases::list_line(shown), LINE) + mark
 }
 
-fn row(shown: &RequestDetails, mark: &str) -> Value {
-    let mut row = blocks::section(&line(shown, mark));
+fn row(shown: &RequestDetails) -> Value {
+    let mut row = blocks::section(&cut_markup(&phrases::list_line(shown), ROW));
     let label = format!("Details of request {}", shown.request.number);
     row["accessory"] = blocks::button("details", "Details", &card_value(shown), &label);
     row

@@ -17,7 +17,7 @@ const NAMES_SHOWN: usize = 5;
 
 /// `Alice asks for Deploy release on api-platform / production / v1.4.2 (High risk)`.
 pub fn sentence(shown: &RequestDetails) -> String {
-    let who = name(shown.principal_name(&shown.request.requester));
+    let who = name(&shown.who(&shown.request.requester));
     let what = name(&shown.action.name);
     let risk = risk(shown.action.risk);
     let place = place(shown);
@@ -208,7 +208,7 @@ fn last(shown: &RequestDetails, what: AuditEventKind) -> Option<&TimelineEvent> 
 fn canceller(shown: &RequestDetails) -> String {
     last(shown, AuditEventKind::RequestCancelled).map_or_else(
         || "its requester".to_owned(),
-        |event| name(shown.principal_name(&event.actor)),
+        |event| name(&shown.who(&event.actor)),
     )
 }
 

@@ -41,7 +41,10 @@ pub fn list(document: &ConfigDocument, administers: bool) -> Message {
         blocks.push(blocks::actions(&[new]));
     }
     Message {
-        text: format!("{} policies.", document.policies.len()),
+        text: match document.policies.len() {
+            1 => "There is one policy.".to_owned(),
+            many => format!("There are {many} policies."),
+        },
         blocks,
     }
 }

@@ -177,17 +177,8 @@ pub fn date(at: Timestamp) -> String {
     let seconds = at.0.div_euclid(1_000);
     format!(
         "<!date^{seconds}^{{date_short_pretty}} {{time}}|{}>",
-        utc(at)
+        at.utc_minute()
     )
-}
-
-/// A moment in UTC, to the minute.
-pub fn utc(at: Timestamp) -> String {
-    let rfc3339 = at.rfc3339();
-    match rfc3339.get(..16) {
-        Some(minute) => format!("{} UTC", minute.replace('T', " ")),
-        None => rfc3339,
-    }
 }
 
 /// A person who can act, so that Slack tells them; by name where no Slack account is known.

@@ -31,7 +31,7 @@ fn reminder(waiting: &WaitingDetails) -> String {
         _ => String::new(),
     };
     if who.is_empty() {
-        let requester = name(shown.principal_name(&shown.request.requester));
+        let requester = name(&shown.who(&shown.request.requester));
         return format!("Reminder: this request of {requester} still waits{expiry}.");
     }
     format!("Reminder: still waits for {who}{expiry}.")

@@ -206,7 +206,7 @@ fn rows(page: &Page, visitor: &Visitor) -> Vec<Row> {
             number: request.number,
             action: shown.action.name.clone(),
             risk: words::risk(shown.action.risk),
-            requester: shown.principal_name(&request.requester).to_owned(),
+            requester: shown.who(&request.requester).into_owned(),
             target: request.target.to_string(),
             asked: Moment::of(request.created_at),
             status: words::status(&request.state),

@@ -112,9 +112,9 @@ impl RequestView {
             status: words::status(&request.state),
             sign: words::sign(&request.state),
             tone: words::tone(&request.state),
-            requester: shown.principal_name(&request.requester).to_owned(),
+            requester: shown.who(&request.requester).into_owned(),
             submitter: (request.submitted_by != request.requester)
-                .then(|| shown.principal_name(&request.submitted_by).to_owned()),
+                .then(|| shown.who(&request.submitted_by).into_owned()),
             authors: names(shown, request.authors.iter(), 0),
             asked: Moment::of(request.created_at),
             target: target(shown),
@@ -231,7 +231,7 @@ fn decisions(shown: &RequestDetails) -> Vec<DecisionView> {
 fn timeline(shown: &RequestDetails) -> Vec<EventView> {
     let view = |event: &crate::domain::request_details::TimelineEvent| EventView {
         at: Moment::of(event.at),
-        who: shown.principal_name(&event.actor).to_owned(),
+        who: shown.who(&event.actor).into_owned(),
         what: in_words(event.what, &event.actor, "the request"),
         via: match event.actor {
             Principal::Bot => "",

@@ -13,7 +13,7 @@ on_both! {
         let (replica, url) = world.replica().await;
         world.slack.open_home("bob").await.expect("an answer");
         world.settle().await;
-        assert!(home(&world, "bob").contains("Nothing waits for you."), "{}", home(&world, "bob"));
+        assert!(home(&world, "bob").contains("No request waits for you."), "{}", home(&world, "bob"));
         // the replica on which it was opened stands still
         world.slack.set_bot_url(&url);
         let said = world.slack.command_in("alice", "prod-approvals", "/approval", DEPLOY).await.expect("an answer");

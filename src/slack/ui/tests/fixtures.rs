@@ -348,7 +348,10 @@ pub(super) fn home_of(
     home::home(&Home {
         notifications: &[],
         person: &carol(),
-        look: &Look::default(),
+        look: &Look {
+            more: true,
+            ..Look::default()
+        },
         pending,
         next: (!pending.is_empty()).then_some("41"),
         yours: lately,

@@ -287,7 +287,7 @@ proptest! {
         let event = logged(AuditEventKind::SessionStarted, Principal::Person(words.as_str().into()), Some(&words));
         let events = vec![event; 50];
         let pending = vec![shown.clone(); home::PAGE as usize];
-        let lately = vec![shown.clone(); home::LATELY as usize];
+        let lately = vec![shown.clone(); 11];
         let home = home_of(&pending, &lately, Some(&events[..home::EVENTS as usize]));
         prop_assert!(home["blocks"].as_array().is_some_and(|blocks| blocks.len() <= 100));
         let size = home.to_string().len();
