@@ -8,6 +8,7 @@ use crate::domain::document::PolicyTemplate;
 use crate::domain::follow_up::{Due, FollowUps, OpenPolicy, Waiting};
 use crate::domain::id::{OutboxId, PersonId, RequestId};
 use crate::domain::message::Message;
+use crate::domain::people::Person;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{self, PolicyProgress};
 use crate::domain::request::{Request, State};
@@ -64,7 +65,8 @@ impl App {
         config: &CompiledConfig,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        if config.document().email.is_none() {
+        let is_outside = |person: &Person| person.email.is_some() && person.slack.is_empty();
+        if config.document().email.is_none() || !config.directory().people().any(is_outside) {
             return Ok(());
         }
         let loaded = Loaded {

@@ -16,7 +16,7 @@ use crate::domain::request_details::RequestDetails;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::violation::{AskField, Violation, ViolationCode};
 use crate::domain::webhook;
-use crate::store::Tx;
+use crate::store::{Loaded, Tx};
 use serde_json::{Value, json};
 
 /// The largest payload in canonical form, in bytes (docs/decisions.md D38).
@@ -133,8 +133,15 @@ impl App {
             self.send(tx, outcome_messages(&request), now).await?;
         }
         idempotency::store_response(tx, once, &ResponseSubject::request(&request.id), now).await?;
+        let stored = Loaded {
+            request,
+            decisions: Vec::new(),
+            config: version,
+        };
+        let shown = self.show_loaded(tx, vec![stored]).await?.pop();
         Ok(Submitted {
-            shown: self.show_in(tx, &request.id).await?,
+            shown: shown
+                .ok_or_else(|| AppError::Internal("a new request is missing".to_owned()))?,
             new: true,
             repeated: false,
         })
@@ -189,14 +196,18 @@ impl App {
             i64::from(limits.pending_per_principal),
             i64::from(limits.requests_per_second),
         );
-        if most > 0 && tx.pending_of(principal).await? >= most {
+        if most <= 0 && rate <= 0 {
+            return Ok(());
+        }
+        let a_second_ago = Timestamp(now.0.saturating_sub(Span::seconds(1).0));
+        let (pending, lately) = tx.load_of(principal, a_second_ago).await?;
+        if most > 0 && pending >= most {
             let why = format!(
                 "You have {most} pending requests, which is the limit; cancel some, or wait for their decisions."
             );
             return Err(Refusal::TooMany(why, 60).into());
         }
-        let a_second_ago = Timestamp(now.0.saturating_sub(Span::seconds(1).0));
-        if rate > 0 && tx.asked_since(principal, a_second_ago).await? >= rate {
+        if rate > 0 && lately >= rate {
             let why = format!(
                 "At most {rate} requests a second are taken from one principal; slow down."
             );

@@ -48,6 +48,8 @@ async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Db
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(FEWEST_CONNECTIONS))
         .acquire_timeout(CONNECTION_DEADLINE)
+        // the first statement tells; see `Lent`
+        .test_before_acquire(false)
         .after_connect(|conn, _| Box::pin(settings::apply(conn)))
         .connect_lazy_with(options);
     let mut conn = match pool.acquire().await {

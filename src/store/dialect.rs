@@ -121,6 +121,18 @@ sql! {
     FORGET_GAINED_POSTGRES @postgres = "DELETE FROM gained g
         USING jsonb_to_recordset(CAST($1 AS jsonb)) AS x(p text, w text) WHERE g.person = x.p AND g.what = x.w";
 
+    INSERT_REQUEST_SQLITE @sqlite = "
+        INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
+            gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces, callback_url)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21, $22);
+        INSERT INTO payloads (request_id, content) VALUES ($1, $23)";
+    INSERT_REQUEST_POSTGRES @postgres = "
+        WITH r AS (
+            INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
+                gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces, callback_url)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21, $22))
+        INSERT INTO payloads (request_id, content) VALUES ($1, $23)";
+
     NEXT_NUMBER_SQLITE @sqlite = "SELECT coalesce(max(number), 0) + 1 FROM requests";
     NEXT_NUMBER_POSTGRES @postgres = "SELECT nextval('request_number')";
 

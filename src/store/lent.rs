@@ -3,7 +3,7 @@
 
 use super::{ANSWER_DEADLINE, StoreError, answered, answered_within};
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, PgConnection, PgPool, Postgres};
+use sqlx::{Connection as _, Executor, PgConnection, PgPool, Postgres};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -17,21 +17,50 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Borrows a connection. The pool has a deadline of its own.
+    /// Borrows a connection that answers. The pool has a deadline of its own.
     pub(super) async fn of(pool: &PgPool) -> Result<Self, StoreError> {
-        Ok(Self {
-            conn: Some(pool.acquire().await?),
-            is_open: false,
-        })
+        Self::after(pool, None).await
     }
 
-    /// Borrows a connection and begins a transaction with this statement.
+    /// Borrows a connection and begins a transaction with this statement, whose answer shows that the connection lives: the pool does
+    /// not ask before.
     pub(super) async fn begin(pool: &PgPool, statement: &'static str) -> Result<Self, StoreError> {
-        let mut lent = Self::of(pool).await?;
-        // even if the answer never comes
-        lent.is_open = true;
-        answered(lent.conn().execute(sqlx::raw_sql(statement))).await?;
-        Ok(lent)
+        Self::after(pool, Some(statement)).await
+    }
+
+    /// Borrows a connection and begins a transaction, or asks whether it lives. One that was cut while it was idle, as by a restart of
+    /// the server, is replaced by the next one.
+    async fn after(pool: &PgPool, begin: Option<&'static str>) -> Result<Self, StoreError> {
+        let mut idle_ones = pool.num_idle();
+        loop {
+            let mut lent = Self {
+                conn: Some(pool.acquire().await?),
+                // even if the answer never comes
+                is_open: begin.is_some(),
+            };
+            let first = match begin {
+                Some(statement) => answered(lent.conn().execute(sqlx::raw_sql(statement)))
+                    .await
+                    .map(|_| ()),
+                None => answered(lent.conn().ping()).await,
+            };
+            match first {
+                Ok(()) => return Ok(lent),
+                Err(StoreError::Unreachable(_)) if idle_ones > 0 => {
+                    idle_ones -= 1;
+                    lent.close();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Closes the connection instead of giving it back.
+    fn close(mut self) {
+        if let Some(conn) = &mut self.conn {
+            conn.close_on_drop();
+        }
+        drop(self.conn.take());
     }
 
     /// The connection.

@@ -231,6 +231,17 @@ impl Db {
         Ok(self.unit_on(conn))
     }
 
+    /// Takes a connection for one statement that reads. Without a transaction around it, that is one round trip instead of three.
+    pub async fn glance(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.read().await,
+            Self::Postgres { pool, .. } => {
+                let lent = lent::Lent::of(pool).await;
+                Ok(self.unit_on(Conn::Postgres(self.explained(lent).await?)))
+            }
+        }
+    }
+
     fn unit_on(&self, conn: Conn) -> Tx {
         Tx {
             conn,

@@ -14,16 +14,12 @@ use crate::domain::time::Timestamp;
 use std::collections::HashMap;
 
 sql! {
-    INSERT = "INSERT INTO requests (id, number, version, status, kind, action, target, requester, submitted_by, authors, reason, digest,
-            gates, observed, bypassed, excluded, session_id, ends_at, created_at, decided_at, executed_at, outcome, replaces, callback_url)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, NULL, NULL, $21, $22)";
-    INSERT_PAYLOAD = "INSERT INTO payloads (request_id, content) VALUES ($1, $2)";
     SAVE = "UPDATE requests SET version = version + 1, status = $2, gates = $3, ends_at = $4, decided_at = $5, executed_at = $6, outcome = $7,
         bypassed = $8 WHERE id = $1";
     ID_OF_NUMBER = "SELECT id FROM requests WHERE number = $1";
     IDENTICAL = "SELECT id FROM requests WHERE status = 'pending' AND digest = $1 AND requester = $2 ORDER BY number DESC LIMIT 1";
-    PENDING_OF = "SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1";
-    ASKED_SINCE = "SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2";
+    LOAD_OF = "SELECT (SELECT count(*) FROM requests WHERE status = 'pending' AND submitted_by = $1),
+        (SELECT count(*) FROM requests WHERE submitted_by = $1 AND created_at > $2)";
     ENDING = "SELECT ends_at, id FROM requests WHERE ends_at <= $1 AND (ends_at, id) > ($2, $3) ORDER BY ends_at, id LIMIT $4";
     CUT_VOTE = "UPDATE decisions SET teams = $3, roles = $4 WHERE request_id = $1 AND person = $2 AND at = $5";
 }
@@ -85,7 +81,12 @@ impl Tx {
             json(&request.bypassed)?,
             json(&request.excluded)?,
         ];
-        on_db!(self, |c| sqlx::query(INSERT)
+        let text = on!(
+            self,
+            dialect::INSERT_REQUEST_SQLITE,
+            dialect::INSERT_REQUEST_POSTGRES
+        );
+        on_db!(self, |c| sqlx::query(text)
             .bind(request.id.as_str())
             .bind(request.number)
             .bind(request.version)
@@ -113,11 +114,6 @@ impl Tx {
             .bind(request.decided_at.map(|at| at.0))
             .bind(request.replaces.as_ref().map(RequestId::as_str))
             .bind(request.callback_url.as_deref())
-            .execute(c)
-            .await
-            .map(|_| ()))?;
-        on_db!(self, |c| sqlx::query(INSERT_PAYLOAD)
-            .bind(request.id.as_str())
             .bind(&request.payload)
             .execute(c)
             .await
@@ -226,27 +222,17 @@ impl Tx {
         read("id", row.map(|(id,)| id.parse()).transpose())
     }
 
-    /// How many requests of this principal are pending.
-    pub async fn pending_of(&mut self, principal: &Principal) -> Result<i64, StoreError> {
-        let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(PENDING_OF)
-            .bind(principal.to_string())
-            .fetch_one(c)
-            .await)?;
-        Ok(count)
-    }
-
-    /// How many requests this principal submitted after `since`.
-    pub async fn asked_since(
+    /// How many requests of this principal are pending, and how many it submitted after `since`.
+    pub async fn load_of(
         &mut self,
         principal: &Principal,
         since: Timestamp,
-    ) -> Result<i64, StoreError> {
-        let (count,): (i64,) = on_db!(self, |c| sqlx::query_as(ASKED_SINCE)
+    ) -> Result<(i64, i64), StoreError> {
+        on_db!(self, |c| sqlx::query_as(LOAD_OF)
             .bind(principal.to_string())
             .bind(since.0)
             .fetch_one(c)
-            .await)?;
-        Ok(count)
+            .await)
     }
 
     /// A page of the requests whose time is over at `now`. Unreadable requests stay overdue, so `limit` is extended by the number of

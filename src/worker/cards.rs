@@ -68,7 +68,7 @@ impl Workers {
         limit: i64,
         now: Timestamp,
     ) -> Result<Claimed<DueCard>, AppError> {
-        let mut tx = self.app.db().read().await?;
+        let mut tx = self.app.db().glance().await?;
         let next = tx.next_card_due(kind, now).await?;
         drop(tx);
         if !is_due(next, now) {

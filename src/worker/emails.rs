@@ -124,7 +124,7 @@ impl Workers {
         if self.emails.is_paused(now) {
             return Ok(false);
         }
-        let mut tx = self.app.db().read().await?;
+        let mut tx = self.app.db().glance().await?;
         let next = tx.next_message_due(Lane::Email, now).await?;
         drop(tx);
         if !is_due(next, now) {

@@ -95,7 +95,7 @@ impl Workers {
     /// Delivers messages of a lane that are due, at most `limit`; says how many it took up.
     async fn deliver_some(&self, lane: Lane, limit: i64) -> Result<i64, AppError> {
         let now = self.app.now();
-        let mut tx = self.app.db().read().await?;
+        let mut tx = self.app.db().glance().await?;
         let next = tx.next_message_due(lane, now).await?;
         drop(tx);
         if !is_due(next, now) {

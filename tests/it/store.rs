@@ -1,6 +1,8 @@
 //! The store alone: every statement prepares, and a failed transaction leaves nothing.
 
 use crate::database::{Kind, fresh, on_both};
+use crate::database_health::Failover;
+use crate::world::world;
 use countersign::domain::time::Timestamp;
 use countersign::store::{Db, On, STATEMENTS, StoreError, StoredResponse};
 use sqlx::{Connection, Executor, SqlSafeStr};
@@ -157,4 +159,25 @@ fn both_databases_have_migrations_of_the_same_names() {
         names
     };
     assert_eq!(names("migrations/sqlite"), names("migrations/postgres"));
+}
+
+/// As after a restart of the server: whoever comes next notices nothing.
+#[tokio::test]
+async fn connections_that_were_cut_while_idle_are_replaced_f1() {
+    let world = world!(Kind::Postgres);
+    let failover = Failover::of(&world).await;
+    let db = Db::open(&failover.url).await.expect("the server");
+    for ends_server_side in [false, true, true] {
+        let opened = futures::future::join_all((0..4).map(|_| db.read())).await;
+        drop(opened);
+        if ends_server_side {
+            failover.turn(&world, "off").await;
+        }
+        db.read().await.expect("a transaction");
+        db.glance().await.expect("a connection");
+        assert!(db.time().await.expect("an answer").is_some());
+    }
+    db.close().await;
+    failover.end(&world).await;
+    world.finish().await;
 }
