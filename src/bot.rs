@@ -39,8 +39,6 @@ const SOCKETS: &str = "Socket Mode: ";
 
 /// What a bot is started with.
 pub struct Parts {
-    /// The open database.
-    pub db: Db,
     /// The clock that decides.
     pub clock: Clock,
     /// The bot token.
@@ -100,8 +98,8 @@ pub struct Bot {
 
 impl Bot {
     /// Wires the parts together; nothing runs by itself yet but the deciders.
-    pub async fn new(parts: Parts) -> Result<Self, CannotStart> {
-        let app = App::start(parts.db, parts.clock).await?;
+    pub async fn new(db: Db, parts: Parts) -> Result<Self, CannotStart> {
+        let app = App::start(db, parts.clock).await?;
         let slack = Slack::new(&parts.bot_token, &parts.slack_api_url)?;
         let dispatcher = Dispatcher::new(app.clone(), slack.clone());
         let (told, troubles) = watch::channel(ReadinessState {

@@ -2,9 +2,9 @@
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
-use super::server::{self, Servers, Start};
+use super::server::{self, Servers};
 use crate::app::{AppError, Changed, Clock};
-use crate::bot::{Bot, CannotStart};
+use crate::bot::{Bot, CannotStart, Parts};
 use crate::config::file::Source;
 use crate::config::file_error::ConfigFileErrors;
 use crate::config::settings::{ServeArgs, Settings, environment};
@@ -26,8 +26,7 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         .map(Source::open)
         .transpose()
         .map_err(|faults| usage(&faults))?;
-    let bot = server::bot(Start {
-        database_url: settings.database_url.expose_secret(),
+    let parts = Parts {
         clock: Clock::System,
         bot_token: settings.slack.bot_token.clone(),
         slack_api_url: settings
@@ -46,9 +45,10 @@ pub async fn main(args: ServeArgs) -> Result<ExitStatus, CliError> {
         } else {
             MetricsAddress::Public
         },
-    })
-    .await
-    .map_err(cannot_start)?;
+    };
+    let bot = server::bot(settings.database_url.expose_secret(), parts)
+        .await
+        .map_err(cannot_start)?;
     if let Some(public) = &settings.public_url {
         bot.app.serve_pages_at(&public.to_string());
     }

@@ -1,16 +1,13 @@
 //! A bot that serves until it receives a stop signal, for `serve` and `demo`.
 
-use crate::app::{AppError, Clock, DECIDE_SECONDS, describe_metrics};
+use crate::app::{AppError, DECIDE_SECONDS, describe_metrics};
 use crate::bot::{Bot, CannotStart, Parts};
+use crate::http::Bounds;
 use crate::http::server::{self, ConnectionLimits};
-use crate::http::{Bounds, MetricsAddress};
-use crate::slack::inbound::signature::SigningSecrets;
 use crate::store::Db;
-use crate::web::Variables;
 use axum::Router;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,30 +28,6 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// Bounds of the histogram of decision times, in seconds; Slack waits three seconds.
 const DECIDE_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
-/// Settings in which `serve` and `demo` differ.
-pub struct Start<'a> {
-    /// Database URL.
-    pub database_url: &'a str,
-    /// The clock that decides.
-    pub clock: Clock,
-    /// Slack bot token.
-    pub bot_token: SecretString,
-    /// Base URL of Slack's Web API.
-    pub slack_api_url: String,
-    /// Signing secrets; none if Slack sends through Socket Mode only.
-    pub signing_secrets: Option<SigningSecrets>,
-    /// Reads the environment variables that the configuration names.
-    pub variables: Variables,
-    /// App-level token, for Socket Mode.
-    pub app_token: Option<SecretString>,
-    /// Slack app id, if configured.
-    pub app_id: Option<String>,
-    /// Renders `/metrics`.
-    pub metrics: PrometheusHandle,
-    /// Address at which `/metrics` is served.
-    pub metrics_at: MetricsAddress,
-}
-
 /// Installs the recorder of this process; the handle renders what it has recorded.
 pub fn metrics() -> Result<PrometheusHandle, AppError> {
     let metrics = PrometheusBuilder::new()
@@ -69,21 +42,10 @@ pub fn metrics() -> Result<PrometheusHandle, AppError> {
 }
 
 /// Opens the database and builds the bot.
-pub async fn bot(start: Start<'_>) -> Result<Bot, CannotStart> {
-    Bot::new(Parts {
-        db: Db::open(start.database_url).await?,
-        clock: start.clock,
-        bot_token: start.bot_token,
-        slack_api_url: start.slack_api_url,
-        signing_secrets: start.signing_secrets,
-        variables: start.variables,
-        app_token: start.app_token,
-        app_id: start.app_id,
-        metrics: start.metrics,
-        metrics_at: start.metrics_at,
-    })
-    .await
-    .map(|bot| bot.bounded(Bounds::for_connections(connections())))
+pub async fn bot(database_url: &str, parts: Parts) -> Result<Bot, CannotStart> {
+    let db = Db::open(database_url).await?;
+    let bot = Bot::new(db, parts).await?;
+    Ok(bot.bounded(Bounds::for_connections(connections())))
 }
 
 /// How many connections this process can serve at once. Without a limit, strangers could take every file descriptor and leave none to

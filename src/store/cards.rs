@@ -242,7 +242,7 @@ impl Tx {
         }
     }
 
-    /// Reads claimed rows one by one.
+    /// Reads claimed rows one by one, and sets aside what is unreadable.
     async fn take_in_cards(
         &mut self,
         rows: Vec<Row>,
@@ -250,22 +250,15 @@ impl Tx {
         now: Timestamp,
         claimed: &mut Claimed<DueCard>,
     ) -> Result<(), StoreError> {
-        for row in rows {
-            match card_of(&row, probes_after) {
-                Ok(card) => claimed.due.push(card),
-                Err(unreadable) => {
-                    unreadable.report("set aside");
-                    claimed.set_aside += 1;
-                    on_db!(self, |c| sqlx::query(SET_ASIDE)
-                        .bind(&row.0)
-                        .bind(&row.1)
-                        .bind(now.0)
-                        .bind(unreadable.to_string())
-                        .execute(c)
-                        .await
-                        .map(|_| ()))?;
-                }
-            }
+        for (row, why) in claimed.take_in(rows, |row| card_of(row, probes_after)) {
+            on_db!(self, |c| sqlx::query(SET_ASIDE)
+                .bind(&row.0)
+                .bind(&row.1)
+                .bind(now.0)
+                .bind(why.to_string())
+                .execute(c)
+                .await
+                .map(|_| ()))?;
         }
         Ok(())
     }

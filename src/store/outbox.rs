@@ -61,6 +61,26 @@ impl<T> Claimed<T> {
         }
     }
 
+    /// Takes in rows one by one; returns those that are unreadable, which are to be set aside.
+    pub(super) fn take_in<R>(
+        &mut self,
+        rows: Vec<R>,
+        read: impl Fn(&R) -> Result<T, Unreadable>,
+    ) -> Vec<(R, Unreadable)> {
+        let mut unreadable = Vec::new();
+        for row in rows {
+            match read(&row) {
+                Ok(readable) => self.due.push(readable),
+                Err(why) => {
+                    why.report("set aside");
+                    self.set_aside += 1;
+                    unreadable.push((row, why));
+                }
+            }
+        }
+        unreadable
+    }
+
     /// How many rows were claimed, including unreadable ones.
     pub fn count(&self) -> i64 {
         i64::try_from(self.due.len() + self.set_aside).unwrap_or(i64::MAX)
@@ -162,7 +182,7 @@ impl Tx {
         Ok(claimed)
     }
 
-    /// Reads claimed rows one by one.
+    /// Reads claimed rows one by one, and sets aside what is unreadable.
     pub(super) async fn take_in(
         &mut self,
         rows: Vec<Row>,
@@ -170,21 +190,14 @@ impl Tx {
         now: Timestamp,
         claimed: &mut Claimed<DueMessage>,
     ) -> Result<(), StoreError> {
-        for row in rows {
-            match message_of(&row, probes_after) {
-                Ok(message) => claimed.due.push(message),
-                Err(unreadable) => {
-                    unreadable.report("set aside");
-                    claimed.set_aside += 1;
-                    on_db!(self, |c| sqlx::query(SET_ASIDE)
-                        .bind(&row.0)
-                        .bind(now.0)
-                        .bind(unreadable.to_string())
-                        .execute(c)
-                        .await
-                        .map(|_| ()))?;
-                }
-            }
+        for (row, why) in claimed.take_in(rows, |row| message_of(row, probes_after)) {
+            on_db!(self, |c| sqlx::query(SET_ASIDE)
+                .bind(&row.0)
+                .bind(now.0)
+                .bind(why.to_string())
+                .execute(c)
+                .await
+                .map(|_| ()))?;
         }
         Ok(())
     }

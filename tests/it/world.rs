@@ -452,8 +452,7 @@ pub async fn bot(db: Db, clock: &Clock, slack: &Sandbox, wire: Wire) -> Bot {
 /// The same with another base URL for Slack.
 pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> Bot {
     let secrets = SigningSecrets::new(vec![SecretString::from(SIGNING_SECRET)]);
-    Bot::new(Parts {
-        db,
+    let parts = Parts {
         clock: clock.clone(),
         bot_token: BOT_TOKEN.into(),
         slack_api_url: slack_api_url.to_owned(),
@@ -463,9 +462,8 @@ pub async fn bot_at(db: Db, clock: &Clock, slack_api_url: &str, wire: Wire) -> B
         app_id: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         metrics_at: MetricsAddress::Public,
-    })
-    .await
-    .expect("a bot")
+    };
+    Bot::new(db, parts).await.expect("a bot")
 }
 
 /// Opens the bot's sockets, if Slack delivers over them.

@@ -2,9 +2,9 @@
 
 use super::super::error::CliError;
 use super::super::serve::cannot_start;
-use super::super::server::{self, Servers, Start};
+use super::super::server::{self, Servers};
 use super::clock::DemoClock;
-use crate::bot::Bot;
+use crate::bot::{Bot, Parts};
 use crate::config::settings::environment;
 use crate::domain::time::Span;
 use crate::http::MetricsAddress;
@@ -37,8 +37,7 @@ impl Host {
     /// Opens the database and builds a bot that does nothing yet.
     pub(super) async fn bot(&self) -> Result<Bot, CliError> {
         let secrets = SigningSecrets::new(vec![self.signing_secret.clone()]);
-        let start = Start {
-            database_url: &self.database_url,
+        let parts = Parts {
             clock: self.clock.clock.clone(),
             bot_token: self.bot_token.clone(),
             slack_api_url: self.sandbox.api_url(),
@@ -49,7 +48,9 @@ impl Host {
             metrics: self.metrics.clone(),
             metrics_at: MetricsAddress::Public,
         };
-        server::bot(start).await.map_err(cannot_start)
+        server::bot(&self.database_url, parts)
+            .await
+            .map_err(cannot_start)
     }
 
     /// Serves the bot and starts its workers.
