@@ -54,8 +54,8 @@ pub(super) fn of_change(
     };
     let head = format!("The configuration was changed by {by} (version {version}).");
     let reason = reason.unwrap_or("none given");
-    let told = told(head, &difference, reason);
-    told.into_iter().map(|text| alert(channel, text)).collect()
+    let texts = texts(head, &difference, reason);
+    texts.into_iter().map(|text| alert(channel, text)).collect()
 }
 
 /// What is told of people who can do more than before because something has changed in Slack.
@@ -152,7 +152,7 @@ fn alert(channel: &ChannelId, text: String) -> Message {
 
 /// A sentence and the difference, as one message or several: first what gives rights, then what weakens something, then the reason,
 /// cut, then the other lines as far as there is room.
-pub(super) fn told(head: String, difference: &Difference, reason: &str) -> Vec<String> {
+pub(super) fn texts(head: String, difference: &Difference, reason: &str) -> Vec<String> {
     let sentence = |line: &Line| format!("{} {}", line.change.sign(), line.text);
     let (mut rights, others): (Vec<&Line>, Vec<&Line>) = difference
         .lines
@@ -298,7 +298,7 @@ mod tests {
                 .map(|n| format!("policy {n} is removed"))
                 .collect(),
         };
-        let messages = told("Changed.".to_owned(), &difference, "why");
+        let messages = texts("Changed.".to_owned(), &difference, "why");
         for message in &messages {
             assert!(message.chars().count() < 2_900, "{message}");
         }

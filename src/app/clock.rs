@@ -114,7 +114,7 @@ fn this_machine() -> Machine {
 /// Reads the clock, and goes on reading it.
 pub(super) async fn start(app: &App) {
     start_pulse(app);
-    measure_or_tell(app).await;
+    measure_or_warn(app).await;
     let reading = app.clone();
     app.keep_running("clock reader", move || read_on(reading.clone()));
 }
@@ -125,7 +125,7 @@ async fn read_on(app: App) {
         if let Clock::Measured(clock) = &app.0.clock
             && clock.is_due()
         {
-            measure_or_tell(&app).await;
+            measure_or_warn(&app).await;
         }
     }
 }
@@ -143,7 +143,7 @@ async fn beat_on(app: App) {
     }
 }
 
-async fn measure_or_tell(app: &App) {
+async fn measure_or_warn(app: &App) {
     if let Err(error) = app.measure().await {
         tracing::warn!(%error, "the clock could not be read");
     }

@@ -3,7 +3,7 @@
 use super::announce;
 use super::config_change::{Before, Proposal};
 use super::submit::Draft;
-use super::text::said;
+use super::text::entered;
 use super::{App, AppError};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::{CompiledConfig, ConfigError};
@@ -151,7 +151,7 @@ impl App {
         made_from: Option<i64>,
         reason: Option<String>,
     ) -> Result<Changed, AppError> {
-        let reason = said("reason", reason.as_deref())?;
+        let reason = entered("reason", reason.as_deref())?;
         let (document, made_from) = match edit {
             ConfigEdit::Replace(document) => (*document, made_from),
             edit => {

@@ -1,7 +1,7 @@
 //! Handing out what was granted, once, after everything has been checked again (docs/decisions.md D24).
 
 use super::idempotency::{self, IdempotencyKey, ResponseSubject};
-use super::text::said;
+use super::text::entered;
 use super::{App, AppError, RequestRef, news_to_active};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
@@ -332,7 +332,7 @@ impl App {
         message: Option<String>,
         once: Option<IdempotencyKey>,
     ) -> Result<RequestDetails, AppError> {
-        let message = said("message", message.as_deref())?;
+        let message = entered("message", message.as_deref())?;
         let (shown, moved) = self
             .0
             .db

@@ -66,15 +66,15 @@ pub struct Due {
 impl App {
     /// What Slack has not told yet, or too long ago.
     pub async fn people_due(&self) -> Result<Due, AppError> {
-        let (config, heard) = self.heard().await?;
+        let (config, times) = self.sync_times().await?;
         let document = &config.document().directory;
         let now = self.now();
         let old = |at: Option<&Timestamp>| at.is_none_or(|at| at.plus(RETRY_INTERVAL) <= now);
         Ok(Due {
-            groups: bound_groups(document).any(|id| old(heard.groups.get(id))),
+            groups: bound_groups(document).any(|id| old(times.groups.get(id))),
             // an edit may have listed accounts of which nothing is known yet
             members: wants_members(document)
-                && (old(heard.members.as_ref()) || heard.members < heard.configured),
+                && (old(times.members.as_ref()) || times.members < times.configured),
         })
     }
 
@@ -91,13 +91,13 @@ impl App {
 
     /// What is not known of people, a sentence each: nobody new comes in by it until Slack answers.
     pub async fn people_trouble(&self) -> Result<Vec<String>, AppError> {
-        let (config, heard) = self.heard().await?;
+        let (config, times) = self.sync_times().await?;
         let document = &config.document().directory;
         let now = self.now();
         let mut told = Vec::new();
         let stale = |at: &Timestamp| now.0.saturating_sub(at.0) > GROUP_FRESHNESS.0;
         for id in bound_groups(document) {
-            match heard.groups.get(id) {
+            match times.groups.get(id) {
                 None => told.push(format!("Slack has not told yet who is in the user group {id}")),
                 Some(at) if stale(at) => told.push(format!(
                     "Slack has not told since {} who is in the user group {id}; nobody new comes in by it",
@@ -106,7 +106,7 @@ impl App {
                 Some(_) => {}
             }
         }
-        match &heard.members {
+        match &times.members {
             None if document.slack.members => {
                 told.push("Slack has not told yet who its members are".to_owned());
             }
@@ -119,23 +119,23 @@ impl App {
         Ok(told)
     }
 
-    async fn heard(&self) -> Result<(Arc<CompiledConfig>, Heard), AppError> {
+    async fn sync_times(&self) -> Result<(Arc<CompiledConfig>, SyncTimes), AppError> {
         let mut tx = self.0.db.read().await?;
         let versions = tx.config_versions().await?;
         let config = self.compiled_config_at(&mut tx, versions).await?;
-        let heard = Heard {
+        let times = SyncTimes {
             groups: tx.groups_synced().await?,
             members: tx.members_synced().await?,
             configured: tx.configured_at().await?,
         };
-        Ok((config, heard))
+        Ok((config, times))
     }
 
     /// Takes in all user groups as Slack told of them when it was asked at `asked_at`; a bound group that is not among them is empty.
     /// Says whether the directory has changed.
     pub async fn hear_groups(
         &self,
-        heard: &[ListedGroup],
+        times: &[ListedGroup],
         asked_at: Timestamp,
     ) -> Result<bool, AppError> {
         self.hear(async |_, config, mut slack_directory| {
@@ -147,11 +147,11 @@ impl App {
                 if known.is_some_and(|known| known.synced_at > asked_at) {
                     continue; // a later answer is here already
                 }
-                let now = heard.iter().find(|group| group.id == id);
+                let now = times.iter().find(|group| group.id == id);
                 let given = now.map(|group| group.added_by_another(config.directory()));
                 let given = given.unwrap_or_default();
                 let accounts = now.map(|group| group.accounts.clone()).unwrap_or_default();
-                let group = SyncedGroup::heard(
+                let group = SyncedGroup::synced(
                     known,
                     accounts,
                     |one| given.contains(one),
@@ -177,9 +177,9 @@ impl App {
                 return Ok(slack_directory);
             }
             tx.set_members_synced(began_at).await?;
-            let heard_alone = tx.accounts_heard_since(began_at).await?;
+            let synced_alone = tx.accounts_synced_since(began_at).await?;
             let is_newer = |account: &SlackIdentity, at: Timestamp| {
-                heard_alone.get(account).is_some_and(|heard| *heard > at)
+                synced_alone.get(account).is_some_and(|times| *times > at)
             };
             let mut told: BTreeMap<&SlackIdentity, (&SyncedAccount, Timestamp)> = listed
                 .iter()
@@ -216,9 +216,9 @@ impl App {
     ) -> Result<bool, AppError> {
         self.hear(async |tx, config, mut slack_directory| {
             let listed_later = tx.members_synced().await?.is_some_and(|at| at > asked_at);
-            let heard_alone = tx.accounts_heard_since(asked_at).await?;
-            let heard = heard_alone.get(&account.identity);
-            if listed_later || heard.is_some_and(|at| *at > asked_at) {
+            let synced_alone = tx.accounts_synced_since(asked_at).await?;
+            let synced_at = synced_alone.get(&account.identity);
+            if listed_later || synced_at.is_some_and(|at| *at > asked_at) {
                 return Ok(slack_directory);
             }
             let mut accounts = slack_directory.accounts.iter_mut();
@@ -233,7 +233,7 @@ impl App {
             } else {
                 return Ok(slack_directory);
             }
-            tx.account_heard(account, asked_at).await?;
+            tx.record_account_sync(account, asked_at).await?;
             Ok(slack_directory)
         })
         .await
@@ -262,7 +262,7 @@ impl App {
     /// it leaves a policy that nobody can complete.
     async fn hear(
         &self,
-        heard: impl AsyncFnOnce(
+        times: impl AsyncFnOnce(
             &mut Tx,
             &CompiledConfig,
             SlackDirectory,
@@ -276,7 +276,7 @@ impl App {
                 let versions = tx.config_versions().await?;
                 let config = self.compiled_config_at(tx, versions).await?;
                 let before = tx.slack_directory().await?;
-                let after = heard(tx, &config, before.clone()).await?;
+                let after = times(tx, &config, before.clone()).await?;
                 self.follow(tx, &config, &before, after).await
             })
             .await?;
@@ -321,7 +321,7 @@ impl App {
 }
 
 /// When Slack last told of what.
-struct Heard {
+struct SyncTimes {
     groups: BTreeMap<String, Timestamp>,
     members: Option<Timestamp>,
     /// When the configuration was changed last.

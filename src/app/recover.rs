@@ -3,7 +3,7 @@
 use super::announce;
 use super::config::nothing;
 use super::config_change::{Before, Proposal};
-use super::text::said;
+use super::text::entered;
 use super::{App, AppError, StoredConfig, outcome_messages};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::decision::Via;
@@ -112,7 +112,7 @@ impl App {
         );
         let nothing = nothing();
         let old = before.as_ref().unwrap_or(&nothing);
-        for text in announce::told(head, &diff(old, document), reason) {
+        for text in announce::texts(head, &diff(old, document), reason) {
             self.alert(tx, channel.as_ref(), text, now).await?;
         }
         if let Some(before) = &before {
@@ -281,7 +281,7 @@ async fn readable(tx: &mut Tx) -> Result<Option<ConfigDocument>, AppError> {
 
 fn stated(reason: &str) -> Result<String, AppError> {
     let why = "Say why: the reason is announced and stays in the audit log.";
-    said("reason", Some(reason))?.ok_or_else(|| Refusal::Forbidden(why.to_owned()).into())
+    entered("reason", Some(reason))?.ok_or_else(|| Refusal::Forbidden(why.to_owned()).into())
 }
 
 fn void_text(numbers: &[i64], sessions: usize, tokens: usize, reason: &str) -> String {

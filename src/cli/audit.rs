@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
-use super::token::{open, told};
+use super::token::{failed, open};
 use super::{output, style};
 use crate::app::{App, AppError, AuditLine, Verified};
 use clap::Subcommand;
@@ -48,7 +48,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
 }
 
 async fn verify(app: &App) -> Result<ExitStatus, CliError> {
-    let found = app.verify_audit().await.map_err(told)?;
+    let found = app.verify_audit().await.map_err(failed)?;
     if let Some(ending) = broken(&found) {
         return Ok(ending);
     }
@@ -75,10 +75,10 @@ fn broken(found: &Verified) -> Option<ExitStatus> {
 
 /// Prints every row, even of a log that was changed: the rows are evidence.
 async fn export(app: &App) -> Result<ExitStatus, CliError> {
-    let found = app.verify_audit().await.map_err(told)?;
+    let found = app.verify_audit().await.map_err(failed)?;
     let mut after = 0;
     loop {
-        let lines = app.audit(after, BATCH_SIZE).await.map_err(told)?;
+        let lines = app.audit(after, BATCH_SIZE).await.map_err(failed)?;
         let Some(last) = lines.last() else {
             return Ok(broken(&found).unwrap_or(ExitStatus::Done));
         };
@@ -86,7 +86,7 @@ async fn export(app: &App) -> Result<ExitStatus, CliError> {
         let mut text = Vec::new();
         for line in &lines {
             serde_json::to_writer(&mut text, line)
-                .map_err(|error| told(AppError::Internal(error.to_string())))?;
+                .map_err(|error| failed(AppError::Internal(error.to_string())))?;
             text.push(b'\n');
         }
         output::exact(text)?;
@@ -94,14 +94,14 @@ async fn export(app: &App) -> Result<ExitStatus, CliError> {
 }
 
 async fn show(app: &App, last: u32) -> Result<ExitStatus, CliError> {
-    let found = app.verify_audit().await.map_err(told)?;
+    let found = app.verify_audit().await.map_err(failed)?;
     let broken_at = found
         .broken_at
         .as_ref()
         .map_or(i64::MAX, |(place, _)| *place);
-    let end = app.last_sealed().await.map_err(told)?;
+    let end = app.last_sealed().await.map_err(failed)?;
     let from = end.saturating_sub(i64::from(last)).max(0);
-    for line in app.audit(from, last).await.map_err(told)? {
+    for line in app.audit(from, last).await.map_err(failed)? {
         let mark = if line.seal >= broken_at {
             style::bad("UNVERIFIED ")
         } else {

@@ -3,7 +3,7 @@
 use super::apply;
 use super::error::CliError;
 use super::exit_status::ExitStatus;
-use super::token::{open_past_rules, told};
+use super::token::{failed, open_past_rules};
 use super::{output, style};
 use crate::app::{App, AppError, Recovered};
 use crate::config::file::Source;
@@ -62,7 +62,7 @@ fn located(source: &Source, error: AppError) -> CliError {
         AppError::Refused(Refusal::Invalid(problems)) => {
             CliError::Usage(source.locate(&problems).to_string())
         }
-        other => told(other),
+        other => failed(other),
     }
 }
 
@@ -89,7 +89,7 @@ async fn void(reason: &str) -> Result<ExitStatus, CliError> {
     let app: App = open_past_rules().await?;
     let done = app.void_open(reason).await;
     app.close().await;
-    let voided = done.map_err(told)?;
+    let voided = done.map_err(failed)?;
     for number in &voided.requests {
         output::line(&format!("#{number}"))?;
     }

@@ -86,14 +86,14 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
 pub(super) async fn open() -> Result<App, CliError> {
     App::start(database().await?, Clock::System)
         .await
-        .map_err(told)
+        .map_err(failed)
 }
 
 /// The same for the operator only: it opens even if the stored configuration cannot be read.
 pub(super) async fn open_past_rules() -> Result<App, CliError> {
     App::open(database().await?, Clock::System)
         .await
-        .map_err(told)
+        .map_err(failed)
 }
 
 async fn database() -> Result<Db, CliError> {
@@ -105,7 +105,7 @@ async fn database() -> Result<Db, CliError> {
 }
 
 /// Turns an error of a use case into a command line error.
-pub(super) fn told(error: AppError) -> CliError {
+pub(super) fn failed(error: AppError) -> CliError {
     CliError::Usage(match error {
         AppError::Refused(refusal) => format!("{}\n  {}", refusal.title(), refusal.detail()),
         other => other.to_string(),
@@ -117,7 +117,7 @@ async fn run(app: &App, command: Command) -> Result<(), CliError> {
     match command {
         Command::Create(create) => {
             let created = app.create_token(&operator, create.into()).await;
-            let (token, secret) = created.map_err(told)?;
+            let (token, secret) = created.map_err(failed)?;
             output::exact(format!("{secret}\n")).inspect_err(|_| {
                 let revoke = format!("countersign token revoke {}", token.id);
                 output::tell(&format!(
@@ -133,7 +133,7 @@ async fn run(app: &App, command: Command) -> Result<(), CliError> {
             ));
         }
         Command::List { json } => {
-            let tokens = app.tokens().await.map_err(told)?;
+            let tokens = app.tokens().await.map_err(failed)?;
             if json {
                 let tokens: Vec<Value> = tokens.iter().map(document).collect();
                 output::exact(format!("{:#}\n", Value::from(tokens)))?;
@@ -145,7 +145,7 @@ async fn run(app: &App, command: Command) -> Result<(), CliError> {
         }
         Command::Revoke { id } => {
             let revoked = app.revoke_token(&operator, &id).await;
-            revoked.map_err(told)?;
+            revoked.map_err(failed)?;
             output::tell(&format!("Revoked {id}."));
         }
     }

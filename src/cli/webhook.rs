@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::exit_status::ExitStatus;
-use super::token::{open, told};
+use super::token::{failed, open};
 use super::{client, output, style};
 use crate::app::{App, name_of_webhook};
 use crate::config::settings::environment;
@@ -50,15 +50,15 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
 async fn run(app: &App, command: Command) -> Result<ExitStatus, CliError> {
     match command {
         Command::Test { webhook } => {
-            let webhook = app.webhook(&webhook).await.map_err(told)?;
+            let webhook = app.webhook(&webhook).await.map_err(failed)?;
             test(app, &webhook).await
         }
         Command::Enable { webhook } => {
-            let webhook = app.webhook(&webhook).await.map_err(told)?;
+            let webhook = app.webhook(&webhook).await.map_err(failed)?;
             let operator = Caller::operator(Via::Cli);
             let enabled = app.enable_webhook(&operator, &webhook).await;
             let name = name_of_webhook(&webhook);
-            output::tell(&if enabled.map_err(told)? {
+            output::tell(&if enabled.map_err(failed)? {
                 style::good(&format!("{name} is on again."))
             } else {
                 style::plain(&format!("{name} was not switched off."))

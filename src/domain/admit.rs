@@ -391,7 +391,7 @@ fn missing(action: &Action, ask: &Ask) -> Vec<Violation> {
 }
 
 fn reason(given: Option<&str>, broken: &mut Vec<Violation>) -> Option<String> {
-    match text::said("reason", given) {
+    match text::entered("reason", given) {
         Ok(reason) => reason,
         Err(violation) => {
             broken.push(violation);

@@ -67,7 +67,7 @@ impl SyncedGroup {
     /// The group after a sync at `asked_at` that returned these accounts. `given` says for which accounts it is known that someone
     /// else added them. Accounts of the first sync can have joined in any way; they are not put on hold if the author of the
     /// configuration chose the group with its current members.
-    pub fn heard(
+    pub fn synced(
         known: Option<&Self>,
         accounts: Vec<SlackIdentity>,
         given: impl Fn(&SlackIdentity) -> bool,

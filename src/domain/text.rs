@@ -100,7 +100,7 @@ pub fn prose(text: &str) -> Result<Option<String>, TextFault> {
 }
 
 /// Normalises a reason, comment or note; `what` names it in the violation.
-pub fn said(what: &str, text: Option<&str>) -> Result<Option<String>, Violation> {
+pub fn entered(what: &str, text: Option<&str>) -> Result<Option<String>, Violation> {
     let Some(text) = text else { return Ok(None) };
     prose(text).map_err(|fault| {
         let message = format!("the {what} {fault}");
@@ -180,7 +180,7 @@ mod tests {
             prose(&"é".repeat(LONGEST)).map(|text| text.is_some()),
             Ok(true)
         );
-        let long = said("reason", Some(&"é".repeat(LONGEST + 1))).expect_err("too long");
+        let long = entered("reason", Some(&"é".repeat(LONGEST + 1))).expect_err("too long");
         assert_eq!(
             long.message,
             "the reason is longer than 4,000 characters; shorten it"

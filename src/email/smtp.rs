@@ -111,7 +111,7 @@ async fn connect(
 ) -> Result<AsyncSmtpConnection, MailFailure> {
     let address = server.address();
     let failed =
-        |error: Error| MailFailure::Server(format!("the mail server {address}: {}", said(&error)));
+        |error: Error| MailFailure::Server(format!("the mail server {address}: {}", cause(&error)));
     let tls = || TlsParameters::new(server.host.clone()).map_err(failed);
     let name = ClientId::Domain(name.to_owned());
     let implicit = match server.encryption {
@@ -157,8 +157,8 @@ async fn transfer(smtp: &mut AsyncSmtpConnection, email: &Outgoing) -> Result<()
     smtp.command(Mail::new(Some(from), Vec::new()))
         .await
         .map_err(|error| {
-            let said = said(&error);
-            MailFailure::Server(format!("refuses the sender {}: {said}", email.from))
+            let cause = cause(&error);
+            MailFailure::Server(format!("refuses the sender {}: {cause}", email.from))
         })?;
     let to = email.to.clone();
     let recipient = |error: Error| concerns_one(&error, &format!("recipient {}", email.to));
@@ -172,23 +172,23 @@ async fn transfer(smtp: &mut AsyncSmtpConnection, email: &Outgoing) -> Result<()
 }
 
 fn concerns_one(error: &Error, what: &str) -> MailFailure {
-    let said = said(error);
+    let cause = cause(error);
     let is_closing = error
         .status()
         .is_some_and(|code| u16::from(code) == CLOSING);
     if error.is_permanent() {
-        MailFailure::Refused(format!("the mail server refuses the {what}: {said}"))
+        MailFailure::Refused(format!("the mail server refuses the {what}: {cause}"))
     } else if error.is_transient() && !is_closing {
         MailFailure::Later(format!(
-            "the mail server refuses the {what} for now: {said}"
+            "the mail server refuses the {what} for now: {cause}"
         ))
     } else {
-        MailFailure::Server(format!("closed the connection: {said}"))
+        MailFailure::Server(format!("closed the connection: {cause}"))
     }
 }
 
 /// An error on one visible line.
-fn said(error: &Error) -> String {
+fn cause(error: &Error) -> String {
     let visible = error.to_string();
     let visible = visible
         .chars()

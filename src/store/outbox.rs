@@ -274,7 +274,7 @@ impl Tx {
     }
 
     /// Whether to notify administrators that Slack refuses this message because of its content; true only once per message.
-    pub async fn tell_of_message(
+    pub async fn is_first_refusal_of_message(
         &mut self,
         message: &DueMessage,
         now: Timestamp,

@@ -126,7 +126,7 @@ impl Tx {
     }
 
     /// Whether to notify administrators that a channel refuses alerts; true only once per outage.
-    pub async fn tell_of_channel(
+    pub async fn is_first_refusal_of_channel(
         &mut self,
         channel: &ChannelId,
         now: Timestamp,

@@ -204,7 +204,7 @@ impl Tx {
     }
 
     /// The accounts that were synced individually after `since`, each with the time.
-    pub async fn accounts_heard_since(
+    pub async fn accounts_synced_since(
         &mut self,
         since: Timestamp,
     ) -> Result<BTreeMap<SlackIdentity, Timestamp>, StoreError> {
@@ -223,7 +223,7 @@ impl Tx {
     }
 
     /// Records that this account was synced individually.
-    pub async fn account_heard(
+    pub async fn record_account_sync(
         &mut self,
         account: &SyncedAccount,
         at: Timestamp,

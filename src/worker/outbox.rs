@@ -310,8 +310,8 @@ impl Workers {
                 alert,
             } => {
                 if let Some(account) = self.account(to).await? {
-                    let said = self.said(alert).await?;
-                    let told = ui::break_glass::undeliverable(channel.as_str(), why, &said);
+                    let message = self.alert_message(alert).await?;
+                    let told = ui::break_glass::undeliverable(channel.as_str(), why, &message);
                     self.whisper(&account, &told).await?;
                 }
             }

@@ -45,7 +45,7 @@ impl Workers {
     }
 
     /// What an alert says to people of our own; nothing of any other message.
-    pub(super) async fn said(&self, alert: &Message) -> Result<ui::Message, AppError> {
+    pub(super) async fn alert_message(&self, alert: &Message) -> Result<ui::Message, AppError> {
         match alert {
             Message::Session { alert, .. } => self.session_alert(alert, Audience::Own).await,
             Message::Alert { text, .. } => Ok(ui::Message::plain(ui::text::escape(text))),

@@ -223,7 +223,7 @@ async fn is_first(
     now: Timestamp,
 ) -> Result<bool, AppError> {
     Ok(match channel {
-        Some(channel) => tx.tell_of_channel(channel, now).await?,
-        None => tx.tell_of_message(due, now).await?,
+        Some(channel) => tx.is_first_refusal_of_channel(channel, now).await?,
+        None => tx.is_first_refusal_of_message(due, now).await?,
     })
 }

@@ -6,7 +6,7 @@ pub(in crate::app) use batch::Approval;
 
 use crate::app::idempotency::IdempotencyKey;
 use crate::app::refusals::RefusalKey;
-use crate::app::text::said;
+use crate::app::text::entered;
 use crate::app::{App, AppError, RequestRef, measure, resolve};
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::digest::SeenDigest;
@@ -171,7 +171,7 @@ impl App {
         since: Instant,
     ) -> Result<DecisionOutcome, AppError> {
         let input = DecisionInput {
-            comment: said("comment", input.comment.as_deref())?,
+            comment: entered("comment", input.comment.as_deref())?,
             ..input
         };
         let request = match &input.request {

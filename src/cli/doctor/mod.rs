@@ -9,7 +9,7 @@ mod workspace;
 use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
-use super::token::told;
+use super::token::failed;
 use crate::app::{App, Clock};
 use crate::config::file::Source;
 use crate::config::settings::{ServeArgs, Settings, database_url, environment};
@@ -67,7 +67,7 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         database_clock(&mut report, app).await;
         undelivered(&mut report, app, args.retry)
             .await
-            .map_err(told)?;
+            .map_err(failed)?;
     }
     if let Some(settings) = &settings {
         server::examine(&mut report, settings.listen).await;

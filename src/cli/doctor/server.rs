@@ -29,7 +29,7 @@ pub(super) async fn examine(report: &mut Report, listen: SocketAddr) {
         return; // `doctor` is also used before the first start, and on another machine
     };
     match tokio::time::timeout(ANSWER_DEADLINE, ask(stream, address)).await {
-        Ok(Some(answer)) => told(report, address, answer),
+        Ok(Some(answer)) => report_answer(report, address, answer),
         Ok(None) => {} // another program uses the port
         Err(_) => report.problem(
             AREA,
@@ -42,7 +42,7 @@ pub(super) async fn examine(report: &mut Report, listen: SocketAddr) {
     }
 }
 
-fn told(report: &mut Report, address: SocketAddr, answer: Answer) {
+fn report_answer(report: &mut Report, address: SocketAddr, answer: Answer) {
     match answer {
         Answer {
             degraded: Some(degraded),

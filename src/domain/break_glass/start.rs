@@ -258,7 +258,7 @@ fn reason_trouble(reason: &str) -> Option<Violation> {
         let rule = ViolationCode::ReasonRequired;
         return Some(Violation::new(AskField::Reason, rule, message));
     }
-    text::said("reason", Some(reason)).err()
+    text::entered("reason", Some(reason)).err()
 }
 
 fn scope_violation(field: AskField, message: impl Into<String>) -> Violation {

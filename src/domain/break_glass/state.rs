@@ -87,7 +87,7 @@ pub struct SessionReview {
 impl SessionReview {
     /// Creates a review; a blank note is a violation.
     pub fn new(by: &PersonId, note: &str, at: Timestamp) -> Result<Self, Vec<Violation>> {
-        let note = text::said("note", Some(note)).map_err(|broken| vec![broken])?;
+        let note = text::entered("note", Some(note)).map_err(|broken| vec![broken])?;
         let note = note.ok_or_else(|| {
             vec![Violation::new(
                 AskField::Reason,

@@ -23,9 +23,9 @@ pub fn stats(stats: &LatencyStats, window: Span, directory: &Directory) -> Messa
     let headline = format!("*The last {window}*: {what}{cut_off}");
     let mut blocks = vec![blocks::section(&headline)];
     let mut lines = Vec::new();
-    lines.extend(told("First decision", found.overall.first_decision));
-    lines.extend(told("Approval", found.overall.approval));
-    lines.extend(told("Pending now, waiting for", stats.pending));
+    lines.extend(spread_line("First decision", found.overall.first_decision));
+    lines.extend(spread_line("Approval", found.overall.approval));
+    lines.extend(spread_line("Pending now, waiting for", stats.pending));
     if lines.is_empty() {
         lines.push("Nobody was asked for a decision.".to_owned());
     }
@@ -54,7 +54,7 @@ fn first(latency: &Latency) -> Option<Spread> {
     latency.first_decision
 }
 
-fn told(what: &str, spread: Option<Spread>) -> Option<String> {
+fn spread_line(what: &str, spread: Option<Spread>) -> Option<String> {
     let spread = spread?;
     Some(format!("{what}: {}", words(spread)))
 }

@@ -181,7 +181,7 @@ impl Reader {
                 next = tokio::time::timeout(READ_TIMEOUT, self.stream.next()) => next,
             };
             match next {
-                Ok(Some(Ok(Message::Text(text)))) => self.heard(&text),
+                Ok(Some(Ok(Message::Text(text)))) => self.receive(&text),
                 // pings are answered by the library; all of it shows that the other side lives
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(_)) | None) => break,
@@ -195,7 +195,7 @@ impl Reader {
         // the writer ends when the last ack under way is written
     }
 
-    fn heard(&self, text: &str) {
+    fn receive(&self, text: &str) {
         match frame::read(text) {
             Frame::Hello => self.becomes(Stage::Live),
             Frame::Disconnect(Reason::Replace) => self.becomes(Stage::Leaving),
