@@ -15,6 +15,7 @@ use countersign::domain::principal::Caller;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::request::{Request, Status};
 use countersign::domain::time::Span;
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::time::Duration;
 
 /// A round that takes longer is stuck.
@@ -192,4 +193,82 @@ on_both! {
         replica.stop().await;
         world.finish().await;
     }
+}
+
+/// Another replica's transaction that has taken the configuration lock with this function.
+async fn held(world: &World, lock: &str) -> PgConnection {
+    let mut conn = PgConnection::connect(&world.database.url)
+        .await
+        .expect("the server");
+    conn.execute("BEGIN").await.expect("begun");
+    let lock = format!("SELECT {lock}(hashtext(current_schema()))");
+    conn.execute(sqlx::AssertSqlSafe(lock))
+        .await
+        .expect("locked");
+    conn
+}
+
+/// Decides, sees that the decision waits for the holder of the lock, and releases the lock.
+async fn decides_after(
+    mut holder: PgConnection,
+    world: &World,
+    request: &Request,
+    who: &str,
+) -> Status {
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objsubid = 1
+        AND objid = CAST(CAST(hashtext(current_schema()) AS BIT(32)) AS BIGINT)";
+    let (app, input) = (
+        world.app().clone(),
+        approval(&RequestRef::Id(request.id.clone()), who),
+    );
+    let deciding = tokio::spawn(async move { app.decide(input).await });
+    while world.database.count(waiting).await == 0 {
+        assert!(
+            !deciding.is_finished(),
+            "{who} did not wait: {:?}",
+            deciding.await
+        );
+        tokio::task::yield_now().await;
+    }
+    holder.execute("ROLLBACK").await.expect("released");
+    let decided = deciding.await.expect("no panic");
+    decided.expect("a decision").status
+}
+
+/// An execution holds the configuration lock shared, a change holds it alone. An ordinary decision waits for a change only; one that
+/// changes the configuration waits for both.
+#[tokio::test]
+async fn decisions_wait_for_changes_and_config_changes_for_everybody_st3_st9() {
+    let world = world!(Kind::Postgres);
+    configure(&world, gate(1, true)).await;
+    let mut document = world.app().config().await.expect("it").document;
+    document.organization = "acme-changed".to_owned();
+    let carol = Caller::person("carol".into(), Via::Api);
+    let reason = Some("a race".to_owned());
+    let changed = world
+        .app()
+        .change_config(&carol, document, None, reason)
+        .await;
+    let Ok(Changed::Requested(change)) = changed else {
+        panic!("{changed:?}")
+    };
+
+    let ordinary = asks(&world).await;
+    let execution = held(&world, "pg_advisory_xact_lock_shared").await;
+    let input = approval(&RequestRef::Id(ordinary.id.clone()), "bob");
+    let decided = world
+        .app()
+        .decide(input)
+        .await
+        .expect("it waits for nobody");
+    assert_eq!(decided.status, Status::Approved);
+    let status = decides_after(execution, &world, &change.request, "erin").await;
+    assert_eq!(status, Status::Completed);
+
+    let ordinary = asks(&world).await;
+    let change = held(&world, "pg_advisory_xact_lock").await;
+    let status = decides_after(change, &world, &ordinary, "bob").await;
+    assert_eq!(status, Status::Approved);
+    world.finish().await;
 }

@@ -26,8 +26,12 @@ pub const CLIENT_SECRET: &str = "sandbox-client-secret";
 /// What goes wrong with the next sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInFault {
+    /// The provider's configuration names another issuer.
+    WrongProvider,
     /// The browser comes back with another state.
     WrongState,
+    /// The browser comes back in the name of another provider.
+    WrongSender,
     /// The token has another nonce.
     WrongNonce,
     /// The token has no nonce.
@@ -134,8 +138,10 @@ pub(super) fn router() -> Router<Sandbox> {
 
 async fn discovery(Shared(sandbox): Shared<Sandbox>) -> Json<Value> {
     let url = sandbox.url();
+    let wrong = lock(&sandbox.0.oidc).take(|fault| fault == SignInFault::WrongProvider);
+    let issuer = wrong.map_or(url, |_| "https://evil.example");
     Json(json!({
-        "issuer": url,
+        "issuer": issuer,
         "authorization_endpoint": format!("{url}/openid/connect/authorize"),
         "token_endpoint": format!("{url}/api/openid.connect.token"),
         "jwks_uri": format!("{url}/openid/connect/keys"),
@@ -204,11 +210,15 @@ fn people(state: &super::State) -> impl Iterator<Item = &User> {
 fn grant(sandbox: &Sandbox, asked: Asked, user: String) -> Response {
     let code = uuid::Uuid::new_v4().simple().to_string();
     let mut provider = lock(&sandbox.0.oidc);
-    let state = match provider.take(|fault| fault == SignInFault::WrongState) {
-        Some(_) => "of-somebody-else",
-        None => &asked.state,
+    let is_wrong = |fault| matches!(fault, SignInFault::WrongState | SignInFault::WrongSender);
+    let (state, issuer) = match provider.take(is_wrong) {
+        Some(SignInFault::WrongState) => ("of-somebody-else", None),
+        Some(_) => (asked.state.as_str(), Some(("iss", "https://evil.example"))),
+        None => (asked.state.as_str(), None),
     };
-    let query = serde_urlencoded::to_string([("code", code.as_str()), ("state", state)]);
+    let mut query = vec![("code", code.as_str()), ("state", state)];
+    query.extend(issuer);
+    let query = serde_urlencoded::to_string(query);
     let target = format!("{}?{}", asked.redirect_uri, query.unwrap_or_default());
     let granted = Grant {
         user,

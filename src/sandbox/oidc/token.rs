@@ -93,7 +93,9 @@ impl Wanted<'_> {
             Some(Fault::OtherWorkspace) => claims["https://slack.com/team_id"] = json!("T99OTHER"),
             Some(Fault::NoAccount) => claims["https://slack.com/user_id"] = Value::Null,
             Some(
-                Fault::WrongState
+                Fault::WrongProvider
+                | Fault::WrongState
+                | Fault::WrongSender
                 | Fault::UnknownKey
                 | Fault::Unsigned
                 | Fault::PublicKeyAsSecret

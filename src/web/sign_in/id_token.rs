@@ -157,3 +157,130 @@ fn check_claims(claims: &Claims, expected: &Expected<'_>) -> Result<(), BadToken
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::provider::ProviderKind;
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: i64 = 1_763_800_000;
+
+    /// Whether a token with these claims, and otherwise right ones, is accepted.
+    fn accepted(changed: Value) -> bool {
+        let now = Timestamp(NOW * 1_000);
+        let attempt = Attempt::begin(ProviderKind::Oidc, None, now).expect("randomness");
+        let mut claims = json!({
+            "sub": "bob", "aud": "countersign", "exp": NOW + 300, "iat": NOW, "nonce": attempt.nonce(),
+        });
+        for (name, value) in changed.as_object().expect("claims") {
+            claims[name] = value.clone();
+        }
+        let claims = serde_json::from_value(claims).expect("claims");
+        let expected = Expected {
+            issuer: "https://login.example",
+            client_id: "countersign",
+            attempt: &attempt,
+            now,
+        };
+        check_claims(&claims, &expected).is_ok()
+    }
+
+    #[test]
+    fn each_wrong_claim_refuses_the_token_w1() {
+        let both = json!(["countersign", "another"]);
+        let longest = "x".repeat(LONGEST_SUBJECT);
+        for good in [
+            json!({}),
+            json!({"exp": NOW - LEEWAY + 1}),
+            json!({"iat": NOW + LEEWAY}),
+            json!({"iat": NOW - OLDEST}),
+            json!({"nbf": NOW + LEEWAY}),
+            json!({"azp": "countersign"}),
+            json!({"aud": ["countersign"]}),
+            json!({"aud": both, "azp": "countersign"}),
+            json!({"sub": longest}),
+        ] {
+            assert!(accepted(good.clone()), "{good}");
+        }
+        for bad in [
+            json!({"exp": NOW - LEEWAY}),
+            json!({"iat": NOW + LEEWAY + 1}),
+            json!({"iat": NOW + LEEWAY + 1, "nbf": NOW}),
+            json!({"iat": NOW - OLDEST - 1}),
+            json!({"nbf": NOW + LEEWAY + 1}),
+            json!({"nonce": null}),
+            json!({"nonce": ""}),
+            json!({"nonce": "00"}),
+            json!({"azp": "another"}),
+            json!({"aud": both}),
+            json!({"aud": ""}),
+            json!({"sub": ""}),
+            json!({"sub": format!("{longest}x")}),
+        ] {
+            assert!(!accepted(bad.clone()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_rsa_keys_for_signatures_with_rs256_are_used_w1() {
+        let usable = |changed: Value| {
+            let mut key = json!({"kty": "RSA", "kid": "1", "alg": "RS256", "use": "sig", "n": "AQAB", "e": "AQAB"});
+            for (name, value) in changed.as_object().expect("a key") {
+                key[name] = value.clone();
+            }
+            let keys: KeySet = serde_json::from_value(json!({"keys": [key]})).expect("keys");
+            keys.key(Some("1")).is_some()
+        };
+        for good in [json!({}), json!({"alg": null}), json!({"use": null})] {
+            assert!(usable(good.clone()), "{good}");
+        }
+        for bad in [
+            json!({"kty": "EC"}),
+            json!({"kid": "2"}),
+            json!({"kid": null}),
+            json!({"alg": "RS512"}),
+            json!({"use": "enc"}),
+            json!({"n": null}),
+        ] {
+            assert!(!usable(bad.clone()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn token_is_signed_with_rs256_and_not_too_long_w1() {
+        let now = Timestamp(NOW * 1_000);
+        let attempt = Attempt::begin(ProviderKind::Oidc, None, now).expect("randomness");
+        let expected = Expected {
+            issuer: "https://login.example",
+            client_id: "countersign",
+            attempt: &attempt,
+            now,
+        };
+        let why = |header: &Value, end: &str| {
+            use base64::Engine as _;
+            let header =
+                base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header.to_string());
+            let token = format!("{header}.e30.{end}");
+            check(&token, &KeySet::default(), &expected)
+                .expect_err("no key")
+                .to_string()
+        };
+        let right = json!({"alg": "RS256", "kid": "1"});
+        assert_eq!(why(&right, ""), BadToken::UnknownKey.to_string());
+        assert_eq!(
+            why(&right, &"a".repeat(LONGEST_TOKEN)),
+            "it is too long",
+            "nothing of it is read"
+        );
+        for alg in ["HS256", "RS384", "PS256", "ES256", "EdDSA"] {
+            let header = json!({"alg": alg, "kid": "1"});
+            assert_eq!(
+                why(&header, ""),
+                "it is not signed with RS256 alone",
+                "{alg}"
+            );
+        }
+        assert!(why(&json!({"alg": "none"}), "").starts_with("its header"));
+    }
+}

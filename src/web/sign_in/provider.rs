@@ -379,3 +379,22 @@ fn check_endpoint(endpoint: &str, issuer: &str) -> Result<(), ProviderError> {
 fn unusable(why: &str) -> ProviderError {
     ProviderError::Unusable(why.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_use_https_unless_the_provider_is_on_this_machine_w1() {
+        let is_good = |endpoint, issuer| check_endpoint(endpoint, issuer).is_ok();
+        let login = "https://login.example";
+        assert!(is_good("https://login.example/token", login));
+        assert!(is_good("https://tokens.example/token", login));
+        assert!(!is_good("http://login.example/token", login));
+        assert!(!is_good("ftp://login.example/token", login));
+        assert!(!is_good("login.example/token", login));
+        assert!(is_good("http://127.0.0.1:9/token", "http://127.0.0.1:9"));
+        assert!(!is_good("http://127.0.0.1:8/token", "http://127.0.0.1:9"));
+        assert!(!is_good("http://evil.example/token", "http://127.0.0.1:9"));
+    }
+}

@@ -5,6 +5,8 @@ use super::{masked, opened, revoke, said, start};
 use crate::client::{Api, command, deploy, text};
 use crate::database::on_both;
 use crate::world::world;
+use countersign::app::AppError;
+use countersign::domain::id::SessionId;
 use countersign::domain::time::Span;
 use countersign::sandbox::Fault;
 use serde_json::json;
@@ -94,6 +96,28 @@ on_both! {
         world.settle().await;
         let last = world.slack.messages("security");
         assert_eq!(last.last().expect("the end").actions, ["bg_review"]);
+        world.finish().await;
+    }
+
+    /// The session ended while Slack took the alert of its start, whose button ends it.
+    async fn alert_that_is_outdated_once_it_is_posted_is_updated(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        let id = opened(&world, &dan).await;
+        let session: SessionId = id.parse().expect("an id");
+        let post = world.app().session_posts(&session).await.expect("the posts").remove(0);
+        let kept = async || {
+            let (app, now) = (world.app(), world.clock.now());
+            let kept = world.database.db.transaction::<_, AppError>(async |tx| app.keep_session_post(tx, &post, now).await).await;
+            kept.expect("it is kept");
+            world.database.count("SELECT count(*) FROM outbox").await
+        };
+        assert_eq!(kept().await, 0, "its button is of use");
+        revoke(&dan, &id).await.ok();
+        world.settle().await;
+        assert_eq!(kept().await, 1, "it is to be updated");
+        world.settle().await;
+        assert!(world.slack.messages("security")[0].actions.is_empty());
         world.finish().await;
     }
 }

@@ -152,9 +152,13 @@ on_both! {
             let seen = bob.submit("/approvals/1/decision", &[("csrf", token), ("digest", &digest), ("decision", "approve")]).await;
             assert_eq!(seen.status, 403, "{token}");
         }
-        let json = bob.http.post(format!("{own}/approvals/1/decision")).header("origin", &own).json(&serde_json::json!({"csrf": csrf}));
+        // what a page of another site can send without asking this one first, and JSON
         let cookie = format!("countersign-local={}", bob.cookies["countersign-local"]);
-        assert_eq!(json.header("cookie", cookie).send().await.expect("an answer").status(), 403, "JSON");
+        for kind in ["text/plain", "multipart/form-data; boundary=x", "application/json"] {
+            let call = bob.http.post(format!("{own}/approvals/1/decision")).header("origin", &own).header("cookie", &cookie);
+            let answer = call.header("content-type", kind).body(good.clone()).send().await.expect("an answer");
+            assert_eq!(answer.status(), 403, "{kind}");
+        }
         let read = bob.open(&format!("/approvals/1/decision?{good}")).await;
         assert_eq!(read.status, 404, "a link");
         let seen = world.person("alice").await.read(&id).await;
@@ -187,6 +191,7 @@ async fn pages_have_strict_headers_and_assets_are_kept_w8() {
     assert!(!policy.contains("unsafe"));
     assert_eq!(page.headers["referrer-policy"], "same-origin");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
     for inline in ["<style", "style=\"", "onclick", "javascript:", "<script>"] {
         assert!(!page.text.contains(inline), "{inline}");
     }

@@ -52,6 +52,17 @@ on_both! {
         world.finish().await;
     }
 
+    async fn sign_in_ends_with_its_provider_w2(kind) {
+        let world = world!(kind);
+        world.adds_provider(&[(1, "U02BOB")]).await;
+        let mut bob = world.browser();
+        bob.follow("/sign-in/oidc?as=U02BOB").await;
+        assert_eq!(bob.open("/approvals").await.status, 200);
+        world.reconfigure(|document| document["console"]["oidc"]["issuer"] = json!("https://another.example")).await;
+        assert_eq!(bob.open("/approvals").await.status, 303, "its issuer vouches for nobody any more");
+        world.finish().await;
+    }
+
     async fn restored_back_up_revives_no_sign_in_w2_r36(kind) {
         let world = world!(kind);
         let mut bob = world.browser_of("U02BOB").await;

@@ -49,11 +49,11 @@ on_both! {
         world.finish().await;
     }
 
-    /// Each of these tokens fails in one way alone.
+    /// Each of these sign-ins fails in one way alone.
     async fn forged_token_signs_nobody_in_w1(kind) {
         let world = world!(kind);
         for fault in [
-            Fault::WrongState, Fault::WrongNonce, Fault::NoNonce, Fault::WrongAudience, Fault::SharedAudience, Fault::WrongIssuer,
+            Fault::WrongProvider, Fault::WrongState, Fault::WrongSender, Fault::WrongNonce, Fault::NoNonce, Fault::WrongAudience, Fault::SharedAudience, Fault::WrongIssuer,
             Fault::Expired, Fault::Old, Fault::NotYet, Fault::UnknownKey, Fault::Unsigned, Fault::PublicKeyAsSecret,
             Fault::WrongSignature, Fault::OtherWorkspace, Fault::NoAccount, Fault::Down,
         ] {
