@@ -108,8 +108,10 @@ impl App {
                 None => None,
             };
             let difference = config::difference(tx, &one.request, &config).await?;
+            let page = self.page_of(&one.request, &config);
             all.push(RequestDetails {
                 session,
+                page,
                 timeline_truncated,
                 difference,
                 ..shown(one, timeline, &config, now)
@@ -220,6 +222,7 @@ pub(super) fn shown(
         waiting_for,
         timeline,
         timeline_truncated: false,
+        page: None,
         difference: None,
     }
 }

@@ -96,10 +96,9 @@ impl Workers {
             match self.slack.audience(due.channel.as_str(), now).await {
                 Ok(audience) => {
                     let card = card_for(&shown, audience);
-                    match self.page_for(&shown, audience).await {
-                        Ok(Some(page)) => linked(card, &page),
-                        Ok(None) => card,
-                        Err(error) => return self.put_off_ours(due, &error).await,
+                    match page_for(&shown, audience) {
+                        Some(page) => linked(card, page),
+                        None => card,
                     }
                 }
                 Err(error) => return self.settle_card(due, Err(error), "").await,
@@ -111,19 +110,6 @@ impl Workers {
             ts => self.send_card(due, ts.as_deref(), &message).await,
         };
         self.settle_card(due, sent, &hash).await
-    }
-
-    /// The page that a card leads to; another organization has none.
-    async fn page_for(
-        &self,
-        shown: &RequestDetails,
-        audience: Audience,
-    ) -> Result<Option<String>, AppError> {
-        if audience == Audience::Shared || self.app.public_url().is_none() {
-            return Ok(None);
-        }
-        let config = self.app.compiled_config().await?;
-        Ok(self.app.page_of(&shown.request, &config))
     }
 
     async fn send_card(
@@ -257,4 +243,11 @@ pub(super) fn hash_of(message: &Message) -> String {
 /// Whether the next due time has come.
 pub(super) fn is_due(next: Option<Timestamp>, now: Timestamp) -> bool {
     next.is_some_and(|due| due <= now)
+}
+
+/// The page that a card links to; another organization has none. Where approvals count on the web only, a button leads there.
+fn page_for(shown: &RequestDetails, audience: Audience) -> Option<&str> {
+    let has_button = shown.is_pending() && shown.request.web_only().is_some();
+    let page = shown.page.as_deref();
+    page.filter(|_| audience == Audience::Own && !has_button)
 }

@@ -188,6 +188,7 @@ impl Player<'_> {
             comment: comment.map(str::to_owned),
             pages_seen: Vec::new(),
             via: Via::Button,
+            authentication: None,
             once: None,
         };
         self.bot.app.decide(input).await.map(drop)

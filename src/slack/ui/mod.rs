@@ -12,6 +12,7 @@ pub mod direct;
 pub mod form;
 pub mod help;
 pub mod home;
+pub mod on_web;
 pub mod pages;
 pub mod phrases;
 pub mod policies;
