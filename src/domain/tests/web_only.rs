@@ -153,30 +153,6 @@ fn rejections_are_taken_everywhere_w9() {
     }
 }
 
-#[test]
-fn refusals_say_what_why_and_what_next() {
-    let page = Some("https://countersign.example.com/approvals/7".to_owned());
-    let policy = "Careful Gate".to_owned();
-    let refusal = Refusal::OnWebOnly {
-        policy: policy.clone(),
-        page,
-    };
-    assert_eq!(
-        (refusal.code(), refusal.detail().as_str()),
-        (
-            "on_web_only",
-            "Careful Gate counts approvals only if they are given on the web pages, so nothing was recorded. Approve it at https://countersign.example.com/approvals/7 (rejecting works here, too)."
-        )
-    );
-    let nowhere = Refusal::OnWebOnly {
-        policy: policy.clone(),
-        page: None,
-    };
-    assert!(nowhere.detail().contains("set COUNTERSIGN_PUBLIC_URL"));
-    let old = Refusal::SignInTooOld { policy };
-    assert!(old.detail().contains("Sign in again, then approve."));
-}
-
 /// Approvals that were given before a policy was tightened keep counting for the policies that took them, and for no other.
 #[test]
 fn an_approval_counts_only_for_the_policies_that_take_it_w9() {

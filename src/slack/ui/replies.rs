@@ -23,7 +23,10 @@ pub fn refusal(refusal: &Refusal, shown: Option<&RequestDetails>) -> Message {
         }
         _ => format!("{title}. {}", escape(&refusal.detail())),
     };
-    if let Refusal::OnWebOnly { page: Some(page), .. } = refusal {
+    if let Refusal::OnWebOnly {
+        page: Some(page), ..
+    } = refusal
+    {
         // our own address, and the only one in the text that may be followed
         text = text.replace(&escape(page), &format!("<{page}|{page}>"));
     }
