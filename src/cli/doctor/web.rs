@@ -1,4 +1,4 @@
-//! Checks what the web pages need from the environment.
+//! Checks what approvals on the web pages need from the environment.
 
 use super::report::Report;
 use crate::config::settings::environment;
@@ -6,49 +6,27 @@ use crate::domain::document::ConfigDocument;
 
 const AREA: &str = "web pages";
 
-/// Reports whether people can sign in to the pages. Nothing is reported if the pages are off.
+/// Reports what keeps people from approving on the web. Nothing is reported if no policy says `decideOn: web`.
 pub(super) fn examine(report: &mut Report, document: &ConfigDocument, has_address: bool) {
-    let Some(console) = &document.console else {
+    let policies = document.policies.iter();
+    let web_only = policies.filter(|one| one.decide_on.is_some()).count();
+    let Some(console) = document.console.as_ref().filter(|_| web_only > 0) else {
         return;
     };
     let slack = console.slack.as_ref().map(|slack| &slack.client_secret_env);
     let oidc = console.oidc.as_ref().map(|oidc| &oidc.client_secret_env);
-    let missing = |variable: &&String| environment(variable).is_none_or(|value| value.is_empty());
-    let missing: Vec<&String> = [slack, oidc]
-        .into_iter()
-        .flatten()
-        .filter(missing)
-        .collect();
-    for variable in &missing {
-        let hint = "set it to the client secret of the sign-in, where `countersign serve` runs";
-        report.problem(
-            AREA,
-            format!("{variable} is not set, so nobody can sign in with it"),
-            hint,
-        );
-    }
-    if has_address {
-        if missing.is_empty() {
-            report.ok(AREA, "have an address and their secrets");
+    for variable in [slack, oidc].into_iter().flatten() {
+        if environment(variable).is_none_or(|value| value.is_empty()) {
+            let found = format!("{variable} is not set, so nobody can sign in with it");
+            let hint = "set it to the client secret of the sign-in, where `countersign serve` runs";
+            report.problem(AREA, found, hint);
         }
-        return;
     }
-    let hint = "set it to the address at which people reach this server";
-    let web_only = document
-        .policies
-        .iter()
-        .filter(|one| one.decide_on.is_some())
-        .count();
-    if web_only > 0 {
+    if !has_address {
         let found = format!(
-            "COUNTERSIGN_PUBLIC_URL is not set, so nobody can approve for {web_only} policies with `decideOn: web`"
+            "COUNTERSIGN_PUBLIC_URL is not set, so nobody can approve for the policies with `decideOn: web` ({web_only})"
         );
+        let hint = "set it to the address at which people reach this server";
         report.problem(AREA, found, hint);
-    } else {
-        report.warning(
-            AREA,
-            "COUNTERSIGN_PUBLIC_URL is not set, so nobody can open them",
-            hint,
-        );
     }
 }

@@ -114,7 +114,7 @@ on_both! {
             page = bob.open(&format!("/approvals/1{next}")).await;
         }
         assert!(parts > 5, "{parts}");
-        assert!(lines.iter().all(|line| read.contains(&format!(">{line}\n"))), "nothing is left out");
+        assert!(lines.iter().all(|line| read.contains(line.as_str())), "nothing is left out");
         let [csrf, digest, seen] = ["csrf", "digest", "seen"].map(|name| page.field(name).expect("a field"));
         let form = [("csrf", csrf.as_str()), ("digest", &digest), ("seen", &seen), ("decision", "approve")];
         assert_eq!(bob.submit("/approvals/1/decision", &form).await.location(), "/approvals/1");
