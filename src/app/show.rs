@@ -111,8 +111,8 @@ impl App {
             let page = self.page_of(&one.request, &config);
             all.push(RequestDetails {
                 session,
-                page,
                 timeline_truncated,
+                page,
                 difference,
                 ..shown(one, timeline, &config, now)
             });

@@ -37,6 +37,10 @@ fn ten_minutes() -> Span {
     Span::minutes(10)
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_ten_minutes(span: &Span) -> bool {
     *span == ten_minutes()
 }

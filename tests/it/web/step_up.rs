@@ -88,6 +88,7 @@ on_both! {
         let mut bob = world.browser_of("U02BOB").await;
         let shown = bob.open("/approvals/1").await;
         assert!(shown.text.contains("counts approvals only shortly after signing in. You may approve until"), "{}", shown.text);
+        assert!(bob.open("/approval-policies/production-deploy-gate").await.text.contains("on these pages only"));
         assert_eq!(bob.decides(1, "approve", "read it all").await.location(), "/approvals/1");
         let mut carol = world.browser_of("U03CAROL").await;
         assert_eq!(carol.decides(1, "approve", "").await.location(), "/approvals/1");
