@@ -148,6 +148,7 @@ fn decisions(config: &CompiledConfig) -> Vec<Decision> {
             roles: person.roles.clone(),
             at: NOON,
             via: Via::Button,
+            fresh_sign_in: false,
             author_left: false,
         })
         .collect()

@@ -1,21 +1,30 @@
 //! What a request costs among a thousand and among a million stored ones, on both databases (aim: the p99 grows by less than half).
 //!
+//! The web pages are measured as well, over a socket (aim: 50 ms and 100 kB each).
+//!
 //! `cargo bench --bench store`, or with sizes: `cargo bench --bench store -- 1000 100000`. Postgres is that of
 //! `COUNTERSIGN_TEST_POSTGRES`, else the one at 127.0.0.1:5432; each run makes a schema of its own and drops it.
 
 use countersign::app::{App, ApproverIdentity, Clock, DecisionInput, ListFilter, RequestRef};
+use countersign::bot::{Bot, Parts};
 use countersign::config::file::Source;
 use countersign::domain::action::RequestType;
 use countersign::domain::ask::Ask;
 use countersign::domain::decision::{DecisionKind, Via};
 use countersign::domain::document::ConfigDocument;
+use countersign::domain::people::SlackAccount;
 use countersign::domain::principal::Caller;
 use countersign::domain::request::{Outcome, Status};
+use countersign::domain::sign_in::Identity;
 use countersign::domain::time::Span;
+use countersign::http::MetricsAddress;
 use countersign::store::Db;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
 
 /// Each thing is done so often, unless `COUNTERSIGN_BENCH_TIMES` says otherwise.
 const TIMES: usize = 1_000;
@@ -27,6 +36,18 @@ const PENDING: u64 = 500;
 const LATELY: u64 = 43_200;
 /// Rows that one statement copies.
 const BATCH: u64 = 50_000;
+
+/// The pages, as an administrator opens them.
+const PAGES: [&str; 8] = [
+    "/approvals",
+    "/approvals?state=all&q=measured",
+    "/approvals?mine=1",
+    "/approvals/1",
+    "/approval-policies",
+    "/break-glass",
+    "/audit",
+    "/stats",
+];
 
 /// What is measured, by name.
 type Figures = BTreeMap<&'static str, Vec<Duration>>;
@@ -67,13 +88,53 @@ struct Store {
     app: App,
     size: u64,
     figures: Figures,
+    browser: Browser,
+    /// The bytes of each page.
+    bytes: BTreeMap<&'static str, usize>,
+}
+
+/// A browser in which an administrator has signed in.
+struct Browser {
+    http: reqwest::Client,
+    url: String,
+    cookie: String,
+}
+
+impl Browser {
+    async fn of(bot: &Bot) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        bot.app.serve_pages_at(&url);
+        let router = bot.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let carol = Identity::Slack(SlackAccount {
+            enterprise_id: None,
+            team_id: "T01TEST".to_owned(),
+            user_id: "U03CAROL".to_owned(),
+        });
+        let began = bot.app.sign_in(carol, None).await.expect("a sign-in");
+        Self {
+            http: reqwest::Client::new(),
+            url,
+            cookie: format!("countersign-local={}", began.secret),
+        }
+    }
+
+    async fn open(&self, path: &str) -> usize {
+        let call = self.http.get(format!("{}{path}", self.url));
+        let answer = call.header("cookie", &self.cookie).send().await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.bytes().await.expect("a page").len()
+    }
 }
 
 impl Store {
     async fn filled(postgres: bool, size: u64) -> Self {
         let place = Place::fresh(postgres).await;
         let db = Db::open(&place.url).await.expect("a database");
-        let app = App::start(db, Clock::System).await.expect("the use cases");
+        let bot = bot(db).await;
+        let app = bot.app.clone();
         app.load_file(document(), "demo.yaml")
             .await
             .expect("it loads");
@@ -88,8 +149,36 @@ impl Store {
             app,
             size,
             figures: Figures::new(),
+            browser: Browser::of(&bot).await,
+            bytes: BTreeMap::new(),
         }
     }
+
+    async fn read_pages(&mut self, took: &mut Vec<(&'static str, Duration)>) {
+        for path in PAGES {
+            let since = Instant::now();
+            let bytes = self.browser.open(path).await;
+            took.push((path, since.elapsed()));
+            self.bytes.insert(path, bytes);
+        }
+    }
+}
+
+/// A bot without a Slack, because nothing here talks to it.
+async fn bot(db: Db) -> Bot {
+    let parts = Parts {
+        db,
+        clock: Clock::System,
+        bot_token: "xoxb-none".into(),
+        slack_api_url: "http://127.0.0.1:9/api".to_owned(),
+        signing_secrets: None,
+        variables: Arc::new(|_| None),
+        app_token: None,
+        app_id: None,
+        metrics: PrometheusBuilder::new().build_recorder().handle(),
+        metrics_at: MetricsAddress::Public,
+    };
+    Bot::new(parts).await.expect("a bot")
 }
 
 /// A database of the bench's own.
@@ -178,6 +267,7 @@ async fn approve(app: &App, request: &RequestRef, who: &str) -> Status {
         comment: None,
         pages_seen: Vec::new(),
         via: Via::Api,
+        authentication: None,
         once: None,
     };
     app.decide(click).await.expect("a decision").status
@@ -276,6 +366,7 @@ async fn measure(stores: &mut [Store]) {
             let mut took = Vec::new();
             write(&store.app, round, &mut took).await;
             read(&store.app, round, &mut took).await;
+            store.read_pages(&mut took).await;
             if round >= WARM_UP {
                 for (what, time) in took {
                     store.figures.entry(what).or_default().push(time);
@@ -351,7 +442,7 @@ fn print(postgres: bool, store: &Store, before: Option<&Figures>) {
     let database = if postgres { "Postgres" } else { "SQLite" };
     println!("\n{database}, {} stored requests", store.size);
     println!(
-        "{:<28}{:>10}{:>10}{:>12}",
+        "{:<36}{:>10}{:>10}{:>12}",
         "", "p50 ms", "p99 ms", "p99 grew"
     );
     for (what, times) in &store.figures {
@@ -365,9 +456,12 @@ fn print(postgres: bool, store: &Store, before: Option<&Figures>) {
                 format!("{:.2} x", p99.as_secs_f64() / earlier.as_secs_f64())
             });
         println!(
-            "{what:<28}{:>10.2}{:>10.2}{grew:>12}",
+            "{what:<36}{:>10.2}{:>10.2}{grew:>12}",
             milliseconds(p50),
             milliseconds(p99)
         );
+    }
+    for (path, bytes) in &store.bytes {
+        println!("{path:<36}{bytes:>10} bytes");
     }
 }

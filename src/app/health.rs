@@ -25,6 +25,9 @@ const GAP_REPORTED: Span = Span::minutes(5);
 /// A card that has failed so often in a row is worth a word to the operator.
 const STUCK_AFTER_FAILURES: i64 = 3;
 
+/// A policy says `decideOn: web`, and nobody can reach the pages.
+const NO_WEB_APPROVALS: &str = "policies with `decideOn: web` cannot be approved: the web pages have no address; set COUNTERSIGN_PUBLIC_URL";
+
 /// When it was last tried whether this replica can write, and what came of it.
 pub(super) type Proof = tokio::sync::Mutex<Option<(Timestamp, Result<(), String>)>>;
 
@@ -164,6 +167,10 @@ impl App {
             return Ok(troubles.clone());
         }
         let mut troubles = self.people_trouble().await?;
+        let web_only = self.compiled_config().await?.decides_on_web();
+        if web_only && self.public_url().is_none() {
+            troubles.push(NO_WEB_APPROVALS.to_owned());
+        }
         troubles.extend(self.undeliverable().await?);
         let mut tx = self.0.db.read().await?;
         troubles.extend(self.webhook_troubles(&mut tx).await?);

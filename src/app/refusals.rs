@@ -423,6 +423,8 @@ fn matters(what: AuditEventKind, refusal: &Refusal) -> bool {
         Refusal::NotYours
         | Refusal::Forbidden(_)
         | Refusal::NotEligible(_)
+        | Refusal::OnWebOnly { .. }
+        | Refusal::SignInTooOld { .. }
         | Refusal::SessionEnded
         | Refusal::DigestMismatch => true,
         // somebody tried to run what nobody has approved

@@ -108,9 +108,11 @@ impl App {
                 None => None,
             };
             let difference = config::difference(tx, &one.request, &config).await?;
+            let page = self.page_of(&one.request, &config);
             all.push(RequestDetails {
                 session,
                 timeline_truncated,
+                page,
                 difference,
                 ..shown(one, timeline, &config, now)
             });
@@ -220,6 +222,7 @@ pub(super) fn shown(
         waiting_for,
         timeline,
         timeline_truncated: false,
+        page: None,
         difference: None,
     }
 }

@@ -55,8 +55,12 @@ impl SignedIn {
 }
 
 impl App {
-    /// Begins a sign-in of the active person with this identity; refuses everybody else.
-    pub async fn sign_in(&self, identity: Identity) -> Result<NewSignIn, AppError> {
+    /// Begins a sign-in of the active person with this identity, who proved it to the provider at that time; refuses everybody else.
+    pub async fn sign_in(
+        &self,
+        identity: Identity,
+        authenticated_at: Option<Timestamp>,
+    ) -> Result<NewSignIn, AppError> {
         let secret = secret()?;
         let now = self.now();
         let began = self
@@ -75,12 +79,13 @@ impl App {
                     identity: identity.clone(),
                     started_at: now,
                     seen_at: now,
+                    authenticated_at,
                 };
                 tx.forget_sign_ins(Timestamp(now.0.saturating_sub(KEPT_FOR.0)))
                     .await?;
                 tx.insert_sign_in(&sign_in, &hash(&secret)).await?;
                 let by = Caller::person(sign_in.person.clone(), Via::Web);
-                let detail = json!({"signIn": sign_in.id, "identity": identity});
+                let detail = json!({"signIn": sign_in.id, "identity": identity, "authenticatedAt": authenticated_at});
                 let event = self.own_event(now, AuditEventKind::SignedIn, &by, detail);
                 tx.record(&event).await?;
                 Ok(sign_in)

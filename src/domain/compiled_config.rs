@@ -48,6 +48,8 @@ pub struct CompiledConfig {
     template_versions: Vec<i64>,
     service_places: HashMap<ServiceId, usize>,
     bindings: Bindings,
+    /// Whether any policy says `decideOn: web`, so that decisions need not look for one.
+    decides_on_web: bool,
 }
 
 /// A document that passed all checks. The checks depend on the document alone, so they run before any lock is taken.
@@ -148,6 +150,7 @@ impl CompiledConfig {
                 })
                 .collect(),
             bindings: Bindings::new(&document, &template_places),
+            decides_on_web: document.policies.iter().any(|one| one.decide_on.is_some()),
             template_places,
             directory: if slack_directory.is_empty() {
                 listed
@@ -222,6 +225,11 @@ impl CompiledConfig {
     /// All configured projects, clusters and environments.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Whether any policy counts approvals on the web pages only.
+    pub fn decides_on_web(&self) -> bool {
+        self.decides_on_web
     }
 
     pub(super) fn bindings(&self) -> &Bindings {

@@ -4,9 +4,11 @@ use super::decision::{Decision, DecisionKind, Via};
 use super::digest::SeenDigest;
 use super::eligibility::{self, Ineligible};
 use super::people::Person;
+use super::pinned_policy::PinnedPolicy;
 use super::progress;
 use super::refusal::Refusal;
 use super::request::{Request, Status};
+use super::sign_in::FreshSignIn;
 use super::time::{Span, Timestamp};
 
 /// How long a request that no policy gates may be executed.
@@ -29,6 +31,10 @@ pub struct NewDecision<'a> {
     pub at: Timestamp,
     /// The interface it came through.
     pub via: Via,
+    /// The proof that the approver signed in to the web pages shortly before.
+    pub fresh: Option<FreshSignIn>,
+    /// The policies in force now that say `decideOn: web`, in addition to the pinned ones.
+    pub web_only: &'a [PinnedPolicy],
 }
 
 /// Adds a decision to a request. Refusals are checked in the order of docs/decisions.md D22. A refused decision changes nothing.
@@ -55,6 +61,7 @@ pub fn add_decision(
         return Err(Refusal::NotEligible(Ineligible::LinkedSince));
     }
     eligibility::check(&request.gates, &request.excluded, person).map_err(Refusal::NotEligible)?;
+    check_interface(request, &new)?;
     decisions.push(Decision {
         by: person.id.clone(),
         verdict: new.verdict,
@@ -63,6 +70,7 @@ pub fn add_decision(
         roles: person.roles.clone(),
         at: new.at,
         via: new.via,
+        fresh_sign_in: new.fresh.is_some() && new.via == Via::Web,
         author_left: false,
     });
     let state = request.state.clone();
@@ -80,6 +88,22 @@ pub fn add_decision(
         request.decided_at = Some(new.at);
     }
     Ok(())
+}
+
+/// An approval that a policy would not count is refused, because the approver could not give it a second time. Rejecting is possible
+/// through every interface.
+fn check_interface(request: &Request, new: &NewDecision<'_>) -> Result<(), Refusal> {
+    let web_only = request.web_only().or(new.web_only.first());
+    match (web_only, new.verdict, new.fresh, new.via) {
+        (None, ..) | (_, DecisionKind::Reject, ..) | (_, _, Some(_), Via::Web) => Ok(()),
+        (Some(gate), DecisionKind::Approve, None, Via::Web) => Err(Refusal::SignInTooOld {
+            policy: gate.template.name.clone(),
+        }),
+        (Some(gate), DecisionKind::Approve, ..) => Err(Refusal::OnWebOnly {
+            policy: gate.template.name.clone(),
+            page: None,
+        }),
+    }
 }
 
 /// How long a grant may be executed: the shortest `validFor` of the policies that gate the request, or of the bypassed policies if

@@ -66,6 +66,9 @@ pub struct Decision {
     pub at: Timestamp,
     /// The interface it came through.
     pub via: Via,
+    /// Whether the approver had signed in to the web pages shortly before. Policies with `decideOn: web` count such approvals only.
+    #[serde(default)]
+    pub fresh_sign_in: bool,
     /// Whether the approver is no longer an active person. The decision is then displayed but does not count. The value is computed
     /// when the decision is loaded.
     #[serde(skip)]

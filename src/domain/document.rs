@@ -246,6 +246,9 @@ pub struct PolicyTemplate {
     /// A channel for this policy's cards, in addition to the channel of the routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
+    /// Where approvals must be given to count. If left out: anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_on: Option<DecideOn>,
     /// Where the payload may be displayed.
     #[serde(default)]
     pub show_payload: ShowPayload,
@@ -417,6 +420,14 @@ pub struct Escalation {
     /// The channel to notify.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
+}
+
+/// Where approvals must be given to count for a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DecideOn {
+    /// On the web pages, soon after signing in (`console.freshFor`).
+    Web,
 }
 
 /// Where a payload may be displayed. Variants are ordered; the strictest value of a request's policies wins.

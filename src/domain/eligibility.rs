@@ -1,7 +1,7 @@
 //! Who may decide on a request (docs/decisions.md D17). Every interface uses this check.
 
 use super::decision::{Decision, DecisionKind};
-use super::document::{Approvers, PolicyTemplate};
+use super::document::{Approvers, DecideOn, PolicyTemplate};
 use super::id::PersonId;
 use super::people::{Directory, Person};
 use super::pinned_policy::PinnedPolicy;
@@ -125,13 +125,17 @@ pub fn check(
     }
 }
 
-/// Whether an approval counts for this policy: the approver is still active, is not excluded, and was named as an approver by the
-/// memberships that they had when they decided.
+/// Whether an approval counts for this policy: the approver is still active, is not excluded, was named as an approver by the
+/// memberships that they had when they decided, and decided where the policy says.
 pub fn counts_for(gate: &PinnedPolicy, exclusions: Exclusions<'_>, decision: &Decision) -> bool {
     decision.verdict == DecisionKind::Approve
         && !decision.author_left
         && exclusions.part(&decision.by).is_none()
         && names(&gate.template, decision.into())
+        && match gate.template.decide_on {
+            None => true,
+            Some(DecideOn::Web) => decision.fresh_sign_in,
+        }
 }
 
 /// The approvals that count for this policy, at most one per person.

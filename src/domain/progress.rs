@@ -1,6 +1,7 @@
 //! How far each policy of a request is, with an explanation as a tree (docs/decisions.md D14).
 
 use super::decision::Decision;
+use super::document::DecideOn;
 use super::eligibility::{Exclusions, PeopleInvolved, candidates, counted_approvals, names};
 use super::english;
 use super::id::PolicyId;
@@ -295,7 +296,12 @@ fn parts(
     directory: &Directory,
 ) -> Vec<Part> {
     let quorum = &gate.template.quorum;
-    let mut parts = vec![approvals(counted_approvals.len(), quorum::need(quorum))];
+    let place = match gate.template.decide_on {
+        None => "",
+        Some(DecideOn::Web) => " on the web",
+    };
+    let need = quorum::need(quorum);
+    let mut parts = vec![approvals(counted_approvals.len(), need, place)];
     for id in unique(&quorum.required_user_ids) {
         let by = counted_approvals.iter().find(|approval| approval.by == id);
         let name = directory.name(id);
@@ -344,10 +350,11 @@ fn unique<T: Ord>(items: &[T]) -> BTreeSet<&T> {
     items.iter().collect()
 }
 
-fn approvals(have: usize, need: usize) -> Part {
+/// The count of approvals; `place` says where they must be given.
+fn approvals(have: usize, need: usize, place: &str) -> Part {
     let ending = if need == 1 { "" } else { "s" };
     let missing = format!(
-        "needs {} more approval{}",
+        "needs {} more approval{}{place}",
         english::number(need.saturating_sub(have)),
         if need.saturating_sub(have) == 1 {
             ""
@@ -357,7 +364,7 @@ fn approvals(have: usize, need: usize) -> Part {
     );
     Part::new(
         have >= need,
-        format!("{have} of {need} approval{ending}"),
+        format!("{have} of {need} approval{ending}{place}"),
         Some(missing),
     )
 }

@@ -19,6 +19,18 @@ pub enum Refusal {
     DigestMismatch,
     /// This person may not decide on this request.
     NotEligible(Ineligible),
+    /// A policy counts approvals on the web pages only, and this one came through another interface; with the address of the page.
+    OnWebOnly {
+        /// The policy's name.
+        policy: String,
+        /// The request's page, if the pages have an address.
+        page: Option<String>,
+    },
+    /// A policy counts approvals only shortly after signing in, and this sign-in is older.
+    SignInTooOld {
+        /// The policy's name.
+        policy: String,
+    },
     /// The request has violations; it was not stored.
     Violations(Vec<Violation>),
     /// The request belongs to someone else.
@@ -58,6 +70,8 @@ impl Refusal {
             Self::Closed(_) => "request_closed",
             Self::DigestMismatch => "digest_mismatch",
             Self::NotEligible(_) => "not_eligible",
+            Self::OnWebOnly { .. } => "on_web_only",
+            Self::SignInTooOld { .. } => "sign_in_too_old",
             Self::Violations(_) => "policy_violations",
             Self::NotYours => "not_yours",
             Self::RequirementsChanged(_) => "requirements_changed",
@@ -84,6 +98,8 @@ impl Refusal {
             Self::Closed(status) => format!("this request is {status}"),
             Self::DigestMismatch => "the content is not what was approved".to_owned(),
             Self::NotEligible(_) => "you are not an eligible approver for this request".to_owned(),
+            Self::OnWebOnly { .. } => "approvals of this request count on the web only".to_owned(),
+            Self::SignInTooOld { .. } => "sign in again to approve this request".to_owned(),
             Self::Violations(_) => "policy violations".to_owned(),
             Self::NotYours => "this request is not yours".to_owned(),
             Self::RequirementsChanged(_) => "the requirements have changed".to_owned(),
@@ -110,6 +126,8 @@ impl Refusal {
             Self::Closed(status) => next_step(*status).to_owned(),
             Self::DigestMismatch => "The digests differ, so nothing was done. Open the request again and read its content; changed content needs a new request.".to_owned(),
             Self::NotEligible(why) => why.to_string(),
+            Self::OnWebOnly { policy, page } => on_web_only(policy, page.as_deref()),
+            Self::SignInTooOld { policy } => format!("{policy} counts approvals only shortly after signing in, so nothing was recorded. Sign in again, then approve. You can reject it without that."),
             Self::Violations(violations) => violations.iter().map(|v| v.message.as_str()).collect::<Vec<_>>().join("; "),
             Self::NotYours => "Only the requester, or whoever submitted it for them, may do this.".to_owned(),
             Self::RequirementsChanged(what) | Self::Forbidden(what) | Self::Stale(what) | Self::TooMany(what, _) => what.clone(),
@@ -122,6 +140,16 @@ impl Refusal {
             Self::SessionClosed(_, why) => why.clone(),
         }
     }
+}
+
+fn on_web_only(policy: &str, page: Option<&str>) -> String {
+    let next = match page {
+        Some(page) => format!("Approve it at {page}"),
+        None => "The pages have no address yet: ask the operator of Countersign to set COUNTERSIGN_PUBLIC_URL".to_owned(),
+    };
+    format!(
+        "{policy} counts approvals only if they are given on the web pages, so nothing was recorded. {next} (rejecting works here, too)."
+    )
 }
 
 /// What to do with a request whose status does not allow what was tried.

@@ -2,7 +2,7 @@
 
 use super::action;
 use super::digest::Digest;
-use super::document::ShowPayload;
+use super::document::{DecideOn, ShowPayload};
 use super::eligibility::PeopleInvolved;
 use super::id::{ActionId, PersonId, RequestId, SessionId};
 use super::pinned_policy::PinnedPolicy;
@@ -319,6 +319,11 @@ impl Request {
         let mut gates = gates.map(|gate| gate.template.show_payload);
         let is_hidden = gates.any(|show| show == ShowPayload::Never);
         !is_hidden || self.requester == *principal || self.submitted_by == *principal
+    }
+
+    /// The first pinned policy that counts approvals on the web pages only.
+    pub fn web_only(&self) -> Option<&PinnedPolicy> {
+        (self.gates.iter()).find(|gate| gate.template.decide_on == Some(DecideOn::Web))
     }
 
     /// What Countersign does itself in the transaction that approves the request, if anything; such a request is not executed by a

@@ -42,6 +42,8 @@ pub struct RequestDetails {
     pub timeline: Vec<TimelineEvent>,
     /// Whether events after the first one were left out.
     pub timeline_truncated: bool,
+    /// The address of the request's page; `None` if there are no pages.
+    pub page: Option<String>,
     /// For a configuration change: the difference from the version that it was based on.
     pub difference: Option<Difference>,
 }

@@ -137,6 +137,20 @@ impl CompiledConfig {
         gates
     }
 
+    /// The policies in force now that count approvals of this request on the web pages only. While a break-glass session lets the
+    /// request past policies, those that it would bypass are left out; the check before the execution decides on them.
+    pub fn web_only_in_force(&self, request: &Request, now: Timestamp) -> Vec<PinnedPolicy> {
+        if !self.decides_on_web() {
+            return Vec::new();
+        }
+        let mut gates = self.in_force(request, now);
+        gates.retain(|gate| {
+            let is_bypassed = !request.bypassed.is_empty() && gate.template.break_glass_bypass;
+            gate.template.decide_on.is_some() && !is_bypassed
+        });
+        gates
+    }
+
     fn naming(
         &self,
         action: &ActionId,

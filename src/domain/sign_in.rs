@@ -48,6 +48,27 @@ impl fmt::Display for Identity {
     }
 }
 
+/// When a person proved to their provider who they are. Only a sign-in has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentication(Timestamp);
+
+impl Authentication {
+    /// The proof that this happened shortly before. A moment in the future proves nothing.
+    pub fn fresh(self, console: &Console, now: Timestamp) -> Option<FreshSignIn> {
+        let is_fresh = self.0 <= now && now < self.fresh_until(console);
+        is_fresh.then_some(FreshSignIn(()))
+    }
+
+    /// Until when the person may approve for policies with `decideOn: web`.
+    pub fn fresh_until(self, console: &Console) -> Timestamp {
+        self.0.plus(console.fresh_for)
+    }
+}
+
+/// Proof that a person has signed in shortly before. Only [`Authentication::fresh`] creates one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreshSignIn(());
+
 /// One signed-in browser of one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
@@ -59,11 +80,18 @@ pub struct SignIn {
     pub identity: Identity,
     /// When they signed in.
     pub started_at: Timestamp,
+    /// When they proved to the provider who they are, which may be long before; `None` if the provider does not say.
+    pub authenticated_at: Option<Timestamp>,
     /// When the browser was last seen, to the minute.
     pub seen_at: Timestamp,
 }
 
 impl SignIn {
+    /// When the person proved who they are, if that is known.
+    pub fn authentication(&self) -> Option<Authentication> {
+        self.authenticated_at.map(Authentication)
+    }
+
     /// Whether its time is over: unused for too long, or too old. The configuration in force decides, so that a shorter time
     /// takes effect at once.
     pub fn is_over(&self, console: &Console, now: Timestamp) -> bool {

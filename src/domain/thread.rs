@@ -61,6 +61,7 @@ mod tests {
             roles: BTreeSet::new(),
             at: Timestamp(0),
             via: Via::Button,
+            fresh_sign_in: false,
             author_left: false,
         }
     }

@@ -206,6 +206,10 @@ fn weaker(old: &PolicyTemplate, new: &PolicyTemplate, actions: &[ActionId]) -> V
             "needs no reason any more",
         ),
         (
+            old.decide_on.is_some() && new.decide_on.is_none(),
+            "takes approvals outside the web pages",
+        ),
+        (
             !old.requester_can_approve && new.requester_can_approve,
             "lets the requester approve",
         ),

@@ -157,6 +157,11 @@ fn listed(names: &[String]) -> String {
 
 fn decide(shown: &RequestDetails) -> String {
     let number = shown.request.number;
+    if let (Some(_), Some(page)) = (shown.request.web_only(), &shown.page) {
+        return format!(
+            "To decide, open {page}: approvals count on the web only. To reject it, you may also type /approval reject {number} in Slack."
+        );
+    }
     format!(
         "To decide, use its card in Slack or type /approval show {number} there; or run: countersign approve {number}"
     )

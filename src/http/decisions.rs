@@ -59,6 +59,7 @@ pub(super) async fn decide(
         comment,
         pages_seen: Vec::new(),
         via: Via::Api,
+        authentication: None,
         once,
     };
     let decided = api.app.decide(click).await?;

@@ -240,9 +240,11 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::SessionClosed(..)
         | Refusal::Unreadable
         | Refusal::InFlight => StatusCode::CONFLICT,
-        Refusal::NotEligible(_) | Refusal::NotYours | Refusal::Forbidden(_) => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::NotEligible(_)
+        | Refusal::OnWebOnly { .. }
+        | Refusal::SignInTooOld { .. }
+        | Refusal::NotYours
+        | Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
         Refusal::Violations(_) | Refusal::KeyReused | Refusal::Invalid(_) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
@@ -280,6 +282,8 @@ impl From<Refusal> for Problem {
             | Refusal::AlreadyReviewed
             | Refusal::DigestMismatch
             | Refusal::NotEligible(_)
+            | Refusal::OnWebOnly { .. }
+            | Refusal::SignInTooOld { .. }
             | Refusal::NotYours
             | Refusal::RequirementsChanged(_)
             | Refusal::SessionEnded

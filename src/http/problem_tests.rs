@@ -21,6 +21,17 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::Closed(Status::Cancelled),
         Refusal::DigestMismatch,
         Refusal::NotEligible(Ineligible::Excluded(Involvement::Requester)),
+        Refusal::OnWebOnly {
+            policy: "Careful Gate".to_owned(),
+            page: Some("https://countersign.example.com/approvals/7".to_owned()),
+        },
+        Refusal::OnWebOnly {
+            policy: "Careful Gate".to_owned(),
+            page: None,
+        },
+        Refusal::SignInTooOld {
+            policy: "Careful Gate".to_owned(),
+        },
         Refusal::Violations(vec![violation]),
         Refusal::NotYours,
         Refusal::RequirementsChanged("one more policy holds now".to_owned()),

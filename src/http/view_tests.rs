@@ -132,11 +132,13 @@ pub(crate) fn shown() -> RequestDetails {
             roles: BTreeSet::new(),
             at: later,
             via: Via::Button,
+            fresh_sign_in: false,
             author_left: false,
         }],
         people: names(),
         waiting_for: Vec::new(),
         waiting_more: 0,
+        page: None,
         difference: None,
         timeline_truncated: false,
         timeline: vec![

@@ -56,6 +56,7 @@ impl Tx {
                 "r": new.request, "p": new.decision.by, "v": new.decision.verdict, "c": new.decision.comment,
                 "t": json(&new.decision.teams)?, "o": json(&new.decision.roles)?,
                 "d": new.digest, "g": json(&new.pages_seen)?, "i": new.decision.via,
+                "f": new.decision.fresh_sign_in,
             }))
         })?;
         let requests = rows(changed, |request| {

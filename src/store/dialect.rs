@@ -6,11 +6,11 @@ use super::sql;
 macro_rules! requests {
     (sqlite) => {
         requests!("SELECT json_group_array(json_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
-            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via))")
+            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via, 'fresh', json(iif(d.fresh_sign_in, 'true', 'false'))))")
     };
     (postgres) => {
         requests!("SELECT CAST(jsonb_agg(jsonb_build_object('by', d.person, 'verdict', d.verdict, 'comment', d.comment,
-            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via)) AS TEXT)")
+            'teams', d.teams, 'roles', d.roles, 'at', d.at, 'via', d.via, 'fresh', d.fresh_sign_in)) AS TEXT)")
     };
     ($decisions:literal) => {
         concat!(
@@ -66,8 +66,9 @@ sql! {
     /// Everything that a decision batch changes: $1 decisions, $2 requests (one row each), $3 audit events, $4 outbox messages, $5
     /// stored responses, $6 the time, $7 the ids of the requests.
     WRITE_JUDGEMENT_SQLITE @sqlite = "
-        INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
-            SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i'
+        INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via, fresh_sign_in)
+            SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i',
+                value->>'f'
             FROM json_each($1);
         UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, decided_at), version = version + 1
             FROM (SELECT value->>'r' AS r, value->>'s' AS s, value->>'e' AS e, value->>'d' AS d FROM json_each($2)) x
@@ -82,9 +83,10 @@ sql! {
             SELECT value->>'k', value->>'f', value->>'a', value->>'u' FROM json_each($5)";
     WRITE_JUDGEMENT_POSTGRES @postgres = "
         WITH d AS (
-            INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via)
-            SELECT r, p, v, c, t, o, d, g, CAST($6 AS BIGINT), i
-            FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS x(r text, p text, v text, c text, t text, o text, d text, g text, i text)),
+            INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via, fresh_sign_in)
+            SELECT r, p, v, c, t, o, d, g, CAST($6 AS BIGINT), i, f
+            FROM jsonb_to_recordset(CAST($1 AS jsonb))
+                AS x(r text, p text, v text, c text, t text, o text, d text, g text, i text, f boolean)),
         q AS (
             UPDATE requests SET status = x.s, ends_at = x.e, decided_at = coalesce(x.d, requests.decided_at), version = version + 1
             FROM jsonb_to_recordset(CAST($2 AS jsonb)) AS x(r text, s text, e bigint, d bigint)

@@ -142,6 +142,7 @@ struct StoredVote {
     roles: String,
     at: Timestamp,
     via: Via,
+    fresh: bool,
 }
 
 impl StoredVote {
@@ -156,6 +157,7 @@ impl StoredVote {
             roles,
             at: self.at,
             via: self.via,
+            fresh_sign_in: self.fresh,
             author_left: false,
         })
     }

@@ -6,13 +6,14 @@ use crate::domain::sign_in::SignIn;
 use crate::domain::time::Timestamp;
 
 sql! {
-    INSERT = "INSERT INTO sign_ins (id, secret_hash, person, identity, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)";
-    BY_HASH = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE secret_hash = $1 AND ended_at IS NULL";
-    OF_PERSON = "SELECT id, person, identity, started_at, seen_at FROM sign_ins
+    INSERT = "INSERT INTO sign_ins (id, secret_hash, person, identity, started_at, seen_at, authenticated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    BY_HASH = "SELECT id, person, identity, started_at, seen_at, authenticated_at FROM sign_ins WHERE secret_hash = $1 AND ended_at IS NULL";
+    OF_PERSON = "SELECT id, person, identity, started_at, seen_at, authenticated_at FROM sign_ins
         WHERE person = $1 AND ended_at IS NULL AND started_at > $2 AND seen_at > $3 ORDER BY started_at DESC, id DESC LIMIT 200";
-    ALL = "SELECT id, person, identity, started_at, seen_at FROM sign_ins
+    ALL = "SELECT id, person, identity, started_at, seen_at, authenticated_at FROM sign_ins
         WHERE ended_at IS NULL AND started_at > $1 AND seen_at > $2 ORDER BY started_at DESC, id DESC LIMIT 200";
-    BY_ID = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE id = $1 AND ended_at IS NULL";
+    BY_ID = "SELECT id, person, identity, started_at, seen_at, authenticated_at FROM sign_ins WHERE id = $1 AND ended_at IS NULL";
     SEEN = "UPDATE sign_ins SET seen_at = $2 WHERE id = $1 AND seen_at < $3 AND ended_at IS NULL";
     END = "UPDATE sign_ins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sign_ins SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL";
@@ -27,6 +28,7 @@ struct SignInRow {
     identity: String,
     started_at: i64,
     seen_at: i64,
+    authenticated_at: Option<i64>,
 }
 
 impl SignInRow {
@@ -37,6 +39,7 @@ impl SignInRow {
             identity: read("identity", serde_json::from_str(&self.identity))?,
             started_at: Timestamp(self.started_at),
             seen_at: Timestamp(self.seen_at),
+            authenticated_at: self.authenticated_at.map(Timestamp),
         })
     }
 }
@@ -56,6 +59,7 @@ impl Tx {
             .bind(&identity)
             .bind(sign_in.started_at.0)
             .bind(sign_in.seen_at.0)
+            .bind(sign_in.authenticated_at.map(|at| at.0))
             .execute(c)
             .await
             .map(|_| ()))

@@ -17,6 +17,8 @@ pub struct Failure {
     title: String,
     detail: String,
     link: Option<(String, &'static str)>,
+    /// What the person had written, so that they can copy it.
+    kept: Option<String>,
 }
 
 #[derive(Template)]
@@ -34,6 +36,7 @@ impl Failure {
             title: title.into(),
             detail: detail.into(),
             link: None,
+            kept: None,
         }
     }
 
@@ -41,6 +44,13 @@ impl Failure {
     #[must_use]
     pub fn leading_to(mut self, path: impl Into<String>, words: &'static str) -> Self {
         self.link = Some((path.into(), words));
+        self
+    }
+
+    /// The same, with what the person had written.
+    #[must_use]
+    pub fn keeping(mut self, text: Option<String>) -> Self {
+        self.kept = text.filter(|text| !text.is_empty());
         self
     }
 
@@ -164,9 +174,11 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::NotFound | Refusal::NoSession => StatusCode::NOT_FOUND,
-            Refusal::NotEligible(_) | Refusal::NotYours | Refusal::Forbidden(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Refusal::NotEligible(_)
+            | Refusal::OnWebOnly { .. }
+            | Refusal::SignInTooOld { .. }
+            | Refusal::NotYours
+            | Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
             Refusal::Violations(_) | Refusal::KeyReused | Refusal::Invalid(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -1,5 +1,7 @@
 //! Where a person goes after signing in: a path on this server, and nothing else (threat W4).
 
+use crate::domain::sign_in::Identity;
+
 /// The longest path that is carried through a sign-in.
 const LONGEST: usize = 1_000;
 /// The page after a sign-in that named no other.
@@ -26,6 +28,15 @@ fn is_safe(next: &str) -> bool {
 /// The address that signs in and returns to this path.
 pub fn sign_in_and_return_to(next: &str) -> String {
     format!("/sign-in?{}", query(Some(next)))
+}
+
+/// The address at which the person proves again to the same provider who they are, and then returns to this path.
+pub fn prove_and_return_to(next: &str, identity: &Identity) -> String {
+    let provider = match identity {
+        Identity::Slack(_) => "slack",
+        Identity::Oidc(_) => "oidc",
+    };
+    format!("/sign-in/{provider}?fresh=1&{}", query(Some(next)))
 }
 
 /// `next=...`, for an address.

@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::page::{Shell, render};
 use crate::app::Changed;
 use crate::domain::config_edit::ConfigEdit;
-use crate::domain::document::{Approvers, Binding, Level, Mode, PolicyTemplate};
+use crate::domain::document::{Approvers, Binding, DecideOn, Level, Mode, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use crate::domain::people::Directory;
 use crate::domain::window::Week;
@@ -180,7 +180,7 @@ fn place(binding: &Binding) -> String {
 }
 
 fn approvers(policy: &PolicyTemplate, directory: &Directory) -> String {
-    match &policy.approvers {
+    let who = match &policy.approvers {
         None => "whoever the quorum requires".to_owned(),
         Some(Approvers::Anyone) => "anyone".to_owned(),
         Some(Approvers::Among(people)) => {
@@ -189,6 +189,10 @@ fn approvers(policy: &PolicyTemplate, directory: &Directory) -> String {
             let roles = people.org_roles.iter().map(AsRef::as_ref);
             joined(users.chain(teams).chain(roles))
         }
+    };
+    match policy.decide_on {
+        None => who,
+        Some(DecideOn::Web) => format!("{who}; on these pages only"),
     }
 }
 

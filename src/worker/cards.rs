@@ -126,23 +126,10 @@ impl Workers {
             return Ok(notice::notice(shown, &channels, audience));
         }
         let card = card_for(shown, audience);
-        Ok(match self.page_for(shown, audience).await? {
-            Some(page) => linked(card, &page),
+        Ok(match page_for(shown, audience) {
+            Some(page) => linked(card, page),
             None => card,
         })
-    }
-
-    /// The page that a card leads to; another organization has none.
-    async fn page_for(
-        &self,
-        shown: &RequestDetails,
-        audience: Audience,
-    ) -> Result<Option<String>, AppError> {
-        if audience == Audience::Shared || self.app.public_url().is_none() {
-            return Ok(None);
-        }
-        let config = self.app.compiled_config().await?;
-        Ok(self.app.page_of(&shown.request, &config))
     }
 
     async fn send_card(
@@ -281,4 +268,11 @@ pub(super) fn hash_of(message: &Message) -> String {
 /// Whether the next due time has come.
 pub(super) fn is_due(next: Option<Timestamp>, now: Timestamp) -> bool {
     next.is_some_and(|due| due <= now)
+}
+
+/// The page that a card links to; another organization has none. Where approvals count on the web only, a button leads there.
+fn page_for(shown: &RequestDetails, audience: Audience) -> Option<&str> {
+    let has_button = shown.is_pending() && shown.request.web_only().is_some();
+    let page = shown.page.as_deref();
+    page.filter(|_| audience == Audience::Own && !has_button)
 }

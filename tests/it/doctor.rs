@@ -51,6 +51,21 @@ on_both! {
         world.finish().await;
     }
 
+    async fn approvals_on_the_web_need_an_address_and_a_secret_w9(kind) {
+        let world = world!(Stage { kind, wire: Wire::Sockets });
+        world.reconfigure(|document| document["policies"][0]["decideOn"] = Value::from("web")).await;
+        let sockets = ("SLACK_APP_TOKEN", "xapp-story");
+        let (code, said) = visit(&world, &[], &[sockets]).await;
+        assert_eq!(code, 1);
+        for missing in ["SLACK_CLIENT_SECRET is not set", "COUNTERSIGN_PUBLIC_URL is not set, so nobody can approve"] {
+            assert!(said.contains(missing), "{said}");
+        }
+        let set = [sockets, ("SLACK_CLIENT_SECRET", "secret"), ("COUNTERSIGN_PUBLIC_URL", "https://countersign.example.com")];
+        let (code, said) = visit(&world, &[], &set).await;
+        assert_eq!((code, complaints(&said).as_str()), (0, "\nno problems, no warnings."));
+        world.finish().await;
+    }
+
     async fn doctor_reports_every_slack_problem_with_a_hint(kind) {
         let world = world!(kind);
         world.slack.change(|state| {

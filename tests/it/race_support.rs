@@ -20,6 +20,7 @@ pub fn decision(request: &RequestRef, who: &str, verdict: DecisionKind) -> Decis
         comment: None,
         pages_seen: Vec::new(),
         via: Via::Api,
+        authentication: None,
         once: None,
     }
 }

@@ -6,6 +6,7 @@ mod forms;
 mod lifetime;
 mod policies;
 mod sign_in;
+mod step_up;
 
 use crate::world::World;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};

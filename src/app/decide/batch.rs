@@ -146,6 +146,10 @@ impl<'a> DecisionBatch<'a> {
         let asked = loaded.request.created_at;
         let approver = self.approver(&input.identity, asked);
         let approver = approver.as_deref();
+        let console = self.config.document().console.as_ref();
+        let fresh = (input.authentication.zip(console))
+            .and_then(|(authentication, console)| authentication.fresh(console, self.now));
+        let web_only = self.config.web_only_in_force(&loaded.request, self.now);
         let cast = NewDecision {
             approver,
             linked_since: self.is_linked_since(&input.identity, asked),
@@ -154,8 +158,11 @@ impl<'a> DecisionBatch<'a> {
             comment: input.comment.as_deref(),
             at: self.now,
             via: input.via,
+            fresh,
+            web_only: &web_only,
         };
         let outcome = decide::add_decision(&mut loaded.request, &mut loaded.decisions, cast);
+        let outcome = outcome.map_err(|refusal| self.with_page(refusal, &loaded.request));
         let actor = actor(&input.identity, approver);
         let heard = match &outcome {
             Ok(()) => {
@@ -170,6 +177,17 @@ impl<'a> DecisionBatch<'a> {
         self.keep_answer(input, id, &outcome)?;
         self.requests.insert(id.clone(), loaded);
         Ok(heard)
+    }
+
+    /// A refusal that sends people to the web says where that is.
+    fn with_page(&self, refusal: Refusal, request: &Request) -> Refusal {
+        match refusal {
+            Refusal::OnWebOnly { policy, .. } => Refusal::OnWebOnly {
+                policy,
+                page: self.app.page_of(request, self.config),
+            },
+            other => other,
+        }
     }
 
     /// The clicker as they count for what was asked at that time (threat B68).
@@ -243,7 +261,7 @@ impl<'a> DecisionBatch<'a> {
         };
         let detail = json!({
             "digest": request.digest, "comment": decision.comment, "teams": decision.teams, "roles": decision.roles,
-            "pagesSeen": input.pages_seen,
+            "pagesSeen": input.pages_seen, "freshSignIn": decision.fresh_sign_in,
         });
         self.record(what, actor, input.via, request, detail);
         let ended = match request.state.status() {
@@ -285,7 +303,8 @@ impl<'a> DecisionBatch<'a> {
         webhook_messages(webhooks, what, self.now, request, &moment)
     }
 
-    /// Somebody who may not decide tried to: that is worth a row, once a day. A second click of the same approver is not.
+    /// Somebody who may not decide, or not in this way, tried to: that is worth a row, once a day. A second click of the same approver
+    /// is not.
     fn record_refusal(
         &mut self,
         input: &DecisionInput,
@@ -293,8 +312,10 @@ impl<'a> DecisionBatch<'a> {
         request: &Request,
         refusal: &Refusal,
     ) {
-        let Refusal::NotEligible(why) = refusal else {
-            return;
+        let why = match refusal {
+            Refusal::NotEligible(why) => why.to_string(),
+            Refusal::OnWebOnly { .. } | Refusal::SignInTooOld { .. } => refusal.detail(),
+            _ => return,
         };
         let key = RefusalKey {
             caller: refusals::name_of(&input.identity),
@@ -310,7 +331,7 @@ impl<'a> DecisionBatch<'a> {
         };
         self.refusals.push(key);
         let detail = json!({
-            "why": why.to_string(), "verdict": input.verdict, "account": account(&input.identity), "repeated": repeated,
+            "why": why, "verdict": input.verdict, "account": account(&input.identity), "repeated": repeated,
         });
         self.record(
             AuditEventKind::VoteRefused,
@@ -333,8 +354,8 @@ impl<'a> DecisionBatch<'a> {
         self.changes.events.push(event);
     }
 
-    /// A delivery's answer is kept where it had an effect, and where the clicker was not eligible, whether or not that was recorded:
-    /// the same delivery never counts later, when they are. Of an API key only a yes is kept.
+    /// A delivery's answer is kept where it had an effect, and where the clicker was not eligible or should have used the web pages,
+    /// whether or not that was recorded: the same delivery never counts later, when it could. Of an API key only a yes is kept.
     fn keep_answer(
         &mut self,
         input: &DecisionInput,
@@ -346,7 +367,8 @@ impl<'a> DecisionBatch<'a> {
         };
         let kept = match outcome {
             Ok(()) => true,
-            Err(refusal) => matches!(refusal, Refusal::NotEligible(_)) && input.via != Via::Api,
+            Err(Refusal::NotEligible(_) | Refusal::OnWebOnly { .. }) => input.via != Via::Api,
+            Err(_) => false,
         };
         if kept {
             let answer = once.answer(&ResponseSubject::request(id), self.now)?;

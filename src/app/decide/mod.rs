@@ -15,6 +15,7 @@ use crate::domain::id::{PersonId, RequestId};
 use crate::domain::people::SlackAccount;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Status;
+use crate::domain::sign_in::Authentication;
 use crate::store::Tx;
 use batch::DecisionBatch;
 use std::collections::BTreeSet;
@@ -58,6 +59,8 @@ pub struct DecisionInput {
     pub pages_seen: Vec<u32>,
     /// The interface it came through.
     pub via: Via,
+    /// When the person behind a browser proved who they are.
+    pub authentication: Option<Authentication>,
     /// So that it counts once.
     pub once: Option<IdempotencyKey>,
 }

@@ -12,8 +12,10 @@ use crate::domain::config_edit::ConfigEdit;
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::digest::{Digest, Payload, SeenDigest};
 use crate::domain::id::SessionId;
+use crate::domain::people::SlackAccount;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::request::Outcome;
+use crate::domain::sign_in::Identity;
 use crate::domain::time::{Span, Timestamp};
 
 const DAY: i64 = Span::hours(24).0;
@@ -149,6 +151,9 @@ impl Player<'_> {
                 self.decide(*request, who, DecisionKind::Approve, comment)
                     .await?;
             }
+            Step::ApproveOnWeb(who, comment) => {
+                self.approve_on_web(*request, who, comment).await?;
+            }
             Step::Reject(who, why) => {
                 self.decide(*request, who, DecisionKind::Reject, Some(why))
                     .await?;
@@ -188,9 +193,42 @@ impl Player<'_> {
             comment: comment.map(str::to_owned),
             pages_seen: Vec::new(),
             via: Via::Button,
+            authentication: None,
             once: None,
         };
         self.bot.app.decide(input).await.map(drop)
+    }
+
+    async fn approve_on_web(
+        &self,
+        request: i64,
+        who: &str,
+        comment: Option<&str>,
+    ) -> Result<(), AppError> {
+        let app = &self.bot.app;
+        let config = app.compiled_config().await?;
+        let person = config.directory().person(&who.into());
+        let Some(identity) = person.and_then(|person| person.slack.first()) else {
+            return Ok(());
+        };
+        let account = SlackAccount {
+            enterprise_id: None,
+            team_id: identity.team_id.clone().unwrap_or_default(),
+            user_id: identity.user_id.clone(),
+        };
+        let began = app.sign_in(Identity::Slack(account.clone()), Some(app.now()));
+        let input = DecisionInput {
+            identity: ApproverIdentity::Slack(account),
+            request: RequestRef::Number(request),
+            digest: None,
+            verdict: DecisionKind::Approve,
+            comment: comment.map(str::to_owned),
+            pages_seen: Vec::new(),
+            via: Via::Web,
+            authentication: began.await?.sign_in.authentication(),
+            once: None,
+        };
+        app.decide(input).await.map(drop)
     }
 
     async fn start_session(&mut self) -> Result<(), AppError> {

@@ -14,6 +14,8 @@ pub(super) enum When {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
     Approve(&'static str, Option<&'static str>),
+    /// On the web pages, right after signing in.
+    ApproveOnWeb(&'static str, Option<&'static str>),
     Reject(&'static str, &'static str),
     Execute,
     Succeed,

@@ -1,6 +1,6 @@
 //! The requests of the demo's company, as data.
 
-use super::story::Step::{Approve, Cancel, Execute, Fail, Reject, Succeed};
+use super::story::Step::{Approve, ApproveOnWeb, Cancel, Execute, Fail, Reject, Succeed};
 use super::story::When::{Day, MinutesAgo};
 use super::story::{Step, Tale, When};
 
@@ -381,7 +381,7 @@ pub(super) const TALES: &[Tale] = &[
             "Replaced by data-pipeline; the last user moved in October",
             &[(
                 42,
-                Approve("heidi", Some("No personal data left, backup is stored")),
+                ApproveOnWeb("heidi", Some("No personal data left, backup is stored")),
             )],
         )
     },

@@ -4,6 +4,7 @@ mod email;
 mod named;
 mod report;
 mod server;
+mod web;
 mod workspace;
 
 use super::error::CliError;
@@ -63,6 +64,10 @@ pub async fn main(args: Args) -> Result<ExitStatus, CliError> {
         {
             named = Named::of(&document);
             email::examine(&mut report, &document).await;
+            let has_address = settings
+                .as_ref()
+                .is_some_and(|one| one.public_url.is_some());
+            web::examine(&mut report, &document, has_address);
         }
         database_clock(&mut report, app).await;
         undelivered(&mut report, app, args.retry)

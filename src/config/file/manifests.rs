@@ -173,6 +173,7 @@ fn policy_template_file_lists_every_key() {
             channel: Some("C1".into()),
         }),
         latency_target: Some(crate::domain::time::Span::hours(2)),
+        decide_on: Some(crate::domain::document::DecideOn::Web),
         channel: Some("C1".into()),
         conditions: crate::domain::document::Conditions {
             environments: Some(Vec::new()),

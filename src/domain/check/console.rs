@@ -80,6 +80,7 @@ impl Checks<'_> {
         }
         self.span("console.idle", console.idle);
         self.span("console.absolute", console.absolute);
+        self.span("console.freshFor", console.fresh_for);
         if console.absolute < console.idle {
             self.problem("console.absolute", "is shorter than `idle`");
         }

@@ -3,6 +3,7 @@
 
 mod bindings;
 mod console;
+mod decide_on;
 mod directory;
 mod edges;
 mod email;
@@ -50,6 +51,7 @@ pub(super) fn document(
     checks.console();
     checks.break_glass();
     checks.administrators();
+    checks.decide_on();
     checks.problems
 }
 

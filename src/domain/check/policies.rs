@@ -4,8 +4,9 @@ use super::{Checks, text};
 use crate::domain::conditions::is_timed;
 use crate::domain::document::{Approvers, Conditions, People, PolicyTemplate, Quorum, Window};
 use crate::domain::eligibility::PeopleInvolved;
+use crate::domain::people::Directory;
 use crate::domain::pinned_policy::PinnedPolicy;
-use crate::domain::satisfiable;
+use crate::domain::satisfiable::{self, Shortfall};
 use crate::domain::time::Span;
 use crate::domain::window::{Opening, Week};
 use std::collections::BTreeSet;
@@ -120,9 +121,22 @@ impl Checks<'_> {
         );
     }
 
-    /// Reports a quorum that the listed people could never meet. If Slack may add people, this is checked only when a request is
-    /// created.
+    /// Reports a quorum that the listed people could never meet.
     fn satisfiable(&mut self, path: &str, template: &PolicyTemplate) {
+        for short in self.shortfalls(template, self.directory) {
+            self.problem(
+                format!("{path}.quorum"),
+                format!("can never be met: {}", short.message),
+            );
+        }
+    }
+
+    /// Why these people could never meet the quorum. If Slack may add people, this is checked only when a request is created.
+    pub(super) fn shortfalls(
+        &self,
+        template: &PolicyTemplate,
+        directory: &Directory,
+    ) -> Vec<Shortfall> {
         let required = required(&template.quorum);
         let approvers = match &template.approvers {
             Some(Approvers::Among(people)) => people.clone(),
@@ -138,7 +152,7 @@ impl Checks<'_> {
                 .iter()
                 .any(|team| team.slack_user_group.is_some());
         if groups || self.open_ended(&required) || self.open_ended(&approvers) {
-            return;
+            return Vec::new();
         }
         let gate = PinnedPolicy {
             version: 0,
@@ -146,14 +160,7 @@ impl Checks<'_> {
             bound: Vec::new(),
             left_out: None,
         };
-        for short in
-            satisfiable::shortfalls(&[gate], &PeopleInvolved::default(), &[], self.directory)
-        {
-            self.problem(
-                format!("{path}.quorum"),
-                format!("can never be met: {}", short.message),
-            );
-        }
+        satisfiable::shortfalls(&[gate], &PeopleInvolved::default(), &[], directory)
     }
 
     fn conditions(&mut self, path: &str, conditions: &Conditions) {

@@ -19,6 +19,10 @@ pub struct Console {
     /// How long a sign-in lasts at most.
     #[serde(default = "a_week")]
     pub absolute: Span,
+    /// How long after signing in people may approve for policies with `decideOn: web`. The previous release does not know the key, so
+    /// the default is not stored.
+    #[serde(default = "ten_minutes", skip_serializing_if = "is_ten_minutes")]
+    pub fresh_for: Span,
 }
 
 fn a_working_day() -> Span {
@@ -27,6 +31,18 @@ fn a_working_day() -> Span {
 
 fn a_week() -> Span {
     Span::hours(7 * 24)
+}
+
+fn ten_minutes() -> Span {
+    Span::minutes(10)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_ten_minutes(span: &Span) -> bool {
+    *span == ten_minutes()
 }
 
 /// The Slack app's own `OpenID` client.

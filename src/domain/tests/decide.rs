@@ -28,7 +28,7 @@ fn policy(quorum: &str, valid_for: Span) -> PinnedPolicy {
 }
 
 /// Erin's pending request, gated by these policies.
-fn request(gates: Vec<PinnedPolicy>) -> Request {
+pub(super) fn request(gates: Vec<PinnedPolicy>) -> Request {
     let erin = Principal::Person("erin".into());
     Request {
         id: "req_00000000000000000000000000".parse().expect("an id"),
@@ -68,6 +68,8 @@ fn decision(approver: Option<&Person>, verdict: DecisionKind) -> NewDecision<'_>
         comment: Some("looks right"),
         at: NOON,
         via: Via::Button,
+        fresh: None,
+        web_only: &[],
     }
 }
 

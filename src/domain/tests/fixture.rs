@@ -75,6 +75,7 @@ pub(in crate::domain) fn template(id: &str, quorum: Quorum) -> PolicyTemplate {
         valid_for: Span::hours(1),
         escalation: None,
         latency_target: None,
+        decide_on: None,
         channel: None,
         show_payload: crate::domain::document::ShowPayload::Card,
         break_glass_bypass: true,
@@ -118,6 +119,7 @@ pub(super) fn approval(directory: &Directory, by: &str) -> Decision {
         roles: person.roles.clone(),
         at: NOON,
         via: Via::Button,
+        fresh_sign_in: false,
         author_left: false,
     }
 }

@@ -14,4 +14,5 @@ mod refused;
 mod resolution;
 mod text_limits;
 mod weakening;
+mod web_only;
 mod windows;

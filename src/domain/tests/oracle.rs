@@ -69,6 +69,7 @@ fn decisions(random: &mut Random) -> Vec<Decision> {
             roles: random.some(&ROLES, 3).into_iter().map(Into::into).collect(),
             at: super::fixture::NOON,
             via: Via::Api,
+            fresh_sign_in: false,
             author_left: false,
         })
         .collect()

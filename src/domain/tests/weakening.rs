@@ -22,6 +22,7 @@ policies:
     channel: C07GATE
     escalation: {after: 1h, notify: {users: [dan]}}
     breakGlassBypass: false
+    decideOn: web
 bindings:
   - {policy: gate, level: organization}
 ";
@@ -85,6 +86,7 @@ fn each_field_of_a_policy_weakens_in_one_direction() {
 /policies/0/conditions/timezone | "Asia/Tokyo" | policy gate applies less often
 /policies/0/conditions/requireReason | false | policy gate needs no reason any more
 /policies/0/requesterCanApprove | true | policy gate lets the requester approve
+/policies/0/decideOn | null | policy gate takes approvals outside the web pages
 /policies/0/expiresAfter | "4h 1ms" | policy gate lets requests wait longer
 /policies/0/validFor | "2h 1ms" | policy gate lets approvals hold longer
 /policies/0/showPayload | "card" | policy gate shows more of the payload

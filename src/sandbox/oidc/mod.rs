@@ -62,6 +62,12 @@ pub enum SignInFault {
     NoAccount,
     /// The token endpoint answers with an error 500.
     Down,
+    /// The token does not say when the person proved who they are.
+    NoAuthTime,
+    /// The person is not asked again, although the app wants it.
+    NotAskedAgain,
+    /// The token says that the person will prove in an hour who they are.
+    FutureAuthTime,
 }
 
 /// One code that was handed out.
@@ -72,12 +78,15 @@ struct Grant {
     redirect_uri: String,
     nonce: Option<String>,
     challenge: Option<String>,
+    auth_time: i64,
 }
 
 /// What the provider remembers.
 #[derive(Debug)]
 pub(super) struct Provider {
     codes: HashMap<String, Grant>,
+    /// When each person last said who they are, in seconds.
+    said_at: HashMap<String, i64>,
     faults: VecDeque<SignInFault>,
     key_id: u32,
     key_requests: u32,
@@ -87,6 +96,7 @@ impl Default for Provider {
     fn default() -> Self {
         Self {
             codes: HashMap::new(),
+            said_at: HashMap::new(),
             faults: VecDeque::new(),
             key_id: 1,
             key_requests: 0,
@@ -97,6 +107,19 @@ impl Default for Provider {
 impl Provider {
     fn kid(&self) -> String {
         format!("sandbox-{}", self.key_id)
+    }
+
+    /// When the person last said who they are: now, unless they are known and the app does not want them to say it again.
+    fn auth_time(&mut self, asked: &Asked, user: &str, now: i64) -> i64 {
+        let known = self.said_at.get(user).copied();
+        let too_old = |at: i64| asked.max_age.is_some_and(|limit| now - at > limit);
+        let again = asked.prompt.as_deref() == Some("login") || known.is_none_or(too_old);
+        let ignored = self.take(|fault| fault == SignInFault::NotAskedAgain);
+        if again && ignored.is_none() {
+            self.said_at.insert(user.to_owned(), now);
+            return now;
+        }
+        known.unwrap_or(now)
     }
 
     /// Takes the next fault if it is one of these.
@@ -169,10 +192,12 @@ struct Asked {
     nonce: Option<String>,
     code_challenge: Option<String>,
     code_challenge_method: Option<String>,
+    prompt: Option<String>,
+    max_age: Option<i64>,
     login_hint: Option<String>,
 }
 
-/// Signs in at once as whom the hint names, or asks who it is.
+/// Signs in at once as whom the hint names, which stands for a password, or asks who it is.
 async fn authorize(Shared(sandbox): Shared<Sandbox>, Query(asked): Query<Asked>) -> Response {
     if let Err(why) = check(&asked) {
         return (StatusCode::BAD_REQUEST, why).into_response();
@@ -209,7 +234,9 @@ fn people(state: &super::State) -> impl Iterator<Item = &User> {
 
 fn grant(sandbox: &Sandbox, asked: Asked, user: String) -> Response {
     let code = uuid::Uuid::new_v4().simple().to_string();
+    let now = sandbox.now_ms().div_euclid(1_000);
     let mut provider = lock(&sandbox.0.oidc);
+    let auth_time = provider.auth_time(&asked, &user, now);
     let is_wrong = |fault| matches!(fault, SignInFault::WrongState | SignInFault::WrongSender);
     let (state, issuer) = match provider.take(is_wrong) {
         Some(SignInFault::WrongState) => ("of-somebody-else", None),
@@ -226,6 +253,7 @@ fn grant(sandbox: &Sandbox, asked: Asked, user: String) -> Response {
         redirect_uri: asked.redirect_uri,
         nonce: asked.nonce,
         challenge: asked.code_challenge,
+        auth_time,
     };
     provider.codes.insert(code, granted);
     (
@@ -237,6 +265,7 @@ fn grant(sandbox: &Sandbox, asked: Asked, user: String) -> Response {
 
 /// A plain page with a link for each person.
 fn ask(sandbox: &Sandbox, asked: &Asked) -> Response {
+    let max_age = asked.max_age.map(|seconds| seconds.to_string());
     let link = |user: &User| {
         let mut pairs = vec![
             ("response_type", asked.response_type.as_str()),
@@ -250,6 +279,8 @@ fn ask(sandbox: &Sandbox, asked: &Asked) -> Response {
             ("nonce", &asked.nonce),
             ("code_challenge", &asked.code_challenge),
             ("code_challenge_method", &asked.code_challenge_method),
+            ("prompt", &asked.prompt),
+            ("max_age", &max_age),
         ];
         pairs.extend(
             optional
@@ -331,6 +362,7 @@ async fn exchange(
         client_id: &granted.client_id,
         nonce: granted.nonce.as_deref(),
         now: sandbox.now_ms().div_euclid(1_000),
+        auth_time: granted.auth_time,
         fault,
     };
     let token = sandbox.look(|state| {

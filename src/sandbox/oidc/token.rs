@@ -16,6 +16,7 @@ use crate::sandbox::state::User;
 const TEST_KEY: &[u8] = include_bytes!("test-key-not-a-secret.der");
 
 const LIFETIME: i64 = 300;
+const AN_HOUR: i64 = 60 * 60;
 const A_DAY: i64 = 24 * 60 * 60;
 
 fn key() -> KeyPair {
@@ -39,6 +40,7 @@ pub(super) struct Wanted<'a> {
     pub(super) client_id: &'a str,
     pub(super) nonce: Option<&'a str>,
     pub(super) now: i64,
+    pub(super) auth_time: i64,
     pub(super) fault: Option<Fault>,
 }
 
@@ -70,7 +72,7 @@ impl Wanted<'_> {
     fn claims(&self, user: &User) -> Value {
         let mut claims = json!({
             "iss": self.issuer, "sub": user.id, "aud": self.client_id, "nonce": self.nonce,
-            "iat": self.now, "exp": self.now + LIFETIME,
+            "iat": self.now, "exp": self.now + LIFETIME, "auth_time": self.auth_time,
             // nobody is recognised by these
             "email": format!("{}@example.com", user.name), "email_verified": true, "name": user.real_name,
             "https://slack.com/user_id": user.id, "https://slack.com/team_id": user.team_id,
@@ -91,6 +93,8 @@ impl Wanted<'_> {
             Some(Fault::Old) => claims["iat"] = json!(self.now - A_DAY),
             Some(Fault::NotYet) => claims["nbf"] = json!(self.now + LIFETIME),
             Some(Fault::OtherWorkspace) => claims["https://slack.com/team_id"] = json!("T99OTHER"),
+            Some(Fault::NoAuthTime) => claims["auth_time"] = Value::Null,
+            Some(Fault::FutureAuthTime) => claims["auth_time"] = json!(self.now + AN_HOUR),
             Some(Fault::NoAccount) => claims["https://slack.com/user_id"] = Value::Null,
             Some(
                 Fault::WrongProvider
@@ -100,7 +104,8 @@ impl Wanted<'_> {
                 | Fault::Unsigned
                 | Fault::PublicKeyAsSecret
                 | Fault::WrongSignature
-                | Fault::Down,
+                | Fault::Down
+                | Fault::NotAskedAgain,
             )
             | None => {}
         }

@@ -1,6 +1,6 @@
 // Block Kit as DOM nodes. `act(element, blockId, option)` is called when something is used.
 
-import { el, mrkdwn, richText, textObject } from "./text.js";
+import { el, mrkdwn, richText, signedIn, textObject } from "./text.js";
 
 /** All the blocks of a message, of Home or of a modal. */
 export function renderBlocks(blocks, context) {
@@ -64,7 +64,7 @@ function control(element, block, context) {
       const button = el("button", props, element.text.text);
       button.addEventListener("click", async () => {
         if (button.getAttribute("aria-busy")) return;
-        if (/^https?:/i.test(element.url ?? "")) window.open(element.url, "_blank", "noopener");
+        if (/^https?:/i.test(element.url ?? "")) window.open(signedIn(element.url), "_blank", "noopener");
         button.setAttribute("aria-busy", "true");
         await act(element, block.block_id);
         button.removeAttribute("aria-busy");

@@ -28,7 +28,7 @@ export function setPages(url, me) {
   pages = { url, me };
 }
 
-function signedIn(address) {
+export function signedIn(address) {
   if (!pages.url || !pages.me || !address.startsWith(`${pages.url}/`)) return address;
   const query = new URLSearchParams({ as: pages.me, next: address.slice(pages.url.length) });
   return `${pages.url}/sign-in?${query}`;

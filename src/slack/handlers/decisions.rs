@@ -36,6 +36,7 @@ pub(super) async fn by_button(
         } else {
             Via::Button
         },
+        authentication: None,
         once: Some(context.once()),
     };
     let request = decision.request.clone();
@@ -89,6 +90,7 @@ pub(super) async fn by_command(
         comment,
         pages_seen: Vec::new(),
         via: Via::Command,
+        authentication: None,
         once: Some(context.once()),
     };
     decide(context, decision).await
@@ -108,6 +110,7 @@ pub(super) async fn by_form(context: &Context, form: &str, view: &View) -> Handl
         comment,
         pages_seen: Vec::new(),
         via: Via::Modal,
+        authentication: None,
         once: Some(context.once()),
     };
     decide(context, decision).await

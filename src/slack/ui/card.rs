@@ -2,7 +2,7 @@
 
 use super::content::{self, Offer};
 use super::text::{code, cut, cut_markup, date, name};
-use super::{Message, blocks, config_diff, phrases, shared};
+use super::{Message, blocks, config_diff, on_web, phrases, shared};
 use crate::domain::digest::Digest;
 use crate::domain::document::Risk;
 use crate::domain::id::RequestId;
@@ -102,7 +102,11 @@ fn card_in(shown: &RequestDetails, room: Room, audience: Audience) -> Message {
     blocks.extend(decisions(shown, room.listed, audience));
     blocks.push(blocks::context(&[footer(shown, audience)]));
     if shown.is_pending() {
-        blocks.push(blocks::actions(&buttons(shown, offer)));
+        if on_web::applies(shown) {
+            let sentence = on_web::sentence(shown, audience).to_owned();
+            blocks.push(blocks::context(&[sentence]));
+        }
+        blocks.push(blocks::actions(&buttons(shown, offer, audience)));
     }
     Message {
         text: cut_markup(&fallback(shown), 1_500),
@@ -207,8 +211,9 @@ fn what_runs(shown: &RequestDetails, room: Room, offer: Offer, audience: Audienc
             code(shown.request.digest.as_str())
         )])],
         Offer::Review if shown.is_pending() => vec![blocks::context(&[format!(
-            "What runs ({size} bytes, digest {}) is not shown here: press Review to read all of it and decide.",
-            code(shown.request.digest.short())
+            "What runs ({size} bytes, digest {}) is not shown here: {} to read all of it and decide.",
+            code(shown.request.digest.short()),
+            how_to_read(shown)
         )])],
         Offer::Review => vec![blocks::context(&[format!(
             "What ran or would have run: {size} bytes, digest {}.",
@@ -216,6 +221,14 @@ fn what_runs(shown: &RequestDetails, room: Room, offer: Offer, audience: Audienc
         )])],
         Offer::Whole if payload == "null" => Vec::new(),
         Offer::Whole => content::payload_blocks(payload),
+    }
+}
+
+fn how_to_read(shown: &RequestDetails) -> &'static str {
+    if on_web::applies(shown) {
+        "open it on the web"
+    } else {
+        "press Review"
     }
 }
 
@@ -228,7 +241,8 @@ fn what_changes(shown: &RequestDetails, room: Room) -> Vec<Value> {
     let size = shown.request.payload.len();
     let digest = code(shown.request.digest.short());
     blocks.push(blocks::context(&[if shown.is_pending() {
-        format!("The whole new configuration ({size} bytes, digest {digest}): press Review to read it and decide.")
+        let how = how_to_read(shown);
+        format!("The whole new configuration ({size} bytes, digest {digest}): {how} to read it and decide.")
     } else {
         format!("The whole configuration of this change has {size} bytes, digest {digest}.")
     }]));
@@ -298,17 +312,24 @@ fn footer(shown: &RequestDetails, audience: Audience) -> String {
     format!("{outcome} Digest {digest}")
 }
 
-/// Approve, or Review where not all stands on the card; Reject; Details.
-fn buttons(shown: &RequestDetails, offer: Offer) -> Vec<Value> {
+/// Approve, or Review where not all stands on the card, or a link where approvals count on the web only; Reject; Details.
+fn buttons(shown: &RequestDetails, offer: Offer, audience: Audience) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
-    let first = if offer == Offer::Review {
-        blocks::button("review", "Review", &value, &format!("Review {about}"))
-    } else {
-        approve_button(shown)
+    let first = match (on_web::applies(shown), audience) {
+        (true, Audience::Own) => on_web::button(shown),
+        (true, Audience::Shared) => None,
+        (false, _) if offer == Offer::Review => {
+            let label = format!("Review {about}");
+            Some(blocks::button("review", "Review", &value, &label))
+        }
+        (false, _) => Some(approve_button(shown)),
     };
     let details = blocks::button("details", "Details", &value, &format!("Details of {about}"));
-    vec![first, reject_button(shown), details]
+    first
+        .into_iter()
+        .chain([reject_button(shown), details])
+        .collect()
 }
 
 /// Approve: the one green button, but plain where an emergency let the request past a policy, and with a question for a Critical action.

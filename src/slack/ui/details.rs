@@ -2,12 +2,13 @@
 
 use super::content::{self, Offer};
 use super::text::{brief, code, date, name, plain};
-use super::{blocks, card, card_value, config_diff, phrases};
+use super::{blocks, card, card_value, config_diff, on_web, phrases};
 use crate::domain::audit::AuditEventKind;
 use crate::domain::audit_words::in_words;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{Explanation, PolicyProgress};
 use crate::domain::request_details::{RequestDetails, TimelineEvent};
+use crate::slack::api::channels::Audience;
 use serde_json::{Value, json};
 
 /// The modal's `callback_id`.
@@ -161,12 +162,13 @@ fn is_listed(shown: &RequestDetails, event: &TimelineEvent) -> bool {
         .any(|decision| decision.by == *person && decision.comment == event.note)
 }
 
-/// Approve can be chosen only where everything that is approved has been shown.
+/// Approve can be chosen only where everything that is approved has been shown, and where it would count.
 fn add_decision(view: &mut Value, shown: &RequestDetails) {
     let option =
         |value: &str, words: &str| json!({ "text": blocks::plain_text(words), "value": value });
+    let web_only = on_web::applies(shown);
     let mut options = Vec::new();
-    if content::offer(shown) != Offer::Review {
+    if content::offer(shown) != Offer::Review && !web_only {
         options.push(option("approve", "Approve"));
     }
     options.push(option("reject", "Reject; one rejection ends it"));
@@ -189,7 +191,13 @@ fn add_decision(view: &mut Value, shown: &RequestDetails) {
         },
     });
     if let Some(blocks) = view["blocks"].as_array_mut() {
-        if content::offer(shown) == Offer::Review {
+        if web_only {
+            let mut open = blocks::section(on_web::sentence(shown, Audience::Own));
+            if let Some(button) = on_web::button(shown) {
+                open["accessory"] = button;
+            }
+            blocks.push(open);
+        } else if content::offer(shown) == Offer::Review {
             let label = format!("Review request {}", shown.request.number);
             let mut review = blocks::section("To approve, read all of what runs first.");
             review["accessory"] = blocks::button("review", "Review", &card_value(shown), &label);

@@ -3,7 +3,7 @@
 use super::content::{self, Offer};
 use super::form::Choice;
 use super::text::{code, cut_markup, escape};
-use super::{audit, blocks, card, card_value, phrases};
+use super::{audit, blocks, card, card_value, on_web, phrases};
 use crate::app::LoggedEvent;
 use crate::domain::action::RequestType;
 use crate::domain::people::{Directory, Person};
@@ -252,7 +252,8 @@ fn waiting(home: &Home<'_>) -> Vec<Value> {
     blocks
 }
 
-/// Approve stands only where the line says all of what is approved; elsewhere Review does, which shows it (threat SL9).
+/// Approve stands only where the line says all of what is approved; elsewhere Review does, which shows it (threat SL9). Where approvals
+/// count on the web only, a link does.
 fn decide(shown: &RequestDetails) -> Vec<Value> {
     let value = card_value(shown);
     let about = format!("request {}, {}", shown.request.number, shown.action.name);
@@ -261,13 +262,19 @@ fn decide(shown: &RequestDetails) -> Vec<Value> {
         Offer::Whole => shown.request.payload == "null",
         Offer::Review => false,
     };
-    let first = if said && line(shown, "").chars().count() < LINE {
-        card::approve_button(shown)
+    let first = if on_web::applies(shown) {
+        on_web::button(shown)
+    } else if said && line(shown, "").chars().count() < LINE {
+        Some(card::approve_button(shown))
     } else {
-        blocks::button("review", "Review", &value, &format!("Review {about}"))
+        let label = format!("Review {about}");
+        Some(blocks::button("review", "Review", &value, &label))
     };
     let details = blocks::button("details", "Details", &value, &format!("Details of {about}"));
-    vec![first, card::reject_button(shown), details]
+    first
+        .into_iter()
+        .chain([card::reject_button(shown), details])
+        .collect()
 }
 
 fn turns(home: &Home<'_>) -> Vec<Value> {

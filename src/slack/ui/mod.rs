@@ -13,6 +13,7 @@ pub mod form;
 pub mod help;
 pub mod home;
 pub mod notice;
+pub mod on_web;
 pub mod pages;
 pub mod phrases;
 pub mod policies;

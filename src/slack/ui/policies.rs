@@ -202,6 +202,9 @@ fn rest(policy: &PolicyTemplate) -> Vec<String> {
         policy.expires_after.words(),
         policy.valid_for.words()
     ));
+    if policy.decide_on.is_some() {
+        lines.push("Approvals count on the web pages only.".to_owned());
+    }
     match policy.show_payload {
         ShowPayload::Card => {}
         ShowPayload::Details => lines.push("The content is shown only in Review.".to_owned()),

@@ -23,6 +23,13 @@ pub fn refusal(refusal: &Refusal, shown: Option<&RequestDetails>) -> Message {
         }
         _ => format!("{title}. {}", escape(&refusal.detail())),
     };
+    if let Refusal::OnWebOnly {
+        page: Some(page), ..
+    } = refusal
+    {
+        // our own address, and the only one in the text that may be followed
+        text = text.replace(&escape(page), &format!("<{page}|{page}>"));
+    }
     if let (Refusal::NotEligible(_), Some(shown)) = (refusal, shown) {
         text += &who_instead(shown);
     }

@@ -4,7 +4,7 @@
 use super::card::{approve_button, card_value, reject_button};
 use super::pages::{Page, Reading};
 use super::text::code;
-use super::{blocks, content, phrases};
+use super::{blocks, content, on_web, phrases};
 use crate::domain::request_details::RequestDetails;
 use crate::slack::inbound::View;
 use serde::{Deserialize, Serialize};
@@ -52,10 +52,13 @@ pub fn review(shown: &RequestDetails, page: u32, seen: &[u32]) -> Option<Value> 
             let words = format!("{left} {plural} not been opened yet; your decision records that.");
             blocks.push(blocks::context(&[words]));
         }
-        blocks.push(blocks::actions(&[
-            approve_button(shown),
-            reject_button(shown),
-        ]));
+        let first = if on_web::applies(shown) {
+            on_web::button(shown)
+        } else {
+            Some(approve_button(shown))
+        };
+        let buttons: Vec<Value> = first.into_iter().chain([reject_button(shown)]).collect();
+        blocks.push(blocks::actions(&buttons));
     }
     let title = format!("Review #{}", shown.request.number);
     Some(blocks::modal("review", &title, &carried(seen), &blocks))

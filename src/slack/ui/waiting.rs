@@ -1,7 +1,7 @@
 //! What people are told while a request waits: reminders, escalations, the warning before expiry.
 
 use super::text::{code, cut_markup, date, name};
-use super::{Message, blocks, card_value, phrases};
+use super::{Message, blocks, card_value, on_web, phrases};
 use crate::app::WaitingDetails;
 use crate::domain::english;
 use crate::domain::id::{PersonId, PolicyId};
@@ -133,7 +133,9 @@ fn told(shown: &RequestDetails, text: &str, decides: bool) -> Message {
         blocks::button(action_id, words, &value, &format!("{words}: {about}"))
     };
     let mut buttons = Vec::new();
-    if decides {
+    if decides && on_web::applies(shown) {
+        buttons.extend(on_web::button(shown));
+    } else if decides {
         buttons.push(button("review", "Review"));
     }
     buttons.push(button("details", "Details"));

@@ -1,14 +1,16 @@
 //! Deciding and cancelling on the web: the same use cases as everywhere else.
 
-use super::{back_to_list, number_of};
-use crate::app::{ApproverIdentity, DecisionInput, RequestRef};
+use super::{back_to_list, number_of, parts_seen};
+use crate::app::{AppError, ApproverIdentity, DecisionInput, RequestRef};
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::digest::SeenDigest;
+use crate::domain::refusal::Refusal;
 use crate::domain::sign_in::Identity;
 use crate::web::Web;
 use crate::web::access::Visitor;
 use crate::web::failure::Failure;
 use crate::web::fields::Fields;
+use crate::web::next;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -41,12 +43,20 @@ pub(in crate::web) async fn decide(
         digest: Some(digest),
         verdict,
         comment: fields.get("comment").map(str::to_owned),
-        pages_seen: Vec::new(),
+        pages_seen: (fields.get("seen").map(parts_seen).into_iter().flatten()).collect(),
         via: Via::Web,
+        authentication: visitor.signed_in.sign_in.authentication(),
         once: None,
     };
-    let decided = web.app.decide(input).await;
-    decided.map_err(|error| leading_back(error.into(), page.clone()))?;
+    let comment = input.comment.clone();
+    match web.app.decide(input).await {
+        Err(AppError::Refused(refusal @ Refusal::SignInTooOld { .. })) => {
+            let sign_in = next::prove_and_return_to(&page, &visitor.signed_in.sign_in.identity);
+            let failure = Failure::from(refusal).leading_to(sign_in, "Sign in again");
+            return Err(failure.keeping(comment));
+        }
+        decided => decided.map_err(|error| leading_back(error.into(), page.clone()))?,
+    };
     Ok(Redirect::to(&page).into_response())
 }
 

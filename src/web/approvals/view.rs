@@ -1,15 +1,17 @@
 //! One request as its page shows it, built from [`RequestDetails`] and the visitor.
 
-use super::content::{self, Block};
+use super::Place;
+use super::content::{self, Part};
 use crate::domain::audit_words::in_words;
 use crate::domain::decision::DecisionKind;
 use crate::domain::document::Risk;
 use crate::domain::principal::Principal;
 use crate::domain::progress::{Explanation, PolicyProgress};
-use crate::domain::request::State;
+use crate::domain::request::{Request, State};
 use crate::domain::request_details::RequestDetails;
 use crate::domain::time::Timestamp;
 use crate::web::access::Visitor;
+use crate::web::next;
 use crate::web::words::{self, Moment};
 
 /// Names of people that are listed before the rest becomes a number.
@@ -40,7 +42,8 @@ pub(super) struct RequestView {
     /// Why nothing of the payload is shown, where a policy hides it.
     pub is_hidden: bool,
     pub payload_bytes: usize,
-    pub blocks: Vec<Block>,
+    pub part: Part,
+    pub pages: Place,
     pub policies: Vec<PolicyView>,
     pub decisions: Vec<DecisionView>,
     pub waiting_for: String,
@@ -48,10 +51,41 @@ pub(super) struct RequestView {
     pub timeline_truncated: bool,
     pub ends: Option<(&'static str, Moment)>,
     pub can_decide: bool,
+    pub step_up: Option<StepUp>,
     pub decided: Option<&'static str>,
     pub may_cancel: bool,
     pub replaces: Option<String>,
     pub is_critical: bool,
+}
+
+/// What an approver must do before approving, where a policy says `decideOn: web`.
+pub(super) struct StepUp {
+    /// The policy.
+    pub policy: String,
+    /// Until when the present sign-in counts; nothing if it is too old.
+    pub fresh_until: Option<Moment>,
+    /// Where to sign in again.
+    pub link: String,
+}
+
+impl StepUp {
+    fn of(request: &Request, visitor: &Visitor, now: Timestamp) -> Option<Self> {
+        let config = &visitor.signed_in.config;
+        let in_force = config.web_only_in_force(request, now);
+        let gate = request.web_only().or(in_force.first())?;
+        let sign_in = &visitor.signed_in.sign_in;
+        let fresh_until = (sign_in
+            .authentication()
+            .zip(config.document().console.as_ref()))
+        .filter(|(authentication, console)| authentication.fresh(console, now).is_some())
+        .map(|(authentication, console)| Moment::of(authentication.fresh_until(console)));
+        let page = format!("/approvals/{}", request.number);
+        Some(Self {
+            policy: gate.template.name.clone(),
+            fresh_until,
+            link: next::prove_and_return_to(&page, &sign_in.identity),
+        })
+    }
 }
 
 /// A policy with its explanation, flattened: each line with its depth.
@@ -91,11 +125,27 @@ pub(super) struct EventView {
 }
 
 impl RequestView {
-    pub(super) fn of(shown: &RequestDetails, visitor: &Visitor, now: Timestamp) -> Self {
+    /// Whether the page offers to approve now.
+    pub(super) fn may_approve(&self) -> bool {
+        (self.step_up.as_ref()).is_none_or(|step_up| step_up.fresh_until.is_some())
+    }
+
+    pub(super) fn of(
+        shown: &RequestDetails,
+        visitor: &Visitor,
+        place: &Place,
+        now: Timestamp,
+    ) -> Self {
         let request = &shown.request;
         let caller = visitor.caller();
         let directory = visitor.signed_in.config.directory();
         let is_hidden = !request.shows_payload_to(&caller.principal);
+        let blocks = if is_hidden {
+            Vec::new()
+        } else {
+            content::blocks(shown)
+        };
+        let part = Part::of(blocks, place.part());
         let own = shown
             .decisions
             .iter()
@@ -123,17 +173,15 @@ impl RequestView {
                 .map(|session| format!("{}: {}", session.initiator, session.reason)),
             is_hidden,
             payload_bytes: request.payload.len(),
-            blocks: if is_hidden {
-                Vec::new()
-            } else {
-                content::blocks(shown)
-            },
+            pages: place.with(part.number),
+            part,
             policies: policies(shown),
             decisions: decisions(shown),
             waiting_for: names(shown, shown.waiting_for.iter(), shown.waiting_more),
             timeline: timeline(shown),
             timeline_truncated: shown.timeline_truncated,
             ends: ends(&request.state),
+            step_up: StepUp::of(request, visitor, now),
             can_decide: shown.takes_decision_of(visitor.person(), directory),
             decided: own.map(|decision| words::decided(decision.verdict)),
             may_cancel: is_open && visitor.signed_in.may_cancel(request),

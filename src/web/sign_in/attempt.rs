@@ -25,7 +25,12 @@ pub struct Attempt {
     pub began_at: Timestamp,
     /// The page to open afterwards.
     pub next: String,
+    /// Whether the person must prove again who they are, although the provider knows them.
+    pub is_fresh: bool,
 }
+
+/// The mark of a fresh attempt in its cookie.
+const FRESH: &str = "fresh";
 
 impl Attempt {
     /// A new attempt.
@@ -41,20 +46,31 @@ impl Attempt {
             provider,
             began_at: now,
             next: next::safe(next).to_owned(),
+            is_fresh: false,
         })
+    }
+
+    /// The same, for a person who must prove again who they are.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        Self {
+            is_fresh: true,
+            ..self
+        }
     }
 
     /// The value of the cookie.
     pub fn to_cookie(&self) -> String {
         let next = URL_SAFE_NO_PAD.encode(&self.next);
         let (secret, provider, began) = (&self.secret, self.provider.as_str(), self.began_at.0);
-        format!("{secret}.{provider}.{began}.{next}")
+        let fresh = if self.is_fresh { FRESH } else { "" };
+        format!("{secret}.{provider}.{began}.{next}.{fresh}")
     }
 
     /// Reads a cookie; nothing if it is not one of ours, or too old.
     pub fn read(cookie: &str, now: Timestamp) -> Option<Self> {
         let parts: Vec<&str> = cookie.split('.').collect();
-        let [secret, provider, began, next] = parts.as_slice() else {
+        let [secret, provider, began, next, fresh] = parts.as_slice() else {
             return None;
         };
         let began_at = Timestamp(began.parse().ok()?);
@@ -68,6 +84,7 @@ impl Attempt {
                 provider: ProviderKind::named(provider)?,
                 began_at,
                 next: next::safe(Some(&next)).to_owned(),
+                is_fresh: *fresh == FRESH,
             })
         })?
     }
@@ -134,9 +151,11 @@ mod tests {
             assert!(read(bad, NOW.0).is_none(), "{bad}");
         }
         let evil = URL_SAFE_NO_PAD.encode("//evil.example");
-        let (head, _) = cookie.rsplit_once('.').expect("four parts");
-        let evil = read(&format!("{head}.{evil}"), NOW.0).expect("an attempt");
+        let head = cookie.splitn(4, '.').take(3).collect::<Vec<_>>().join(".");
+        let evil = read(&format!("{head}.{evil}."), NOW.0).expect("an attempt");
         assert_eq!(evil.next, next::START);
+        let fresh = begun.clone().fresh();
+        assert!(!begun.is_fresh && read(&fresh.to_cookie(), NOW.0) == Some(fresh));
         assert!(begun.has_state(&begun.state()) && !begun.has_state(&begun.nonce()));
         assert!(begun.has_nonce(&begun.nonce()) && !begun.has_nonce(""));
     }

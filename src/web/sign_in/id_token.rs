@@ -68,6 +68,8 @@ pub struct Claims {
     nbf: Option<i64>,
     nonce: Option<String>,
     azp: Option<String>,
+    /// When the person proved to the provider who they are.
+    auth_time: Option<i64>,
     /// Slack's user id.
     #[serde(rename = "https://slack.com/user_id")]
     pub slack_user: Option<String>,
@@ -77,6 +79,14 @@ pub struct Claims {
     /// Slack's id of the Enterprise Grid organization.
     #[serde(rename = "https://slack.com/enterprise_id")]
     pub slack_enterprise: Option<String>,
+}
+
+impl Claims {
+    /// When the person proved who they are; never after `now`.
+    pub fn authenticated_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.auth_time?.saturating_mul(1_000);
+        Some(Timestamp(at).min(now))
+    }
 }
 
 /// Why a token is not accepted; for the log.
@@ -139,6 +149,12 @@ fn check_claims(claims: &Claims, expected: &Expected<'_>) -> Result<(), BadToken
     let from = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
     if from > now.saturating_add(LEEWAY) || claims.iat < now.saturating_sub(OLDEST) {
         return Err(invalid("it was not made now"));
+    }
+    if claims
+        .auth_time
+        .is_some_and(|at| at < 0 || at > now.saturating_add(LEEWAY))
+    {
+        return Err(invalid("it names a sign-in in the future"));
     }
     let nonce = claims.nonce.as_deref();
     if !nonce.is_some_and(|nonce| expected.attempt.has_nonce(nonce)) {

@@ -17,6 +17,7 @@ use super::{SlackSubject, Web, next};
 use crate::app::LogLimit;
 use crate::domain::document::{Console, OidcIdentity};
 use crate::domain::sign_in::Identity;
+use crate::domain::time::Timestamp;
 use askama::Template;
 use attempt::{ATTEMPT_LASTS, Attempt};
 use axum::Extension;
@@ -41,6 +42,8 @@ pub(super) struct Wish {
     next: Option<String>,
     #[serde(rename = "as")]
     hint: Option<String>,
+    /// Present where the person must prove again who they are.
+    fresh: Option<String>,
 }
 
 /// What a provider sends back with the browser.
@@ -131,14 +134,18 @@ async fn start(
     let now = web.app.now();
     let _room = web.providers.pace.take(now).ok_or_else(crowded)?;
     let client = client(web, kind).await?;
-    let attempt = Attempt::begin(kind, wish.next.as_deref(), now)?;
+    let fresh_for = console(web).await?.fresh_for;
+    let mut attempt = Attempt::begin(kind, wish.next.as_deref(), now)?;
+    if wish.fresh.is_some() {
+        attempt = attempt.fresh();
+    }
     let hint = wish.hint.filter(|hint| {
         hint.len() <= LONGEST_HINT && hint.bytes().all(|b| b.is_ascii_alphanumeric())
     });
     let redirect = redirect_uri(site, kind);
     let url = web
         .providers
-        .authorization_url(&client, &attempt, &redirect, hint.as_deref())
+        .authorization_url(&client, &attempt, &redirect, (hint.as_deref(), fresh_for))
         .await;
     let url = url.map_err(|error| broken(&error))?;
     let cookie = Cookie::Attempt.set(
@@ -185,22 +192,46 @@ pub(super) async fn complete(
         .identify(&client, &attempt, &redirect, (&code, now))
         .await
         .map_err(|error| broken(&error))?;
+    let console = console(&web).await?;
+    let authenticated_at = claims.authenticated_at(now);
+    if attempt.is_fresh {
+        check_fresh(authenticated_at, &console, now).map_err(|error| broken(&error))?;
+    }
     let identity = identity(&web, &client, claims).await?;
-    let began = web.app.sign_in(identity).await.map_err(|error| {
-        Failure::from(error).leading_to(next::sign_in_and_return_to(&attempt.next), "Try again")
-    })?;
+    let began = web
+        .app
+        .sign_in(identity, authenticated_at)
+        .await
+        .map_err(|error| {
+            Failure::from(error).leading_to(next::sign_in_and_return_to(&attempt.next), "Try again")
+        })?;
     // whoever signs in again leaves no second sign-in behind in the same browser
     if let Some(before) = Cookie::SignIn.read(&headers, site.is_https())
         && let Some(before) = web.app.signed_in(&before).await?
     {
         web.app.sign_out(&before).await?;
     }
-    let lasts = console(&web).await?.absolute.0 / 1_000;
+    let lasts = console.absolute.0 / 1_000;
     let cookies = [
         Cookie::SignIn.set(&began.secret, lasts, site.is_https()),
         Cookie::Attempt.clear(site.is_https()),
     ];
     Ok(redirect_to(&attempt.next, cookies))
+}
+
+/// Whether the provider asked the person again, as it was told to. What the browser was told can be changed on its way; the token cannot.
+fn check_fresh(
+    authenticated_at: Option<Timestamp>,
+    console: &Console,
+    now: Timestamp,
+) -> Result<(), ProviderError> {
+    match authenticated_at {
+        None => Err(ProviderError::NotAsked("its token has no auth_time")),
+        Some(at) if at.plus(console.fresh_for) <= now => Err(ProviderError::NotAsked(
+            "the auth_time of its token is too old",
+        )),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Who the token is about: for Slack by the ids of account and workspace, otherwise by issuer and subject. Nothing else is read.
@@ -251,6 +282,10 @@ fn broken(error: &ProviderError) -> Failure {
         ProviderError::Token(_) | ProviderError::Refused(_) => (
             StatusCode::FORBIDDEN,
             "The answer of the provider was not accepted, so nobody was signed in. Try again; if it fails again, ask the operator: the log names the cause.",
+        ),
+        ProviderError::NotAsked(_) => (
+            StatusCode::FORBIDDEN,
+            "The provider did not ask you to sign in again, so you are signed in as before, and this does not count for approvals that need it. Sign out at the provider, then try again. If that does not help, ask the operator: the log names the cause.",
         ),
         ProviderError::NoSecret(_) | ProviderError::Unusable(_) => (
             StatusCode::BAD_GATEWAY,

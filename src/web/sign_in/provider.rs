@@ -72,6 +72,9 @@ pub enum ProviderError {
     /// The provider refused the code.
     #[error("the provider refused the code: {0}")]
     Refused(String),
+    /// The provider did not ask the person again.
+    #[error("the provider did not ask the person to sign in again: {0}")]
+    NotAsked(&'static str),
     /// The token is not acceptable.
     #[error("the token is not accepted: {0}")]
     Token(#[from] BadToken),
@@ -154,7 +157,7 @@ impl Providers {
         client: &Client,
         attempt: &Attempt,
         redirect_uri: &str,
-        hint: Option<&str>,
+        (hint, fresh_for): (Option<&str>, Span),
     ) -> Result<String, ProviderError> {
         let metadata = self.metadata(client, attempt.began_at).await?;
         let url = Url::parse(&metadata.authorization_endpoint);
@@ -169,6 +172,11 @@ impl Providers {
             .append_pair("nonce", &attempt.nonce())
             .append_pair("code_challenge", &attempt.challenge())
             .append_pair("code_challenge_method", "S256");
+        if attempt.is_fresh {
+            let seconds = (fresh_for.0 / 1_000).to_string();
+            query.append_pair("max_age", &seconds);
+            query.append_pair("prompt", "login");
+        }
         if let Some(hint) = hint {
             query.append_pair("login_hint", hint);
         }

@@ -93,6 +93,42 @@ on_both! {
         world.finish().await;
     }
 
+    /// Everything can be read before it is approved, however long it is, and no page is large.
+    async fn long_content_is_read_in_parts_w7(kind) {
+        let world = world!(kind);
+        let lines: Vec<String> = (0..9_000).map(|n| format!("+ line {n} of the change")).collect();
+        let mut asked = deploy();
+        asked["payload"] = json!({"contentType": "text/x-diff", "text": lines.join("\n")});
+        world.person("alice").await.submit(asked).await.ok();
+        let mut bob = world.browser_of("U02BOB").await;
+        let mut page = bob.open("/approvals/1").await;
+        let mut parts = 0;
+        let mut read = String::new();
+        loop {
+            parts += 1;
+            assert!(page.text.len() < 100_000, "{}", page.text.len());
+            assert!(page.text.contains(&format!("Part {parts} of ")), "{}", page.text);
+            read.push_str(&page.text);
+            let next = page.text.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+            let Some(next) = next.map(|next| next.replace("&#38;", "&").replace("&amp;", "&")) else { break };
+            page = bob.open(&format!("/approvals/1{next}")).await;
+        }
+        assert!(parts > 5, "{parts}");
+        assert!(lines.iter().all(|line| read.contains(line.as_str())), "nothing is left out");
+        let [csrf, digest, seen] = ["csrf", "digest", "seen"].map(|name| page.field(name).expect("a field"));
+        let form = [("csrf", csrf.as_str()), ("digest", &digest), ("seen", &seen), ("decision", "approve")];
+        assert_eq!(bob.submit("/approvals/1/decision", &form).await.location(), "/approvals/1");
+        let all: Vec<u32> = (1..=parts).collect();
+        let recorded = world.database.text("SELECT pages FROM decisions").await;
+        assert_eq!(recorded, json!(all).to_string());
+        // another number is the nearest part, and nonsense is the first
+        for (place, part) in [("?part=999", parts), ("?part=0", 1), ("?part=x&seen=y", 1)] {
+            let page = bob.open(&format!("/approvals/1{place}")).await;
+            assert!(page.text.contains(&format!("Part {part} of {parts}")), "{place}");
+        }
+        world.finish().await;
+    }
+
     async fn hidden_payload_is_shown_to_whoever_asked_alone_w7(kind) {
         let world = world!(kind);
         world.reconfigure(|document| document["policies"][0]["showPayload"] = json!("never")).await;

@@ -63,6 +63,7 @@ pub(super) fn decision(
         roles: std::collections::BTreeSet::new(),
         at,
         via: Via::Button,
+        fresh_sign_in: false,
         author_left: false,
     }
 }
@@ -195,6 +196,7 @@ pub(super) fn pending() -> RequestDetails {
             .collect::<BTreeMap<_, _>>(),
         waiting_for: vec!["bob".into(), "carol".into()],
         waiting_more: 0,
+        page: None,
         difference: None,
         timeline_truncated: false,
         timeline: vec![event(NOW, AuditEventKind::RequestCreated, "alice", None)],

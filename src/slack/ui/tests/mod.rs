@@ -1,6 +1,7 @@
 mod fixtures;
 mod limits;
 mod longest;
+mod on_web;
 
 use super::content::{self, Offer};
 use super::{
