@@ -18,6 +18,9 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 /// How many of those who wait may read at once: however many are woken in one moment, clicks find a connection free.
 const CONCURRENT_READS: usize = 3;
 
+/// A request has moved to a version that is not known; whoever waits reads it.
+pub(super) const UNKNOWN_VERSION: i64 = i64::MAX;
+
 /// Who waits for what, and what has moved since other replicas were told.
 pub(super) struct Waits {
     watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
@@ -73,8 +76,9 @@ impl Waits {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, version) in requests {
             if let Some(sender) = watched.get(id) {
-                sender.send_if_modified(|seen| {
-                    (*version > *seen).then(|| *seen = *version).is_some()
+                sender.send_if_modified(|seen| match *version {
+                    UNKNOWN_VERSION => true,
+                    version => (version > *seen).then(|| *seen = version).is_some(),
                 });
             }
         }
@@ -171,6 +175,21 @@ impl App {
     /// Whoever waits is answered now, with what is: the process is about to stop.
     pub fn end_waits(&self) {
         self.0.waits.over.cancel();
+    }
+
+    /// The version of a request whenever it grows, at this replica or another one. It may begin with an older version; the present one
+    /// follows within a second.
+    pub async fn request_versions(
+        &self,
+        request: &RequestRef,
+    ) -> Result<watch::Receiver<i64>, AppError> {
+        let id = self.in_turn(|| self.id_of(request)).await?;
+        Ok(self.0.waits.watch(&id, 0))
+    }
+
+    /// Returns when the process is about to stop.
+    pub async fn waits_ended(&self) {
+        self.0.waits.over.cancelled().await;
     }
 
     /// Wakes those who wait for what has moved without a wake.

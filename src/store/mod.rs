@@ -5,6 +5,7 @@ mod aside;
 mod audit;
 mod cards;
 mod config;
+mod config_history;
 mod connection;
 mod decide;
 pub(crate) mod dialect;
@@ -42,6 +43,7 @@ pub use aside::{Aside, SetAside, SweepCursor};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard};
 pub use config::ConfigRow;
+pub use config_history::ConfigVersion;
 pub use decide::{BatchChanges, DecisionRow};
 pub use error::StoreError;
 pub use follow_ups::FollowUpRow;
@@ -177,6 +179,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     audit::STATEMENTS,
     cards::STATEMENTS,
     config::STATEMENTS,
+    config_history::STATEMENTS,
     dialect::STATEMENTS,
     emails::STATEMENTS,
     known_facts::STATEMENTS,

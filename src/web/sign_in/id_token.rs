@@ -58,7 +58,7 @@ enum Audience {
 }
 
 /// The claims that are read.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Claims {
     /// The provider's id of the person.
     pub sub: String,

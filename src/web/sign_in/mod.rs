@@ -43,8 +43,8 @@ pub(super) struct Wish {
     hint: Option<String>,
 }
 
-/// What a provider sends back with the browser.
-#[derive(Debug, Default, Deserialize)]
+/// What a provider sends back with the browser; its code is a secret.
+#[derive(Default, Deserialize)]
 pub(super) struct Answer {
     code: Option<String>,
     state: Option<String>,
