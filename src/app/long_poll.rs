@@ -5,6 +5,7 @@ use crate::domain::id::RequestId;
 use crate::domain::request::Status;
 use crate::domain::request_details::RequestDetails;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -27,6 +28,33 @@ pub(super) struct Waits {
     untold: Mutex<Untold>,
     turns: Semaphore,
     over: CancellationToken,
+    anything: Anything,
+}
+
+/// For whoever waits until anything changes.
+struct Anything {
+    changes: watch::Sender<u64>,
+    /// The newest event of the audit log when it was last looked up.
+    newest: Mutex<Option<String>>,
+    /// Whether the next new event was told already, by whoever committed it.
+    is_told: AtomicBool,
+}
+
+impl Anything {
+    fn moved(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Notes the newest event; one that nobody has told is a change.
+    fn found(&self, newest: Option<String>) {
+        let mut last = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = self.is_told.swap(false, Ordering::Relaxed);
+        if *last != newest && !is_told {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        *last = newest;
+    }
 }
 
 /// What other replicas are to be told.
@@ -50,6 +78,11 @@ impl Default for Waits {
             untold: Mutex::default(),
             turns: Semaphore::new(CONCURRENT_READS),
             over: CancellationToken::new(),
+            anything: Anything {
+                changes: watch::Sender::new(0),
+                newest: Mutex::default(),
+                is_told: AtomicBool::new(false),
+            },
         }
     }
 }
@@ -66,6 +99,7 @@ impl Waits {
     /// A commit of this replica has moved these.
     pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
         self.wake(requests);
+        self.anything.moved();
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.besides |= requests.is_empty();
         let ids = requests.iter().map(|(id, _)| id.clone());
@@ -187,6 +221,11 @@ impl App {
         Ok(self.0.waits.watch(&id, 0))
     }
 
+    /// Changes whenever anything has, at this replica or another one.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.waits.anything.changes.subscribe()
+    }
+
     /// Returns when the process is about to stop.
     pub async fn waits_ended(&self) {
         self.0.waits.over.cancelled().await;
@@ -194,6 +233,12 @@ impl App {
 
     /// Wakes those who wait for what has moved without a wake.
     async fn look_again(&self) {
+        if self.0.waits.anything.changes.receiver_count() > 0 {
+            match self.newest_event().await {
+                Ok(newest) => self.0.waits.anything.found(newest),
+                Err(error) => tracing::warn!(%error, "cannot poll for new events"),
+            }
+        }
         let ids = self.0.waits.waited_for();
         if ids.is_empty() {
             return;
@@ -202,6 +247,10 @@ impl App {
             Ok(versions) => self.0.waits.wake(&versions),
             Err(error) => tracing::warn!(%error, "cannot poll for changed requests"),
         }
+    }
+
+    async fn newest_event(&self) -> Result<Option<String>, AppError> {
+        Ok(self.0.db.read().await?.newest_event().await?)
     }
 
     async fn versions(&self, ids: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
@@ -225,6 +274,7 @@ impl App {
         loop {
             let moved = wakes.next().await?;
             self.0.waits.wake(&self.versions(&moved).await?);
+            self.0.waits.anything.moved();
             self.0.work.send_modify(|commits| *commits += 1);
         }
     }

@@ -30,7 +30,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LEAST_GAP: Duration = Duration::from_secs(1);
 /// How long a stream lasts; the browser opens another one.
 const LONGEST: Duration = Duration::from_mins(10);
-/// The queue is read again after so many quiet heartbeats: another process may have changed it without a word.
+/// The queue is read again after so many quiet heartbeats, in case that a change was told to nobody.
 const QUIET_HEARTBEATS: u32 = 4;
 /// When a browser opens another stream after one has ended.
 const RETRY: Duration = Duration::from_secs(3);
@@ -47,9 +47,9 @@ pub(super) async fn queue(
     State(web): State<Web>,
     Extension(listener): Extension<Listener>,
 ) -> Result<Response, Failure> {
-    let mut commits = web.app.work();
-    commits.mark_changed(); // it may have changed since the page was read
-    stream(&web, listener, Subject::Queue(commits))
+    let mut changes = web.app.changes();
+    changes.mark_changed(); // it may have changed since the page was read
+    stream(&web, listener, Subject::Queue(changes))
 }
 
 /// `GET /approvals/{number}/updates`
@@ -100,7 +100,7 @@ impl Subject {
     /// Returns when there is something new.
     async fn changes(&mut self) {
         let ended = match self {
-            Self::Queue(commits) => commits.changed().await.is_err(),
+            Self::Queue(changes) => changes.changed().await.is_err(),
             Self::Request(versions, shown) => loop {
                 if versions.changed().await.is_err() {
                     break true;

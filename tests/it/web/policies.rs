@@ -138,11 +138,11 @@ on_both! {
         let world = world!(kind);
         world.types("alice", DEPLOY).await;
         world.types("alice", "request command.execute cluster=prod-eu-1 reason=cleanup").await;
-        let rows = world.rows().await;
         let mut bob = world.browser_of("U02BOB").await;
+        let rows = world.rows().await;
         let csrf = bob.csrf().await;
-        let gate = "id: production-deploy-gate\nname: Gate\nscope: environment\nactions: [release.deploy]\nquorum: {minApprovals: QUORUM}\n";
-        for (quorum, words) in [("3", "more approvals"), ("1", "fewer approvals"), ("90", "unsatisfiable")] {
+        let gate = "id: production-deploy-gate\nname: Gate\nscope: environment\nactions: [release.deploy]\napprovers: anyone\nquorum: {minApprovals: QUORUM}\n";
+        for (quorum, words) in [("3", "more approvals"), ("1", "fewer approvals"), ("6", "unsatisfiable")] {
             let yaml = gate.replace("QUORUM", quorum);
             let seen = bob.submit("/approval-policies/production-deploy-gate/replay", &[("csrf", &csrf), ("policy", &yaml)]).await;
             assert_eq!(seen.status, 200, "{}", seen.text);
@@ -152,7 +152,7 @@ on_both! {
         let seen = bob.submit("/approval-policies/production-deploy-gate/replay", &[("csrf", &csrf), ("policy", &other)]).await;
         assert!(seen.text.contains("<strong>1</strong> no longer gated") && seen.text.contains("no policy"), "{}", seen.text);
         // a new policy gates nothing until it is bound
-        let new = "id: new-gate\nname: New\nscope: cluster\nactions: [command.execute]\nquorum: {minApprovals: 4}\n";
+        let new = "id: new-gate\nname: New\nscope: cluster\nactions: [command.execute]\napprovers: anyone\nquorum: {minApprovals: 4}\n";
         for (resource, count) in [("", 0), ("prod-eu-1", 1)] {
             let seen = bob.submit("/approval-policies/new/replay", &[("csrf", &csrf), ("policy", new), ("resource", resource)]).await;
             let more = ["more approvals", "newly gated", "unsatisfiable"].iter();
@@ -171,8 +171,8 @@ on_both! {
 
     async fn request_is_tried_out_without_asking(kind) {
         let world = world!(kind);
-        let rows = world.rows().await;
         let mut bob = world.browser_of("U02BOB").await;
+        let rows = world.rows().await;
         let blank = bob.open("/explain").await;
         assert!(blank.text.contains("Release Deploy") && !blank.text.contains("What would happen"), "{}", blank.text);
         let query = "action=release.deploy&requester=alice&project=api-platform&environment=production&release=v1&reason=why";
