@@ -55,7 +55,7 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, Failure> {
     let yaml = fields.get("policy").unwrap_or_default();
     let resource = fields.get("resource");
-    let draft = draft(&visitor, edit(&id, yaml)?, resource);
+    let draft = draft(&visitor, &edit(&id, yaml)?, resource);
     let below = match fields.get("below").map(str::parse) {
         None => None,
         Some(Ok(below)) => Some(below),
@@ -85,9 +85,9 @@ pub(in crate::web) async fn show(
 }
 
 /// The configuration with the draft, which may be bound to one more resource.
-fn draft(visitor: &Visitor, edit: ConfigEdit, resource: Option<&str>) -> ConfigDocument {
+fn draft(visitor: &Visitor, edit: &ConfigEdit, resource: Option<&str>) -> ConfigDocument {
     let document = edit.applied_to(visitor.signed_in.config.document());
-    match (&edit, resource) {
+    match (edit, resource) {
         (ConfigEdit::AddPolicy(policy) | ConfigEdit::PutPolicy(policy), Some(_)) => {
             ConfigEdit::Bind(binding(policy, resource)).applied_to(&document)
         }

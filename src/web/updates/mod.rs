@@ -113,7 +113,7 @@ impl Subject {
             },
         };
         if ended {
-            std::future::pending().await // this replica stops
+            std::future::pending::<()>().await; // this replica stops
         }
     }
 }

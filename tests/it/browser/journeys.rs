@@ -81,6 +81,7 @@ async fn open_pages_update_by_themselves_and_keep_what_is_typed() {
         .evaluate("document.querySelector('[name=comment]').focus()")
         .await;
     browser.types("I have begun to").await;
+    browser.evaluate("document.activeElement.blur()").await;
     alice.cancel("1").await.ok();
     shows(&mut browser, "This page has changed.").await;
     assert_eq!(
@@ -126,7 +127,8 @@ async fn policy_is_evaluated_edited_and_becomes_a_request() {
     browser.picture("web-policy", PAGE).await;
     let three = "(() => { const yaml = document.querySelector('[name=policy]'); yaml.value = yaml.value.replace('minApprovals: 2', 'minApprovals: 3'); })()";
     browser.evaluate(three).await;
-    browser.click("Evaluate over the last 30 days").await;
+    browser.tab_to("[formaction]").await;
+    browser.press("Enter").await;
     shows(&mut browser, "more approvals").await;
     shows(&mut browser, "Nothing was changed.").await;
     looks_good(&mut browser, "replay").await;
@@ -177,7 +179,11 @@ async fn session_is_started_ended_and_reviewed_and_a_request_rejected() {
     let Some(mut browser) = Browser::start().await else {
         return;
     };
-    world.types("alice", DEPLOY).await;
+    let mut asked = deploy();
+    let diff = "--- a/values.yaml\n+++ b/values.yaml\n@@ -1,3 +1,3 @@\n image: api\n-tag: v1.4.1\n-replicas: 2\n+tag: v1.4.2\n+replicas: 3\n";
+    asked["payload"] = json!({"contentType": "text/x-diff", "text": diff});
+    world.person("alice").await.submit(asked).await.ok();
+    world.settle().await;
     opens(
         &world,
         &mut browser,

@@ -115,9 +115,8 @@ on_both! {
                     Access::SignedIn if known && path.starts_with("/audit") => assert_eq!(seen.status, 403, "{cell}"),
                     Access::SignedIn if known => assert_eq!(seen.status, 200, "{cell}"),
                     Access::SignedIn => assert!(seen.status == 303 && seen.location().starts_with("/sign-in?next="), "{cell}"),
-                    Access::Stream => assert_eq!(seen.status, 401, "{cell}"),
                     Access::Form if known => assert_eq!(seen.status, 403, "{cell}"),
-                    Access::Form => assert_eq!(seen.status, 401, "{cell}"),
+                    Access::Form | Access::Stream => assert_eq!(seen.status, 401, "{cell}"),
                 }
                 let header = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
                 assert!(header("content-security-policy").contains("default-src 'none'"), "{cell}");

@@ -140,6 +140,14 @@ on_both! {
         more["idle"] = json!("48h");
         configure(more).await;
         assert_eq!(late.open("/approvals").await.status, 303, "longer");
+        // somebody was deactivated in Slack, came to know it, and is active again
+        world.syncs().await;
+        let mut erin = world.browser_of("U06ERIN").await;
+        for (deleted, what) in [(true, "deactivated"), (false, "active again")] {
+            world.account("U06ERIN", |erin| erin.deleted = deleted).await;
+            world.syncs().await;
+            assert_eq!(erin.open("/approvals").await.status, 303, "{what}");
+        }
         world.settle().await;
         world.finish().await;
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Far longer than any event takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than any event takes, and shorter than a page is quiet before it is read again.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A page that listens, as `EventSource` does.
 struct Listening {
@@ -44,12 +44,11 @@ impl Listening {
     async fn next(&mut self) -> Option<String> {
         let next = async {
             loop {
-                if let Some((event, rest)) = self.text.split_once("\n\n") {
+                if let Some(end) = self.text.find("\n\n") {
+                    let event: String = self.text.drain(..end + 2).collect();
                     let name = event.lines().find_map(|line| line.strip_prefix("event: "));
-                    let name = name.map(str::to_owned);
-                    self.text = rest.to_owned();
-                    if name.is_some() {
-                        return name;
+                    if let Some(name) = name {
+                        return Some(name.to_owned());
                     }
                     continue;
                 }
