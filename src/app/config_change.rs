@@ -147,6 +147,9 @@ impl App {
         }
         tx.save_slack_directory(&plan.slack_directory, plan.config.slack_directory(), now)
             .await?;
+        if let Some(before) = before {
+            self.end_sign_ins(tx, before, &plan.config, now).await?;
+        }
         if let Some(departed) = plan.departed(before.unwrap_or(&nothing())) {
             self.end_tokens(tx, &departed, caller, now).await?;
         }

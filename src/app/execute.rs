@@ -1,6 +1,7 @@
 //! Handing out what was granted, once, after everything has been checked again (docs/decisions.md D24).
 
 use super::idempotency::{self, IdempotencyKey, ResponseSubject};
+use super::long_poll::UNKNOWN_VERSION;
 use super::text::entered;
 use super::{App, AppError, RequestRef, news_to_active};
 use crate::domain::audit::AuditEventKind;
@@ -77,7 +78,7 @@ impl App {
             })
             .await?;
         if moved {
-            self.notify_changes(&[(id, i64::MAX)]);
+            self.notify_changes(&[(id, UNKNOWN_VERSION)]);
         }
         outcome.map_err(AppError::from)
     }

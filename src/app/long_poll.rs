@@ -5,6 +5,7 @@ use crate::domain::id::RequestId;
 use crate::domain::request::Status;
 use crate::domain::request_details::RequestDetails;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -18,12 +19,42 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 /// How many of those who wait may read at once: however many are woken in one moment, clicks find a connection free.
 const CONCURRENT_READS: usize = 3;
 
+/// A request has moved to a version that is not known; whoever waits reads it.
+pub(super) const UNKNOWN_VERSION: i64 = i64::MAX;
+
 /// Who waits for what, and what has moved since other replicas were told.
 pub(super) struct Waits {
     watched: Mutex<HashMap<RequestId, watch::Sender<i64>>>,
     untold: Mutex<Untold>,
     turns: Semaphore,
     over: CancellationToken,
+    anything: Anything,
+}
+
+/// For whoever waits until anything changes.
+struct Anything {
+    changes: watch::Sender<u64>,
+    /// The newest event of the audit log when it was last looked up.
+    newest: Mutex<Option<String>>,
+    /// Whether the next new event was told already, by whoever committed it.
+    is_told: AtomicBool,
+}
+
+impl Anything {
+    fn moved(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Notes the newest event; one that nobody has told is a change.
+    fn found(&self, newest: Option<String>) {
+        let mut last = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = self.is_told.swap(false, Ordering::Relaxed);
+        if *last != newest && !is_told {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        *last = newest;
+    }
 }
 
 /// What other replicas are to be told.
@@ -47,6 +78,11 @@ impl Default for Waits {
             untold: Mutex::default(),
             turns: Semaphore::new(CONCURRENT_READS),
             over: CancellationToken::new(),
+            anything: Anything {
+                changes: watch::Sender::new(0),
+                newest: Mutex::default(),
+                is_told: AtomicBool::new(false),
+            },
         }
     }
 }
@@ -63,6 +99,7 @@ impl Waits {
     /// A commit of this replica has moved these.
     pub(super) fn moved(&self, requests: &[(RequestId, i64)]) {
         self.wake(requests);
+        self.anything.moved();
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.besides |= requests.is_empty();
         let ids = requests.iter().map(|(id, _)| id.clone());
@@ -73,8 +110,9 @@ impl Waits {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, version) in requests {
             if let Some(sender) = watched.get(id) {
-                sender.send_if_modified(|seen| {
-                    (*version > *seen).then(|| *seen = *version).is_some()
+                sender.send_if_modified(|seen| match *version {
+                    UNKNOWN_VERSION => true,
+                    version => (version > *seen).then(|| *seen = version).is_some(),
                 });
             }
         }
@@ -173,8 +211,34 @@ impl App {
         self.0.waits.over.cancel();
     }
 
+    /// The version of a request whenever it grows, at this replica or another one. It may begin with an older version; the present one
+    /// follows within a second.
+    pub async fn request_versions(
+        &self,
+        request: &RequestRef,
+    ) -> Result<watch::Receiver<i64>, AppError> {
+        let id = self.in_turn(|| self.id_of(request)).await?;
+        Ok(self.0.waits.watch(&id, 0))
+    }
+
+    /// Changes whenever anything has, at this replica or another one.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.waits.anything.changes.subscribe()
+    }
+
+    /// Returns when the process is about to stop.
+    pub async fn waits_ended(&self) {
+        self.0.waits.over.cancelled().await;
+    }
+
     /// Wakes those who wait for what has moved without a wake.
     async fn look_again(&self) {
+        if self.0.waits.anything.changes.receiver_count() > 0 {
+            match self.newest_event().await {
+                Ok(newest) => self.0.waits.anything.found(newest),
+                Err(error) => tracing::warn!(%error, "cannot poll for new events"),
+            }
+        }
         let ids = self.0.waits.waited_for();
         if ids.is_empty() {
             return;
@@ -183,6 +247,10 @@ impl App {
             Ok(versions) => self.0.waits.wake(&versions),
             Err(error) => tracing::warn!(%error, "cannot poll for changed requests"),
         }
+    }
+
+    async fn newest_event(&self) -> Result<Option<String>, AppError> {
+        Ok(self.0.db.read().await?.newest_event().await?)
     }
 
     async fn versions(&self, ids: &[RequestId]) -> Result<Vec<(RequestId, i64)>, AppError> {
@@ -206,6 +274,7 @@ impl App {
         loop {
             let moved = wakes.next().await?;
             self.0.waits.wake(&self.versions(&moved).await?);
+            self.0.waits.anything.moved();
             self.0.work.send_modify(|commits| *commits += 1);
         }
     }

@@ -25,6 +25,7 @@ mod log_limit;
 mod long_poll;
 mod measure;
 mod people;
+mod policy_history;
 mod preferences;
 mod public_url;
 mod recover;
@@ -45,6 +46,7 @@ mod webhooks;
 
 pub use crate::domain::explain::Explained;
 pub use crate::domain::request_ref::RequestRef;
+pub use crate::store::ConfigVersion;
 pub use audit::{AuditLine, LoggedEvent, Verified};
 pub use break_glass::{SessionPage, Started};
 pub use clock::{Clock, Machine, Measured};
@@ -62,6 +64,7 @@ pub use measure::{
     WEBHOOK_DELIVERIES, describe_metrics,
 };
 pub use people::{Due, ListedGroup};
+pub use policy_history::{PolicyChange, PolicyHistory};
 pub use recover::{Recovered, Voided};
 pub use replay::ReplayPage;
 pub use sign_ins::{NewSignIn, SignedIn};

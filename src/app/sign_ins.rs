@@ -5,6 +5,7 @@ use crate::domain::audit::AuditEventKind;
 use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decision::Via;
 use crate::domain::digest::Digest;
+use crate::domain::document::ConfigDocument;
 use crate::domain::id::{PersonId, SignInId};
 use crate::domain::people::Person;
 use crate::domain::principal::{Caller, Principal};
@@ -12,7 +13,9 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::Request;
 use crate::domain::sign_in::{Identity, SignIn};
 use crate::domain::time::{Span, Timestamp};
+use crate::store::Tx;
 use serde_json::json;
+use std::fmt;
 use std::sync::Arc;
 
 /// Bytes of randomness in a secret.
@@ -23,12 +26,20 @@ const SEEN_RESOLUTION: Span = Span::minutes(1);
 const KEPT_FOR: Span = Span::hours(60 * 24);
 
 /// A sign-in that has begun.
-#[derive(Debug)]
 pub struct NewSignIn {
     /// The secret for the browser's cookie; only its hash is stored.
     pub secret: String,
     /// The sign-in.
     pub sign_in: SignIn,
+}
+
+impl fmt::Debug for NewSignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // the secret is left out
+        f.debug_struct("NewSignIn")
+            .field("sign_in", &self.sign_in)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who is behind a browser, as of this moment.
@@ -98,9 +109,18 @@ impl App {
         Ok(NewSignIn { secret, sign_in })
     }
 
-    /// Who is behind a browser with this secret: nobody if the sign-in has ended, or its person is not active any more, or is
-    /// somebody else by now.
+    /// Who is behind a browser with this secret, which they use now; see [`App::recognise`].
     pub async fn signed_in(&self, secret: &str) -> Result<Option<SignedIn>, AppError> {
+        let found = self.recognise(secret).await?;
+        if let Some(found) = &found {
+            self.note_seen(&found.sign_in, self.now()).await;
+        }
+        Ok(found)
+    }
+
+    /// Who is behind a browser with this secret: nobody if the sign-in has ended, or its person is not active any more, or is
+    /// somebody else by now. It does not count as use: a page that only waits for changes does not keep a sign-in alive.
+    pub async fn recognise(&self, secret: &str) -> Result<Option<SignedIn>, AppError> {
         let mut tx = self.0.db.read().await?;
         let Some(sign_in) = tx.sign_in_by_hash(&hash(secret)).await? else {
             return Ok(None);
@@ -109,24 +129,58 @@ impl App {
         let config = self.compiled_config_at(&mut tx, version).await?;
         drop(tx);
         let now = self.now();
-        let Some(console) = &config.document().console else {
+        let Some(person) = whose(&sign_in, &config, now) else {
+            self.end_found(&sign_in, now).await;
             return Ok(None);
         };
-        if sign_in.is_over(console, now) || !sign_in.identity.is_accepted(console) {
-            return Ok(None);
-        }
-        let directory = config.directory();
-        let person = sign_in.identity.person(directory).cloned();
-        let Some(person) = person.filter(|one| one.id == *directory.canonical(&sign_in.person))
-        else {
-            return Ok(None);
-        };
-        self.note_seen(&sign_in, now).await;
         Ok(Some(SignedIn {
             sign_in,
             person,
             config,
         }))
+    }
+
+    /// What was found ended stays so, whatever is configured later.
+    async fn end_found(&self, sign_in: &SignIn, now: Timestamp) {
+        if !self.0.clock.is_sure() {
+            return;
+        }
+        let end = self.0.db.transaction::<_, AppError>(async |tx| {
+            tx.end_sign_in(&sign_in.id, now).await?;
+            Ok(())
+        });
+        if let Err(error) = end.await {
+            tracing::warn!(sign_in = %sign_in.id, %error, "end of a sign-in not recorded");
+        }
+    }
+
+    /// Ends the sign-ins that a change of the configuration ends, so that a later change does not bring them back.
+    pub(super) async fn end_sign_ins(
+        &self,
+        tx: &mut Tx,
+        before: &ConfigDocument,
+        after: &CompiledConfig,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(old) = &before.console else {
+            return Ok(()); // there is nobody to end, or it is done already
+        };
+        let Some(new) = &after.document().console else {
+            tx.end_all_sign_ins(now).await?;
+            return Ok(());
+        };
+        let ago = |length: Span| Timestamp(now.0.saturating_sub(length.0));
+        let (absolute, idle) = (old.absolute.min(new.absolute), old.idle.min(new.idle));
+        tx.end_sign_ins_until(ago(absolute), ago(idle), now).await?;
+        if before.directory == after.document().directory && old == new {
+            return Ok(());
+        }
+        for sign_in in tx.all_sign_ins().await? {
+            if whose(&sign_in, after, now).is_none() {
+                tx.end_sign_in(&sign_in.id, now).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn note_seen(&self, sign_in: &SignIn, now: Timestamp) {
@@ -160,7 +214,9 @@ impl App {
                 }
                 Ok(())
             })
-            .await
+            .await?;
+        self.notify_changes(&[]); // open pages look whether they may go on
+        Ok(())
     }
 
     /// Ends every sign-in of the caller.
@@ -179,7 +235,9 @@ impl App {
                 let event = self.own_event(now, AuditEventKind::SignInRevoked, &by, detail);
                 Ok(tx.record(&event).await?)
             })
-            .await
+            .await?;
+        self.notify_changes(&[]);
+        Ok(())
     }
 
     /// The sign-ins that are alive: the caller's own, or everybody's for an administrator who asks for them.
@@ -224,12 +282,25 @@ impl App {
                 let event = self.own_event(now, AuditEventKind::SignInRevoked, caller, detail);
                 Ok(tx.record(&event).await?)
             })
-            .await
+            .await?;
+        self.notify_changes(&[]);
+        Ok(())
     }
 }
 
 const NOT_LISTED: &str = "Nobody in the directory who is active has this account. Ask an administrator to add it to you in the configuration, then sign in again.";
 const NOT_YOURS: &str = "You may end your own sign-ins. Ask an administrator to end this one.";
+
+/// The person of a sign-in: nobody if its time is over, its provider is not configured, or its identity is not theirs any more.
+fn whose(sign_in: &SignIn, config: &CompiledConfig, now: Timestamp) -> Option<Person> {
+    let console = config.document().console.as_ref()?;
+    if sign_in.is_over(console, now) || !sign_in.identity.is_accepted(console) {
+        return None;
+    }
+    let directory = config.directory();
+    let person = sign_in.identity.person(directory)?;
+    (person.id == *directory.canonical(&sign_in.person)).then(|| person.clone())
+}
 
 fn may_revoke(caller: &Caller, whose: &PersonId, config: &CompiledConfig) -> bool {
     caller.principal == Principal::Operator

@@ -111,6 +111,21 @@ impl Source {
     }
 }
 
+/// Reads the values of a part of a configuration, such as one policy, within the limits of a whole file.
+pub fn read_part(text: &str) -> Result<Value, String> {
+    if let Some(why) = too_large(text.len()) {
+        return Err(why);
+    }
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+        let errors = syntax("the text", &error).0;
+        let lines = errors.iter().map(|error| match error.at {
+            Some((line, _)) => format!("Line {line}: {}.", error.message),
+            None => format!("{}.", error.message),
+        });
+        lines.collect::<Vec<_>>().join(" ")
+    })
+}
+
 /// What a file is known by: the SHA-256 of its document in RFC 8785 form, so that comments and layout do not matter.
 ///
 /// # Panics

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 sql! {
+    NEWEST = "SELECT max(id) FROM audit";
     INSERT = "INSERT INTO audit (id, at, what, actor, via, request_id, session_id, prominent, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     LAST_SEAL = "SELECT seal, hash FROM audit WHERE seal IS NOT NULL ORDER BY seal DESC LIMIT 1";
     UNSEALED = "SELECT id, at, what, actor, via, request_id, session_id, prominent, detail FROM audit WHERE seal IS NULL ORDER BY id LIMIT $1";
@@ -214,6 +215,12 @@ impl Tx {
             .bind(limit)
             .fetch_all(c)
             .await)
+    }
+
+    /// The id of the newest row.
+    pub async fn newest_event(&mut self) -> Result<Option<String>, StoreError> {
+        let (id,): (Option<String>,) = on_db!(self, |c| sqlx::query_as(NEWEST).fetch_one(c).await)?;
+        Ok(id)
     }
 
     /// The latest rows, newest first.

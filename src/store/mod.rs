@@ -6,6 +6,7 @@ mod audit;
 mod card_health;
 mod cards;
 mod config;
+mod config_history;
 mod connection;
 mod decide;
 pub(crate) mod dialect;
@@ -44,6 +45,7 @@ pub use aside::{Aside, SetAside, SweepCursor};
 pub use audit::{Logged, Sealed, TimelineRow, Unsealed};
 pub use cards::{Card, Direct, DueCard, Form};
 pub use config::ConfigRow;
+pub use config_history::ConfigVersion;
 pub use decide::{BatchChanges, DecisionRow};
 pub use error::StoreError;
 pub use follow_ups::FollowUpRow;
@@ -180,6 +182,7 @@ pub const STATEMENTS: &[&[(&str, On, &str)]] = &[
     card_health::STATEMENTS,
     cards::STATEMENTS,
     config::STATEMENTS,
+    config_history::STATEMENTS,
     dialect::STATEMENTS,
     emails::STATEMENTS,
     known_facts::STATEMENTS,

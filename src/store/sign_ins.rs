@@ -18,6 +18,8 @@ sql! {
     END = "UPDATE sign_ins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sign_ins SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL";
     END_ALL = "UPDATE sign_ins SET ended_at = $1 WHERE ended_at IS NULL";
+    END_UNTIL = "UPDATE sign_ins SET ended_at = $3 WHERE ended_at IS NULL AND (started_at <= $1 OR seen_at <= $2)";
+    LIVE = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE ended_at IS NULL";
     FORGET = "DELETE FROM sign_ins WHERE started_at < $1";
 }
 
@@ -105,6 +107,31 @@ impl Tx {
             .into_iter()
             .filter_map(|row| self.readable_sign_in(row));
         Ok(readable.collect())
+    }
+
+    /// Every sign-in that has not ended.
+    pub async fn all_sign_ins(&mut self) -> Result<Vec<SignIn>, StoreError> {
+        let rows: Vec<SignInRow> = on_db!(self, |c| sqlx::query_as(LIVE).fetch_all(c).await)?;
+        let readable = rows
+            .into_iter()
+            .filter_map(|row| self.readable_sign_in(row));
+        Ok(readable.collect())
+    }
+
+    /// Ends the sign-ins that began by one time, or were last used by another.
+    pub async fn end_sign_ins_until(
+        &mut self,
+        started: Timestamp,
+        seen: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on_db!(self, |c| sqlx::query(END_UNTIL)
+            .bind(started.0)
+            .bind(seen.0)
+            .bind(now.0)
+            .execute(c)
+            .await
+            .map(|_| ()))
     }
 
     /// An unreadable sign-in is none.

@@ -4,7 +4,7 @@ use super::cookies::Cookie;
 use super::failure::Failure;
 use super::fields::Fields;
 use super::{Web, next};
-use crate::app::SignedIn;
+use crate::app::{App, AppError, SignedIn};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Caller;
 use axum::body::Body;
@@ -23,6 +23,9 @@ const LARGEST_FORM: usize = 64 * 1024;
 /// The hidden field of every form.
 pub const CSRF: &str = "csrf";
 
+/// The header by which the script reads a page again after a change: nobody used it, so the sign-in does not live longer.
+const REFRESH: &str = "countersign-refresh";
+
 /// Where the pages are reached: proof that they are switched on.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -37,8 +40,8 @@ impl Site {
     }
 }
 
-/// A browser whose person has signed in. Only this module creates one.
-#[derive(Debug, Clone)]
+/// A browser whose person has signed in. Only this module creates one. It holds a token, so it is not for the log.
+#[derive(Clone)]
 pub struct Visitor {
     /// Who it is, as of this moment.
     pub signed_in: SignedIn,
@@ -62,6 +65,27 @@ impl Visitor {
     /// The person's id.
     pub fn person(&self) -> &PersonId {
         &self.signed_in.person.id
+    }
+}
+
+/// An open page whose person has signed in. Only this module creates one.
+#[derive(Clone)]
+pub struct Listener {
+    person: PersonId,
+    secret: String,
+    _checked: (),
+}
+
+impl Listener {
+    /// Who listens.
+    pub fn person(&self) -> &PersonId {
+        &self.person
+    }
+
+    /// Whether the sign-in is still alive, and that of the same person.
+    pub async fn is_still_signed_in(&self, app: &App) -> Result<bool, AppError> {
+        let found = app.in_turn(|| app.recognise(&self.secret)).await?;
+        Ok(found.is_some_and(|found| found.person.id == self.person))
     }
 }
 
@@ -98,6 +122,31 @@ pub(super) async fn signed_in(
         Ok((_, None)) => {
             let path = request.uri().path_and_query().map(PathAndQuery::as_str);
             Redirect::to(&next::sign_in_and_return_to(path.unwrap_or(next::START))).into_response()
+        }
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Lets the script of an open page listen. Nobody else is redirected, since a script cannot sign anybody in.
+pub(super) async fn listening(State(web): State<Web>, request: Request, then: Next) -> Response {
+    let headers = request.headers().clone();
+    let found = async {
+        let site = site(&web).await?;
+        let secret = Cookie::SignIn.read(&headers, site.is_https());
+        let secret = secret.ok_or_else(|| Failure::signed_out(next::START))?;
+        let found = web.app.recognise(&secret).await?;
+        let person = found.ok_or_else(|| Failure::signed_out(next::START))?;
+        Ok::<_, Failure>(Listener {
+            person: person.person.id,
+            secret,
+            _checked: (),
+        })
+    };
+    match found.await {
+        Ok(listener) => {
+            let mut request = request;
+            request.extensions_mut().insert(listener);
+            then.run(request).await
         }
         Err(failure) => failure.into_response(),
     }
@@ -158,7 +207,11 @@ async fn visitor(web: &Web, site: &Site, headers: &HeaderMap) -> Result<Option<V
     let Some(secret) = Cookie::SignIn.read(headers, site.is_https()) else {
         return Ok(None);
     };
-    let found = web.app.signed_in(&secret).await?;
+    let found = if headers.contains_key(REFRESH) {
+        web.app.recognise(&secret).await?
+    } else {
+        web.app.signed_in(&secret).await?
+    };
     Ok(found.map(|signed_in| Visitor {
         signed_in,
         csrf: hex::encode(csrf_mac(&secret).finalize().into_bytes()),

@@ -23,6 +23,11 @@ const SCRIPT: Asset = Asset {
     kind: "text/javascript; charset=utf-8",
     text: include_str!("assets/pages.js"),
 };
+const LIVE_SCRIPT: Asset = Asset {
+    name: "live.js",
+    kind: "text/javascript; charset=utf-8",
+    text: include_str!("assets/live.js"),
+};
 
 const ICON: Asset = Asset {
     name: "icon.svg",
@@ -42,6 +47,7 @@ fn addressed(asset: &Asset) -> String {
 
 static STYLE_FILE: LazyLock<String> = LazyLock::new(|| addressed(&STYLE));
 static SCRIPT_FILE: LazyLock<String> = LazyLock::new(|| addressed(&SCRIPT));
+static LIVE_SCRIPT_FILE: LazyLock<String> = LazyLock::new(|| addressed(&LIVE_SCRIPT));
 static ICON_FILE: LazyLock<String> = LazyLock::new(|| addressed(&ICON));
 
 /// The file name of the icon.
@@ -59,11 +65,17 @@ pub fn script() -> &'static str {
     &SCRIPT_FILE
 }
 
+/// The file name of the script that updates open pages.
+pub fn live_script() -> &'static str {
+    &LIVE_SCRIPT_FILE
+}
+
 /// `GET /assets/{file}`
 pub(super) async fn file(Path(file): Path<String>) -> Response {
     let asset = match file {
         file if file == style() => STYLE,
         file if file == script() => SCRIPT,
+        file if file == live_script() => LIVE_SCRIPT,
         file if file == icon() => ICON,
         _ => return (StatusCode::NOT_FOUND, "no such file").into_response(),
     };

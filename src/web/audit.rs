@@ -24,6 +24,11 @@ const PAGE_SIZE: usize = 100;
 /// Rows of one exported file.
 const EXPORT_ROWS: u32 = 1_000;
 
+/// Sealed rows that every view of the page checks: the newest ones.
+const NEWEST_CHECKED: u32 = 200;
+/// Sealed rows that are checked at once on demand.
+const CHECKED_AT_ONCE: u32 = 1_000;
+
 /// The filters, as they stand in the address. Blank means any.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -33,6 +38,19 @@ pub(super) struct Filters {
     request: String,
     #[serde(skip_serializing)]
     after: String,
+    /// Checks the rows of the hash chain after this place.
+    #[serde(skip_serializing)]
+    check: Option<i64>,
+}
+
+/// What is known of the hash chain.
+struct Chain {
+    sealed: i64,
+    /// The first and the last row that were checked for this view.
+    checked: Option<(i64, i64)>,
+    broken_at: Option<i64>,
+    /// Where the check goes on.
+    next: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,7 +79,7 @@ struct AuditPage {
     kinds: Vec<(String, bool)>,
     people: Vec<(String, String, bool)>,
     rows: Vec<Row>,
-    sealed: i64,
+    chain: Chain,
     any_altered: bool,
     next: Option<String>,
 }
@@ -81,12 +99,28 @@ pub(super) async fn list(
         shell: Shell::of(&visitor, "audit"),
         kinds: kinds(&filters.kind),
         people: people(&visitor, &filters.who),
-        sealed: web.app.last_sealed().await?,
+        chain: chain(&web, filters.check).await?,
         any_altered: rows.iter().any(|row| row.altered),
         rows,
         next,
         filters,
     }))
+}
+
+/// Checks a part of the chain: the rows after a place, or else the newest ones.
+async fn chain(web: &Web, after: Option<i64>) -> Result<Chain, AppError> {
+    let sealed = web.app.last_sealed().await?;
+    let newest = sealed.saturating_sub(i64::from(NEWEST_CHECKED));
+    let from = after.unwrap_or(newest).max(0);
+    let limit = after.map_or(NEWEST_CHECKED, |_| CHECKED_AT_ONCE);
+    let (rows, broken_at) = web.app.intact_audit(from, limit).await?;
+    let last = rows.last().map(|row| row.seal);
+    Ok(Chain {
+        sealed,
+        checked: last.map(|last| (from + 1, last)),
+        broken_at,
+        next: last.filter(|last| after.is_some() && broken_at.is_none() && *last < sealed),
+    })
 }
 
 /// `GET /audit/export`: a thousand sealed rows as JSON Lines, exactly as they are chained.
@@ -166,12 +200,7 @@ fn row(event: &LoggedEvent, visitor: &Visitor) -> Row {
     };
     Row {
         at: Moment::of(event.at),
-        who: match &event.actor {
-            Principal::Person(id) => directory.name(directory.canonical(id)).to_owned(),
-            Principal::Service(id) => id.to_string(),
-            Principal::Operator => "the operator".to_owned(),
-            Principal::Bot => "Countersign".to_owned(),
-        },
+        who: words::actor(&event.actor, directory),
         what: in_words(event.what, &event.actor, &request),
         event: event.what.as_str(),
         via: words::via(event.via),

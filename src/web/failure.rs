@@ -111,6 +111,14 @@ impl Failure {
         .leading_to(next::sign_in_and_return_to(back), "Sign in again")
     }
 
+    pub(super) fn too_many_streams() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many pages are open",
+            "This page does not update by itself. Close others, or reload it.",
+        )
+    }
+
     pub(super) fn no_page() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

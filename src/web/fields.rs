@@ -2,8 +2,8 @@
 
 use super::access::CSRF;
 
-/// The fields of a form, as they were sent.
-#[derive(Debug, Clone, Default)]
+/// The fields of a form, as they were sent; a token is among them, so they are not for the log.
+#[derive(Clone)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {

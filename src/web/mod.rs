@@ -7,6 +7,7 @@ mod assets;
 mod audit;
 mod break_glass;
 mod cookies;
+mod explain;
 mod failure;
 mod fields;
 mod next;
@@ -17,6 +18,7 @@ pub mod route;
 mod sign_in;
 mod sign_ins;
 mod stats;
+mod updates;
 mod visible;
 mod words;
 
@@ -29,6 +31,7 @@ use futures::future::BoxFuture;
 use route::{Access, pages};
 use sign_in::Providers;
 use std::sync::Arc;
+use updates::Streams;
 
 /// Reads an environment variable.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -68,6 +71,7 @@ pub struct Web {
     app: App,
     providers: Arc<Providers>,
     slack_accounts: SlackAccounts,
+    streams: Arc<Streams>,
 }
 
 impl Web {
@@ -81,6 +85,7 @@ impl Web {
                 parts.variables,
             )),
             slack_accounts: parts.slack_accounts,
+            streams: Arc::default(),
         }
     }
 
@@ -99,6 +104,10 @@ impl Web {
                     let check = middleware::from_fn_with_state(state, access::signed_in);
                     page.handler.layer(check)
                 }
+                Access::Stream => {
+                    let check = middleware::from_fn_with_state(state, access::listening);
+                    page.handler.layer(check)
+                }
                 Access::Form => {
                     let check = middleware::from_fn_with_state(state, access::form);
                     page.handler.layer(check)
@@ -107,7 +116,10 @@ impl Web {
             router = router.route(page.path, handler);
         }
         router
-            .layer(middleware::map_response(page::with_security_headers))
+            .layer(middleware::map_response_with_state(
+                self.clone(),
+                page::with_security_headers,
+            ))
             .with_state(self.clone())
     }
 }

@@ -1,11 +1,13 @@
 //! What all pages share: the frame around them, and the headers that keep others out.
 
+use super::Web;
 use super::access::Visitor;
 use super::assets;
 use askama::Template;
+use axum::extract::State;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -14,13 +16,18 @@ use axum::response::{IntoResponse as _, Response};
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// For a year; other hosts of the domain are not our concern.
+const HSTS: &str = "max-age=31536000";
+
 /// The frame around a page.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Shell {
     /// The file of the style sheet.
     pub style: &'static str,
     /// The file of the script.
     pub script: &'static str,
+    /// The file of the script that updates open pages. It comes first, since the other script changes what is shown.
+    pub live_script: &'static str,
     /// The file of the icon.
     pub icon: &'static str,
     /// The name of the person who has signed in.
@@ -50,6 +57,7 @@ impl Shell {
         Self {
             style: assets::style(),
             script: assets::script(),
+            live_script: assets::live_script(),
             icon: assets::icon(),
             name: None,
             csrf: String::new(),
@@ -78,7 +86,10 @@ pub fn render(page: &impl Template) -> Response {
 }
 
 /// Adds the headers that every answer of the pages has.
-pub(super) async fn with_security_headers(mut response: Response) -> Response {
+pub(super) async fn with_security_headers(
+    State(web): State<Web>,
+    mut response: Response,
+) -> Response {
     let fixed: [(HeaderName, &'static str); 5] = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -93,6 +104,10 @@ pub(super) async fn with_security_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    let url = web.app.public_url();
+    if url.is_some_and(|url| url.starts_with("https://")) {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

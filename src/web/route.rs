@@ -1,6 +1,9 @@
 //! The one list of pages and forms, with what each asks of a caller. The router and the tests of authorization are made from it.
 
-use super::{Web, approvals, assets, audit, break_glass, policies, sign_in, sign_ins, stats};
+use super::{
+    Web, approvals, assets, audit, break_glass, explain, policies, sign_in, sign_ins, stats,
+    updates,
+};
 use axum::routing::{MethodRouter, get, post};
 
 /// What a page asks of a caller.
@@ -12,6 +15,8 @@ pub enum Access {
     Open,
     /// A person who has signed in and is active.
     SignedIn,
+    /// The same, for the script of an open page: it learns that something has changed, and nothing else.
+    Stream,
     /// The same, through a form of their own page: only such a call may change anything.
     Form,
 }
@@ -47,7 +52,7 @@ fn form(path: &'static str, handler: MethodRouter<Web>) -> Page {
 
 /// Every page and form there is.
 pub fn pages() -> Vec<Page> {
-    use Access::{Asset, Open, SignedIn};
+    use Access::{Asset, Open, SignedIn, Stream};
     vec![
         read("/assets/{file}", Asset, get(assets::file)),
         read("/sign-in", Open, get(sign_in::choose)),
@@ -58,7 +63,9 @@ pub fn pages() -> Vec<Page> {
         read("/sign-ins", SignedIn, get(sign_ins::list)),
         form("/sign-ins/revoke", post(sign_ins::revoke)),
         read("/approvals", SignedIn, get(approvals::list::show)),
+        read("/approvals/updates", Stream, get(updates::queue)),
         read("/approvals/{number}", SignedIn, get(approvals::show)),
+        read("/approvals/{number}/updates", Stream, get(updates::request)),
         form(
             "/approvals/{number}/decision",
             post(approvals::decision::decide),
@@ -75,8 +82,21 @@ pub fn pages() -> Vec<Page> {
         read("/audit/export", SignedIn, get(audit::export)),
         read("/approval-policies", SignedIn, get(policies::list)),
         read("/approval-policies/{id}", SignedIn, get(policies::show)),
-        form("/approval-policies/{id}", post(policies::save)),
-        form("/approval-policies/{id}/bindings", post(policies::bind)),
+        form("/approval-policies/{id}", post(policies::form::save)),
+        form(
+            "/approval-policies/{id}/bindings",
+            post(policies::form::bind),
+        ),
+        form(
+            "/approval-policies/{id}/replay",
+            post(policies::replay::show),
+        ),
+        read(
+            "/approval-policies/{id}/versions",
+            SignedIn,
+            get(policies::versions::show),
+        ),
+        read("/explain", SignedIn, get(explain::show)),
         read("/stats", SignedIn, get(stats::show)),
     ]
 }

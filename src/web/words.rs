@@ -2,6 +2,8 @@
 
 use crate::domain::decision::{DecisionKind, Via};
 use crate::domain::document::Risk;
+use crate::domain::people::Directory;
+use crate::domain::principal::Principal;
 use crate::domain::progress::PolicyProgress;
 use crate::domain::request::{Outcome, State, Status};
 use crate::domain::request_details::RequestDetails;
@@ -104,6 +106,16 @@ pub fn decided(kind: DecisionKind) -> &'static str {
     match kind {
         DecisionKind::Approve => "approved",
         DecisionKind::Reject => "rejected",
+    }
+}
+
+/// Who did something.
+pub fn actor(actor: &Principal, directory: &Directory) -> String {
+    match actor {
+        Principal::Person(id) => directory.name(directory.canonical(id)).to_owned(),
+        Principal::Service(id) => id.to_string(),
+        Principal::Operator => "the operator".to_owned(),
+        Principal::Bot => "Countersign".to_owned(),
     }
 }
 

@@ -29,6 +29,7 @@ macro_rules! looking {
 
 mod accessibility;
 mod history;
+mod journeys;
 mod pages;
 mod tools;
 

@@ -33,7 +33,7 @@ async fn fill_timeline(world: &World, request: &str) {
 }
 
 /// Changes a sealed row, bypassing the trigger.
-async fn tamper(world: &World, kind: Kind, seal: i64) {
+pub async fn tamper(world: &World, kind: Kind, seal: i64) {
     let on = if kind == Kind::Postgres {
         " ON audit"
     } else {
@@ -46,7 +46,7 @@ async fn tamper(world: &World, kind: Kind, seal: i64) {
 }
 
 /// Undoes the change, so that the world ends with an intact log.
-async fn repair(world: &World, seal: i64, actor: &str) {
+pub async fn repair(world: &World, seal: i64, actor: &str) {
     let sql = format!("UPDATE audit SET actor = '{actor}' WHERE seal = {seal}");
     world.database.execute(&sql).await.expect("a row");
 }

@@ -1,9 +1,11 @@
 //! The web pages over real sockets: signing in, forms, and what each page shows and does.
 
 mod approvals;
+mod audit;
 mod emergency;
 mod forms;
 mod lifetime;
+mod live;
 mod policies;
 mod sign_in;
 mod step_up;

@@ -3,7 +3,7 @@
 mod content;
 pub(super) mod decision;
 pub(super) mod list;
-mod view;
+pub(super) mod view;
 
 use super::Web;
 use super::access::Visitor;

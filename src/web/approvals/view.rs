@@ -24,6 +24,7 @@ const NAMES_SHOWN: usize = 10;
 )]
 pub(super) struct RequestView {
     pub number: i64,
+    pub version: i64,
     pub id: String,
     pub digest: String,
     pub action: String,
@@ -89,7 +90,7 @@ impl StepUp {
 }
 
 /// A policy with its explanation, flattened: each line with its depth.
-pub(super) struct PolicyView {
+pub(in crate::web) struct PolicyView {
     pub name: String,
     pub version: i64,
     pub description: String,
@@ -100,7 +101,7 @@ pub(super) struct PolicyView {
     pub lines: Vec<Branch>,
 }
 
-pub(super) struct Branch {
+pub(in crate::web) struct Branch {
     pub depth: usize,
     pub met: bool,
     pub text: String,
@@ -153,6 +154,7 @@ impl RequestView {
         let is_open = request.state.ends_at().is_some_and(|end| now < end);
         Self {
             number: request.number,
+            version: request.version,
             id: request.id.to_string(),
             digest: request.digest.to_string(),
             action: shown.action.name.clone(),
@@ -224,32 +226,34 @@ fn names<'a>(
 }
 
 fn policies(shown: &RequestDetails) -> Vec<PolicyView> {
-    let view = |policy: &PolicyProgress, remark| {
-        let mut lines = Vec::new();
-        let root = &policy.explanation;
-        if root.children.is_empty() {
-            branch(root, 0, &mut lines);
-        }
-        for part in &root.children {
-            branch(part, 0, &mut lines);
-        }
-        PolicyView {
-            name: policy.name.clone(),
-            version: policy.version,
-            description: policy.description.clone(),
-            satisfied: policy.satisfied,
-            remark,
-            have: policy.have,
-            need: policy.need,
-            lines,
-        }
-    };
-    let gates = shown.policies.iter().map(|policy| view(policy, ""));
+    let gates = shown.policies.iter().map(|policy| policy_view(policy, ""));
     let bypassed = shown.bypassed.iter();
-    let bypassed = bypassed.map(|policy| view(policy, "bypassed by break-glass"));
+    let bypassed = bypassed.map(|policy| policy_view(policy, "bypassed by break-glass"));
     let observed = shown.observed.iter();
-    let observed = observed.map(|policy| view(policy, "observed only, gates nothing"));
+    let observed = observed.map(|policy| policy_view(policy, "observed only, gates nothing"));
     gates.chain(bypassed).chain(observed).collect()
+}
+
+/// A policy with its explanation.
+pub(in crate::web) fn policy_view(policy: &PolicyProgress, remark: &'static str) -> PolicyView {
+    let mut lines = Vec::new();
+    let root = &policy.explanation;
+    if root.children.is_empty() {
+        branch(root, 0, &mut lines);
+    }
+    for part in &root.children {
+        branch(part, 0, &mut lines);
+    }
+    PolicyView {
+        name: policy.name.clone(),
+        version: policy.version,
+        description: policy.description.clone(),
+        satisfied: policy.satisfied,
+        remark,
+        have: policy.have,
+        need: policy.need,
+        lines,
+    }
 }
 
 fn branch(node: &Explanation, depth: usize, lines: &mut Vec<Branch>) {

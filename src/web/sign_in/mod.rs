@@ -46,8 +46,8 @@ pub(super) struct Wish {
     fresh: Option<String>,
 }
 
-/// What a provider sends back with the browser.
-#[derive(Debug, Default, Deserialize)]
+/// What a provider sends back with the browser; its code is a secret.
+#[derive(Default, Deserialize)]
 pub(super) struct Answer {
     code: Option<String>,
     state: Option<String>,

@@ -22,7 +22,7 @@ fn large_diff() -> String {
     diff
 }
 
-async fn shows(browser: &mut Browser, text: &str) {
+pub async fn shows(browser: &mut Browser, text: &str) {
     let text = json!(text);
     browser
         .lands(&format!(
@@ -31,13 +31,13 @@ async fn shows(browser: &mut Browser, text: &str) {
         .await;
 }
 
-async fn goes_to(browser: &mut Browser, address: &str, text: &str) {
+pub async fn goes_to(browser: &mut Browser, address: &str, text: &str) {
     browser.navigate(address).await;
     shows(browser, text).await;
 }
 
 /// Looks at a page on each screen: nothing is wider than the screen, axe finds nothing, and a picture is taken.
-async fn looks_good(browser: &mut Browser, name: &str) {
+pub async fn looks_good(browser: &mut Browser, name: &str) {
     for (on, screen) in [
         ("wide", WIDE),
         ("wide-dark", Screen { dark: true, ..WIDE }),

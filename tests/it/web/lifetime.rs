@@ -113,4 +113,53 @@ on_both! {
         other.stop().await;
         world.finish().await;
     }
+
+    async fn sign_in_that_ended_does_not_live_again_w2(kind) {
+        let world = world!(kind);
+        let console = || async {
+            let stored = world.app().config().await.expect("a configuration");
+            serde_json::to_value(&stored.document.console).expect("JSON")
+        };
+        let as_it_was = console().await;
+        let configure = |to: serde_json::Value| world.reconfigure(move |document| document["console"] = to);
+        // the pages are switched off and on again
+        let mut off = world.browser_of("U02BOB").await;
+        configure(json!(null)).await;
+        configure(as_it_was.clone()).await;
+        assert_eq!(off.open("/approvals").await.status, 303, "switched off");
+        // its time was shorter for a moment
+        let mut short = world.browser_of("U02BOB").await;
+        world.clock.advance(Span::minutes(30));
+        let mut less = as_it_was.clone();
+        less["idle"] = json!("20m");
+        configure(less).await;
+        configure(as_it_was.clone()).await;
+        assert_eq!(short.open("/approvals").await.status, 303, "shorter");
+        // somebody else had the account for a moment
+        let mut unlinked = world.browser_of("U02BOB").await;
+        let mut carol = world.browser_of("U03CAROL").await;
+        let users = world.app().config().await.expect("a configuration").document.directory;
+        super::live::bob_is_unlinked(&world).await;
+        world.reconfigure(|document| document["directory"] = serde_json::to_value(&users).expect("JSON")).await;
+        assert_eq!(unlinked.open("/approvals").await.status, 303, "unlinked");
+        assert_eq!(carol.open("/approvals").await.status, 200, "a change that is not about her");
+        // it was seen after its time, and the time became longer
+        let mut late = world.browser_of("U02BOB").await;
+        world.clock.advance(Span::hours(9));
+        assert_eq!(late.open("/approvals").await.status, 303);
+        let mut more = as_it_was;
+        more["idle"] = json!("48h");
+        configure(more).await;
+        assert_eq!(late.open("/approvals").await.status, 303, "longer");
+        // somebody was deactivated in Slack, came to know it, and is active again
+        world.syncs().await;
+        let mut erin = world.browser_of("U06ERIN").await;
+        for (deleted, what) in [(true, "deactivated"), (false, "active again")] {
+            world.account("U06ERIN", |erin| erin.deleted = deleted).await;
+            world.syncs().await;
+            assert_eq!(erin.open("/approvals").await.status, 303, "{what}");
+        }
+        world.settle().await;
+        world.finish().await;
+    }
 }

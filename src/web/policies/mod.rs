@@ -1,22 +1,23 @@
 //! `/approval-policies`: the templates, where each is bound and when it gates; administrators change them through the same use case
 //! as everywhere else.
 
-use super::Web;
+pub(super) mod form;
+pub(super) mod replay;
+pub(super) mod versions;
+
 use super::access::Visitor;
 use super::failure::Failure;
-use super::fields::Fields;
 use super::page::{Shell, render};
-use crate::app::Changed;
-use crate::domain::config_edit::ConfigEdit;
-use crate::domain::document::{Approvers, Binding, DecideOn, Level, Mode, PolicyTemplate};
+use crate::domain::document::{Approvers, Binding, DecideOn, Mode, PolicyTemplate};
 use crate::domain::id::PolicyId;
 use crate::domain::people::Directory;
 use crate::domain::window::Week;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
+use form::{BLANK, check_right, read, unreadable};
 
 /// The list.
 const PAGE: &str = "/approval-policies";
@@ -30,18 +31,6 @@ const DAYS: [&str; 7] = [
     "Saturday",
     "Sunday",
 ];
-/// What a new policy looks like before it is written.
-const BLANK: &str = "id: new-policy
-name: New Policy
-description: What it protects and why.
-scope: environment
-actions: [release.deploy]
-approvers: {teams: []}
-quorum: {minApprovals: 1}
-";
-/// Parts of a policy that are mappings; a list in their place would be read by position.
-const MAPPINGS: [&str; 3] = ["quorum", "conditions", "escalation"];
-
 struct Row {
     id: String,
     name: String,
@@ -108,9 +97,7 @@ pub(super) async fn show(
 ) -> Result<Response, Failure> {
     let config = &visitor.signed_in.config;
     if id == "new" {
-        config
-            .check_may_change(&visitor.caller().principal)
-            .map_err(|no| back(no.into()))?;
+        check_right(&visitor)?;
         let blank = read(BLANK).map_err(|why| back(unreadable(&why)))?;
         return Ok(render(&page(&blank, 0, BLANK.to_owned(), &visitor)));
     }
@@ -200,99 +187,6 @@ fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// `POST /approval-policies/{id}`: an edit, or with the id `new` a new policy.
-pub(super) async fn save(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-) -> Result<Response, Failure> {
-    let policy = read(fields.get("policy").unwrap_or_default()).map_err(|why| unreadable(&why))?;
-    let edit = if id == "new" {
-        ConfigEdit::AddPolicy(Box::new(policy))
-    } else if policy.id.as_str() == id {
-        ConfigEdit::PutPolicy(Box::new(policy))
-    } else {
-        return Err(unreadable(
-            "The id of a policy stays as it is; make a new policy instead.",
-        ));
-    };
-    change(&web, &visitor, &fields, edit).await
-}
-
-/// `POST /approval-policies/{id}/bindings`: binds or unbinds.
-pub(super) async fn bind(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-) -> Result<Response, Failure> {
-    let config = &visitor.signed_in.config;
-    let known = config.versioned_template(&PolicyId::new(id));
-    let (_, policy) = known.ok_or_else(no_policy)?;
-    let binding = Binding {
-        policy: policy.id.clone(),
-        level: policy.scope,
-        resource: match policy.scope {
-            Level::Organization => None,
-            Level::Project | Level::Cluster | Level::Environment => {
-                fields.get("resource").map(str::to_owned)
-            }
-        },
-    };
-    let edit = match fields.get("change") {
-        Some("bind") => ConfigEdit::Bind(binding),
-        Some("unbind") => ConfigEdit::Unbind(binding),
-        _ => return Err(unreadable("Choose Bind or Unbind.")),
-    };
-    change(&web, &visitor, &fields, edit).await
-}
-
-/// One edit of the configuration, made from the version that the page showed.
-async fn change(
-    web: &Web,
-    visitor: &Visitor,
-    fields: &Fields,
-    edit: ConfigEdit,
-) -> Result<Response, Failure> {
-    let version = fields
-        .get("version")
-        .and_then(|version| version.parse().ok());
-    let version: i64 = version.ok_or_else(|| unreadable("Open the page again."))?;
-    let why = fields.get("why").map(str::to_owned);
-    let changed = web
-        .app
-        .change_config(&visitor.caller(), edit, Some(version), why)
-        .await;
-    let to = match changed.map_err(|error| back(error.into()))? {
-        Changed::Applied(_) | Changed::Unchanged(_) => PAGE.to_owned(),
-        Changed::Requested(shown) => format!("/approvals/{}", shown.request.number),
-    };
-    Ok(Redirect::to(&to).into_response())
-}
-
-/// Reads a policy as YAML; the checks of the whole configuration follow.
-fn read(text: &str) -> Result<PolicyTemplate, String> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    if let Some(key) = MAPPINGS.iter().find(|key| value[**key].is_array()) {
-        return Err(format!(
-            "{key} must be a mapping of keys and values, but it is a list."
-        ));
-    }
-    serde_json::from_value(value).map_err(|error| error.to_string())
-}
-
-fn unreadable(why: &str) -> Failure {
-    let detail = format!("Nothing was changed. {why}");
-    let title = "This policy cannot be read";
-    back(Failure::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        title,
-        detail,
-    ))
-}
-
 fn no_policy() -> Failure {
     let title = "This policy does not exist";
     let detail = "It may have been removed. Choose one from the list.";
@@ -301,17 +195,4 @@ fn no_policy() -> Failure {
 
 fn back(failure: Failure) -> Failure {
     failure.leading_to(PAGE, "Back to the policies")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blank_policy_reads_and_positions_are_refused() {
-        assert_eq!(read(BLANK).expect("a policy").id.as_str(), "new-policy");
-        assert!(read("id: a\nname: A\nscope: project\nquorum: [1]").is_err());
-        assert!(read("id: a\nname: A\nscope: project\nqorum: {}").is_err());
-        assert!(read("- a").is_err() && read("").is_err());
-    }
 }
