@@ -98,9 +98,11 @@ pub fn text(view: &RequestView) -> String {
     }
     if view.can_approve {
         let number = view.number;
-        lines.push(style::waiting(&format!(
-            "You can approve it: countersign approve {number}"
-        )));
+        lines.push(style::waiting(&match (view.decide_on, &view.page) {
+            (None, _) => format!("You can approve it: countersign approve {number}"),
+            (Some(_), Some(page)) => format!("You can approve it on the web: {page}"),
+            (Some(_), None) => "You can approve it on the web pages, which have no address yet: the operator sets COUNTERSIGN_PUBLIC_URL.".to_owned(),
+        }));
     }
     lines.join("\n") + "\n"
 }

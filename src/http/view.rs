@@ -1,6 +1,7 @@
 //! A request as the API shows it (docs/decisions.md D38), built from [`RequestDetails`] and nothing else.
 
 use crate::app::AppError;
+use crate::domain::document::DecideOn;
 use crate::domain::people::Directory;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::progress::{Explanation, PolicyProgress};
@@ -62,8 +63,15 @@ pub struct RequestView {
     pub status: String,
     /// Counts every change.
     pub version: i64,
-    /// Whether the token's person could approve it now.
+    /// Whether the token's person could approve it now, here or on the web.
     pub can_approve: bool,
+    /// `web`: approvals count only on the web pages, soon after signing in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "web")]
+    pub decide_on: Option<DecideOn>,
+    /// The address of its page, if the web pages are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// How far each of its policies is.
     pub policies: Vec<PolicyView>,
     /// The decisions, oldest first.
@@ -229,6 +237,8 @@ impl RequestView {
             version: request.version,
             can_approve: (viewer.caller.principal.person())
                 .is_some_and(|id| shown.takes_decision_of(id, viewer.directory)),
+            decide_on: request.web_only().map(|_| DecideOn::Web),
+            page: shown.page.clone(),
             policies: shown.policies.iter().map(PolicyView::of).collect(),
             decisions: decisions(shown),
             created_at: request.created_at.rfc3339(),

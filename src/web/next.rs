@@ -1,5 +1,6 @@
 //! Where a person goes after signing in: a path on this server, and nothing else (threat W4).
 
+use super::sign_in::ProviderKind;
 use crate::domain::sign_in::Identity;
 
 /// The longest path that is carried through a sign-in.
@@ -32,11 +33,16 @@ pub fn sign_in_and_return_to(next: &str) -> String {
 
 /// The address at which the person proves again to the same provider who they are, and then returns to this path.
 pub fn prove_and_return_to(next: &str, identity: &Identity) -> String {
-    let provider = match identity {
-        Identity::Slack(_) => "slack",
-        Identity::Oidc(_) => "oidc",
+    let kind = match identity {
+        Identity::Slack(_) => ProviderKind::Slack,
+        Identity::Oidc(_) => ProviderKind::Oidc,
     };
-    format!("/sign-in/{provider}?fresh=1&{}", query(Some(next)))
+    prove_at_and_return_to(kind, next)
+}
+
+/// The same with the provider.
+pub fn prove_at_and_return_to(kind: ProviderKind, next: &str) -> String {
+    format!("/sign-in/{}?fresh=1&{}", kind.as_str(), query(Some(next)))
 }
 
 /// `next=...`, for an address.

@@ -11,6 +11,8 @@ use url::{Host, Url};
 
 /// A sign-in lasts no longer than this.
 const LONGEST_SIGN_IN: Span = Span::hours(30 * 24);
+/// Longer after signing in, nobody can be sure that the person is still there.
+const LONGEST_FRESH: Span = Span::hours(1);
 /// The client secret of Sign in with Slack. Whoever may change the configuration must not be able to send another secret of the server
 /// to a provider of theirs.
 const SLACK_SECRET: &str = "SLACK_CLIENT_SECRET";
@@ -81,6 +83,9 @@ impl Checks<'_> {
         self.span("console.idle", console.idle);
         self.span("console.absolute", console.absolute);
         self.span("console.freshFor", console.fresh_for);
+        if console.fresh_for > LONGEST_FRESH {
+            self.problem("console.freshFor", "must be at most 1h");
+        }
         if console.absolute < console.idle {
             self.problem("console.absolute", "is shorter than `idle`");
         }

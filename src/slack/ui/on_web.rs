@@ -29,9 +29,9 @@ pub fn button(shown: &RequestDetails) -> Option<Value> {
 /// Where people approve.
 pub fn sentence(shown: &RequestDetails, audience: Audience) -> &'static str {
     match (audience, &shown.page) {
-        (Audience::Shared, _) => "Approvals count on the web only: Details has the link.",
+        (Audience::Shared, Some(_)) => "Approvals count on the web only: Details has the link.",
         (Audience::Own, Some(_)) => "Approvals count on the web only. Rejecting works here, too.",
-        (Audience::Own, None) => {
+        (_, None) => {
             "Approvals count on the web only, and the web pages have no address yet: ask the operator to set COUNTERSIGN_PUBLIC_URL. Rejecting works here, too."
         }
     }

@@ -29,8 +29,9 @@ pub struct Attempt {
     pub is_fresh: bool,
 }
 
-/// The mark of a fresh attempt in its cookie.
-const FRESH: &str = "fresh";
+/// The end of a fresh attempt's cookie. Others look as they did before there were fresh ones, so that replicas of two releases can
+/// complete each other's attempts.
+const FRESH: &str = ".fresh";
 
 impl Attempt {
     /// A new attempt.
@@ -64,13 +65,14 @@ impl Attempt {
         let next = URL_SAFE_NO_PAD.encode(&self.next);
         let (secret, provider, began) = (&self.secret, self.provider.as_str(), self.began_at.0);
         let fresh = if self.is_fresh { FRESH } else { "" };
-        format!("{secret}.{provider}.{began}.{next}.{fresh}")
+        format!("{secret}.{provider}.{began}.{next}{fresh}")
     }
 
     /// Reads a cookie; nothing if it is not one of ours, or too old.
     pub fn read(cookie: &str, now: Timestamp) -> Option<Self> {
-        let parts: Vec<&str> = cookie.split('.').collect();
-        let [secret, provider, began, next, fresh] = parts.as_slice() else {
+        let cut = cookie.strip_suffix(FRESH);
+        let parts: Vec<&str> = cut.unwrap_or(cookie).split('.').collect();
+        let [secret, provider, began, next] = parts.as_slice() else {
             return None;
         };
         let began_at = Timestamp(began.parse().ok()?);
@@ -84,7 +86,7 @@ impl Attempt {
                 provider: ProviderKind::named(provider)?,
                 began_at,
                 next: next::safe(Some(&next)).to_owned(),
-                is_fresh: *fresh == FRESH,
+                is_fresh: cut.is_some(),
             })
         })?
     }

@@ -26,7 +26,8 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use id_token::Claims;
-use provider::{Client, ProviderError, ProviderKind};
+pub(super) use provider::ProviderKind;
+use provider::{Client, ProviderError};
 use serde::Deserialize;
 
 static REFUSED: LogLimit = LogLimit::new();
@@ -195,7 +196,8 @@ pub(super) async fn complete(
     let console = console(&web).await?;
     let authenticated_at = claims.authenticated_at(now);
     if attempt.is_fresh {
-        check_fresh(authenticated_at, &console, now).map_err(|error| broken(&error))?;
+        check_fresh(authenticated_at, &console, now)
+            .map_err(|error| not_asked(&error, kind, &attempt.next))?;
     }
     let identity = identity(&web, &client, claims).await?;
     let began = web
@@ -283,17 +285,26 @@ fn broken(error: &ProviderError) -> Failure {
             StatusCode::FORBIDDEN,
             "The answer of the provider was not accepted, so nobody was signed in. Try again; if it fails again, ask the operator: the log names the cause.",
         ),
-        ProviderError::NotAsked(_) => (
-            StatusCode::FORBIDDEN,
-            "The provider did not ask you to sign in again, so you are signed in as before, and this does not count for approvals that need it. Sign out at the provider, then try again. If that does not help, ask the operator: the log names the cause.",
-        ),
-        ProviderError::NoSecret(_) | ProviderError::Unusable(_) => (
+        ProviderError::NotAsked(_) | ProviderError::NoSecret(_) | ProviderError::Unusable(_) => (
             StatusCode::BAD_GATEWAY,
-            "The sign-in provider cannot be used right now. Try again in a minute, or decide in Slack. The log names the cause.",
+            "The sign-in provider cannot be used right now. Try again in a minute. The log names the cause.",
         ),
     };
     Failure::new(status, "Sign-in failed", detail)
         .leading_to(next::sign_in_and_return_to(next::START), "Try again")
+}
+
+/// The provider answered without asking the person again.
+fn not_asked(error: &ProviderError, kind: ProviderKind, next: &str) -> Failure {
+    if let Some(left_out) = REFUSED.admit() {
+        tracing::warn!(%error, left_out, "sign-in failed");
+    }
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "You were not asked to sign in again",
+        "The provider recognised you without asking, or does not say when it asked, so this does not count for approvals that need it. Sign out at the provider, then try again. If that does not help, ask the operator: the log names the cause.",
+    )
+    .leading_to(next::prove_at_and_return_to(kind, next), "Try again")
 }
 
 fn not_begun_here() -> Failure {
