@@ -4,7 +4,9 @@ use super::Web;
 use super::access::Visitor;
 use super::approvals::view::{PolicyView, policy_view};
 use super::failure::Failure;
+use super::fields::Fields;
 use super::page::{Shell, render};
+use super::policies;
 use crate::app::Explained;
 use crate::domain::ask::Ask;
 use crate::domain::decision::Via;
@@ -16,7 +18,7 @@ use crate::domain::principal::Caller;
 use crate::domain::progress::PolicyProgress;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -34,6 +36,13 @@ pub(super) struct Question {
     environment: String,
     release: String,
     reason: String,
+}
+
+/// A draft of a policy, as it was sent.
+struct Draft {
+    id: String,
+    yaml: String,
+    resource: String,
 }
 
 /// A field with its options: each with its value, its text, and whether it is chosen.
@@ -59,6 +68,7 @@ struct ExplainPage {
     question: Question,
     choices: Vec<Choice>,
     answer: Option<Answer>,
+    draft: Option<Draft>,
 }
 
 /// `GET /explain`
@@ -75,12 +85,60 @@ pub(super) async fn show(
         let explained = web.app.explain(&caller, &question.ask()).await?;
         Some(answer(explained, visitor.signed_in.config.directory()))
     };
-    Ok(render(&ExplainPage {
-        shell: Shell::of(&visitor, "policies"),
-        choices: choices(&question, &visitor),
+    Ok(page(&visitor, question, answer, None))
+}
+
+/// `POST /approval-policies/{id}/explain`: the same under a draft of a policy.
+pub(super) async fn under_draft(
+    State(web): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(fields): Extension<Fields>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
+    let question = Question {
+        action: text("action"),
+        requester: text("requester"),
+        project: text("project"),
+        cluster: text("cluster"),
+        environment: text("environment"),
+        release: text("release"),
+        reason: text("reason"),
+    };
+    let draft = Draft {
+        yaml: text("policy"),
+        resource: text("resource"),
+        id,
+    };
+    let edit = policies::form::edit(&draft.id, &draft.yaml)?;
+    let document = policies::replay::draft(&visitor, &edit, fields.get("resource"));
+    let answer = if question.action.is_empty() {
+        None
+    } else {
+        let caller = Caller::person(question.requester(&visitor), Via::Web);
+        let ask = question.ask();
+        let explained = web.app.explain_under(&caller, &ask, document);
+        let explained = explained
+            .await
+            .map_err(|error| policies::back(error.into()))?;
+        Some(answer(explained, visitor.signed_in.config.directory()))
+    };
+    Ok(page(&visitor, question, answer, Some(draft)))
+}
+
+fn page(
+    visitor: &Visitor,
+    question: Question,
+    answer: Option<Answer>,
+    draft: Option<Draft>,
+) -> Response {
+    render(&ExplainPage {
+        shell: Shell::of(visitor, "policies"),
+        choices: choices(&question, visitor),
         question,
         answer,
-    }))
+        draft,
+    })
 }
 
 impl Question {

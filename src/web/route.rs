@@ -91,6 +91,10 @@ pub fn pages() -> Vec<Page> {
             "/approval-policies/{id}/replay",
             post(policies::replay::show),
         ),
+        form(
+            "/approval-policies/{id}/explain",
+            post(explain::under_draft),
+        ),
         read(
             "/approval-policies/{id}/versions",
             SignedIn,

@@ -79,7 +79,7 @@ pub(super) fn binding(policy: &PolicyTemplate, resource: Option<&str>) -> Bindin
 }
 
 /// The edit that a form asks for: of the policy with this id, or of a new one.
-pub(super) fn edit(id: &str, yaml: &str) -> Result<ConfigEdit, Failure> {
+pub(in crate::web) fn edit(id: &str, yaml: &str) -> Result<ConfigEdit, Failure> {
     let policy = read(yaml).map_err(|why| unreadable(&why))?;
     if id == "new" {
         Ok(ConfigEdit::AddPolicy(Box::new(policy)))

@@ -193,6 +193,6 @@ fn no_policy() -> Failure {
     back(Failure::new(StatusCode::NOT_FOUND, title, detail))
 }
 
-fn back(failure: Failure) -> Failure {
+pub(super) fn back(failure: Failure) -> Failure {
     failure.leading_to(PAGE, "Back to the policies")
 }

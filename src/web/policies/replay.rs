@@ -85,7 +85,11 @@ pub(in crate::web) async fn show(
 }
 
 /// The configuration with the draft, which may be bound to one more resource.
-fn draft(visitor: &Visitor, edit: &ConfigEdit, resource: Option<&str>) -> ConfigDocument {
+pub(in crate::web) fn draft(
+    visitor: &Visitor,
+    edit: &ConfigEdit,
+    resource: Option<&str>,
+) -> ConfigDocument {
     let document = edit.applied_to(visitor.signed_in.config.document());
     match (edit, resource) {
         (ConfigEdit::AddPolicy(policy) | ConfigEdit::PutPolicy(policy), Some(_)) => {

@@ -33,6 +33,7 @@ const ROWS: &[(&str, &str, Access)] = &[
     ("POST", "/approval-policies/{id}", Access::Form),
     ("POST", "/approval-policies/{id}/bindings", Access::Form),
     ("POST", "/approval-policies/{id}/replay", Access::Form),
+    ("POST", "/approval-policies/{id}/explain", Access::Form),
     ("GET", "/approval-policies/{id}/versions", Access::SignedIn),
     ("GET", "/explain", Access::SignedIn),
     ("GET", "/stats", Access::SignedIn),

@@ -184,6 +184,17 @@ on_both! {
         assert!(approvers.contains("Bob Brown") && !approvers.contains("Alice"), "{approvers}");
         let seen = bob.open("/explain?action=release.deploy&project=moon%3Cb%3E").await;
         assert!(seen.status == 200 && seen.text.contains("would be refused") && !seen.text.contains("moon<b>"), "{}", seen.text);
+        // the same with a draft, which nobody has saved
+        let csrf = bob.csrf().await;
+        let yaml = "id: production-deploy-gate\nname: Draft <Gate>\nscope: environment\nactions: [release.deploy]\napprovers: anyone\nquorum: {minApprovals: 5}\n";
+        let form = [("csrf", csrf.as_str()), ("policy", yaml), ("action", "release.deploy"), ("requester", "alice"),
+            ("project", "api-platform"), ("environment", "production")];
+        let seen = bob.submit("/approval-policies/production-deploy-gate/explain", &form).await;
+        for part in ["Draft &#60;Gate&#62;", "5 approvals needed", "takes the place of the policy in force"] {
+            assert!(seen.text.contains(part), "{part}: {}", seen.text);
+        }
+        let seen = bob.submit("/approval-policies/production-deploy-gate/explain", &[("csrf", &csrf), ("policy", "[")]).await;
+        assert_eq!(seen.status, 422);
         assert_eq!(world.rows().await, rows);
         world.finish().await;
     }
