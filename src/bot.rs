@@ -320,7 +320,7 @@ async fn sync(dispatcher: Dispatcher) {
             tracing::warn!(%error, "failed to apply Slack member sync");
         }
         tokio::select! {
-            () = dispatcher.people_doubted() => {}
+            () = dispatcher.directory_changed() => {}
             () = tokio::time::sleep(RECHECK_INTERVAL) => {}
         }
     }

@@ -248,9 +248,9 @@ impl App {
             return Ok(false);
         }
         self.hear(async |_, _, mut slack_directory| {
-            for recent_memberships in &mut slack_directory.recent_memberships {
-                if recent_memberships.is_hold_over(now) {
-                    recent_memberships.held_until = None;
+            for recent in &mut slack_directory.recent_memberships {
+                if recent.is_hold_over(now) {
+                    recent.held_until = None;
                 }
             }
             Ok(slack_directory)

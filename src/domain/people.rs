@@ -310,9 +310,9 @@ impl Directory {
     /// A person as they count for a request created at `asked`: without recent memberships.
     pub fn person_as_of(&self, id: &PersonId, asked: Timestamp) -> Option<Cow<'_, Person>> {
         let mut person = Cow::Borrowed(self.person(id)?);
-        for recent_memberships in self.gained_membership_since(asked) {
-            if recent_memberships.person == *id {
-                strip(person.to_mut(), &recent_memberships.what);
+        for recent in self.gained_membership_since(asked) {
+            if recent.person == *id {
+                strip(person.to_mut(), &recent.what);
             }
         }
         Some(person)
@@ -343,25 +343,25 @@ impl Directory {
             return Cow::Borrowed(self);
         }
         let mut then = self.clone();
-        for recent_memberships in since {
-            then.take_away(recent_memberships);
+        for recent in since {
+            then.take_away(recent);
         }
         Cow::Owned(then)
     }
 
-    fn take_away(&mut self, recent_memberships: &RecentMembership) {
-        if let Some(person) = self.people.get_mut(&recent_memberships.person) {
-            strip(person, &recent_memberships.what);
+    fn take_away(&mut self, recent: &RecentMembership) {
+        if let Some(person) = self.people.get_mut(&recent.person) {
+            strip(person, &recent.what);
         }
-        match &recent_memberships.what {
+        match &recent.what {
             Membership::Team(team) => {
                 if let Some(team) = self.teams.get_mut(team) {
-                    team.members.remove(&recent_memberships.person);
+                    team.members.remove(&recent.person);
                 }
             }
             Membership::Role(role) => {
                 if let Some(holders) = self.holders.get_mut(role) {
-                    holders.remove(&recent_memberships.person);
+                    holders.remove(&recent.person);
                 }
             }
             Membership::Slack(_) | Membership::Oidc(_) => {}

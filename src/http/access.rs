@@ -69,9 +69,9 @@ rights! {
     /// Approve and reject.
     Decide = DecisionsWrite, Person;
     /// Start a break-glass session.
-    OpenDoor = BreakGlassWrite, Person;
+    StartSession = BreakGlassWrite, Person;
     /// End a break-glass session early.
-    UseDoor = BreakGlassWrite, Anybody;
+    EndSession = BreakGlassWrite, Anybody;
     /// Review a break-glass session.
     ReviewSession = BreakGlassWrite, Person;
     /// Read the configuration.

@@ -1,7 +1,7 @@
 //! Break-glass sessions: start, list, end early, review (docs/decisions.md D27, D38).
 
 use super::Api;
-use super::access::{Allowed, OpenDoor, ReadRequests, ReviewSession, UseDoor};
+use super::access::{Allowed, EndSession, ReadRequests, ReviewSession, StartSession};
 use super::body::{self, Call, Params, sent};
 use super::problem::Problem;
 use super::view::Who;
@@ -243,7 +243,7 @@ impl FromRequestParts<Api> for Named {
     responses((status = 201, description = "It is active", body = SessionView),
         (status = 202, description = "It waits for the approval of its `request`", body = SessionView)))]
 pub(super) async fn start(
-    allowed: Allowed<OpenDoor>,
+    allowed: Allowed<StartSession>,
     State(api): State<Api>,
     call: Call<StartBody>,
 ) -> Result<Response, Problem> {
@@ -339,7 +339,7 @@ pub struct RevokeBody {}
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call have effect once, for 7 days")),
     responses((status = 200, description = "The session, ended", body = SessionView)))]
 pub(super) async fn revoke(
-    allowed: Allowed<UseDoor>,
+    allowed: Allowed<EndSession>,
     State(api): State<Api>,
     Named(id): Named,
     call: Call<RevokeBody>,

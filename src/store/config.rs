@@ -244,7 +244,7 @@ impl Tx {
     /// Takes the configuration lock exclusively: nobody decides, submits or executes until this transaction ends.
     pub async fn lock_config(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
-            on_db!(self, |c| sqlx::query(dialect::LOCK_RULES)
+            on_db!(self, |c| sqlx::query(dialect::LOCK_CONFIG)
                 .execute(c)
                 .await
                 .map(|_| ()))?;
@@ -269,7 +269,7 @@ impl Tx {
     /// Takes the configuration lock shared: the configuration does not change until this transaction ends.
     pub async fn lock_config_shared(&mut self) -> Result<(), StoreError> {
         if self.locks_rows() {
-            on_db!(self, |c| sqlx::query(dialect::LOCK_RULES_SHARED)
+            on_db!(self, |c| sqlx::query(dialect::LOCK_CONFIG_SHARED)
                 .execute(c)
                 .await
                 .map(|_| ()))?;

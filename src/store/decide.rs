@@ -48,8 +48,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let text = on!(
             self,
-            dialect::WRITE_JUDGEMENT_SQLITE,
-            dialect::WRITE_JUDGEMENT_POSTGRES
+            dialect::WRITE_BATCH_SQLITE,
+            dialect::WRITE_BATCH_POSTGRES
         );
         let decisions = rows(&batch.decisions, |new| {
             Ok(json!({

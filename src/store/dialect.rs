@@ -28,8 +28,8 @@ macro_rules! requests {
 sql! {
     /// Lock the configuration first, then rows in a fixed order. This prevents deadlocks, and nobody changes the configuration
     /// during a decision.
-    LOCK_RULES_SHARED @postgres = "SELECT pg_advisory_xact_lock_shared(hashtext(current_schema()))";
-    LOCK_RULES @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
+    LOCK_CONFIG_SHARED @postgres = "SELECT pg_advisory_xact_lock_shared(hashtext(current_schema()))";
+    LOCK_CONFIG @postgres = "SELECT pg_advisory_xact_lock(hashtext(current_schema()))";
     /// Taken after the configuration lock and before any request lock: a transaction that counts the requests of a principal then
     /// sees those that another replica is adding. A two-part key cannot collide with the one-part key of the configuration; the
     /// fixed order prevents deadlocks between two principals.
@@ -65,7 +65,7 @@ sql! {
 
     /// Everything that a decision batch changes: $1 decisions, $2 requests (one row each), $3 audit events, $4 outbox messages, $5
     /// stored responses, $6 the time, $7 the ids of the requests.
-    WRITE_JUDGEMENT_SQLITE @sqlite = "
+    WRITE_BATCH_SQLITE @sqlite = "
         INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via, fresh_sign_in)
             SELECT value->>'r', value->>'p', value->>'v', value->>'c', value->>'t', value->>'o', value->>'d', value->>'g', $6, value->>'i',
                 value->>'f'
@@ -81,7 +81,7 @@ sql! {
             SELECT value->>'i', value->>'l', value->>'m', value->>'r', value->>'c', $6, 0, 0, $6 FROM json_each($4);
         INSERT INTO answers (key, fingerprint, answer, keep_until)
             SELECT value->>'k', value->>'f', value->>'a', value->>'u' FROM json_each($5)";
-    WRITE_JUDGEMENT_POSTGRES @postgres = "
+    WRITE_BATCH_POSTGRES @postgres = "
         WITH d AS (
             INSERT INTO decisions (request_id, person, verdict, comment, teams, roles, digest, pages, at, via, fresh_sign_in)
             SELECT r, p, v, c, t, o, d, g, CAST($6 AS BIGINT), i, f

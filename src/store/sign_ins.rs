@@ -19,7 +19,7 @@ sql! {
     END_OF_PERSON = "UPDATE sign_ins SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL";
     END_ALL = "UPDATE sign_ins SET ended_at = $1 WHERE ended_at IS NULL";
     END_UNTIL = "UPDATE sign_ins SET ended_at = $3 WHERE ended_at IS NULL AND (started_at <= $1 OR seen_at <= $2)";
-    LIVE = "SELECT id, person, identity, started_at, seen_at FROM sign_ins WHERE ended_at IS NULL";
+    LIVE = "SELECT id, person, identity, started_at, seen_at, authenticated_at FROM sign_ins WHERE ended_at IS NULL";
     FORGET = "DELETE FROM sign_ins WHERE started_at < $1";
 }
 

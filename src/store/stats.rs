@@ -4,7 +4,6 @@ use super::{StoreError, Tx, on_db, read, sql};
 use crate::domain::action::RequestType;
 use crate::domain::id::{PolicyId, RequestId, TeamId};
 use crate::domain::latency::Asked;
-use crate::domain::pinned_policy::PinnedPolicy;
 use crate::domain::request::Status;
 use crate::domain::time::Timestamp;
 use serde::Deserialize;
@@ -41,9 +40,20 @@ struct DecisionJson {
     teams: Vec<TeamId>,
 }
 
+/// A pinned policy, of which statistics need the id alone.
+#[derive(Deserialize)]
+struct GateJson {
+    template: TemplateJson,
+}
+
+#[derive(Deserialize)]
+struct TemplateJson {
+    id: PolicyId,
+}
+
 impl LatestRow {
     fn asked(self) -> Result<Asked, StoreError> {
-        let gates: Vec<PinnedPolicy> = read("gates", serde_json::from_str(&self.gates))?;
+        let gates: Vec<GateJson> = read("gates", serde_json::from_str(&self.gates))?;
         let policies: Vec<PolicyId> = gates.into_iter().map(|gate| gate.template.id).collect();
         let decisions = self.decisions.unwrap_or_else(|| "[]".to_owned());
         let decisions: Vec<DecisionJson> = read("votes", serde_json::from_str(&decisions))?;

@@ -57,7 +57,7 @@ const EXCEPTIONS: [(&str, &[&str]); 21] = [
     // it writes and sends e-mails
     ("worker/emails.rs", &["email", "store"]),
     // they open the database and build the bot
-    ("cli/server.rs", &["bot", "slack", "store", "web"]),
+    ("cli/server.rs", &["bot", "store"]),
     ("cli/serve.rs", &["bot", "slack"]),
     ("cli/demo/mod.rs", &["bot", "sandbox"]),
     ("cli/demo/history.rs", &["bot"]),

@@ -1,4 +1,4 @@
-//! One unit's decisions, in order: what each click changes, what is recorded, who is told.
+//! The decisions of one batch, in order: what each changes, what is recorded, who is told.
 
 use super::{ApproverIdentity, DecisionInput, DecisionOutcome};
 use crate::app::effect::approval_detail;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One unit's decisions: the requests as they move from click to click, and what is to be written in the end.
+/// The decisions of one batch: the requests as they move from decision to decision, and what is to be written in the end.
 pub(in crate::app) struct DecisionBatch<'a> {
     app: &'a App,
     now: Timestamp,
@@ -34,12 +34,12 @@ pub(in crate::app) struct DecisionBatch<'a> {
     waits_until: BTreeMap<RequestId, Timestamp>,
     changed: BTreeSet<RequestId>,
     kept: Vec<StoredResponse>,
-    /// Refusals that this unit records.
+    /// Refusals that this batch records.
     pub(in crate::app) refusals: Vec<RefusalKey>,
     pub(in crate::app) changes: BatchChanges,
 }
 
-/// A request on which an approval was taken in this unit.
+/// A request on which an approval was taken in this batch.
 pub(in crate::app) struct Approval {
     pub(in crate::app) request: Request,
     /// All of its votes.
@@ -92,7 +92,7 @@ impl<'a> DecisionBatch<'a> {
             .collect()
     }
 
-    /// The requests on which this unit took an approval, and which are not rejected.
+    /// The requests on which this batch took an approval, and which are not rejected.
     pub(in crate::app) fn approvals(&self) -> Vec<Approval> {
         let requests = self.changed.iter().filter_map(|id| self.requests.get(id));
         requests
@@ -121,7 +121,7 @@ impl<'a> DecisionBatch<'a> {
     }
 
     /// Each changed request has news for the threads of its cards, once for the whole batch.
-    pub(in crate::app) fn tell_threads(&mut self) {
+    pub(in crate::app) fn queue_thread_lines(&mut self) {
         for request in &self.changed {
             let id = OutboxId::from_uuid(self.app.0.ids.next(self.now));
             let request = request.clone();
@@ -131,7 +131,7 @@ impl<'a> DecisionBatch<'a> {
         }
     }
 
-    /// Hears one click. An error undoes the whole unit; a refusal is an answer.
+    /// Applies one decision. An error undoes the whole batch; a refusal is an answer.
     pub(in crate::app) fn apply(
         &mut self,
         input: &DecisionInput,

@@ -24,19 +24,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::{Instrument as _, Span, info_span};
 
-/// Most clicks that are decided in one unit.
+/// The most decisions in one batch.
 const BATCH_SIZE: usize = 64;
-/// How long a click may wait before it is dropped: Slack waits 3 seconds for its answer.
+/// How long a decision may wait before it is dropped: Slack waits 3 seconds for its answer.
 const DECISION_DEADLINE: Duration = Duration::from_millis(2_500);
-/// How many clicks may wait; more are told to try again.
+/// How many decisions may wait; callers beyond that are asked to try again.
 pub(in crate::app) const DECISION_QUEUE_CAPACITY: usize = 4_096;
 
-/// Who clicks.
+/// Who decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApproverIdentity {
-    /// A Slack account; which person it is, the unit of work decides.
+    /// A Slack account; the transaction finds the person.
     Slack(SlackAccount),
-    /// An identity at an `OpenID` provider; which person it is, the unit of work decides.
+    /// An identity at an `OpenID` provider; the transaction finds the person.
     Oidc(OidcIdentity),
     /// The person of an API token.
     Person(PersonId),
@@ -90,14 +90,14 @@ pub(in crate::app) struct QueuedDecision {
     span: Span,
 }
 
-/// How a unit of decisions holds the rules. Shared is never raised to exclusive: two that did would wait for each other.
+/// How a batch locks the configuration. A shared lock is never raised: two batches that did would wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LockMode {
     Shared,
     Exclusive,
 }
 
-/// What became of one click of a unit.
+/// What became of one decision of a batch.
 type Outcome = Result<DecisionOutcome, Refusal>;
 
 /// What became of a unit: of each click, the requests that moved, and the refusals that were recorded.
@@ -285,13 +285,13 @@ impl App {
             }
             let named = outcomes.into_iter().zip(inputs);
             named
-                .map(|(outcome, (_, id))| self.told_apart(outcome, id))
+                .map(|(outcome, (_, id))| self.distinguish_unreadable(outcome, id))
                 .collect()
         }))
     }
 
     /// A request that cannot be read is told apart from one that does not exist.
-    fn told_apart(&self, outcome: Outcome, id: &RequestId) -> Outcome {
+    fn distinguish_unreadable(&self, outcome: Outcome, id: &RequestId) -> Outcome {
         match outcome {
             Err(Refusal::NotFound) => Err(self.absent(id)),
             other => other,
@@ -330,7 +330,7 @@ impl App {
             .iter()
             .map(|(input, id)| batch.apply(input, id))
             .collect::<Result<_, _>>()?;
-        batch.tell_threads();
+        batch.queue_thread_lines();
         if batch.has_effect() {
             tx.write_batch(&batch.changed(), &batch.changes, now)
                 .await?;

@@ -129,7 +129,7 @@ impl Dispatcher {
         if let Ok((access, Some(user))) = &found
             && user.id == user_id
         {
-            self.share_standing(installation, user, access, asked_at)
+            self.share_access(installation, user, access, asked_at)
                 .await;
         }
         match found.map(|(access, _)| access) {

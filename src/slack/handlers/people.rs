@@ -91,14 +91,14 @@ impl DirectoryRefresh {
 /// The two lists that are read of Slack.
 #[derive(Debug, Default)]
 struct DirectorySync {
-    members: Involvement<SlackUser>,
-    groups: Involvement<UserGroup>,
+    members: ListProgress<SlackUser>,
+    groups: ListProgress<UserGroup>,
     additions: Vec<Addition>,
 }
 
 /// How far one list is.
 #[derive(Debug)]
-struct Involvement<T> {
+struct ListProgress<T> {
     /// It must be read from its beginning, whatever else is known.
     is_raised: bool,
     /// What is being read was raised, so it is finished even if another replica finishes before.
@@ -108,7 +108,7 @@ struct Involvement<T> {
     listing: Option<Listing<T>>,
 }
 
-impl<T> Default for Involvement<T> {
+impl<T> Default for ListProgress<T> {
     fn default() -> Self {
         Self {
             is_raised: false,
@@ -120,7 +120,7 @@ impl<T> Default for Involvement<T> {
     }
 }
 
-impl<T: Paged> Involvement<T> {
+impl<T: Paged> ListProgress<T> {
     /// Reads on, if something is due; gives the list once it is complete.
     async fn read(
         &mut self,
@@ -209,13 +209,13 @@ impl Dispatcher {
     }
 
     /// Ends when Slack has said that something has changed.
-    pub async fn people_doubted(&self) {
+    pub async fn directory_changed(&self) {
         self.0.directory_refresh.wake.notified().await;
     }
 
     async fn sync_members(
         &self,
-        members: &mut Involvement<SlackUser>,
+        members: &mut ListProgress<SlackUser>,
         home: &Installation,
         is_due: bool,
     ) -> Result<(), AppError> {
@@ -288,7 +288,7 @@ impl Dispatcher {
     }
 
     /// Shares what was found out about somebody who acts. A full member of whom nothing is known needs no word: the list names them.
-    pub(super) async fn share_standing(
+    pub(super) async fn share_access(
         &self,
         home: &Installation,
         user: &SlackUser,

@@ -236,6 +236,33 @@ mod tests {
         }
     }
 
+    /// An odd time refuses nobody, and proves nothing.
+    #[test]
+    fn only_a_sane_time_of_the_past_proves_a_sign_in_w10() {
+        let at = |time: Value| {
+            let claims: Claims = serde_json::from_value(json!({
+                "sub": "bob", "aud": "countersign", "exp": NOW, "iat": NOW, "auth_time": time,
+            }))
+            .expect("claims");
+            let at = claims.authenticated_at(Timestamp(NOW * 1_000))?;
+            Some(at.0 / 1_000)
+        };
+        for (time, proves) in [
+            (json!(NOW - 60), Some(NOW - 60)),
+            (json!(NOW + LEEWAY), Some(NOW)),
+            (json!(NOW + LEEWAY + 1), None),
+            (json!(NOW * 1_000), None),
+            (json!(-1), None),
+            (json!(1.5e9), None),
+            (json!("2026-11-29T10:00:00Z"), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(at(time.clone()), proves, "{time}");
+        }
+        assert!(accepted(json!({"auth_time": NOW + 3_600})));
+        assert!(accepted(json!({"auth_time": "now"})));
+    }
+
     #[test]
     fn only_rsa_keys_for_signatures_with_rs256_are_used_w1() {
         let usable = |changed: Value| {
