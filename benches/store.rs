@@ -167,7 +167,6 @@ impl Store {
 /// A bot without a Slack, because nothing here talks to it.
 async fn bot(db: Db) -> Bot {
     let parts = Parts {
-        db,
         clock: Clock::System,
         bot_token: "xoxb-none".into(),
         slack_api_url: "http://127.0.0.1:9/api".to_owned(),
@@ -178,7 +177,7 @@ async fn bot(db: Db) -> Bot {
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         metrics_at: MetricsAddress::Public,
     };
-    Bot::new(parts).await.expect("a bot")
+    Bot::new(db, parts).await.expect("a bot")
 }
 
 /// A database of the bench's own.

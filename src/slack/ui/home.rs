@@ -142,7 +142,7 @@ pub fn home(home: &Home<'_>) -> Value {
 /// The newest ones, and how to see more.
 fn lately(requests: &[RequestDetails], look: &Look) -> Vec<Value> {
     let listed = look.lately() as usize;
-    let rows = requests.iter().take(listed).map(|shown| row(shown));
+    let rows = requests.iter().take(listed).map(row);
     let mut blocks: Vec<Value> = rows.collect();
     if requests.len() <= listed {
         return blocks;

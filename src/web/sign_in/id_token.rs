@@ -181,7 +181,7 @@ mod tests {
     const NOW: i64 = 1_763_800_000;
 
     /// Whether a token with these claims, and otherwise right ones, is accepted.
-    fn accepted(changed: Value) -> bool {
+    fn accepted(changed: &Value) -> bool {
         let now = Timestamp(NOW * 1_000);
         let attempt = Attempt::begin(ProviderKind::Oidc, None, now).expect("randomness");
         let mut claims = json!({
@@ -215,7 +215,7 @@ mod tests {
             json!({"aud": both, "azp": "countersign"}),
             json!({"sub": longest}),
         ] {
-            assert!(accepted(good.clone()), "{good}");
+            assert!(accepted(&good), "{good}");
         }
         for bad in [
             json!({"exp": NOW - LEEWAY}),
@@ -232,7 +232,7 @@ mod tests {
             json!({"sub": ""}),
             json!({"sub": format!("{longest}x")}),
         ] {
-            assert!(!accepted(bad.clone()), "{bad}");
+            assert!(!accepted(&bad), "{bad}");
         }
     }
 
@@ -259,8 +259,8 @@ mod tests {
         ] {
             assert_eq!(at(time.clone()), proves, "{time}");
         }
-        assert!(accepted(json!({"auth_time": NOW + 3_600})));
-        assert!(accepted(json!({"auth_time": "now"})));
+        assert!(accepted(&json!({"auth_time": NOW + 3_600})));
+        assert!(accepted(&json!({"auth_time": "now"})));
     }
 
     #[test]
