@@ -102,7 +102,7 @@ async fn open_pages_update_by_themselves_and_keep_what_is_typed() {
     let everywhere = [("csrf", csrf.as_str()), ("everywhere", "1")];
     elsewhere.submit("/sign-out", &everywhere).await;
     shows(&mut browser, "Your sign-in has ended.").await;
-    ends(world, browser, "").await;
+    Box::pin(ends(world, browser, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,7 +172,7 @@ async fn policy_is_evaluated_edited_and_becomes_a_request() {
     browser.click("Explain").await;
     shows(&mut browser, "The fewest people who suffice").await;
     looks_good(&mut browser, "explain").await;
-    ends(world, browser, "").await;
+    Box::pin(ends(world, browser, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -259,7 +259,7 @@ async fn session_is_started_ended_and_reviewed_and_a_request_rejected() {
         .until("!document.querySelector('.bar').checkVisibility() && document.querySelector('table').checkVisibility()")
         .await;
     browser.screenshot("pages-audit-print").await;
-    ends(world, browser, "").await;
+    Box::pin(ends(world, browser, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -309,5 +309,5 @@ async fn expired_sign_in_and_forged_form_decide_nothing() {
     let decided = "SELECT count(*) FROM decisions";
     assert_eq!(world.database.count(decided).await, 0);
     // the page may still have been about to listen
-    ends(world, browser, "/approvals/1/").await;
+    Box::pin(ends(world, browser, "/approvals/1/")).await;
 }
