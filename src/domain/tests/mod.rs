@@ -3,6 +3,7 @@
 mod admission;
 mod decide;
 mod decisions;
+mod directory;
 mod edges;
 mod explanation;
 pub(super) mod fixture;

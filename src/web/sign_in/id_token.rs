@@ -167,7 +167,7 @@ mod tests {
     const NOW: i64 = 1_763_800_000;
 
     /// Whether a token with these claims, and otherwise right ones, is accepted.
-    fn accepted(changed: Value) -> bool {
+    fn accepted(changed: &Value) -> bool {
         let now = Timestamp(NOW * 1_000);
         let attempt = Attempt::begin(ProviderKind::Oidc, None, now).expect("randomness");
         let mut claims = json!({
@@ -201,7 +201,7 @@ mod tests {
             json!({"aud": both, "azp": "countersign"}),
             json!({"sub": longest}),
         ] {
-            assert!(accepted(good.clone()), "{good}");
+            assert!(accepted(&good), "{good}");
         }
         for bad in [
             json!({"exp": NOW - LEEWAY}),
@@ -218,7 +218,7 @@ mod tests {
             json!({"sub": ""}),
             json!({"sub": format!("{longest}x")}),
         ] {
-            assert!(!accepted(bad.clone()), "{bad}");
+            assert!(!accepted(&bad), "{bad}");
         }
     }
 

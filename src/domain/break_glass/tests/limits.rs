@@ -194,6 +194,7 @@ fn everybody_in_a_session_goes_by_the_listed_id_r09() {
         by: EndedBy::Time,
     };
     let reviewed = ended.clone().review(review).expect("it is over");
+    assert!(ended.owes_review() && !reviewed.owes_review());
     let one = session(
         reviewed,
         on_cluster(),
