@@ -76,6 +76,27 @@ on_both! {
         world.finish().await;
     }
 
+    async fn person_a_session_acted_for_cannot_review_it_under_a_listed_id_r09(kind) {
+        let Some(world) = open_house(kind).await else { return };
+        let dan = world.person("dan").await;
+        let mut body = start();
+        body["responders"] = json!(["dan", "service:ci"]);
+        let session = text(&dan.post("/v1/break-glass", body).await.ok(), "id");
+        let mut scopes = PIPELINE.to_vec();
+        scopes.push(Scope::RequestsActFor);
+        let ci = ci_of(&world, "bob", &scopes).await;
+        let mut for_member = command();
+        for_member["requester"] = json!("U04MALLORY");
+        assert_eq!(ci.submit(for_member).await.ok()["status"], "bypassed");
+        revoke(&dan, &session).await.ok();
+        world.edits("carol", |document| users(document)
+            .push(json!({"id": "mallory", "name": "Mallory Moore", "slack": {"teamId": "T01TEST", "userId": "U04MALLORY"}})))
+            .await.expect("she administers");
+        assert_eq!(reviews(&world.person("mallory").await, &session).await, "403 forbidden", "the same person");
+        assert_eq!(reviews(&world.person("erin").await, &session).await, "200");
+        world.finish().await;
+    }
+
     async fn removed_membership_voids_a_decision_made_under_another_id_r09(kind) {
         let Some(world) = open_house(kind).await else { return };
         world.reconfigure(|document| {

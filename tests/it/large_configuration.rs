@@ -99,4 +99,12 @@ fn configuration_file_size_is_measured_as_json_r25() {
     assert!(large.len() < LARGEST_CONFIGURATION);
     let why = Source::read("large.yaml", &large).expect_err("too large when it is sent");
     assert!(why.to_string().contains("compact JSON"), "{why}");
+
+    // and as text, before anything of it is read
+    let padded = format!(
+        "organization: acme\n# {}\n",
+        "x".repeat(LARGEST_CONFIGURATION)
+    );
+    let why = Source::read("padded.yaml", &padded).expect_err("too large as text");
+    assert!(why.to_string().contains("as text"), "{why}");
 }

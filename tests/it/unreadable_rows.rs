@@ -172,6 +172,22 @@ on_both! {
         world.finish().await;
     }
 
+    /// More of them than this process remembers.
+    async fn any_number_of_unreadable_sessions_holds_back_none_behind_them_r04(kind) {
+        let world = world!(kind);
+        let dan = world.person("dan").await;
+        crate::break_glass::opened(&world, &dan).await;
+        let copies = "INSERT INTO sessions (id, status, initiator, reason, scope, responders, duration, channel, asked_at, starts_at, ends_at)
+            WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 2199)
+            SELECT 'bg_01k8z0v3c5d7e9f1g2h3j4' || n.i, s.status, s.initiator, s.reason, '{\"later\":1}', s.responders, s.duration, s.channel,
+                s.asked_at, s.starts_at, s.ends_at - 1
+            FROM sessions s, n";
+        assert_eq!(world.database.execute(copies).await.expect("copies"), 1_200);
+        world.passes(Span::hours(2)).await;
+        assert_eq!(world.database.count("SELECT count(*) FROM sessions WHERE status = 'ended'").await, 1);
+        world.finish().await;
+    }
+
     /// A session shows some columns of the requests that used it; that those can be read says nothing about the others.
     async fn an_unreadable_request_stays_reported_while_a_part_of_it_is_read_r04(kind) {
         let world = world!(kind);

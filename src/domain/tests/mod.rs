@@ -3,6 +3,8 @@
 mod admission;
 mod decide;
 mod decisions;
+mod directory;
+mod edges;
 mod explanation;
 pub(super) mod fixture;
 mod groups;

@@ -222,6 +222,7 @@ mod tests {
         assert_eq!(secrets(&["   \n"]).err(), Some(BadSecret::Empty));
         assert_eq!(secrets(&[SECRET, ""]).err(), Some(BadSecret::Empty));
         assert_eq!(secrets(&["fifteen-letters"]).err(), Some(BadSecret::Short));
+        assert_eq!(secrets(&["sixteen--letters"]).err(), None);
         let pasted = format!("{SECRET}\n");
         assert_eq!(secrets(&[&pasted]).err(), Some(BadSecret::Blank));
         assert_eq!(secrets(&[SECRET; 3]).err(), Some(BadSecret::Count(3)));

@@ -3,7 +3,9 @@
 use super::{POST, PROD, SECURITY, alert, alert_to, archive, posts_to};
 use crate::break_glass::{opened, said};
 use crate::database::on_both;
+use crate::race_support::approval;
 use crate::world::{DEPLOY, World, world};
+use countersign::app::RequestRef;
 use countersign::domain::time::Span;
 use countersign::sandbox::Fault;
 
@@ -48,6 +50,27 @@ on_both! {
         world.finish().await;
     }
 
+    /// Each round has a share for direct messages, however many alerts wait.
+    async fn direct_messages_leave_beside_a_long_line_of_alerts_r05(kind) {
+        const ALERTS: usize = 40;
+        let world = world!(kind);
+        world.types("alice", DEPLOY).await;
+        alert(&world, (0..ALERTS).map(|number| format!("alert {number}"))).await;
+        for who in ["bob", "carol"] {
+            world.app().decide(approval(&RequestRef::Number(1), who)).await.expect("a decision");
+        }
+        world.settle().await;
+        let channels: Vec<String> = world.slack.calls(POST).iter()
+            .map(|call| call.args["channel"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        let alerts = channels.iter().filter(|channel| *channel == SECURITY).count();
+        assert_eq!(alerts, ALERTS);
+        let direct = channels.iter().position(|channel| channel.starts_with('D')).expect("alice is told");
+        let behind = channels[direct..].iter().filter(|channel| *channel == SECURITY).count();
+        assert!(behind > ALERTS / 2, "{behind} of {ALERTS} alerts came after it");
+        world.finish().await;
+    }
+
     /// An alert that Slack refuses because of its content does not delay the others.
     async fn undeliverable_alert_does_not_delay_other_alerts_r05(kind) {
         let world = world!(kind);
@@ -63,6 +86,20 @@ on_both! {
             world.passes(Span::minutes(1)).await;
         }
         assert_eq!(said(&world, "security").len(), 5);
+        world.finish().await;
+    }
+
+    /// It may be the one that Slack never takes, so after ten failures the next alert is tried.
+    async fn alert_that_fails_ten_times_lets_others_go_first_r05(kind) {
+        let world = world!(kind);
+        for _ in 0..11 {
+            world.slack.fail_next_of(POST, Fault::api("some_new_code"));
+        }
+        alert(&world, (0..2).map(|number| format!("alert {number}"))).await;
+        for _ in 0..15 {
+            world.passes(Span::minutes(1)).await;
+        }
+        assert_eq!(said(&world, "security"), ["alert 1", "alert 0"]);
         world.finish().await;
     }
 

@@ -212,6 +212,8 @@ async fn pages_have_strict_headers_and_assets_are_kept_w8() {
     );
     world.shows_pages();
     assert_eq!(page.headers["referrer-policy"], "same-origin");
+    assert_eq!(page.headers["x-frame-options"], "DENY");
+    assert_eq!(page.headers["cache-control"], "no-store");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
     assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
     for inline in ["<style", "style=\"", "onclick", "javascript:", "<script>"] {

@@ -108,6 +108,10 @@ on_both! {
         assert_eq!(out.location(), "/signed-out");
         assert_eq!(there.open("/approvals").await.status, 303);
         assert!(!here.is_signed_in());
+        // whoever signs out is out, although somebody kept the cookie
+        let mut kept = carol.clone();
+        carol.submit("/sign-out", &[("csrf", &of_carol)]).await;
+        assert_eq!(kept.open("/approvals").await.status, 303);
         let audit = world.audit().await;
         assert_eq!(audit.iter().filter(|line| line.starts_with("session.revoked")).count(), 2, "{audit:?}");
         other.stop().await;

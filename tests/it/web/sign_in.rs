@@ -116,6 +116,9 @@ on_both! {
         world.account("U03CAROL", |carol| carol.deleted = true).await;
         world.syncs().await;
         assert_eq!(carol.open(&back).await.status, 403);
+        // inactive by the account at Slack, and so by the identity at another provider
+        world.adds_provider(&[(2, "U04MALLORY")]).await;
+        assert_eq!(world.browser().follow("/sign-in/oidc?as=U04MALLORY").await.status, 403);
         assert_eq!(sign_ins(&world).await, 0);
         assert!(world.audit().await.contains(&"session.refused by bot".to_owned()));
         world.finish().await;

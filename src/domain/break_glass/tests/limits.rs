@@ -194,6 +194,7 @@ fn everybody_in_a_session_goes_by_the_listed_id_r09() {
         by: EndedBy::Time,
     };
     let reviewed = ended.clone().review(review).expect("it is over");
+    assert!(ended.owes_review() && !reviewed.owes_review());
     let one = session(
         reviewed,
         on_cluster(),
@@ -212,6 +213,11 @@ fn everybody_in_a_session_goes_by_the_listed_id_r09() {
     let mut other = ended.clone();
     other.recognise(&listed());
     assert_eq!(other, ended);
+    let one = used("U1MALLORY", "U1MALLORY").canonicalize_people(&listed());
+    assert_eq!(
+        (one.by, one.requester),
+        (person("mallory"), person("mallory"))
+    );
 }
 
 fn used(by: &str, requester: &str) -> SessionUse {
