@@ -34,7 +34,7 @@ function steps(state, goAs) {
     { id: "approve", text: "As Bob, press Approve on the new card.", button: go("Be Bob", bob, prod), test: () => /Bob Brown[^a-z]*approved/.test(card(state)) },
     { id: "refuse", text: "As Mallory, press Approve too: Countersign refuses and lists who may.", button: go("Be Mallory", mallory, prod), test: () => /not an eligible approver/.test(visible(state)) },
     { id: "complete", text: "As Carol of SRE, press Approve: the quorum is met.", button: go("Be Carol", carol, prod), test: () => /Carol Clark[^a-z]*approved/.test(card(state)) },
-    { id: "explain", text: "Find out who would have to approve something, without asking them.", button: go("Fill in the question", alice, approvals, EXPLAIN), test: () => /What would happen to this request/.test(visible(state)) },
+    { id: "explain", text: "Find out who would have to approve something, without asking them.", button: go("Fill in the question", alice, approvals, EXPLAIN), test: () => /The request would /.test(visible(state)) },
     { id: "break", text: "Break something: take Slack down, or let a day pass.", button: ["Break it", () => document.getElementById("tool-break").click()], test: () => false },
     { id: "protocol", text: "See every delivery and call with its signature.", button: ["Open the protocol", () => document.getElementById("tool-protocol").click()], test: () => false },
   ];
