@@ -181,6 +181,9 @@ impl Workers {
                     Err(error) if due.form == Form::Notice && error.is_final() => {
                         tracing::info!(request = %due.request, channel = %due.channel, %error, "notice dropped");
                         tx.drop_notice(due).await?;
+                        if due.probes_after.is_some() && !error.concerns_message() {
+                            pause(tx, due, error, now).await?;
+                        }
                     }
                     Err(error @ SlackError::Transport(_)) => {
                         let next = next_try_elsewhere(now);
@@ -251,13 +254,24 @@ async fn put_off(
         return Ok(false);
     }
     if !alone {
-        let failures = due.probes_after.unwrap_or(0);
-        let until = next_probe(error, failures, now);
-        let failures = failures.saturating_add(1);
-        tx.pause_channel(&due.channel, due.lane(), until, failures)
-            .await?;
+        pause(tx, due, error, now).await?;
     }
     Ok(true)
+}
+
+/// Nothing more goes to the channel until its next probe.
+async fn pause(
+    tx: &mut Tx,
+    due: &DueCard,
+    error: &SlackError,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let failures = due.probes_after.unwrap_or(0);
+    let until = next_probe(error, failures, now);
+    let failures = failures.saturating_add(1);
+    tx.pause_channel(&due.channel, due.lane(), until, failures)
+        .await?;
+    Ok(())
 }
 
 /// What tells one state of a message from another.

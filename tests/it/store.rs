@@ -181,3 +181,20 @@ async fn connections_that_were_cut_while_idle_are_replaced_f1() {
     failover.end(&world).await;
     world.finish().await;
 }
+
+/// The cause is told while the bot runs, and not that all connections are in use.
+#[tokio::test]
+async fn connection_that_the_server_refuses_is_reported_with_its_cause_f5() {
+    let world = world!(Kind::Postgres);
+    let failover = Failover::of(&world).await;
+    let db = Db::open(&failover.url).await.expect("the server");
+    failover.locks_out(&world).await;
+    let error = db.read().await.err().expect("nobody may log in");
+    assert!(
+        error.to_string().contains("not permitted to log in"),
+        "{error}"
+    );
+    db.close().await;
+    failover.end(&world).await;
+    world.finish().await;
+}

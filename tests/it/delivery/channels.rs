@@ -141,7 +141,9 @@ on_both! {
             world.types("alice", &release(number)).await;
         }
         assert_eq!(posts_to(&world, PROD), 1, "the others wait for the probe");
-        world.types("alice", ELSEWHERE).await;
+        let typed = world.slack.command_in("alice", "approvals", "/approval", ELSEWHERE).await;
+        typed.expect("an answer");
+        world.settle().await;
         assert_eq!(world.slack.cards("approvals").len(), 1, "at once");
         // a closed request needs no card
         for number in 1..REQUESTS {
