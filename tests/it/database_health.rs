@@ -65,16 +65,6 @@ impl Failover {
         run(&mut conn, format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'")).await;
     }
 
-    /// The server lets this user in no longer.
-    pub async fn locks_out(&self, world: &World) {
-        let mut conn = PgConnection::connect(&world.database.url)
-            .await
-            .expect("the server");
-        let role = &self.role;
-        run(&mut conn, format!("ALTER ROLE {role} NOLOGIN")).await;
-        run(&mut conn, format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'")).await;
-    }
-
     pub async fn end(self, world: &World) {
         let mut conn = PgConnection::connect(&world.database.url)
             .await
