@@ -25,10 +25,7 @@ impl Sandbox {
     /// # Errors
     /// When there is no free port.
     pub async fn serve_mail(&self, port: u16) -> io::Result<SocketAddr> {
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-            Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
-            bound => bound?,
-        };
+        let listener = bind(port).await?;
         let address = listener.local_addr()?;
         self.change(|state| state.has_mail = true);
         let (sandbox, stop) = (self.clone(), self.0.stop.clone());
@@ -98,6 +95,14 @@ impl Sandbox {
             let too_many = state.mails.len().saturating_sub(KEPT);
             state.mails.drain(..too_many);
         });
+    }
+}
+
+/// Listens on this machine, at this port or a free one.
+pub(super) async fn bind(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
+        bound => bound,
     }
 }
 

@@ -14,6 +14,7 @@ mod elements;
 mod faults;
 mod filling;
 mod forms;
+mod hooks;
 mod limits;
 mod mail;
 mod mrkdwn;

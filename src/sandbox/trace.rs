@@ -16,7 +16,7 @@ const REMEMBERED: usize = 300;
 pub struct TraceEntry {
     /// Identity and order.
     pub id: u64,
-    /// `delivery` (Slack to the bot) or `call` (the bot to Slack).
+    /// `delivery` (Slack to the bot), `call` (the bot to Slack), or `webhook` (the bot to another system).
     pub kind: &'static str,
     /// What it is: `/approval`, `block_actions approve`, `chat.postMessage`.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct TraceEntry {
     pub took_ms: Option<u64>,
     /// The HTTP status of the bot's answer to a delivery.
     pub status: Option<u16>,
-    /// Timestamp and signature of a delivery, and what the bot's check of them found.
+    /// Timestamp and signature of a delivery or webhook, and what the bot's check of a delivery found.
     pub signature: Option<Value>,
     /// What was sent.
     pub payload: Value,
@@ -141,6 +141,32 @@ fn content(delivery: &Delivery) -> (String, Value) {
     let name = command.map_or_else(|| "form".to_owned(), |(_, command)| command.clone());
     let body = fields.into_iter().map(|(name, value)| (name, json!(value)));
     (name, Value::Object(body.collect()))
+}
+
+/// The entry of a webhook that the receiver beside the workspace was sent.
+pub(super) fn of_webhook<'a>(
+    header: impl Fn(&'static str) -> Option<&'a str>,
+    payload: Value,
+    at_ms: i64,
+) -> TraceEntry {
+    let signature = json!({
+        "webhook-id": header("webhook-id"),
+        "webhook-timestamp": header("webhook-timestamp"),
+        "webhook-signature": header("webhook-signature"),
+    });
+    TraceEntry {
+        id: 0,
+        kind: "webhook",
+        name: payload["type"].as_str().unwrap_or("webhook").to_owned(),
+        at_ms,
+        took_ms: None,
+        status: None,
+        signature: Some(signature),
+        payload,
+        effect: "Accepted by a receiver on this machine".to_owned(),
+        failed: false,
+        delivery: None,
+    }
 }
 
 /// The entry of a call of the Web API.

@@ -16,6 +16,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// The variable that the webhook of the demo names.
+pub(super) const WEBHOOK_SECRET: &str = "DEMO_WEBHOOK_SECRET";
+
 /// Everything that a new bot of this demo needs.
 pub(super) struct Host {
     pub(super) database_url: String,
@@ -109,10 +112,12 @@ impl Host {
     }
 }
 
-/// The client secret of Sign in with Slack is the workspace's own; everything else is as in any installation.
+/// The client secret of Sign in with Slack is the workspace's own, and the webhook has a secret of the demo; everything else is as in any installation.
 fn variable(name: &str) -> Option<String> {
     match name {
         "SLACK_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
+        // nothing in the demo is secret
+        WEBHOOK_SECRET => Some("whsec_Y291bnRlcnNpZ24tZGVtby13ZWJob29rLXNlY3JldA==".to_owned()),
         name => environment(name),
     }
 }

@@ -7,7 +7,7 @@ mod story;
 mod tales;
 
 use self::clock::DemoClock;
-use self::host::Host;
+use self::host::{Host, WEBHOOK_SECRET};
 use super::error::CliError;
 use super::exit_status::ExitStatus;
 use super::output;
@@ -124,7 +124,7 @@ async fn fill(
     new_at: Option<Timestamp>,
 ) -> Result<(), CliError> {
     let (name, text) = if args.empty { EMPTY } else { COMPANY };
-    let text = format!("{text}\n{}", email(host, bot, args).await?);
+    let text = format!("{text}\n{}", outside(host, bot, args).await?);
     let source = Source::read(name, &text).map_err(|faults| CliError::Usage(faults.to_string()))?;
     if new_at.is_none() {
         host.clock.catch_up(&bot.app).await.map_err(cannot_start)?;
@@ -138,21 +138,38 @@ async fn fill(
     host.clock.catch_up(&bot.app).await.map_err(cannot_start)
 }
 
-/// Starts the workspace's mail server; returns the part of the configuration that names it. A kept database knows its port, so that the
-/// configuration is the same at each start.
-async fn email(host: &Host, bot: &Bot, args: &Args) -> Result<String, CliError> {
-    let stored = bot.app.config().await.map_err(cannot_start)?;
-    let known = stored.document.email.as_ref();
-    let known = known.and_then(|email| email.smtp.rsplit_once(':')?.1.parse().ok());
-    let beside_the_page = args
-        .slack_port
-        .checked_add(1)
-        .filter(|_| args.slack_port > 0);
-    let port = known.or(beside_the_page).unwrap_or(0);
-    let address = host.sandbox.serve_mail(port).await.map_err(cannot_start)?;
+/// Starts the workspace's mail server; returns the part of the configuration that names it, and the receiver of webhooks. A kept database
+/// knows their addresses, so that the configuration is the same at each start.
+async fn outside(host: &Host, bot: &Bot, args: &Args) -> Result<String, CliError> {
+    let stored = bot.app.config().await.map_err(cannot_start)?.document;
+    let stored_mail = stored.email.as_ref().and_then(|email| port_of(&email.smtp));
+    let stored_hooks = stored.webhooks.first().and_then(|hook| port_of(&hook.url));
+    let above = |more: u16| {
+        args.slack_port
+            .checked_add(more)
+            .filter(|_| args.slack_port > 0)
+    };
+    let mail = stored_mail.or(above(1)).unwrap_or(0);
+    let mail = host.sandbox.serve_mail(mail).await.map_err(cannot_start)?;
+    let hooks = stored_hooks.or(above(2)).unwrap_or(0);
+    let hooks = host
+        .sandbox
+        .serve_hooks(hooks)
+        .await
+        .map_err(cannot_start)?;
     Ok(format!(
-        "email: {{smtp: 'smtp://{address}', from: 'Countersign <countersign@example.com>'}}\n"
+        "email: {{smtp: 'smtp://{mail}', from: 'Countersign <countersign@example.com>'}}
+webhooks:
+  - {{url: '{hooks}', name: demo, secretEnv: {WEBHOOK_SECRET}, allowPrivate: true,
+     events: [request.decided, request.completed, break_glass.started, break_glass.ended]}}
+"
     ))
+}
+
+/// The port in `smtp://127.0.0.1:8091` or `http://127.0.0.1:8092/hooks`.
+fn port_of(address: &str) -> Option<u16> {
+    let (_, port) = address.rsplit_once(':')?;
+    port.split('/').next()?.parse().ok()
 }
 
 fn advise(error: CliError, args: &Args) -> CliError {

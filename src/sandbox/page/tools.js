@@ -129,7 +129,7 @@ function showProtocol(news) {
     });
     protocol.append(
       el("header", {}, el("h2", {}, "Protocol"), close),
-      el("p", { className: "note" }, "What Slack and the bot say to each other, newest first. Deliveries are signed; calls carry the bot's token, which is not shown."),
+      el("p", { className: "note" }, "What Slack and the bot say to each other, newest first, and the webhooks of the bot. Deliveries and webhooks are signed; calls carry the bot's token, which is not shown."),
       el("ol", {}),
     );
     news = entries;
@@ -139,11 +139,13 @@ function showProtocol(news) {
   while (list.children.length > SHOWN) list.lastChild.remove();
 }
 
+const WAYS = { delivery: "Slack → bot", call: "bot → Slack", webhook: "bot → webhook" };
+
 function item(entry) {
   const isDelivery = entry.kind === "delivery";
   const time = new Date(entry.at_ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const result = entry.failed ? "failed" : isDelivery ? `acknowledged in ${entry.took_ms} ms` : "done";
-  const head = el("summary", {}, el("span", { className: "way" }, isDelivery ? "Slack → bot" : "bot → Slack"), el("code", {}, entry.name), el("small", { className: entry.failed ? "error" : "" }, `${result} · ${time}`));
+  const head = el("summary", {}, el("span", { className: "way" }, WAYS[entry.kind]), el("code", {}, entry.name), el("small", { className: entry.failed ? "error" : "" }, `${result} · ${time}`));
   const box = el("details", { "data-entry": String(entry.id) }, head);
   box.addEventListener("toggle", () => box.open && box.childElementCount === 1 && box.append(...details(entry)));
   return el("li", {}, box);
@@ -152,7 +154,9 @@ function item(entry) {
 function details(entry) {
   const row = (name, value) => el("div", { className: "row" }, el("strong", {}, name), el("span", {}, value));
   const parts = [row("Effect", entry.effect)];
-  if (entry.signature) {
+  if (entry.kind === "webhook") {
+    for (const [name, value] of Object.entries(entry.signature)) parts.push(row(name, el("code", {}, value)));
+  } else if (entry.signature) {
     parts.push(
       row("Signature check", entry.signature.check),
       row("Signature", el("code", {}, entry.signature["X-Slack-Signature"])),

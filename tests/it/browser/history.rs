@@ -58,6 +58,12 @@ async fn company_with_two_weeks_of_history_in_a_browser() {
         }
     }
     assert_eq!(browser.axe().await, Vec::<String>::new());
+    browser.click("Protocol").await;
+    browser
+        .until("document.querySelector('#protocol').innerText.includes('bot → webhook')")
+        .await;
+    browser.screenshot("89-webhooks").await;
+    browser.click("Protocol").await;
     browser.click("# security").await;
     browser.reads("INC-2041").await;
     browser.screenshot("83-security").await;
