@@ -161,7 +161,7 @@ async fn outside(host: &Host, bot: &Bot, args: &Args) -> Result<String, CliError
         "email: {{smtp: 'smtp://{mail}', from: 'Countersign <countersign@example.com>'}}
 webhooks:
   - {{url: '{hooks}', name: demo, secretEnv: {WEBHOOK_SECRET}, allowPrivate: true,
-     events: [request.decided, request.completed, break_glass.started, break_glass.ended]}}
+     events: [request.decided, break_glass.started]}}
 "
     ))
 }
