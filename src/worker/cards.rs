@@ -178,10 +178,10 @@ impl Workers {
                         }
                     }
                     // nobody has set this channel up for Countersign; the card stands elsewhere
-                    Err(error) if due.form == Form::Notice && error.is_final() => {
+                    Err(error) if due.form == Form::Notice && error.closes_channel() => {
                         tracing::info!(request = %due.request, channel = %due.channel, %error, "notice dropped");
                         tx.drop_notice(due).await?;
-                        if due.probes_after.is_some() && !error.concerns_message() {
+                        if due.probes_after.is_some() {
                             pause(tx, due, error, now).await?;
                         }
                     }

@@ -124,7 +124,7 @@ impl Workers {
         match outcome {
             // the card is gone, and its thread with it; a notice is a courtesy
             Err(error) if error.is_without_thread() => Ok(Threads::Current),
-            Err(error) if thread.is_of_notice && error.is_final() => Ok(Threads::Current),
+            Err(error) if thread.is_of_notice && error.closes_channel() => Ok(Threads::Current),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(Threads::Current),
         }

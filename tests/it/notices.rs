@@ -86,6 +86,21 @@ on_both! {
         world.finish().await;
     }
 
+    /// That is no word of the channel: the notice waits as everything else does.
+    async fn revoked_token_loses_no_notice(kind) {
+        let world = world!(kind);
+        world.types("alice", "inbox").await;
+        world.slack.fail_always("chat.postMessage", Fault::api("token_revoked"));
+        types_in(&world, "alice", "approvals", DEPLOY).await;
+        assert_eq!(notices(&world).len(), 0);
+        world.slack.clear_faults();
+        for _ in 0..10 {
+            world.passes(Span::minutes(1)).await;
+        }
+        assert_eq!(notices(&world).len(), 1);
+        world.finish().await;
+    }
+
     async fn bot_that_leaves_the_channel_keeps_no_thread_back(kind) {
         let world = world!(kind);
         types_in(&world, "alice", "approvals", DEPLOY).await;

@@ -191,6 +191,21 @@ impl SlackError {
         )
     }
 
+    /// Whether the bot may not write in this channel: it is not in it, cannot see it, or the channel is closed to it. A revoked token
+    /// or a broken message is something else.
+    pub fn closes_channel(&self) -> bool {
+        match self {
+            Self::ChannelNotFound | Self::NotInChannel | Self::IsArchived => true,
+            Self::Other(code) => matches!(
+                code.as_str(),
+                "restricted_action"
+                    | "restricted_action_read_only_channel"
+                    | "method_not_supported_for_channel_type"
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether Slack was not reached at all, or nothing came back.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Transport(_) | Self::TimedOut)
