@@ -90,9 +90,10 @@ fn a_call_says_who_calls_and_hides_it_from_logs() {
 
 #[tokio::test]
 async fn missing_server_is_reported_as_no_answer() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
+    // taken, so that nobody else listens there, and closed
+    let port = tokio::net::TcpSocket::new_v4().expect("a socket");
+    port.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = port.local_addr().expect("an address");
     let client = client(&format!("http://{address}"));
     let answer = client
         .call(&Call::get("/v1/requests"), Duration::ZERO)

@@ -7,12 +7,12 @@ use crate::clocks::Hands;
 use crate::database::{Database, Kind};
 use crate::database_health::{Cable, Failover, replica_at};
 use crate::doctor::visit;
+use crate::ports::ClosedPort;
 use crate::unreadable_rows::LATER_POLICY;
 use crate::world::{DEPLOY, Wire, World, bot_at, serve, world};
 use countersign::domain::time::Span;
 use countersign::sandbox::Seed;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Tests on both databases, each on one thread, so that its own metrics recorder receives everything.
@@ -168,14 +168,13 @@ on_one_thread! {
 
     async fn reports_agree_while_slack_is_gone_f1(kind, reports) {
         let world = world!(kind);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let nowhere = format!("http://{}/api/", listener.local_addr().expect("an address"));
-        drop(listener);
+        let port = ClosedPort::fresh();
+        let nowhere = format!("http://{}/api/", port.address);
         let cut = bot_at(world.database.again().await, &world.clock, &nowhere, Wire::Http).await;
         cut.recall_installation().await.expect("known from the database");
         let (url, _server) = serve(&cut).await;
         world.person("alice").await.at(&url).submit(deploy()).await.ok();
-        for _ in 0..5 {
+        for _ in 0..10 {
             cut.workers.settle().await.expect("the workers work");
             world.clock.advance(Span::seconds(1));
         }

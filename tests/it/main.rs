@@ -49,6 +49,7 @@ mod people;
 mod plans;
 mod policies;
 mod policies_in_slack;
+mod ports;
 mod proxies;
 mod race_support;
 mod races;

@@ -2,6 +2,7 @@
 
 use crate::client::{Api, deploy};
 use crate::database::on_both;
+use crate::ports::ClosedPort;
 use crate::world::{Wire, bot_at, serve, world};
 use countersign::domain::time::Span;
 use countersign::domain::token::Scope;
@@ -26,10 +27,9 @@ async fn carry(listener: TcpListener, to: String) {
 on_both! {
     async fn a_replica_without_egress_leaves_cards_to_a_healthy_one(kind) {
         let world = world!(kind);
-        // an address where nothing listens yet
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
+        // nothing listens there yet
+        let port = ClosedPort::fresh();
+        let address = port.address;
         let api = world.slack.api_url();
         let slack: url::Url = api.parse().expect("an address");
         let there = format!("127.0.0.1:{}", slack.port().expect("a port"));
@@ -61,7 +61,7 @@ on_both! {
         assert!(degraded.iter().any(|one| one.starts_with("this replica cannot reach Slack")), "{degraded:?}");
         assert_eq!(world.degraded().await, Vec::<String>::new());
         // it can reach Slack again
-        let listener = TcpListener::bind(address).await.expect("the same port");
+        let listener = port.open();
         let carrying = tokio::spawn(carry(listener, there));
         let mut ask = deploy();
         ask["release"] = "v3".into();
