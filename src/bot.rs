@@ -2,12 +2,12 @@
 
 use crate::app::{App, AppError, Clock};
 use crate::domain::time::Timestamp;
-use crate::http::{self, Api, Bounds, MetricsAddress, ReadinessState, Reception};
+use crate::http::{self, Api, Bounds, MetricsAddress, ReadinessState};
 use crate::net::Fetcher;
 use crate::slack::api::client::{BadClient, Slack};
 use crate::slack::handlers::Dispatcher;
 use crate::slack::inbound::installation::Installation;
-use crate::slack::inbound::route::{self, InboundState};
+use crate::slack::inbound::route::{self, BODY_DEADLINE, Bodies, InboundState};
 pub use crate::slack::inbound::signature::SigningSecrets;
 use crate::slack::inbound::socket::{Sockets, SocketsRefused};
 use crate::store::{Db, StoreError};
@@ -28,8 +28,6 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 const FOLD_METRICS: Duration = Duration::from_secs(10);
 /// How often it is looked whether Slack must be asked for its people again.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the body of a delivery may take; Slack itself gives up after 3 seconds.
-const DELIVERY_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Under which name the database keeps what Slack told about our app.
 const INSTALLATION: &str = "slack.installation";
 
@@ -89,7 +87,6 @@ pub struct Bot {
     metrics: PrometheusHandle,
     metrics_at: MetricsAddress,
     inlet: Option<InboundState>,
-    reception: Reception,
     sockets: Option<Sockets>,
     troubles: Arc<watch::Sender<ReadinessState>>,
     stop: CancellationToken,
@@ -111,6 +108,7 @@ impl Bot {
             secrets: Arc::new(secrets),
             handler: dispatcher.handler(),
             clock: Arc::new(move || -> Timestamp { time.now() }),
+            bodies: Bodies::within(BODY_DEADLINE),
         });
         let sockets = parts.app_token.map(|token| {
             let tell = Arc::clone(&told);
@@ -135,7 +133,6 @@ impl Bot {
                 parts.variables,
             ),
             inlet,
-            reception: Reception::new(route::BODY_LIMIT, DELIVERY_BODY_TIMEOUT),
             sockets: sockets.transpose()?,
             api: Api::new(
                 app.clone(),
@@ -168,10 +165,7 @@ impl Bot {
     pub fn router(&self) -> Router {
         let router = http::router(self.api.clone(), self.metrics_at, self.web.router());
         match &self.inlet {
-            Some(inlet) => {
-                let deliveries = route::router(inlet.clone());
-                router.merge(http::deliveries(deliveries, self.reception.clone()))
-            }
+            Some(inlet) => router.merge(route::router(inlet.clone())),
             None => router,
         }
     }

@@ -5,9 +5,7 @@ mod audit;
 pub(crate) mod body;
 mod break_glass;
 mod config;
-mod crowd;
 mod decisions;
-mod deliveries;
 mod directory;
 mod executions;
 mod explain;
@@ -32,7 +30,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use break_glass::{SessionList, SessionView};
-pub use deliveries::{Reception, deliveries};
 pub use executions::ExecutedView;
 pub use explain::{ExplainedView, GatingPolicy, OtherPolicy};
 pub use http_limits::Bounds;

@@ -1,8 +1,8 @@
 //! The server: connections with time-outs and a limit. The limit keeps room for Slack's deliveries, whoever else connects.
 
-use super::crowd::{Crowd, Seat};
 use super::write_deadline::WriteDeadline;
 use crate::app::{CONNECTIONS, CONNECTIONS_CLOSED};
+use crate::net::{Crowd, Seat};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;

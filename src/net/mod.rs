@@ -1,6 +1,7 @@
-//! The way out of this machine: proxies, connections, and what to do where there is none.
+//! The way out of this machine: proxies, connections, and what to do where there is none. And the crowd of peers that come in.
 
 mod connector;
+mod crowd;
 mod fetch;
 mod post;
 mod proxies;
@@ -8,6 +9,7 @@ mod public;
 mod unreached;
 
 pub use connector::{Connector, Stream};
+pub use crowd::{Crowd, Seat};
 pub use fetch::{Fetched, Fetcher};
 pub use post::{POST_DEADLINE, Poster, Reach};
 pub use proxies::Proxies;

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("store", &["domain", "supervisor"]),
     ("app", &["domain", "store", "supervisor"]),
     ("slack", &["domain", "app", "net", "supervisor"]),
-    ("http", &["domain", "app"]),
+    ("http", &["domain", "app", "net"]),
     ("email", &["domain", "app"]),
     ("web", &["domain", "app", "net"]),
     ("worker", &["domain", "app"]),

@@ -10,6 +10,10 @@ fn secrets() -> SigningSecrets {
     SigningSecrets::new(vec![secret]).expect("a good secret")
 }
 
+fn bodies() -> Bodies {
+    Bodies::within(BODY_DEADLINE)
+}
+
 type Accepted = Result<Inbound, u16>;
 
 async fn send(kind: &str, signature: Option<&str>, body: impl Into<Body>) -> Accepted {
@@ -20,7 +24,7 @@ async fn send(kind: &str, signature: Option<&str>, body: impl Into<Body>) -> Acc
             .header(SIGNATURE_HEADER, signature);
     }
     let request = request.body(body.into()).expect("a request");
-    accept(&secrets(), request, NOW)
+    accept(&secrets(), &bodies(), request, NOW)
         .await
         .map(|(inbound, _)| inbound)
         .map_err(|status| status.as_u16())
@@ -79,13 +83,10 @@ async fn a_large_body_is_refused_before_its_signature_b56() {
 async fn an_announced_length_is_enough_to_refuse_b56() {
     let mut headers = HeaderMap::new();
     let length = (BODY_LIMIT + 1).to_string();
-    headers.insert(
-        axum::http::header::CONTENT_LENGTH,
-        length.parse().expect("a header"),
-    );
+    headers.insert(CONTENT_LENGTH, length.parse().expect("a header"));
     let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
     assert_eq!(
-        read(&headers, never).await,
+        bodies().read(&headers, never).await,
         Err(StatusCode::PAYLOAD_TOO_LARGE)
     );
 }
@@ -147,6 +148,7 @@ fn acks_have_their_statuses() {
 #[test]
 fn fuzz_deliveries_sl1() {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .expect("a runtime");
     let seeds = [
