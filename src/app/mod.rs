@@ -89,6 +89,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{Db, Loaded, Tx};
 use crate::supervisor::Supervisor;
 use error::CLOCK_UNSURE;
+use futures::FutureExt as _;
 use serde_json::Value;
 use show::resolve;
 use std::collections::BTreeSet;
@@ -239,9 +240,22 @@ impl App {
 
     /// The rules in force.
     pub async fn compiled_config(&self) -> Result<Arc<CompiledConfig>, AppError> {
+        let versions = self.0.db.ask(|tx| tx.config_versions().boxed()).await?;
+        self.compiled_config_of(versions).await
+    }
+
+    /// The rules of versions that were just read, or of newer ones.
+    async fn compiled_config_of(
+        &self,
+        versions: ConfigVersions,
+    ) -> Result<Arc<CompiledConfig>, AppError> {
+        let held = self.last_read_config();
+        if held.versions() == versions {
+            return Ok(held);
+        }
         let mut tx = self.0.db.read().await?;
-        let version = tx.config_versions().await?;
-        self.compiled_config_at(&mut tx, version).await
+        let versions = tx.config_versions().await?;
+        self.compiled_config_at(&mut tx, versions).await
     }
 
     /// The rules of these versions, which are those in force in this unit.

@@ -12,6 +12,7 @@ use crate::domain::text;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::token::{Scope, Token};
 use crate::store::Tx;
+use futures::FutureExt as _;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -189,13 +190,12 @@ impl App {
         &self,
         secret: &str,
     ) -> Result<Option<(Token, Arc<CompiledConfig>)>, AppError> {
-        let mut tx = self.0.db.read().await?;
-        let Some(token) = tx.token_by_hash(&hash(secret)).await? else {
+        let hash = hash(secret);
+        let found = self.0.db.ask(|tx| tx.token_by_hash(hash.clone()).boxed());
+        let Some((token, versions)) = found.await? else {
             return Ok(None);
         };
-        let version = tx.config_versions().await?;
-        let config = self.compiled_config_at(&mut tx, version).await?;
-        drop(tx);
+        let config = self.compiled_config_of(versions).await?;
         self.note_token_use(&token).await;
         Ok(Some((token, config)))
     }

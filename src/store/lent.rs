@@ -17,8 +17,16 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Borrows a connection that answers. The pool has a deadline of its own.
+    /// Borrows a connection that may have been cut while it was idle. The pool has a deadline of its own.
     pub(super) async fn of(pool: &PgPool) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: Some(pool.acquire().await?),
+            is_open: false,
+        })
+    }
+
+    /// Borrows a connection that answers.
+    pub(super) async fn alive(pool: &PgPool) -> Result<Self, StoreError> {
         Self::after(pool, None).await
     }
 
@@ -33,11 +41,9 @@ impl Lent {
     async fn after(pool: &PgPool, begin: Option<&'static str>) -> Result<Self, StoreError> {
         let mut idle_ones = pool.num_idle();
         loop {
-            let mut lent = Self {
-                conn: Some(pool.acquire().await?),
-                // even if the answer never comes
-                is_open: begin.is_some(),
-            };
+            let mut lent = Self::of(pool).await?;
+            // even if the answer never comes
+            lent.is_open = begin.is_some();
             let first = match begin {
                 Some(statement) => answered(lent.conn().execute(sqlx::raw_sql(statement)))
                     .await
@@ -56,7 +62,7 @@ impl Lent {
     }
 
     /// Closes the connection instead of giving it back.
-    fn close(mut self) {
+    pub(super) fn close(mut self) {
         if let Some(conn) = &mut self.conn {
             conn.close_on_drop();
         }

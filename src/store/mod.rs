@@ -63,6 +63,7 @@ pub use unreadable::{UNREADABLE_ROWS, Unreadable};
 pub use webhooks::FailingEndpoint;
 
 use crate::domain::time::Timestamp;
+use futures::future::BoxFuture;
 use sqlx::{PgPool, Sqlite, SqlitePool, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,13 +235,25 @@ impl Db {
         Ok(self.unit_on(conn))
     }
 
-    /// Takes a connection for one statement that reads. Without a transaction around it, that is one round trip instead of three.
-    pub async fn glance(&self) -> Result<Tx, StoreError> {
-        match self {
-            Self::Sqlite { .. } => self.read().await,
-            Self::Postgres { pool, .. } => {
-                let lent = lent::Lent::of(pool).await;
-                Ok(self.unit_on(Conn::Postgres(self.explained(lent).await?)))
+    /// Reads by one statement. On Postgres that is one round trip: there is no transaction around it, and its answer shows that the
+    /// connection lives. If the connection was cut while it was idle, the statement runs again on the next one.
+    pub async fn ask<T>(
+        &self,
+        read: impl for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let Self::Postgres { pool, .. } = self else {
+            return read(&mut self.read().await?).await;
+        };
+        let mut idle_ones = pool.num_idle();
+        loop {
+            let lent = self.explained(lent::Lent::of(pool).await).await?;
+            let mut tx = self.unit_on(Conn::Postgres(lent));
+            match read(&mut tx).await {
+                Err(StoreError::Unreachable(_)) if idle_ones > 0 => {
+                    idle_ones -= 1;
+                    tx.close();
+                }
+                answer => return answer,
             }
         }
     }
@@ -327,7 +340,7 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let mut lent = lent::Lent::of(pool).await?;
+        let mut lent = lent::Lent::alive(pool).await?;
         let asked = sqlx::query_as(dialect::CLOCK).fetch_one(lent.conn());
         let (ms,): (i64,) = answered(asked).await?;
         Ok(Some(Timestamp(ms)))
@@ -407,6 +420,13 @@ async fn whole<T: Send + 'static>(
 }
 
 impl Tx {
+    /// Closes a connection that no longer answers, instead of giving it back.
+    fn close(self) {
+        if let Conn::Postgres(lent) = self.conn {
+            lent.close();
+        }
+    }
+
     /// Commits the transaction durably.
     pub async fn commit(self) -> Result<(), StoreError> {
         if self.failed {

@@ -58,7 +58,7 @@ impl Db {
         let Self::Postgres { pool, .. } = self else {
             return Ok(None);
         };
-        let mut lent = Lent::of(pool).await?;
+        let mut lent = Lent::alive(pool).await?;
         let asked = sqlx::query_as("SELECT 'countersign_' || current_schema()");
         let (channel,): (String,) = answered(asked.fetch_one(lent.conn())).await?;
         drop(lent);
@@ -75,7 +75,7 @@ impl Db {
         let nothing: &[RequestId] = &[];
         let named = changed.chunks(IDS_PER_NOTIFICATION);
         let besides = changed.is_empty().then_some(nothing);
-        let mut lent = Lent::of(pool).await?;
+        let mut lent = Lent::alive(pool).await?;
         for some in named.chain(besides) {
             let ids: Vec<&str> = some.iter().map(RequestId::as_str).collect();
             let told = sqlx::query(dialect::NOTIFY)

@@ -3,6 +3,7 @@
 use super::{StoreError, Tx, json, on_db, read, sql};
 use crate::domain::id::PersonId;
 use crate::domain::principal::Principal;
+use crate::domain::slack_directory::ConfigVersions;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Token;
 use std::collections::BTreeSet;
@@ -10,8 +11,10 @@ use std::collections::BTreeSet;
 sql! {
     INSERT = "INSERT INTO tokens (id, name, secret_hash, principal, owners, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     ALL = "SELECT id, name, principal, owners, scopes, created_at, last_used_at, revoked_at FROM tokens ORDER BY created_at, id";
-    BY_HASH = "SELECT id, name, principal, owners, scopes, created_at, last_used_at, revoked_at FROM tokens
-        WHERE secret_hash = $1 AND revoked_at IS NULL";
+    BY_HASH = "SELECT id, name, principal, owners, scopes, created_at, last_used_at, revoked_at,
+        (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM config) AS config_version,
+        (SELECT coalesce(max(version), CAST(0 AS BIGINT)) FROM directory_versions) AS directory_version
+        FROM tokens WHERE secret_hash = $1 AND revoked_at IS NULL";
     OWNERS = "SELECT owners FROM tokens
         WHERE principal = $1 AND owners <> '[]' AND (revoked_at IS NULL OR revoked_at > $2) AND created_at <= $3";
     SET_OWNERS = "UPDATE tokens SET owners = $2 WHERE id = $1";
@@ -33,6 +36,15 @@ struct TokenRow {
     created_at: i64,
     last_used_at: Option<i64>,
     revoked_at: Option<i64>,
+}
+
+/// A token's row, and the versions in force when it was read.
+#[derive(Debug, sqlx::FromRow)]
+struct KnownTokenRow {
+    #[sqlx(flatten)]
+    token: TokenRow,
+    config_version: i64,
+    directory_version: i64,
 }
 
 impl TokenRow {
@@ -120,13 +132,25 @@ impl Tx {
             .map(|_| ()))
     }
 
-    /// The token with this hash, unless it is revoked.
-    pub async fn token_by_hash(&mut self, secret_hash: &str) -> Result<Option<Token>, StoreError> {
-        let row: Option<TokenRow> = on_db!(self, |c| sqlx::query_as(BY_HASH)
+    /// The token with this hash, unless it is revoked, and the versions in force at the same moment.
+    pub async fn token_by_hash(
+        &mut self,
+        secret_hash: String,
+    ) -> Result<Option<(Token, ConfigVersions)>, StoreError> {
+        let row: Option<KnownTokenRow> = on_db!(self, |c| sqlx::query_as(BY_HASH)
             .bind(secret_hash)
             .fetch_optional(c)
             .await)?;
-        Ok(row.and_then(|row| self.readable_token(row)))
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let versions = ConfigVersions {
+            config: row.config_version,
+            directory: row.directory_version,
+        };
+        Ok(self
+            .readable_token(row.token)
+            .map(|token| (token, versions)))
     }
 
     /// An unreadable token is ignored: an unknown scope could be narrower than it looks.

@@ -14,6 +14,7 @@ use crate::slack::api::channels::Audience;
 use crate::slack::api::error::SlackError;
 use crate::slack::ui::{Message, card_for, direct, linked, notice};
 use crate::store::{Card, Claimed, DueCard, Form, Tx};
+use futures::FutureExt as _;
 use futures::future::join_all;
 use tracing::{Instrument as _, info_span};
 
@@ -68,9 +69,11 @@ impl Workers {
         limit: i64,
         now: Timestamp,
     ) -> Result<Claimed<DueCard>, AppError> {
-        let mut tx = self.app.db().glance().await?;
-        let next = tx.next_card_due(kind, now).await?;
-        drop(tx);
+        let next = self
+            .app
+            .db()
+            .ask(|tx| tx.next_card_due(kind, now).boxed())
+            .await?;
         if !is_due(next, now) {
             return Ok(Claimed::none());
         }

@@ -13,6 +13,7 @@ use crate::domain::preferences::Delivery;
 use crate::domain::time::{Span, Timestamp};
 use crate::email::{Envelope, Letter, MailConnection, MailFailure, Outgoing, alerts, requests};
 use crate::store::DueMessage;
+use futures::FutureExt as _;
 use lettre::message::Mailbox;
 use metrics::counter;
 use secrecy::SecretString;
@@ -124,9 +125,11 @@ impl Workers {
         if self.emails.is_paused(now) {
             return Ok(false);
         }
-        let mut tx = self.app.db().glance().await?;
-        let next = tx.next_message_due(Lane::Email, now).await?;
-        drop(tx);
+        let next = self
+            .app
+            .db()
+            .ask(|tx| tx.next_message_due(Lane::Email, now).boxed())
+            .await?;
         if !is_due(next, now) {
             return Ok(false);
         }

@@ -13,6 +13,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::slack::api::reply::Posted;
 use crate::slack::ui;
 use crate::store::{ChannelLane, Direct, DueMessage, SessionPost};
+use futures::FutureExt as _;
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use tracing::{Instrument as _, info_span};
@@ -95,9 +96,11 @@ impl Workers {
     /// Delivers messages of a lane that are due, at most `limit`; says how many it took up.
     async fn deliver_some(&self, lane: Lane, limit: i64) -> Result<i64, AppError> {
         let now = self.app.now();
-        let mut tx = self.app.db().glance().await?;
-        let next = tx.next_message_due(lane, now).await?;
-        drop(tx);
+        let next = self
+            .app
+            .db()
+            .ask(|tx| tx.next_message_due(lane, now).boxed())
+            .await?;
         if !is_due(next, now) {
             return Ok(0);
         }

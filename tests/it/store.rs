@@ -5,6 +5,7 @@ use crate::database_health::{Cable, Failover};
 use crate::world::world;
 use countersign::domain::time::Timestamp;
 use countersign::store::{Db, On, STATEMENTS, StoreError, StoredResponse};
+use futures::FutureExt as _;
 use sqlx::{Connection, Executor, SqlSafeStr};
 use std::collections::BTreeSet;
 
@@ -161,21 +162,41 @@ fn both_databases_have_migrations_of_the_same_names() {
     assert_eq!(names("migrations/sqlite"), names("migrations/postgres"));
 }
 
+/// The ways to use a connection.
+enum Visit {
+    Transaction,
+    Question,
+    Time,
+}
+
+impl Visit {
+    async fn pay(&self, db: &Db) {
+        match self {
+            Self::Transaction => drop(db.read().await.expect("a transaction")),
+            Self::Question => {
+                let version = db.ask(|tx| tx.config_version().boxed()).await;
+                assert!(version.expect("an answer") > 0);
+            }
+            Self::Time => assert!(db.time().await.expect("an answer").is_some()),
+        }
+    }
+}
+
 /// As after a restart of the server: whoever comes next notices nothing.
 #[tokio::test]
 async fn connections_that_were_cut_while_idle_are_replaced_f1() {
     let world = world!(Kind::Postgres);
     let failover = Failover::of(&world).await;
     let db = Db::open(&failover.url).await.expect("the server");
-    for ends_server_side in [false, true, true] {
-        let opened = futures::future::join_all((0..4).map(|_| db.read())).await;
-        drop(opened);
-        if ends_server_side {
-            failover.turn(&world, "off").await;
+    for first in [Visit::Transaction, Visit::Question, Visit::Time] {
+        for ends_server_side in [false, true] {
+            let opened = futures::future::join_all((0..4).map(|_| db.read())).await;
+            drop(opened);
+            if ends_server_side {
+                failover.turn(&world, "off").await;
+            }
+            first.pay(&db).await;
         }
-        db.read().await.expect("a transaction");
-        db.glance().await.expect("a connection");
-        assert!(db.time().await.expect("an answer").is_some());
     }
     db.close().await;
     failover.end(&world).await;
