@@ -92,6 +92,7 @@ const LAST_MESSAGE: &str = "[...document.querySelectorAll('#messages > article')
 const LAST_CARD: &str =
     "[...document.querySelectorAll('#messages > article:not(.only-you)')].at(-1)";
 const MODAL: &str = "document.querySelector('#modal')";
+const CONFIRM: &str = "document.querySelector('#confirm')";
 const HOME_TAB: &str = "document.querySelector('article.home')";
 const MESSAGES: &str = "document.querySelector('#messages')";
 const BUTTONS: &str = "[...document.querySelectorAll('#messages .actions button')].map((button) => button.innerText).join()";
@@ -145,6 +146,7 @@ async fn demo_request_is_approved_in_a_browser() {
         .await;
     browser.reads("1 of 2 approvals").await;
     browser.screenshot("05-refused").await;
+    browser.picture("refused", LAST_MESSAGE).await;
 
     becomes(&mut browser, "Carol").await;
     clicks(&world, &mut browser, "Approve").await;
@@ -250,6 +252,7 @@ async fn long_command_is_fully_readable_before_it_is_approved_sl9() {
         .reads("Your approval counts towards a Critical action")
         .await;
     browser.screenshot("22-critical").await;
+    browser.picture("critical", CONFIRM).await;
     browser.click("Back").await;
     browser
         .until("!document.querySelector('#confirm').open")

@@ -238,6 +238,7 @@ async fn commands_are_completed_and_ephemeral_messages_dismissed() {
         .await;
     sends(&world, &mut browser, "/approval help").await;
     browser.reads("Only visible to you").await;
+    browser.picture("help", super::LAST_MESSAGE).await;
     browser.click("Dismiss").await;
     browser
         .until("!document.querySelector('article.only-you')")
