@@ -260,6 +260,17 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_kept_only_under_an_id_of_slack() {
+        for (id, is_kept) in [("U1", true), ("", false), ("u1", false), ("U-1", false)] {
+            let user = SlackUser {
+                id: id.to_owned(),
+                ..member()
+            };
+            assert_eq!(super::account(&example(), &user).is_some(), is_kept, "{id}");
+        }
+    }
+
+    #[test]
     fn only_accounts_of_our_people_are_kept_sl5() {
         let kept = |user: &SlackUser| {
             let account = super::account(&example(), user)?;
