@@ -1,4 +1,5 @@
-//! The way out of this machine: proxies, connections, and what to do where there is none. And the crowd of peers that come in.
+//! The network: the way out of this machine, with its proxies and connections and what to do where there is none, and how many peers may
+//! come in.
 
 mod connector;
 mod crowd;

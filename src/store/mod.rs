@@ -420,7 +420,7 @@ async fn whole<T: Send + 'static>(
 }
 
 impl Tx {
-    /// Closes a connection that no longer answers, instead of giving it back.
+    /// Closes a connection that no longer answers instead of giving it back.
     fn close(self) {
         if let Conn::Postgres(lent) = self.conn {
             lent.close();

@@ -3,6 +3,7 @@
 use super::fixture::document;
 use crate::domain::document::{DirectoryDocument, OidcIdentity, SlackIdentity};
 use crate::domain::people::{Directory, SlackAccount};
+use crate::domain::sign_in::Identity;
 use crate::domain::slack_directory::{Membership, RecentMembership, SlackDirectory, SyncedAccount};
 use crate::domain::time::Timestamp;
 
@@ -51,8 +52,8 @@ fn recent(what: Membership) -> Directory {
     Directory::compile_with(&people(), &known)
 }
 
-#[test]
-fn accounts_of_guests_and_deactivated_accounts_are_refused_sl5() {
+/// Bob has a guest's account besides that of a full member.
+fn synced_people() -> Directory {
     let synced = |user: &str, is_active: bool, is_full: bool| SyncedAccount {
         identity: identity(user),
         name: user.to_owned(),
@@ -64,13 +65,36 @@ fn accounts_of_guests_and_deactivated_accounts_are_refused_sl5() {
             synced("U01ALICE", true, true),
             synced("U01BOB", true, false),
             synced("U02BOB", false, true),
+            synced("U03BOB", true, true),
         ],
         ..SlackDirectory::default()
     };
-    let directory = Directory::compile_with(&people(), &known);
+    let mut people = people();
+    people.users[1].slack.0.push(identity("U03BOB"));
+    Directory::compile_with(&people, &known)
+}
+
+#[test]
+fn accounts_of_guests_and_deactivated_accounts_are_refused_sl5() {
+    let directory = synced_people();
     let refused = |user: &str| directory.is_refused(&account(user));
     assert!(!refused("U01ALICE") && !refused("U09NEW"));
     assert!(refused("U01BOB") && refused("U02BOB"));
+}
+
+#[test]
+fn refused_account_signs_nobody_in_sl5() {
+    let directory = synced_people();
+    for (user, person) in [
+        ("U01ALICE", Some("alice")),
+        ("U03BOB", Some("bob")),
+        ("U01BOB", None),
+        ("U09NEW", None),
+    ] {
+        let found = Identity::Slack(account(user));
+        let found = found.person(&directory).map(|one| one.id.as_str());
+        assert_eq!(found, person, "{user}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the domain that involve several of its files.
 
+mod administrators;
 mod admission;
 mod decide;
 mod decisions;

@@ -1,10 +1,9 @@
-//! Who signs in and for how long, and who may change the configuration.
+//! How long a sign-in lasts, and through which providers.
 
-use super::fixture::{NOON, config, document};
+use super::fixture::NOON;
 use crate::domain::document::{Console, OidcIdentity};
 use crate::domain::id::SignInId;
-use crate::domain::people::{Directory, SlackAccount};
-use crate::domain::principal::Principal;
+use crate::domain::people::SlackAccount;
 use crate::domain::sign_in::{Identity, SignIn};
 use crate::domain::time::{Span, Timestamp};
 
@@ -68,30 +67,5 @@ fn sign_in_is_accepted_only_while_its_provider_is_configured() {
     ] {
         assert_eq!(identity.is_accepted(&with_slack), by_slack, "{identity}");
         assert_eq!(identity.is_accepted(&with_oidc), by_oidc, "{identity}");
-    }
-}
-
-#[test]
-fn sign_in_is_of_the_person_with_this_account() {
-    let directory = Directory::compile(&document("").directory);
-    for (user_id, person) in [("U01ALICE", Some("alice")), ("U01NOBODY", None)] {
-        let found = slack(user_id).person(&directory).map(|one| one.id.as_str());
-        assert_eq!(found, person);
-    }
-}
-
-#[test]
-fn only_administrators_and_the_operator_may_change_the_configuration() {
-    let config = config("");
-    for (who, may) in [
-        (Principal::Operator, true),
-        (Principal::Person("dan".into()), true),
-        (Principal::Service("ci".into()), true),
-        (Principal::Person("alice".into()), false),
-        (Principal::Person("nobody".into()), false),
-        (Principal::Service("stray".into()), false),
-        (Principal::Bot, false),
-    ] {
-        assert_eq!(config.check_may_change(&who).is_ok(), may, "{who}");
     }
 }
