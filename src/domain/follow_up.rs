@@ -219,6 +219,40 @@ mod tests {
     }
 
     #[test]
+    fn things_are_due_at_their_very_millisecond_and_before_the_end() {
+        let reminders = Reminders {
+            first: Span::hours(1),
+            factor: 3,
+            most: None,
+        };
+        let mut waiting = waiting(&reminders);
+        waiting.expires_at = Timestamp(0).plus(Span::hours(1_000));
+        let reminded_at = |hours: i64, less: i64| {
+            let at = Timestamp(Span::hours(hours).0 - less);
+            waiting.due(&FollowUps::default(), at).after.reminders
+        };
+        // after 1, 1 + 3, 1 + 3 + 9, .. hours, five times if nothing else is said
+        for (number, hours) in [(1, 1), (2, 4), (3, 13), (4, 40), (5, 121)] {
+            assert_eq!(
+                (reminded_at(hours, 1), reminded_at(hours, 0)),
+                (number - 1, number)
+            );
+        }
+        assert_eq!(reminded_at(999, 0), 5);
+        for (warning, is_warned) in [(1_000, false), (999, true), (1_001, false)] {
+            waiting.warning = Some(Span::hours(warning));
+            let due = waiting.due(&FollowUps::default(), Timestamp(Span::hours(2).0));
+            assert_eq!(due.warn, is_warned, "{warning}");
+        }
+        // a reminder at the moment of expiry is none, nor is it the next thing
+        waiting.warning = None;
+        waiting.open.clear();
+        waiting.expires_at = Timestamp(0).plus(Span::hours(4));
+        let due = waiting.due(&FollowUps::default(), Timestamp(0).plus(Span::hours(3)));
+        assert_eq!((due.after.reminders, due.next), (1, None));
+    }
+
+    #[test]
     fn without_settings_nothing_is_ever_due() {
         let waiting = Waiting {
             since: Timestamp(0),

@@ -342,6 +342,60 @@ mod tests {
         }
     }
 
+    #[test]
+    fn delegate_is_another_active_person_of_a_common_team() {
+        let directory = crate::domain::tests::fixture::directory();
+        let now = Timestamp(1_000);
+        let check = |until, delegate: Option<&str>| {
+            let delegate = delegate.map(Into::into);
+            let away = Absence {
+                until: Timestamp(until),
+                delegate,
+            };
+            let change = PreferencesChange {
+                presence: Some(Presence::Away(away)),
+                ..PreferencesChange::default()
+            };
+            change.check(&"alice".into(), &directory, now).is_ok()
+        };
+        assert!(check(1_001, None));
+        assert!(!check(1_000, None) && !check(999, None), "in the past");
+        assert!(check(1_001, Some("bob")), "both are in sre");
+        for delegate in ["alice", "carol", "erin", "nobody"] {
+            assert!(!check(1_001, Some(delegate)), "{delegate}");
+        }
+        let away = Preferences {
+            away: Some(Absence {
+                until: Timestamp(2_000),
+                delegate: None,
+            }),
+            ..Preferences::default()
+        };
+        let is_away = |at| away.absence(Timestamp(at)).is_some();
+        assert!(is_away(1_999) && !is_away(2_000) && !is_away(2_001));
+    }
+
+    #[test]
+    fn quiet_hours_begin_and_end_on_the_hour() {
+        for (from, to, quiet) in [
+            (9, 17, vec![9, 10, 11, 12, 13, 14, 15, 16]),
+            (22, 7, vec![0, 1, 2, 3, 4, 5, 6, 22, 23]),
+            (23, 0, vec![23]),
+            (0, 1, vec![0]),
+        ] {
+            let person = Preferences {
+                quiet: Quiet::Hours(QuietHours { from, to }),
+                ..Preferences::default()
+            };
+            let is_held = |hour: &u8| {
+                let now = at(&format!("2026-11-23T{hour:02}:00:00Z"));
+                person.delivery(Importance::Needed, None, None, now) != Delivery::Now
+            };
+            let held: Vec<u8> = (0..24).filter(is_held).collect();
+            assert_eq!(held, quiet, "{from} to {to}");
+        }
+    }
+
     proptest! {
         /// A held message is due later, within a day and an hour, and at a time that is not quiet.
         #[test]

@@ -231,6 +231,51 @@ mod tests {
     }
 
     #[test]
+    fn one_request_makes_no_slot_and_the_lower_half_is_the_median() {
+        let hours = |waits: &[i64]| -> Vec<Asked> {
+            let waits = waits.iter();
+            waits.map(|hours| asked(NINE, Some(hours * HOUR))).collect()
+        };
+        let slots = |waits: &[i64]| SlowestSlots::of(&hours(waits), Tz::UTC);
+        assert_eq!(slots(&[7]), SlowestSlots::default());
+        for (waits, median) in [
+            (&[7, 5][..], 5),
+            (&[9, 5, 7], 7),
+            (&[9, 5, 7, 8], 7),
+            (&[1, 2, 3, 4, 5], 3),
+        ] {
+            let slot = slots(waits).by_policy["p"];
+            assert_eq!(slot.count, waits.len());
+            assert_eq!(slot.median, Span::hours(median), "{waits:?}");
+            // 06:00 UTC
+            assert_eq!((slot.weekday, slot.from, slot.to), (Weekday::Monday, 4, 8));
+        }
+    }
+
+    #[test]
+    fn target_is_missed_one_millisecond_later() {
+        let mut policy = crate::domain::tests::fixture::template(
+            "p",
+            crate::domain::document::Quorum::default(),
+        );
+        policy.latency_target = Some(Span::hours(2));
+        let mut other = policy.clone();
+        other.id = "q".into();
+        let end = NINE + 2 * HOUR;
+        for (request, now, missed, of) in [
+            (asked(NINE, Some(2 * HOUR)), end + 9, 0, 1),
+            (asked(NINE, Some(2 * HOUR + 1)), end + 9, 1, 1),
+            (asked(NINE, None), end, 0, 0),
+            (asked(NINE, None), end + 1, 1, 1),
+        ] {
+            let misses =
+                target_misses(&[request], &[policy.clone(), other.clone()], Timestamp(now));
+            assert_eq!((misses[0].missed, misses[0].of), (missed, of), "{now}");
+            assert_eq!((misses[1].missed, misses[1].of), (0, 0), "another policy");
+        }
+    }
+
+    #[test]
     fn misses_count_late_approvals_and_those_that_still_wait() {
         let mut policy = crate::domain::tests::fixture::template(
             "p",

@@ -1,8 +1,12 @@
 //! Values at the very edge: the last one that is accepted, and the first one that is not.
 
 use super::fixture::{compile, document};
+use crate::domain::content::is_content_type;
 use crate::domain::document::{SlackIdentities, SlackIdentity};
+use crate::domain::email;
 use crate::domain::people::{Directory, SlackAccount};
+use crate::domain::request_ref::RequestRef;
+use crate::domain::time::Span;
 
 /// The first config error, or nothing.
 fn refused(more: &str) -> Option<String> {
@@ -47,6 +51,10 @@ fn values_are_accepted_up_to_their_limit() {
         &digest(23),
         &console("idle: 8h, absolute: 8h"),
         &console("idle: 8h, absolute: 30d"),
+        &console("freshFor: 1h"),
+        &oidc("http://localhost:9999"),
+        &oidc("http://127.0.0.1:9999"),
+        &oidc("http://[::1]:9999"),
         &oidc(&issuer(255)),
         &webhook(1_000),
     ] {
@@ -60,12 +68,77 @@ fn values_are_accepted_up_to_their_limit() {
         &digest(24),
         &console("idle: 8h, absolute: 7h"),
         &console("idle: 8h, absolute: 31d"),
+        &console("freshFor: 61m"),
+        &oidc("http://login.example"),
+        &oidc("http://10.0.0.1"),
+        &oidc("ftp://localhost"),
+        &oidc("https://login.example/?tenant=7"),
+        &oidc("https://login.example/#here"),
         &oidc(&issuer(256)),
         &oidc("https://bob@login.example"),
         &oidc("https://:secret@login.example"),
         &webhook(1_001),
     ] {
         assert!(refused(bad).is_some(), "{bad}");
+    }
+}
+
+#[test]
+fn number_of_a_request_has_at_most_seventeen_digits() {
+    let number = |text: &str| text.parse::<RequestRef>().ok();
+    let most = RequestRef::Number(99_999_999_999_999_999);
+    assert_eq!(number(&"9".repeat(17)), Some(most));
+    assert_eq!(number("#42"), Some(RequestRef::Number(42)));
+    for wrong in [
+        "999999999999999999",
+        "9999999999999999999999",
+        "",
+        "#",
+        "##1",
+        "1a",
+        "-1",
+    ] {
+        assert_eq!(number(wrong), None, "{wrong}");
+    }
+    let id = "req_00000000000000000000000000";
+    assert_eq!(number(id), id.parse().map(RequestRef::Id).ok());
+    assert!(number(id).is_some());
+}
+
+#[test]
+fn content_types_and_addresses_have_a_longest_one() {
+    let content_type = |length: usize| format!("text/{}", "x".repeat(length - "text/".len()));
+    assert!(is_content_type(&content_type(100)));
+    assert!(!is_content_type(&content_type(101)));
+    let address = |length: usize| {
+        let (start, end) = ("bob@", ".example");
+        let labels = "abcdefg.".repeat(length);
+        let domain = &labels[..length - start.len() - end.len() - 1];
+        format!("{start}{domain}x{end}")
+    };
+    let longest = address(254);
+    assert_eq!(longest.len(), 254);
+    assert!(email::address(&longest).is_ok(), "{longest}");
+    assert!(email::address(&address(255)).is_err());
+}
+
+#[test]
+fn seconds_are_named_below_two_minutes_only() {
+    for (seconds, words) in [
+        (59, "59 s"),
+        (61, "61 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (121, "2 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (3_660, "1 h 1 min"),
+        (86_399, "23 h 59 min"),
+        (86_460, "1 day"),
+        (172_800, "2 days"),
+        (176_400, "2 days 1 h"),
+    ] {
+        assert_eq!(Span::seconds(seconds).words(), words, "{seconds}");
     }
 }
 

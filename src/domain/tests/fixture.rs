@@ -56,7 +56,7 @@ pub(super) fn config(more: &str) -> CompiledConfig {
     }
 }
 
-pub(super) fn directory() -> Directory {
+pub(in crate::domain) fn directory() -> Directory {
     Directory::compile(&document("").directory)
 }
 

@@ -2,7 +2,10 @@
 //! W10).
 
 use super::decide::request;
-use super::fixture::{NOON, approvals, ask, compile, config, directory, erin, gate, template};
+use super::fixture::{
+    NOON, approvals, ask, compile, config, directory, document, erin, gate, template,
+};
+use crate::domain::compiled_config::CompiledConfig;
 use crate::domain::decide::{NewDecision, add_decision};
 use crate::domain::decision::{Decision, DecisionKind, Via};
 use crate::domain::document::{Console, DecideOn, OidcIdentity};
@@ -13,6 +16,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::request::{Request, State, Status};
 use crate::domain::sign_in::{FreshSignIn, Identity, SignIn};
 use crate::domain::time::{Span, Timestamp};
+use std::collections::BTreeMap;
 
 const ALL_VIA: [Via; 8] = [
     Via::Button,
@@ -179,7 +183,7 @@ fn deploy(more: &str) -> String {
     )
 }
 
-fn asked(config: &crate::domain::compiled_config::CompiledConfig) -> Request {
+fn asked(config: &CompiledConfig) -> Request {
     let admitted = config.admit(&ask(), &erin(), NOON).expect("an ask");
     Request {
         target: admitted.target,
@@ -312,6 +316,21 @@ fn a_policy_that_nobody_could_approve_on_the_web_is_refused() {
             .len(),
         1
     );
+    let of_carol = of_erin
+        .replace("[erin]", "[carol]")
+        .replace(CONSOLE, elsewhere);
+    for (issuer, can_sign_in) in [
+        ("https://id.example.com", true),
+        ("https://id.example.org", false),
+    ] {
+        let mut document = document(&of_carol);
+        document.directory.users[2].oidc = vec![OidcIdentity {
+            issuer: issuer.to_owned(),
+            subject: "carol".to_owned(),
+        }];
+        let compiled = CompiledConfig::compile(7, document, &BTreeMap::new());
+        assert_eq!(compiled.is_ok(), can_sign_in, "{issuer}");
+    }
     let zero = deploy("").replace("SLACK_CLIENT_SECRET}", "SLACK_CLIENT_SECRET}, freshFor: 0s");
     assert_eq!(
         compile(&zero).expect_err("refused")[0].path,
