@@ -11,6 +11,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long opening a connection may take, including TLS and login.
@@ -114,14 +115,21 @@ async fn connect(
         |error: Error| MailFailure::Server(format!("the mail server {address}: {}", cause(&error)));
     let tls = || TlsParameters::new(server.host.clone()).map_err(failed);
     let name = ClientId::Domain(name.to_owned());
-    let implicit = match server.encryption {
-        Encryption::Tls => Some(tls()?),
-        Encryption::StartTls | Encryption::Local => None,
-    };
     let at = (server.host.as_str(), server.port);
-    let mut smtp = AsyncSmtpConnection::connect_tokio1(at, None, &name, implicit, None)
-        .await
-        .map_err(failed)?;
+    let mut smtp = match server.encryption {
+        Encryption::Tls => {
+            AsyncSmtpConnection::connect_tokio1(at, None, &name, Some(tls()?), None).await
+        }
+        Encryption::StartTls | Encryption::Local => {
+            let stream = TcpStream::connect(at).await.map_err(|error| {
+                MailFailure::Server(format!("the mail server {address}: {error}"))
+            })?;
+            // the dot that ends an e-mail must not wait until the server has confirmed the e-mail
+            let _ = stream.set_nodelay(true);
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await
+        }
+    }
+    .map_err(failed)?;
     if server.encryption == Encryption::StartTls {
         if !smtp.can_starttls() {
             return Err(MailFailure::Server(format!(
