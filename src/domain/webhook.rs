@@ -345,7 +345,8 @@ mod tests {
         let now = Timestamp(1_795_428_000_000);
         assert_eq!(accepted(200, None, now), Ok(()));
         assert_eq!(accepted(204, Some("5"), now), Ok(()));
-        assert!(accepted(410, None, now).is_err_and(|failure| failure.is_gone));
+        let gone = accepted(410, None, now).expect_err("a failure");
+        assert!(gone.is_gone && gone.why.contains("(gone)"));
         let moved = accepted(307, None, now).expect_err("a failure");
         assert!(!moved.is_gone && moved.why.contains("redirects are not followed"));
         for (text, pause) in [

@@ -1,7 +1,7 @@
 //! What would happen to an ask and why, and what a configuration change changes.
 
 use super::fixture::{ACME, NOON, ask, config, document, erin};
-use crate::domain::diff::{Difference, diff};
+use crate::domain::diff::{Difference, before_and_after, diff};
 use crate::domain::document::ConfigDocument;
 use crate::domain::time::Span;
 
@@ -148,6 +148,55 @@ fn equal_documents_have_no_difference_and_others_always_one() {
     let routes = between(|document| document.routes.default = None);
     assert_eq!(lines(&routes), ["- routes.default: \"C01DEFAULT\""]);
     assert_eq!(routes.touches, ["routes"]);
+}
+
+#[test]
+fn difference_lists_items_one_by_one_and_added_ones_field_by_field() {
+    let lists = between(|document| {
+        document.resources.projects = vec!["web".into(), "billing".into()];
+    });
+    assert_eq!(
+        lines(&lists),
+        [
+            "- resources.projects: \"api\"",
+            "+ resources.projects: \"web\""
+        ]
+    );
+    let added = between(|document| {
+        let user =
+            "{id: zoe, name: Zoe, slack: [{teamId: T1, userId: U1}, {teamId: T2, userId: U2}]}";
+        let user = serde_saphyr::from_str(user).expect("a person");
+        document.directory.users.push(user);
+        let service = "{id: deployer, owners: [bob]}";
+        document
+            .services
+            .push(serde_saphyr::from_str(service).expect("a service"));
+        let binding = "{policy: loose, level: organization}";
+        document
+            .bindings
+            .push(serde_saphyr::from_str(binding).expect("a binding"));
+    });
+    assert_eq!(
+        lines(&added),
+        [
+            "+ bindings.loose organization",
+            "+ directory.users.zoe.name: \"Zoe\"",
+            "+ directory.users.zoe.slack: {\"teamId\":\"T1\",\"userId\":\"U1\"}",
+            "+ directory.users.zoe.slack: {\"teamId\":\"T2\",\"userId\":\"U2\"}",
+            "+ services.deployer.owners: [\"bob\"]",
+        ]
+    );
+}
+
+#[test]
+fn audit_log_keeps_only_what_differs() {
+    let before = document(POLICIES);
+    let mut after = before.clone();
+    after.resources.projects = vec!["web".into()];
+    let (old, new) = before_and_after(&before, &after);
+    let projects = |names: &[&str]| serde_json::json!({"resources": {"projects": names}});
+    assert_eq!(old, projects(&["api", "billing"]));
+    assert_eq!(new, projects(&["web"]));
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! How long a membership that people may have given themselves is on hold.
 
-use super::fixture::NOON;
-use crate::domain::document::SlackIdentity;
-use crate::domain::slack_directory::{Membership, RecentMembership, SELF_GIVEN_HOLD, SyncedGroup};
-use crate::domain::time::Timestamp;
+use super::fixture::{NOON, document};
+use crate::domain::document::{DirectoryDocument, SlackIdentity};
+use crate::domain::people::Directory;
+use crate::domain::slack_directory::{
+    Membership, RecentMembership, SELF_GIVEN_HOLD, SlackDirectory, SyncedGroup,
+};
+use crate::domain::time::{Span, Timestamp};
 
 fn account(user_id: &str) -> SlackIdentity {
     SlackIdentity {
@@ -76,4 +79,80 @@ fn hold_ends_after_its_time_or_when_the_account_leaves() {
     ] {
         assert_eq!(membership(held_until).is_hold_over(now), is_over);
     }
+}
+
+/// Alice and Bob are in the group of `security`, and Carol is listed in it.
+fn security_of_a_group() -> DirectoryDocument {
+    let mut directory = document("").directory;
+    let security = &mut directory.teams[1];
+    security.slack_user_group = Some("S01SECURITY".to_owned());
+    security.members = vec!["carol".into()];
+    directory
+}
+
+/// What is noted at `now` of a group that was synced for the first time at noon.
+fn noted(directory: &DirectoryDocument, known: &SlackDirectory, now: Timestamp) -> SlackDirectory {
+    let before = Directory::compile_with(directory, known);
+    let accounts = &["U01ALICE", "U01BOB", "U01CAROL"];
+    let mut next = known.clone();
+    let mut group = synced(None, accounts, "", false, NOON);
+    group.people = ["alice", "bob", "carol"].map(Into::into).into();
+    next.groups.insert("S01SECURITY".to_owned(), group);
+    let after = Directory::compile_with(directory, &next);
+    next.note_joined(directory, (&before, &after), now);
+    next
+}
+
+#[test]
+fn who_joined_a_group_is_noted_and_on_hold_for_a_while() {
+    let mut directory = security_of_a_group();
+    directory.users[2].slack.0.push(account("U01CAROL"));
+    let end = NOON.plus(SELF_GIVEN_HOLD);
+    for (now, held_until) in [
+        (NOON, Some(end)),
+        (Timestamp(end.0 - 1), Some(end)),
+        (end, None),
+        (end.plus(Span(1)), None),
+    ] {
+        let next = noted(&directory, &SlackDirectory::default(), now);
+        let of = |person: &str| RecentMembership {
+            person: person.into(),
+            what: Membership::Team("security".into()),
+            since: now,
+            held_until,
+        };
+        // Carol is a member by the configuration
+        assert_eq!(next.recent_memberships, [of("alice"), of("bob")]);
+        assert!(!next.is_empty());
+    }
+    assert!(SlackDirectory::default().is_empty());
+}
+
+#[test]
+fn who_was_a_member_before_has_joined_nothing() {
+    let directory = security_of_a_group();
+    let mut earlier = synced(None, &["U01BOB"], "", false, NOON);
+    earlier.people = ["bob".into()].into();
+    let known = SlackDirectory {
+        groups: [("S01SECURITY".to_owned(), earlier)].into(),
+        ..SlackDirectory::default()
+    };
+    let next = noted(&directory, &known, NOON);
+    let people = next.recent_memberships.iter();
+    let people: Vec<&str> = people.map(|one| one.person.as_str()).collect();
+    assert_eq!(people, ["alice"]);
+}
+
+#[test]
+fn account_that_someone_else_added_is_not_on_hold() {
+    let directory = security_of_a_group();
+    let mut next = SlackDirectory::default();
+    let before = Directory::compile_with(&directory, &next);
+    let mut group = synced(None, &["U01ALICE", "U01BOB"], "", true, NOON);
+    group.people = ["alice", "bob"].map(Into::into).into();
+    next.groups.insert("S01SECURITY".to_owned(), group);
+    let after = Directory::compile_with(&directory, &next);
+    next.note_joined(&directory, (&before, &after), NOON);
+    let held = next.recent_memberships.iter().map(|one| one.held_until);
+    assert_eq!(held.collect::<Vec<_>>(), [None, None]);
 }

@@ -16,6 +16,7 @@ mod oracle;
 mod properties;
 mod recheck;
 mod refused;
+mod replayed;
 mod request_details;
 mod resolution;
 mod sign_ins;
