@@ -193,6 +193,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn digest_is_due_at_its_hour() {
+        let is_due = |last, now| is_digest_due(&digest(), Timestamp(last), Timestamp(now));
+        assert!(!is_due(NINE - HOUR, NINE - 1));
+        assert!(is_due(NINE - HOUR, NINE));
+        assert!(is_due(NINE - 1, NINE) && !is_due(NINE, NINE));
+        assert!(!is_due(NINE, NINE + WEEK - 1) && is_due(NINE, NINE + WEEK));
+    }
+
     fn asked(created: i64, waited: Option<i64>) -> Asked {
         Asked {
             kind: RequestType::Release,

@@ -78,3 +78,19 @@ pub struct Token {
     /// When the token was revoked.
     pub revoked_at: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_as_they_are_written() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(*scope));
+        }
+        for wrong in ["", "requests", "config:Write", "config:write "] {
+            let said = wrong.parse::<Scope>().expect_err(wrong);
+            assert!(said.contains("is no scope"), "{said}");
+        }
+    }
+}

@@ -105,6 +105,25 @@ fn bound_policies_are_unsatisfiable_once_all_of_slack_is_known() {
 }
 
 #[test]
+fn group_without_members_leaves_its_policy_unsatisfiable() {
+    let mut document = document(GATE);
+    let sre = &mut document.directory.teams[0];
+    sre.members.clear();
+    sre.slack_user_group = Some("S01SRE".to_owned());
+    let group = SyncedGroup::synced(None, Vec::new(), |_| true, true, NOON);
+    for (is_synced, short) in [(false, 0), (true, 1)] {
+        let groups = is_synced.then(|| ("S01SRE".to_owned(), group.clone()));
+        let known = SlackDirectory {
+            groups: groups.into_iter().collect(),
+            ..SlackDirectory::default()
+        };
+        let config = CompiledConfig::compile_with(7, document.clone(), &BTreeMap::new(), known);
+        let config = config.expect("a configuration");
+        assert_eq!(config.unsatisfiable_policies().len(), short);
+    }
+}
+
+#[test]
 fn kinds_of_events_are_read_as_they_are_written() {
     for kind in AuditEventKind::ALL {
         let read = kind.as_str().parse::<AuditEventKind>();

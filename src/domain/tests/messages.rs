@@ -25,161 +25,98 @@ fn alert() -> Value {
         "event": {"kind": "started", "until": 1}, "at": 1, "mentioned": []})
 }
 
-#[test]
-fn each_message_has_its_lane_recipient_subject_and_importance() {
-    use Importance::{Alert, Informed, Needed};
-    let text = json!({"kind": "alert", "channel": "C01SECURITY", "text": "Look!"});
-    let reminder = json!({"kind": "reminder", "to": "bob", "request": REQUEST, "number": 1});
-    for (value, lane, to, channel, request, importance) in [
-        (
-            json!({"kind": "news", "to": "bob", "request": REQUEST}),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            true,
-            Informed,
-        ),
-        (
-            json!({"kind": "thread", "request": REQUEST}),
-            Lane::Thread,
-            None,
-            None,
-            true,
-            Alert,
-        ),
-        (
-            reminder.clone(),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            true,
-            Needed,
-        ),
-        (
-            json!({"kind": "escalation", "channel": "C01SRE", "request": REQUEST, "policy": "p"}),
-            Lane::Direct,
-            None,
-            None,
-            true,
-            Alert,
-        ),
-        (
-            json!({"kind": "escalated", "to": "bob", "request": REQUEST, "policy": "p"}),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            true,
-            Needed,
-        ),
-        (
-            json!({"kind": "expiryWarning", "to": "bob", "request": REQUEST}),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            true,
-            Needed,
-        ),
-        (
-            json!({"kind": "digest", "channel": "C01SRE"}),
-            Lane::Direct,
-            None,
-            None,
-            false,
-            Alert,
-        ),
-        (
-            text.clone(),
-            Lane::Alert,
-            None,
-            Some("C01SECURITY"),
-            false,
-            Alert,
-        ),
-        (
-            json!({"kind": "session", "channel": "C01SECURITY", "alert": alert()}),
-            Lane::Alert,
-            None,
-            Some("C01SECURITY"),
-            false,
-            Alert,
-        ),
-        (
-            json!({"kind": "sessionTold", "to": "bob", "alert": alert()}),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            false,
-            Alert,
-        ),
-        (
-            json!({"kind": "sessionPosts", "session": SESSION}),
-            Lane::Alert,
-            None,
-            None,
-            false,
-            Alert,
-        ),
-        (
-            json!({"kind": "unheard", "to": "bob", "channel": "C01SECURITY", "why": "is_archived", "alert": text}),
-            Lane::Direct,
-            Some("bob"),
-            None,
-            false,
-            Alert,
-        ),
-        (
-            json!({"kind": "email", "email": {"to": {"person": "bob"}, "about": reminder}}),
-            Lane::Email,
-            Some("bob"),
-            None,
-            true,
-            Needed,
-        ),
-        (
-            json!({"kind": "email", "email": {"to": {"address": "oncall@example.com"}, "about": text}}),
-            Lane::Email,
-            None,
-            None,
-            false,
-            Alert,
-        ),
-    ] {
+/// A message, its lane, the person and the channel that receive it, whether it is about the request, and its importance.
+type Row = (
+    Value,
+    Lane,
+    Option<&'static str>,
+    Option<&'static str>,
+    bool,
+    Importance,
+);
+
+const BOB: Option<&str> = Some("bob");
+const SECURITY: Option<&str> = Some("C01SECURITY");
+
+fn check(rows: Vec<Row>) {
+    for (value, lane, to, channel, request, importance) in rows {
         let message = message(value.clone());
+        let request = request.then_some(REQUEST);
         assert_eq!(message.lane(), lane, "{value}");
         assert_eq!(message.to().map(PersonId::as_str), to, "{value}");
-        assert_eq!(
-            message.is_to(&Principal::Person("bob".into())),
-            to.is_some(),
-            "{value}"
-        );
-        assert!(
-            !message.is_to(&Principal::Person("alice".into())) && !message.is_to(&Principal::Bot),
-            "{value}"
-        );
+        let is_to = |who: Principal| message.is_to(&who);
+        assert_eq!(is_to(Principal::Person("bob".into())), to.is_some());
+        assert!(!is_to(Principal::Person("alice".into())) && !is_to(Principal::Bot));
         assert_eq!(message.channel().map(ChannelId::as_str), channel, "{value}");
         assert_eq!(message.queue(), channel, "{value}");
-        assert_eq!(
-            message.request().map(RequestId::as_str),
-            request.then_some(REQUEST),
-            "{value}"
-        );
-        assert_eq!(message.subject(), request.then_some(REQUEST), "{value}");
+        assert_eq!(message.request().map(RequestId::as_str), request);
+        assert_eq!(message.subject(), request, "{value}");
         assert_eq!(message.importance(), importance, "{value}");
         let administrators = ["dan".into(), "erin".into()];
         let undeliverable = message.undeliverable("is_archived", &administrators);
-        assert_eq!(
-            undeliverable.len(),
-            if channel.is_some() { 2 } else { 0 },
-            "{value}"
-        );
-        assert!(
-            undeliverable
-                .iter()
-                .zip(&administrators)
-                .all(|(one, to)| one.to() == Some(to)),
-            "{value}"
-        );
+        let told: Vec<_> = undeliverable.iter().filter_map(Message::to).collect();
+        let expected = if channel.is_some() {
+            &administrators[..]
+        } else {
+            &[]
+        };
+        assert!(told.into_iter().eq(expected), "{value}");
     }
+}
+
+fn text() -> Value {
+    json!({"kind": "alert", "channel": "C01SECURITY", "text": "Look!"})
+}
+
+fn reminder() -> Value {
+    json!({"kind": "reminder", "to": "bob", "request": REQUEST, "number": 1})
+}
+
+/// What an e-mail about a message says.
+fn email(to: &Value, about: &Value) -> Value {
+    json!({"kind": "email", "email": {"to": to, "about": about}})
+}
+
+#[test]
+fn messages_to_people_have_their_lane_recipient_subject_and_importance() {
+    use Importance::{Alert, Informed, Needed};
+    use Lane::{Direct, Email};
+    let news = json!({"kind": "news", "to": "bob", "request": REQUEST});
+    let escalated = json!({"kind": "escalated", "to": "bob", "request": REQUEST, "policy": "p"});
+    let warning = json!({"kind": "expiryWarning", "to": "bob", "request": REQUEST});
+    let session = json!({"kind": "sessionTold", "to": "bob", "alert": alert()});
+    let undeliverable = json!({"kind": "unheard", "to": "bob", "channel": "C01SECURITY", "why": "is_archived", "alert": text()});
+    let to = json!({"person": "bob"});
+    check(vec![
+        (news, Direct, BOB, None, true, Informed),
+        (reminder(), Direct, BOB, None, true, Needed),
+        (escalated, Direct, BOB, None, true, Needed),
+        (warning, Direct, BOB, None, true, Needed),
+        (session, Direct, BOB, None, false, Alert),
+        (undeliverable, Direct, BOB, None, false, Alert),
+        (email(&to, &reminder()), Email, BOB, None, true, Needed),
+    ]);
+}
+
+#[test]
+fn messages_to_channels_have_their_lane_and_subject() {
+    use Importance::Alert;
+    let thread = json!({"kind": "thread", "request": REQUEST});
+    let escalation =
+        json!({"kind": "escalation", "channel": "C01SRE", "request": REQUEST, "policy": "p"});
+    let digest = json!({"kind": "digest", "channel": "C01SRE"});
+    let session = json!({"kind": "session", "channel": "C01SECURITY", "alert": alert()});
+    let posts = json!({"kind": "sessionPosts", "session": SESSION});
+    let email = email(&json!({"address": "oncall@example.com"}), &text());
+    check(vec![
+        (thread, Lane::Thread, None, None, true, Alert),
+        (escalation, Lane::Direct, None, None, true, Alert),
+        (digest, Lane::Direct, None, None, false, Alert),
+        (text(), Lane::Alert, None, SECURITY, false, Alert),
+        (session, Lane::Alert, None, SECURITY, false, Alert),
+        (posts, Lane::Alert, None, None, false, Alert),
+        (email, Lane::Email, None, None, false, Alert),
+    ]);
 }
 
 #[test]
@@ -222,7 +159,7 @@ fn webhooks_wait_for_their_endpoint_and_emails_for_the_first_alert() {
         assert_eq!(message.importance(), Importance::Alert);
         assert_eq!(message.content(), &message);
     }
-    let about = json!({"kind": "alert", "channel": "C01SECURITY", "text": "Look!"});
+    let about = text();
     let first = "out_00000000000000000000000000";
     let email =
         json!({"to": {"address": "oncall@example.com"}, "about": about, "standsInFor": [first]});

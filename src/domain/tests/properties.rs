@@ -1,6 +1,8 @@
 //! Properties that hold for every quorum, every set of decisions and all exclusions.
 
-use super::fixture::{NOON, approval, approvals, approvers, directory, excluding, gate, template};
+use super::fixture::{
+    NOON, approval, approvals, approvers, directory, excluding, gate, quorum, template,
+};
 use crate::domain::document::{Approvers, Quorum};
 use crate::domain::id::PersonId;
 use crate::domain::pinned_policy::PinnedPolicy;
@@ -11,7 +13,7 @@ use crate::domain::smallest::{smallest_set, smallest_set_without};
 use crate::domain::time::Span;
 use crate::domain::whom::{Asked, whom_to_remind};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "erin"];
 const TEAMS: [&str; 3] = ["sre", "security", "payments"];
@@ -140,4 +142,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn delegate_who_is_away_is_not_asked() {
+    let gates = [quorum("{minApprovals: 1, requiredTeamIds: [sre]}")];
+    let until = NOON.plus(Span::hours(1));
+    let away = |delegate: Option<&str>| Preferences {
+        away: Some(Absence {
+            until,
+            delegate: delegate.map(PersonId::from),
+        }),
+        ..Preferences::default()
+    };
+    let asked = |preferences: BTreeMap<PersonId, Preferences>| {
+        let (excluded, directory) = (excluding(&["erin"]), directory());
+        let told = whom_to_remind(&gates, &excluded, &[], &directory, &preferences, NOON);
+        told.into_iter()
+            .map(|one| (one.to.to_string(), one.instead_of.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let alice = || ("alice".into(), away(Some("dan")));
+    let dan = || ("dan".into(), away(None));
+    let told = |to: &str, is_instead: bool| (to.to_owned(), is_instead);
+    assert_eq!(asked([].into()), [told("alice", false)]);
+    assert_eq!(
+        asked([alice()].into()),
+        [told("bob", false), told("dan", true)]
+    );
+    assert_eq!(asked([alice(), dan()].into()), [told("bob", false)]);
 }

@@ -158,6 +158,25 @@ fn what_is_added_weakens_by_what_it_does_to_the_cards() {
 }
 
 #[test]
+fn bound_policy_is_found_among_others() {
+    let before = document(
+        "
+policies:
+  - {id: plain, name: Plain, scope: organization, approvers: anyone}
+  - {id: gate, name: Gate, scope: organization, approvers: anyone, showPayload: details}
+bindings: [{policy: gate, level: organization}]",
+    );
+    let mut after = before.clone();
+    let binding = "{policy: gate, level: project, resource: api}";
+    let binding = serde_saphyr::from_str(binding).expect("a binding");
+    after.bindings.push(binding);
+    assert_eq!(
+        diff(&before, &after).weakens,
+        ["policy gate is bound to project api and keeps the payload off the cards"]
+    );
+}
+
+#[test]
 fn an_account_that_moves_to_another_person_weakens() {
     check(
         r#"

@@ -338,6 +338,15 @@ fn a_policy_that_nobody_could_approve_on_the_web_is_refused() {
     );
 }
 
+#[test]
+fn longer_fresh_sign_in_is_stored() {
+    for (text, stored) in [("{}", None), ("freshFor: 30m", Some("30m"))] {
+        let console = serde_json::to_value(console(text)).expect("JSON");
+        let fresh_for = console.get("freshFor").and_then(serde_json::Value::as_str);
+        assert_eq!(fresh_for, stored, "{text}");
+    }
+}
+
 /// The previous release refuses unknown keys, so what it knows is stored as it was.
 #[test]
 fn defaults_are_stored_as_before_and_older_rows_are_read_st12() {
